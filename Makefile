@@ -1,0 +1,96 @@
+# All that one types here. `make` alone lists it.
+
+SWIFT ?= swift
+PREFIX ?= /usr/local
+
+# The interpreter Debian's python3-nacl belongs to.
+PYTHON ?= /usr/bin/python3
+
+# How long `make fuzz` runs each target, in seconds, and `make fuzz-long`, in minutes.
+FUZZ_SECONDS ?= 10
+MINUTES ?= 5
+
+DHT := .build/release/dht
+FUZZ := .build-fuzz/release/fuzz
+
+SHELL := /bin/bash
+.SHELLFLAGS := -eu -o pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help deps build test lint format demo fuzz fuzz-long fuzz-build install clean
+
+# A crash of a test or a fuzz target is reported by whoever runs it; Swift's own backtracer would keep its pipe
+# open for minutes after.
+test fuzz fuzz-long: export SWIFT_BACKTRACE := enable=no
+
+help: ## this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+deps: ## installs what the build needs, if it is missing (Debian, Ubuntu; else says what to install)
+	@missing=
+	pkg-config --exists libsodium 2>/dev/null || missing+=" libsodium-dev pkg-config"
+	$(PYTHON) -c 'import nacl' 2>/dev/null || missing+=" python3-nacl"
+	[ -n "$$missing" ] || exit 0
+	if ! command -v apt-get >/dev/null; then
+	    echo "Install libsodium with its headers, pkg-config, and PyNaCl for $(PYTHON); then run make again." >&2
+	    exit 1
+	fi
+	root=; [ "$$(id -u)" = 0 ] || root=sudo
+	if [ -n "$$root" ] && ! command -v sudo >/dev/null; then
+	    echo "Run as root: apt-get install$$missing" >&2
+	    exit 1
+	fi
+	echo "Installing$$missing"
+	$$root apt-get update -qq
+	$$root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null
+
+build: deps ## the release build of the command line: .build/release/dht
+	$(SWIFT) build -c release --product dht
+
+test: deps ## all tests: ours, then the second implementation's, and the vectors both agree on
+	$(SWIFT) build --build-tests
+	$(SWIFT) test --skip-build --disable-xctest 2>&1 | tee .build/test.log
+	$(PYTHON) -m unittest discover -s Tests/Interop 2>&1 | tee .build/interop.log
+	$(PYTHON) Tests/Interop/vectors.py --check
+	@echo
+	grep -h 'Test run with' .build/test.log
+	grep -h '^Ran ' .build/interop.log
+	echo "Vectors are as docs/protocol.md makes them"
+
+lint: ## format and style, strictly; what no formatter knows is checked by TidyTests
+	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Fuzz Package.swift
+
+format: ## formats all Swift in place
+	$(SWIFT) format --in-place --parallel --recursive Sources Tests Fuzz Package.swift
+
+demo: build ## nodes on this machine, over real UDP: a shell on a terminal, else a tour that checks itself
+	$(DHT) demo
+
+fuzz: fuzz-build ## every fuzz target for FUZZ_SECONDS=10
+	@for target in $$($(FUZZ) list); do
+	    log=.build-fuzz/$$target.log
+	    if ! $(FUZZ) $$target -max_total_time=$(FUZZ_SECONDS) -timeout=5 -max_len=4096 -verbosity=0 \
+	        -print_final_stats=1 -artifact_prefix=.build-fuzz/$$target- .build-fuzz/corpus/$$target &>$$log; then
+	        cat $$log
+	        echo "fuzz: $$target failed; replay: SWIFT_BACKTRACE=enable=no $(FUZZ) $$target FILE" >&2
+	        exit 1
+	    fi
+	    awk -v target=$$target '/number_of_executed_units/ { print "fuzz: " target ": " $$2 " inputs, none bad" }' $$log
+	done
+
+fuzz-long: ## every fuzz target for MINUTES=5
+	@$(MAKE) fuzz FUZZ_SECONDS=$$(( $(MINUTES) * 60 ))
+
+# The targets are in the package only under DHT_FUZZ; libFuzzer's runtime needs LLVM's linker.
+fuzz-build: deps
+	DHT_FUZZ=1 $(SWIFT) build -c release --product fuzz --scratch-path .build-fuzz \
+	    -Xswiftc -sanitize=fuzzer -Xswiftc -use-ld=lld
+	@$(PYTHON) Fuzz/seeds.py .build-fuzz/corpus
+
+install: build ## dht into PREFIX=/usr/local
+	install -D -m 755 $(DHT) $(DESTDIR)$(PREFIX)/bin/dht
+
+clean: ## removes all that was built
+	rm -rf .build .build-*
+
+# Recipes of several lines are one script.
+.ONESHELL:

@@ -1,0 +1,112 @@
+// swift-tools-version: 6.2
+import PackageDescription
+
+/// What every target of ours is compiled with: nothing unsafe goes unmarked, nothing suspicious goes by.
+let strict: [SwiftSetting] = [
+    .swiftLanguageMode(.v6),
+    .strictMemorySafety(),
+    .treatAllWarnings(as: .error),
+]
+
+/// Tests reach into unsafe pointers freely; all else is as strict.
+let tested: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+
+let package = Package(
+    name: "secure-dht",
+    products: [
+        .library(name: "SecureDHT", targets: ["SecureDHT"]),
+        .executable(name: "dht", targets: ["dht"]),
+    ],
+    dependencies: [
+        .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
+        .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
+        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
+        .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+    ],
+    targets: [
+        .systemLibrary(
+            name: "CSodium",
+            pkgConfig: "libsodium",
+            providers: [.apt(["libsodium-dev"]), .brew(["libsodium"])]
+        ),
+        .target(
+            name: "DHTCore",
+            swiftSettings: strict
+        ),
+        .target(
+            name: "DHTCrypto",
+            dependencies: ["CSodium", "DHTCore", .product(name: "Crypto", package: "swift-crypto")],
+            swiftSettings: strict
+        ),
+        .target(name: "DHTEnvelope", dependencies: ["DHTCore", "DHTCrypto"], swiftSettings: strict),
+        .target(
+            name: "DHTEngine",
+            dependencies: [
+                "DHTCore", "DHTCrypto", "DHTEnvelope",
+                .product(name: "HeapModule", package: "swift-collections"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(name: "DHTStorage", dependencies: ["DHTCore"], swiftSettings: strict),
+        .target(
+            name: "SecureDHT",
+            dependencies: [
+                "DHTEngine", "DHTStorage",
+                .product(name: "NIOCore", package: "swift-nio"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
+            name: "DHTGateway",
+            dependencies: [
+                "SecureDHT",
+                .product(name: "Hummingbird", package: "hummingbird"),
+                .product(name: "NIOHTTP1", package: "swift-nio"),
+            ],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "dht",
+            dependencies: [
+                "SecureDHT", "DHTGateway",
+                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+            ],
+            swiftSettings: strict
+        ),
+        .testTarget(name: "DHTCoreTests", dependencies: ["DHTCore"], swiftSettings: tested),
+        .testTarget(name: "DHTCryptoTests", dependencies: ["DHTCrypto"], swiftSettings: tested),
+        .testTarget(name: "DHTEnvelopeTests", dependencies: ["DHTEnvelope"], swiftSettings: tested),
+        .testTarget(
+            name: "DHTEngineTests",
+            dependencies: ["DHTEngine", "DHTStorage"],
+            swiftSettings: tested
+        ),
+        .testTarget(
+            name: "DHTStorageTests",
+            dependencies: ["DHTStorage", "DHTCrypto"],
+            swiftSettings: tested
+        ),
+        .testTarget(name: "SecureDHTTests", dependencies: ["SecureDHT"], swiftSettings: tested),
+        .testTarget(name: "DHTGatewayTests", dependencies: ["DHTGateway"], swiftSettings: tested),
+        .testTarget(name: "TidyTests", swiftSettings: tested),
+        .testTarget(name: "IntegrationTests", dependencies: ["dht", "DHTEnvelope"], swiftSettings: tested),
+    ]
+)
+
+// Fuzzing needs libFuzzer's runtime, so its targets are here only when asked for: `make fuzz`.
+if Context.environment["DHT_FUZZ"] != nil {
+    package.targets += [
+        .target(name: "CFuzzer", path: "Fuzz/CFuzzer"),
+        .executableTarget(
+            name: "fuzz",
+            dependencies: ["CFuzzer", "DHTCore", "DHTCrypto", "DHTEnvelope"],
+            path: "Fuzz",
+            exclude: ["CFuzzer", "seeds.py"],
+            swiftSettings: strict
+        ),
+    ]
+}

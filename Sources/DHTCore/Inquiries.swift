@@ -1,0 +1,149 @@
+// What others ask of us.
+
+extension KademliaNode {
+    /// A peer asks. `isLive`: it proved that it receives where it sends from; else nothing may change.
+    package mutating func inquired(
+        _ inquiry: InquiryID, by sender: Contact, _ request: Request, isLive: Bool, at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        switch request {
+        case .ping(let isLeaving):
+            actions.append(.reply(inquiry, .pong(observed: sender.endpoint, endpoints: endpoints)))
+            if isLeaving, isLive {
+                noteLeaving(sender, at: now)
+                return
+            }
+        case .findNode(let target):
+            let closest = table.closest(to: target, count: settings.replicas, excluding: sender.identity)
+            actions.append(.reply(inquiry, .nodes(closest)))
+        case .findValue(let location, let author, let offset):
+            answerFindValue(
+                inquiry, from: sender, location, author, offset: Int(offset), at: now, into: &actions)
+        case .store(let record, let condition):
+            guard isLive else {
+                actions.append(.reply(inquiry, .retry))
+                return
+            }
+            answerStore(inquiry, record, condition, at: now, into: &actions)
+        }
+        if isLive { noteInbound(sender, at: now, into: &actions) }
+    }
+
+    private mutating func answerFindValue(
+        _ inquiry: InquiryID, from sender: Contact, _ location: NodeID, _ author: Identity?, offset: Int, at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        let isThere = catalog.entries(at: location, unixMilliseconds: now.unixMilliseconds)
+            .contains { author == nil || $0.author == author }
+        guard isThere else {
+            let closest = table.closest(to: location, count: settings.replicas, excluding: sender.identity)
+            actions.append(.reply(inquiry, .values([], total: 0, closer: closest)))
+            return
+        }
+        let errand = Errand.answerInquiry(
+            inquiry, location: location, author: author, offset: offset, requester: sender.identity)
+        actions.append(.load(ticket(for: errand), location: location, author: author))
+    }
+
+    private mutating func answerStore(
+        _ inquiry: InquiryID, _ record: Record, _ condition: Request.Condition?, at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        let (decision, displaced) = catalog.offer(
+            record, condition: condition, unixMilliseconds: now.unixMilliseconds)
+        switch decision {
+        case .keep:
+            let errand = Errand.keepFor(inquiry, record, displaced: displaced)
+            actions.append(.apply(ticket(for: errand), [.put(record)]))
+        case .same: actions.append(.reply(inquiry, .stored(receipt(for: record, at: now))))
+        case .conflict(nil): actions.append(.reply(inquiry, .conflict(nil)))
+        case .conflict(let author?):
+            let ticket = ticket(for: .answerConflict(inquiry))
+            actions.append(.load(ticket, location: record.location, author: author))
+        case .refuse(let refusal): actions.append(.reply(inquiry, .refused(refusal)))
+        }
+    }
+
+    func receipt(for record: Record, at now: Now) -> Response.Receipt {
+        let left = (record.expiry - min(now.unixMilliseconds, record.expiry)) / 1000
+        let ownDistance = id.distance(to: record.location)
+        var closest = table.closest(to: record.location, count: settings.replicas).map(\.id)
+        let place = closest.firstIndex { $0.distance(to: record.location) > ownDistance } ?? closest.endIndex
+        closest.insert(id, at: place)
+        return .init(
+            lifetime: UInt32(clamping: left),
+            closest: closest.prefix(settings.replicas).map(\.prefix).filter { $0 != 0 })
+    }
+
+    // MARK: Events of the store
+
+    /// Records were read; `nil`: the store could not.
+    package mutating func loaded(
+        _ ticket: Ticket, _ records: [Record]?, at now: Now, into actions: inout [KademliaAction]
+    ) {
+        guard let errand = errands.removeValue(forKey: ticket) else { return }
+        switch errand {
+        case .answerInquiry(let inquiry, let location, let author, let offset, let requester):
+            let live = (records ?? [])
+                .filter { $0.expiry > now.unixMilliseconds && (author == nil || $0.author == author) }
+                .sorted { $0.isNewer(than: $1) }
+            let closest = table.closest(to: location, count: settings.replicas, excluding: requester)
+            let total = UInt16(clamping: live.count)
+            let values = Response.values(Array(live.dropFirst(offset)), total: total, closer: closest)
+            actions.append(.reply(inquiry, values))
+        case .answerConflict(let inquiry): actions.append(.reply(inquiry, .conflict(records?.first)))
+        case .tellConflict(let operation):
+            puts[operation]?.ownStoreEnded(.conflict(records?.first))
+            finishIfDone(operation, into: &actions)
+        case .readOwn(let search): ownRecordsRead(search, records ?? [], at: now, into: &actions)
+        case .handover: handOver(records ?? [], at: now, into: &actions)
+        case .keepFor, .keepOwn, .sweep: preconditionFailure("records came for a ticket that asked for none")
+        }
+    }
+
+    /// Changes were made durable, or not, for want of room or a working disk.
+    package mutating func applied(
+        _ ticket: Ticket, _ outcome: StoreOutcome, at now: Now, into actions: inout [KademliaAction]
+    ) {
+        guard let errand = errands.removeValue(forKey: ticket) else { return }
+        switch errand {
+        case .keepFor(let inquiry, let record, let displaced):
+            switch outcome {
+            case .done: actions.append(.reply(inquiry, .stored(receipt(for: record, at: now))))
+            case .failed(let refusal):
+                catalog.revert(record, to: displaced)
+                actions.append(.reply(inquiry, .refused(refusal)))
+            }
+        case .keepOwn(let operation, let record, let displaced):
+            switch outcome {
+            case .done: puts[operation]?.ownStoreEnded(.stored)
+            case .failed(let refusal):
+                catalog.revert(record, to: displaced)
+                puts[operation]?.ownStoreEnded(.refused(refusal))
+            }
+            finishIfDone(operation, into: &actions)
+        case .sweep: break
+        case .answerInquiry, .answerConflict, .readOwn, .tellConflict, .handover:
+            preconditionFailure("a ticket for reading was used for changes")
+        }
+    }
+
+    /// The store could neither read nor write: what the ticket was for ends as if nothing were there, or is refused.
+    package mutating func storeFailed(_ ticket: Ticket, at now: Now, into actions: inout [KademliaAction]) {
+        switch errands[ticket] {
+        case .keepFor, .keepOwn, .sweep: applied(ticket, .failed(.unavailable), at: now, into: &actions)
+        case .answerInquiry, .answerConflict, .readOwn, .tellConflict, .handover:
+            loaded(ticket, nil, at: now, into: &actions)
+        case nil: break
+        }
+    }
+
+    /// How the store fared with changes.
+    package enum StoreOutcome: Hashable, Sendable {
+        case done
+        case failed(Response.Refusal)
+    }
+
+    /// A record found in the store at start.
+    package mutating func restore(_ record: Record) { catalog.enter(record) }
+}

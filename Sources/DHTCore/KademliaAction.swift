@@ -1,0 +1,96 @@
+/// Names a request of ours from when the core asks for it until it is answered or has failed.
+package struct CallID: Hashable, Sendable {
+    package let rawValue: UInt64
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
+}
+
+/// Names a request of somebody else's until it is answered. Given by the driver.
+package struct InquiryID: Hashable, Sendable {
+    package let rawValue: UInt64
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
+}
+
+/// Names something a user asked for until it is done. Given by the driver.
+package struct OperationID: Hashable, Sendable {
+    package let rawValue: UInt64
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
+}
+
+/// Names work for the store until it is complete.
+package struct Ticket: Hashable, Sendable {
+    package let rawValue: UInt64
+    package init(rawValue: UInt64) { self.rawValue = rawValue }
+}
+
+/// What the core wants done. The driver performs actions in order.
+package enum KademliaAction: Hashable, Sendable {
+    /// Ask the contact; then tell `answered`, or `overdue` and later `answered` or `failed`.
+    /// `isConfigured`: the address is the operator's word, not a hint.
+    case call(CallID, Contact, Request, isConfigured: Bool)
+    /// Answer an inquiry.
+    case reply(InquiryID, Response)
+    /// Read the records at a location, of one author or of all; then tell `loaded`.
+    case load(Ticket, location: NodeID, author: Identity?)
+    /// Make changes durable; then tell `applied`.
+    case apply(Ticket, [RecordChange])
+    /// Find the addresses of a seed; then tell `resolved`.
+    case resolve(seed: Int)
+    /// The operation is over.
+    case finished(OperationID, KademliaOutcome)
+}
+
+/// What a user may ask of the core.
+package enum KademliaOperation: Hashable, Sendable {
+    /// Keep a record of ours at the closest nodes.
+    case put(Record, condition: Request.Condition?)
+    /// Read what is at a location. `isExhaustive`: every author's, not only the newest.
+    case get(location: NodeID, author: Identity?, replicas: Int, isExhaustive: Bool)
+    /// Ask one peer for a sign of life, looking it up if need be.
+    case ping(Identity, id: NodeID)
+    /// Hand over what is kept here, and say goodbye.
+    case leave
+}
+
+/// How an operation ended.
+package enum KademliaOutcome: Hashable, Sendable {
+    case put(PutOutcome)
+    case got(GetOutcome)
+    /// The round-trip time; `nil` if there was no answer.
+    case pinged(Span?)
+    case left
+}
+
+/// What the replicas said to a record.
+package struct PutOutcome: Hashable, Sendable {
+    package enum Verdict: Hashable, Sendable {
+        case stored
+        /// With the record that stands in the way, if it was told.
+        case conflict(Record?)
+        case refused(Response.Refusal)
+        case timeout
+    }
+
+    package struct Replica: Hashable, Sendable {
+        package let identity: Identity
+        package let verdict: Verdict
+    }
+
+    /// Nearest first is not promised; the order is that of asking.
+    package var replicas: [Replica]
+
+    package var stored: Int { replicas.count { $0.verdict == .stored } }
+}
+
+/// What was found at a location.
+package struct GetOutcome: Hashable, Sendable {
+    package struct Found: Hashable, Sendable {
+        package let record: Record
+        /// Nodes that have this very record, ourselves included.
+        package let copies: Int
+    }
+
+    /// Live records, tombstones among them, one an author, newest first.
+    package var found: [Found]
+    package var answered: Int
+    package var asked: Int
+}

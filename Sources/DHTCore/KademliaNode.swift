@@ -1,0 +1,223 @@
+/// Kademlia as a value: who is known, what is kept, what is being looked for.
+///
+/// Performs no IO, reads no clock, knows no key. The driver tells it of events and performs the actions it returns;
+/// every identity it is told of was authenticated, every record verified.
+package struct KademliaNode: Sendable {
+    package struct Settings: Sendable {
+        package var replicas = Kademlia.replicas
+        package var parallelism = Kademlia.parallelism
+        /// Between lookups through each part of the key space.
+        package var refreshInterval = Span.minutes(15)
+        /// How long an operation waits, at most, for a node that has just started to find its neighbours.
+        package var joinPatience = Span.seconds(2)
+        package var quota = Catalog.Quota()
+
+        package init() {}
+    }
+
+    /// Why a peer was asked; decides what its answer means.
+    enum Purpose: Hashable, Sendable {
+        /// Somebody named it, or it wrote to us: does it answer?
+        case verification(isInbound: Bool)
+        /// It should learn that we are there.
+        case greeting
+        case seed(Int)
+        case upkeep
+        case search(SearchID)
+        case put(OperationID)
+        case repair
+        case handover
+        case ping(OperationID, sent: Instant)
+        case goodbye
+    }
+
+    struct Call: Sendable {
+        let contact: Contact
+        let purpose: Purpose
+    }
+
+    /// What a ticket's outcome is for.
+    enum Errand: Hashable, Sendable {
+        case answerInquiry(InquiryID, location: NodeID, author: Identity?, offset: Int, requester: Identity)
+        case answerConflict(InquiryID)
+        case keepFor(InquiryID, Record, displaced: Catalog.Entry?)
+        case keepOwn(OperationID, Record, displaced: Catalog.Entry?)
+        case readOwn(SearchID)
+        case tellConflict(OperationID)
+        case handover
+        case sweep
+    }
+
+    package let identity: Identity
+    package let id: NodeID
+    package let settings: Settings
+    package internal(set) var table: RoutingTable
+    package internal(set) var catalog: Catalog
+    /// Where we believe we can be reached; told in answers to PING.
+    package var endpoints: [Endpoint] = []
+
+    var calls: [CallID: Call] = [:]
+    var errands: [Ticket: Errand] = [:]
+    var searches: [SearchID: Search] = [:]
+    var puts: [OperationID: PutOperation] = [:]
+    var membership: Membership
+    var handover = Handover()
+    /// Operations that wait until the neighbours are known.
+    var waiting: [(OperationID, KademliaOperation)] = []
+    var generator: any RandomNumberGenerator & Sendable
+    private var nextName: UInt64 = 0
+
+    package init(
+        identity: Identity, id: NodeID, settings: Settings = Settings(),
+        generator: some RandomNumberGenerator & Sendable
+    ) {
+        self.identity = identity
+        self.id = id
+        self.settings = settings
+        self.generator = generator
+        table = RoutingTable(own: id)
+        catalog = Catalog(quota: settings.quota)
+        membership = Membership()
+    }
+
+    // MARK: Events of calls
+
+    /// The peer answered. Contacts in the answer are admitted, records verified.
+    package mutating func answered(
+        _ callID: CallID, _ response: Response, at now: Now, into actions: inout [KademliaAction]
+    ) {
+        guard let call = calls.removeValue(forKey: callID) else { return }
+        noteAnswer(of: call, at: now, into: &actions)
+        switch response {
+        case .nodes(let contacts), .values(_, _, let contacts): noteHints(contacts, at: now, into: &actions)
+        case .pong, .stored, .conflict, .refused, .retry: break
+        }
+        switch call.purpose {
+        case .search(let search): searchAnswered(search, call.contact, response, at: now, into: &actions)
+        case .put(let operation): putAnswered(operation, call.contact, response, at: now, into: &actions)
+        case .ping(let operation, let sent):
+            actions.append(.finished(operation, .pinged(now.instant.since(sent))))
+        case .handover, .goodbye: handoverAdvanced(at: now, into: &actions)
+        case .verification, .greeting, .seed, .upkeep, .repair: break
+        }
+    }
+
+    /// The peer has not answered in its usual time; it may still.
+    package mutating func overdue(_ callID: CallID, at now: Now, into actions: inout [KademliaAction]) {
+        guard let call = calls[callID] else { return }
+        switch call.purpose {
+        case .search(let search):
+            searches[search]?.lookup.slow(call.contact.identity)
+            pursue(search, at: now, into: &actions)
+        case .put(let operation):
+            let more = puts[operation]?.overdue(call.contact.identity) ?? []
+            offer(operation, to: more, into: &actions)
+            finishIfDone(operation, into: &actions)
+        default: break
+        }
+    }
+
+    /// The peer will not answer.
+    package mutating func failed(_ callID: CallID, at now: Now, into actions: inout [KademliaAction]) {
+        guard let call = calls.removeValue(forKey: callID) else { return }
+        noteSilence(of: call, at: now, into: &actions)
+        switch call.purpose {
+        case .search(let search):
+            searches[search]?.lookup.failed(call.contact.identity)
+            pursue(search, at: now, into: &actions)
+        case .put(let operation):
+            let more = puts[operation]?.answered(call.contact.identity, .timeout) ?? []
+            offer(operation, to: more, into: &actions)
+            finishIfDone(operation, into: &actions)
+        case .ping(let operation, _): actions.append(.finished(operation, .pinged(nil)))
+        case .handover, .goodbye: handoverAdvanced(at: now, into: &actions)
+        case .verification, .greeting, .seed, .upkeep, .repair: break
+        }
+    }
+
+    // MARK: Events of users
+
+    /// A user asks for something; `finished` will tell how it ended.
+    package mutating func submit(
+        _ operation: KademliaOperation, as name: OperationID, at now: Now, into actions: inout [KademliaAction]
+    ) {
+        guard membership.isSettled(at: now.instant, patience: settings.joinPatience) || operation == .leave else {
+            waiting.append((name, operation))
+            if let startedAt = membership.startedAt { wake(at: startedAt + settings.joinPatience) }
+            return
+        }
+        begin(operation, as: name, at: now, into: &actions)
+    }
+
+    func isWaiting(_ operation: OperationID) -> Bool { waiting.contains { $0.0 == operation } }
+
+    private mutating func begin(
+        _ operation: KademliaOperation, as name: OperationID, at now: Now, into actions: inout [KademliaAction]
+    ) {
+        switch operation {
+        case .put(let record, let condition):
+            beginPut(record, condition, as: name, at: now, into: &actions)
+        case .get(let location, let author, let replicas, let isExhaustive):
+            let get = GetOperation(
+                location: location, author: author, replicas: replicas, isExhaustive: isExhaustive)
+            beginGet(get, as: name, at: now, into: &actions)
+        case .ping(let identity, let id): beginPing(identity, id, as: name, at: now, into: &actions)
+        case .leave: beginLeaving(as: name, at: now, into: &actions)
+        }
+    }
+
+    /// Begins what waited for the neighbours, once they are known.
+    mutating func beginWaiting(at now: Now, into actions: inout [KademliaAction]) {
+        guard !waiting.isEmpty, membership.isSettled(at: now.instant, patience: settings.joinPatience) else {
+            return
+        }
+        let begun = waiting
+        waiting = []
+        for (name, operation) in begun { begin(operation, as: name, at: now, into: &actions) }
+    }
+
+    private mutating func beginPing(
+        _ peer: Identity, _ id: NodeID, as name: OperationID, at now: Now, into actions: inout [KademliaAction]
+    ) {
+        if let contact = table.entry(for: peer, id: id)?.contact {
+            call(contact, .ping(isLeaving: false), .ping(name, sent: now.instant), into: &actions)
+        } else {
+            beginSearch(.peer(name, peer), target: id, at: now, into: &actions)
+        }
+    }
+
+    // MARK: Time
+
+    /// Does what has fallen due.
+    package mutating func advance(to now: Now, into actions: inout [KademliaAction]) {
+        upkeep(at: now, into: &actions)
+        beginWaiting(at: now, into: &actions)
+        let swept = catalog.sweep(unixMilliseconds: now.unixMilliseconds)
+        if !swept.isEmpty { actions.append(.apply(ticket(for: .sweep), swept)) }
+    }
+
+    /// When ``advance(to:into:)`` is to be called next.
+    package var nextDeadline: Instant { membership.nextUpkeep }
+
+    // MARK: Names
+
+    mutating func call(
+        _ contact: Contact, _ request: Request, _ purpose: Purpose, isConfigured: Bool = false,
+        into actions: inout [KademliaAction]
+    ) {
+        let name = CallID(rawValue: freshName())
+        calls[name] = Call(contact: contact, purpose: purpose)
+        actions.append(.call(name, contact, request, isConfigured: isConfigured))
+    }
+
+    mutating func ticket(for errand: Errand) -> Ticket {
+        let ticket = Ticket(rawValue: freshName())
+        errands[ticket] = errand
+        return ticket
+    }
+
+    mutating func freshName() -> UInt64 {
+        nextName += 1
+        return nextName
+    }
+}

@@ -1,0 +1,232 @@
+/// One iterative lookup: asks ever nearer contacts until those nearest to the target have answered, or enough
+/// of them brought what is looked for. (Kademlia, section 2.3.)
+///
+/// Driven by events: after each one, ask whom ``nextQueries()`` names; when ``isFinished``, take the result.
+package struct Lookup: Sendable {
+    package enum Goal: Hashable, Sendable {
+        /// The contacts nearest to the target.
+        case nodes
+        /// Records at the target, in the answers of this many replicas, our own included.
+        case values(replicas: Int)
+    }
+
+    package let target: NodeID
+    package let goal: Goal
+    /// Queries sent.
+    package private(set) var asked = 0
+    /// Answers that came.
+    package private(set) var answered = 0
+    /// Answers that bore a record, our own store's included.
+    package private(set) var bearing = 0
+    /// The longest chain of contacts, each named by the one before, that was asked; 1 if only seeds were.
+    package private(set) var hops = 0
+
+    private let own: Identity
+    private let parallelism: Int
+    private let width: Int
+    /// Everybody heard of: nearest first, no identity twice.
+    private var shortlist: [Candidate] = []
+
+    fileprivate struct Candidate: Sendable {
+        enum State: Sendable {
+            case heard
+            case inFlight
+            case slow
+            case answered(bearing: Bool)
+            case failed
+        }
+
+        var contact: Contact
+        let distance: Distance
+        /// Answers it took to hear of it, and one.
+        let hop: Int
+        var state = State.heard
+        /// Another endpoint it is said to have, tried once if the first fails: a peer that restarted is often
+        /// remembered at its old place by some.
+        var alternative: Endpoint?
+        var isLastChance = false
+
+        func precedes(_ other: Candidate) -> Bool {
+            (distance, contact.identity) < (other.distance, other.contact.identity)
+        }
+    }
+
+    /// - Parameters:
+    ///   - own: Our identity, never asked.
+    ///   - seeds: Where to start: the closest contacts of the routing table.
+    ///   - parallelism: α, the queries in flight at once; those overdue do not count.
+    ///   - width: How many of the closest are to answer.
+    package init(
+        target: NodeID,
+        own: Identity,
+        goal: Goal,
+        seeds: [Contact],
+        parallelism: Int = Kademlia.parallelism,
+        width: Int = Kademlia.replicas
+    ) {
+        precondition(parallelism > 0 && width > 0, "a lookup of width \(width) with \(parallelism) in flight")
+        (self.target, self.own, self.goal) = (target, own, goal)
+        (self.parallelism, self.width) = (parallelism, width)
+        for seed in seeds { hear(of: seed, hop: 1) }
+    }
+}
+
+// MARK: Events
+
+extension Lookup {
+    /// Contacts to query now; they count as in flight from here on. To be called after every event.
+    package mutating func nextQueries() -> [Contact] {
+        guard !isFinished else { return [] }
+        var queries: [Contact] = []
+        var room = allowance - shortlist.count { $0.state.isInFlight }
+        var considered = 0
+        for index in shortlist.indices where room > 0 && considered < width {
+            switch shortlist[index].state {
+            case .failed, .slow: continue  // a slow one must not keep others from being asked
+            case .inFlight, .answered: considered += 1
+            case .heard:
+                considered += 1
+                room -= 1
+                asked += 1
+                hops = max(hops, shortlist[index].hop)
+                shortlist[index].state = .inFlight
+                queries.append(shortlist[index].contact)
+            }
+        }
+        return queries
+    }
+
+    /// An answer came, naming `contacts`; `bearing` if it brought a record that is looked for.
+    /// The contacts are hints: the caller leaves out those not admitted or not reachable.
+    package mutating func answered(_ identity: Identity, contacts: [Contact], bearing isBearing: Bool) {
+        guard let index = indexOfAsked(identity) else { return }
+        shortlist[index].state = .answered(bearing: isBearing)
+        answered += 1
+        if isBearing { bearing += 1 }
+        let hop = shortlist[index].hop + 1
+        for contact in contacts { hear(of: contact, hop: hop) }
+    }
+
+    /// The answer is overdue: another may be asked in its place, but it may still come.
+    package mutating func slow(_ identity: Identity) {
+        guard let index = indexOfAsked(identity) else { return }
+        shortlist[index].state = .slow
+    }
+
+    /// No answer will come.
+    package mutating func failed(_ identity: Identity) {
+        guard let index = indexOfAsked(identity) else { return }
+        shortlist[index].state = .failed
+        giveLastChance(index)
+        dropFarthest { $0.state.isFailed }
+    }
+
+    /// Our own store bore a record: one replica more has answered.
+    package mutating func countLocalAnswer() { bearing += 1 }
+}
+
+// MARK: Queries
+
+extension Lookup {
+    /// Whether the goal is reached, or nobody is left whose answer could bring it nearer.
+    package var isFinished: Bool {
+        if case .values(let replicas) = goal, bearing >= replicas { return true }
+        return nearest.allSatisfy(\.state.isAnswered)
+    }
+
+    /// Those that answered, nearest first, at most `width`.
+    package var closest: [Contact] {
+        shortlist.lazy.filter(\.state.isAnswered).prefix(width).map(\.contact)
+    }
+
+    /// Those among the `width` closest that answered and bore nothing, nearest first: where a copy is
+    /// missing.
+    package var answeredWithout: [Contact] { nearest.filter(\.state.isEmptyHanded).map(\.contact) }
+
+    /// Those among the `width` closest that answered, nearest first: where copies belong, as far as we know.
+    package var answeredNearest: [Contact] { nearest.filter(\.state.isAnswered).map(\.contact) }
+
+    /// The `width` nearest candidates that have not failed.
+    private var nearest: some Sequence<Candidate> {
+        shortlist.lazy.filter { !$0.state.isFailed }.prefix(width)
+    }
+
+    /// How many queries may be in flight. As long as each query finds a replica, no more are asked than are
+    /// wanted.
+    private var allowance: Int {
+        guard case .values(let replicas) = goal else { return parallelism }
+        let isStraight = shortlist.allSatisfy { !$0.state.isDetour }
+        return isStraight ? min(parallelism, replicas - bearing) : parallelism
+    }
+}
+
+// MARK: The shortlist
+
+extension Lookup {
+    /// Most candidates that wait to be asked, and most failed ones remembered.
+    private var capacity: Int { 8 * width }
+
+    /// Takes the contact in, or learns where else it may be.
+    private mutating func hear(of contact: Contact, hop: Int) {
+        guard contact.identity != own else { return }
+        let candidate = Candidate(contact: contact, distance: contact.id.distance(to: target), hop: hop)
+        let place = self.place(of: candidate)
+        if place < shortlist.count, shortlist[place].contact.identity == contact.identity {
+            guard shortlist[place].contact.endpoint != contact.endpoint else { return }
+            guard !shortlist[place].isLastChance, shortlist[place].alternative == nil else { return }
+            shortlist[place].alternative = contact.endpoint
+            giveLastChance(place)
+            return
+        }
+        shortlist.insert(candidate, at: place)
+        dropFarthest { $0.state.isHeard }
+    }
+
+    /// If the candidate failed and may be elsewhere, it waits to be asked there.
+    private mutating func giveLastChance(_ index: Int) {
+        guard shortlist[index].state.isFailed, !shortlist[index].isLastChance,
+            let endpoint = shortlist[index].alternative
+        else { return }
+        shortlist[index].contact.endpoint = endpoint
+        shortlist[index].isLastChance = true
+        shortlist[index].state = .heard
+    }
+
+    /// Drops the farthest of a kind if there are too many of it.
+    private mutating func dropFarthest(where isOfKind: (Candidate) -> Bool) {
+        guard shortlist.count > capacity, shortlist.count(where: isOfKind) > capacity,
+            let farthest = shortlist.lastIndex(where: isOfKind)
+        else { return }
+        shortlist.remove(at: farthest)
+    }
+
+    /// The index of the first candidate that does not precede this one.
+    private func place(of candidate: Candidate) -> Int {
+        var range = shortlist.startIndex..<shortlist.endIndex
+        while !range.isEmpty {
+            let middle = range.lowerBound + range.count / 2
+            if shortlist[middle].precedes(candidate) {
+                range = middle + 1..<range.upperBound
+            } else {
+                range = range.lowerBound..<middle
+            }
+        }
+        return range.lowerBound
+    }
+
+    /// The candidate of that identity, if a query to it is under way.
+    private func indexOfAsked(_ identity: Identity) -> Int? {
+        shortlist.firstIndex { $0.contact.identity == identity && ($0.state.isInFlight || $0.state.isSlow) }
+    }
+}
+
+extension Lookup.Candidate.State {
+    fileprivate var isHeard: Bool { if case .heard = self { true } else { false } }
+    fileprivate var isInFlight: Bool { if case .inFlight = self { true } else { false } }
+    fileprivate var isSlow: Bool { if case .slow = self { true } else { false } }
+    fileprivate var isFailed: Bool { if case .failed = self { true } else { false } }
+    fileprivate var isAnswered: Bool { if case .answered = self { true } else { false } }
+    fileprivate var isEmptyHanded: Bool { if case .answered(bearing: false) = self { true } else { false } }
+    /// Whether it shows that the replicas are not simply the nearest contacts known.
+    fileprivate var isDetour: Bool { isSlow || isFailed || isEmptyHanded }
+}

@@ -1,0 +1,311 @@
+/// How a node finds the others, and keeps them found.
+struct Membership: Sendable {
+    /// An address the operator named, for a peer of a known identity.
+    struct Seed: Sendable {
+        let identity: Identity
+        let id: NodeID
+        var nextAttempt: Instant
+        var attempts: UInt64 = 0
+        var isInFlight = false
+    }
+
+    /// Between two requests to the same peer of whom others told us.
+    static let hintInterval = Span.seconds(30)
+    /// Questions whether somebody is there, at once.
+    static let verificationLimit = 16
+    static let waitingLimit = 256
+    static let followedLimit = 4096
+    /// Lookups for peers gone silent, at once.
+    static let rescueLimit = 4
+    static let longestSeedBackoff = Span.seconds(15)
+    /// After joining, our own place is looked up again this much later, for those who joined at the same time.
+    static let rejoinDelays = [Span.seconds(1), .seconds(4), .seconds(15)]
+
+    var seeds: [Seed] = []
+    /// There is a seed that is not ourselves.
+    var hasSeeds = false
+    /// Hints that wait for their turn, nearest to us first.
+    var hints: [Contact] = []
+    var verifying: Set<Identity> = []
+    /// When a hint about a peer was last followed up; bounded by clearing what has lapsed.
+    var followed: [Identity: (endpoint: Endpoint, at: Instant)] = [:]
+    var rescues = 0
+    /// When those we had given up were last asked because one of them came back.
+    var lastRevival: Instant?
+    /// The first lookup of our own place: not begun, under way, done.
+    var join = Join.none
+    var rejoins = 0
+    var nextRejoin: Instant?
+    var nextUpkeep = Instant(nanoseconds: 0)
+    /// Since when operations wait; `nil` before the node was told of its seeds.
+    var startedAt: Instant?
+
+    enum Join: Sendable {
+        case none
+        case underWay
+        case done
+    }
+
+    /// Whether operations need not wait: the neighbours are known, or there is nobody to wait for.
+    func isSettled(at now: Instant, patience: Span) -> Bool {
+        if !hasSeeds || join == .done { return true }
+        guard let startedAt else { return true }
+        return now.since(startedAt) >= patience
+    }
+}
+
+extension KademliaNode {
+    /// Peers whose addresses the operator named. They are asked until they answer, with growing pauses, and again
+    /// whenever they are lost.
+    package mutating func setSeeds(_ identities: [(Identity, NodeID)], at now: Now, into actions: inout [KademliaAction]) {
+        membership.seeds = identities.map { .init(identity: $0.0, id: $0.1, nextAttempt: now.instant) }
+        membership.hasSeeds = identities.contains { $0.0 != identity }
+        if membership.startedAt == nil { membership.startedAt = now.instant }
+        membership.nextUpkeep = now.instant
+        upkeep(at: now, into: &actions)
+    }
+
+    /// The addresses a seed's name has now; none if it does not resolve.
+    package mutating func resolved(
+        seed index: Int, _ endpoints: [Endpoint], at now: Now, into actions: inout [KademliaAction]
+    ) {
+        guard membership.seeds.indices.contains(index), membership.seeds[index].isInFlight else { return }
+        let usable = endpoints.filter(\.isUnicast)
+        guard !usable.isEmpty else {
+            seedFailed(index, at: now)
+            return
+        }
+        let seed = membership.seeds[index]
+        let endpoint = usable[Int(seed.attempts % UInt64(usable.count))]
+        let contact = Contact(identity: seed.identity, id: seed.id, endpoint: endpoint)
+        call(contact, .ping(isLeaving: false), .seed(index), isConfigured: true, into: &actions)
+    }
+
+    private mutating func seedFailed(_ index: Int, at now: Now) {
+        guard membership.seeds.indices.contains(index) else { return }
+        membership.seeds[index].isInFlight = false
+        membership.seeds[index].attempts += 1
+        let doubled = Span.milliseconds(500) * (1 << min(membership.seeds[index].attempts, 5))
+        let pause = min(doubled, Membership.longestSeedBackoff)
+        let jitter = Span(nanoseconds: UInt64.random(in: 0...pause.nanoseconds / 4, using: &generator))
+        membership.seeds[index].nextAttempt = now.instant + pause + jitter
+        wake(at: membership.seeds[index].nextAttempt)
+    }
+
+    /// Members that are no longer admitted are forgotten.
+    package mutating func forget(where isGone: (Identity) -> Bool) {
+        table.removeAll(where: isGone)
+        membership.hints.removeAll { isGone($0.identity) }
+    }
+
+    /// A peer leaves. It still answers for a moment, to which nobody who names it shall lead us back.
+    mutating func noteLeaving(_ contact: Contact, at now: Now) {
+        table.remove(contact.identity, id: contact.id)
+        membership.hints.removeAll { $0.identity == contact.identity }
+        noteFollowed(contact, at: now.instant)
+    }
+
+    // MARK: What calls tell
+
+    mutating func noteAnswer(of call: Call, at now: Now, into actions: inout [KademliaAction]) {
+        let contact = call.contact
+        membership.verifying.remove(contact.identity)
+        if case .seed(let index) = call.purpose, membership.seeds.indices.contains(index) {
+            membership.seeds[index].isInFlight = false
+            membership.seeds[index].attempts = 0
+            membership.seeds[index].nextAttempt = now.instant + Membership.longestSeedBackoff
+        }
+        let wasGivenUp = table.entry(for: contact.identity, id: contact.id)?.reachability.grade == .bad
+        switch table.answered(contact, at: now.instant) {
+        case .inserted, .replaced:
+            // Our requests without a token changed nothing at their receiver: this one makes us known. Who wrote to us
+            // first knows us already.
+            if call.purpose != .verification(isInbound: true) {
+                self.call(contact, .ping(isLeaving: false), .greeting, into: &actions)
+            }
+            beginJoin(at: now, into: &actions)
+        case .refreshed, .moved, .cached, .refused: break
+        }
+        if wasGivenUp { reviveOthers(at: now, into: &actions) }
+        followHints(at: now, into: &actions)
+    }
+
+    /// One whom we had given up answers: perhaps it was us who were cut off. So the others are asked at once, and not
+    /// when their back-offs of minutes are over.
+    private mutating func reviveOthers(at now: Now, into actions: inout [KademliaAction]) {
+        let others = table.contacts.filter { $0.reachability.grade == .bad }.map(\.contact)
+        guard !others.isEmpty else { return }
+        if let last = membership.lastRevival, now.instant.since(last) < Membership.hintInterval { return }
+        membership.lastRevival = now.instant
+        for contact in others {
+            table.probed(contact.identity, id: contact.id, at: now.instant)
+            call(contact, .ping(isLeaving: false), .upkeep, into: &actions)
+        }
+        beginSearch(.join, target: id, at: now, into: &actions)
+    }
+
+    mutating func noteSilence(of call: Call, at now: Now, into actions: inout [KademliaAction]) {
+        let contact = call.contact
+        membership.verifying.remove(contact.identity)
+        if case .seed(let index) = call.purpose { seedFailed(index, at: now) }
+        // Another address of the peer that did not answer says nothing about the one we know.
+        let entry = table.entry(for: contact.identity, id: contact.id)
+        if entry == nil || entry?.contact.endpoint == contact.endpoint,
+            table.failed(contact.identity, id: contact.id, at: now.instant) != nil {
+            wake(at: now.instant + Reachability.firstBackoff)
+            // Of one that was given up others would have told since, in answers to whatever we asked.
+            if entry?.reachability.grade != .bad, membership.rescues < Membership.rescueLimit {
+                membership.rescues += 1
+                beginSearch(.rescue(contact.identity), target: contact.id, at: now, into: &actions)
+            }
+        }
+        followHints(at: now, into: &actions)
+    }
+
+    /// A live request came from the peer: it receives there. It enters the table once it answers us.
+    mutating func noteInbound(_ contact: Contact, at now: Now, into actions: inout [KademliaAction]) {
+        let entry = table.entry(for: contact.identity, id: contact.id)
+        if let entry, entry.contact.endpoint == contact.endpoint, entry.reachability.grade == .good { return }
+        guard entry != nil || table.hasRoom(for: contact.id) else { return }
+        verify(contact, isInbound: true, at: now, into: &actions)
+    }
+
+    /// Contacts others named. Those who would find room, and known ones that fell silent, are asked whether they are there.
+    mutating func noteHints(_ contacts: [Contact], at now: Now, into actions: inout [KademliaAction]) {
+        for contact in contacts where contact.identity != identity {
+            if let entry = table.entry(for: contact.identity, id: contact.id) {
+                // One that we count on no more may be back where it was.
+                let isNews = entry.contact.endpoint != contact.endpoint || entry.reachability.grade == .bad
+                guard isNews, entry.reachability.grade != .good else { continue }
+            } else if !table.hasRoom(for: contact.id) {
+                continue
+            }
+            guard membership.hints.count < Membership.waitingLimit,
+                !membership.hints.contains(where: { $0.identity == contact.identity })
+            else { continue }
+            let distance = contact.id.distance(to: id)
+            let place = membership.hints.firstIndex { $0.id.distance(to: id) > distance }
+            membership.hints.insert(contact, at: place ?? membership.hints.endIndex)
+        }
+        followHints(at: now, into: &actions)
+    }
+
+    private mutating func followHints(at now: Now, into actions: inout [KademliaAction]) {
+        while membership.verifying.count < Membership.verificationLimit, !membership.hints.isEmpty {
+            let contact = membership.hints.removeFirst()
+            let entry = table.entry(for: contact.identity, id: contact.id)
+            if let entry, entry.contact.endpoint == contact.endpoint, entry.reachability.grade != .bad { continue }
+            verify(contact, isInbound: false, at: now, into: &actions)
+        }
+    }
+
+    private mutating func verify(
+        _ contact: Contact, isInbound: Bool, at now: Now, into actions: inout [KademliaAction]
+    ) {
+        guard !membership.verifying.contains(contact.identity) else { return }
+        if let last = membership.followed[contact.identity], last.endpoint == contact.endpoint,
+            now.instant.since(last.at) < Membership.hintInterval {
+            return
+        }
+        guard noteFollowed(contact, at: now.instant) else { return }
+        membership.verifying.insert(contact.identity)
+        call(contact, .ping(isLeaving: false), .verification(isInbound: isInbound), into: &actions)
+    }
+
+    /// `false` if there is no room to remember it.
+    @discardableResult
+    private mutating func noteFollowed(_ contact: Contact, at now: Instant) -> Bool {
+        if membership.followed.count >= Membership.followedLimit {
+            membership.followed = membership.followed.filter { now.since($0.value.at) < Membership.hintInterval }
+            guard membership.followed.count < Membership.followedLimit else { return false }
+        }
+        membership.followed[contact.identity] = (contact.endpoint, now)
+        return true
+    }
+
+    // MARK: Joining
+
+    private mutating func beginJoin(at now: Now, into actions: inout [KademliaAction]) {
+        guard membership.join == .none else { return }
+        membership.join = .underWay
+        beginSearch(.join, target: id, at: now, into: &actions)
+    }
+
+    mutating func joined(at now: Now, into actions: inout [KademliaAction]) {
+        membership.join = .done
+        if membership.rejoins < Membership.rejoinDelays.count {
+            let due = now.instant + Membership.rejoinDelays[membership.rejoins]
+            membership.nextRejoin = due
+            membership.rejoins += 1
+            wake(at: due)
+        }
+        beginWaiting(at: now, into: &actions)
+    }
+
+    // MARK: Upkeep
+
+    /// Calls ``upkeep(at:into:)`` no later than `instant`.
+    mutating func wake(at instant: Instant) {
+        membership.nextUpkeep = min(membership.nextUpkeep, instant)
+    }
+
+    mutating func upkeep(at now: Now, into actions: inout [KademliaAction]) {
+        guard now.instant >= membership.nextUpkeep else { return }
+        // Far away; all that follows draws it nearer.
+        membership.nextUpkeep = now.instant + Span.seconds(30)
+        attemptSeeds(at: now, into: &actions)
+        if let due = membership.nextRejoin {
+            if due <= now.instant {
+                membership.nextRejoin = nil
+                beginSearch(.join, target: id, at: now, into: &actions)
+            } else {
+                wake(at: due)
+            }
+        }
+        for contact in table.contactsDue(at: now.instant) {
+            table.probed(contact.identity, id: contact.id, at: now.instant)
+            call(contact, .ping(isLeaving: false), .upkeep, into: &actions)
+        }
+        if membership.join == .done {
+            for bucket in table.bucketsDue(at: now.instant, interval: settings.refreshInterval) {
+                table.refreshed(bucket, at: now.instant)
+                let target = randomTarget(in: bucket)
+                beginSearch(.refresh, target: target, at: now, into: &actions)
+            }
+            wake(at: table.nextDeadline(refreshInterval: settings.refreshInterval))
+        }
+        if let startedAt = membership.startedAt, !waiting.isEmpty {
+            wake(at: max(startedAt + settings.joinPatience, now.instant))
+        }
+        // Never a busy loop, whatever falls due.
+        membership.nextUpkeep = max(membership.nextUpkeep, now.instant + Span.milliseconds(20))
+    }
+
+    private mutating func attemptSeeds(at now: Now, into actions: inout [KademliaAction]) {
+        for index in membership.seeds.indices {
+            let seed = membership.seeds[index]
+            if seed.isInFlight || seed.identity == identity { continue }
+            if seed.nextAttempt > now.instant {
+                wake(at: seed.nextAttempt)
+            } else if let entry = table.entry(for: seed.identity, id: seed.id), entry.reachability.grade != .bad {
+                membership.seeds[index].nextAttempt = now.instant + Membership.longestSeedBackoff
+                wake(at: membership.seeds[index].nextAttempt)
+            } else {
+                membership.seeds[index].isInFlight = true
+                actions.append(.resolve(seed: index))
+            }
+        }
+    }
+
+    private mutating func randomTarget(in bucket: Int) -> NodeID {
+        var words = PassingWords(generator: generator)
+        defer { generator = words.generator }
+        return table.randomTarget(in: bucket, using: &words)
+    }
+}
+
+/// Opens an existential generator for functions that are generic over generators.
+private struct PassingWords: RandomNumberGenerator {
+    var generator: any RandomNumberGenerator & Sendable
+    mutating func next() -> UInt64 { generator.next() }
+}

@@ -1,0 +1,83 @@
+/// What one node asks another: the decoded payload of a request. `docs/protocol.md`, section 7.
+package enum Request: Hashable, Sendable {
+    /// `isLeaving`: the sender stops and wants to be forgotten.
+    case ping(isLeaving: Bool)
+    case findNode(target: NodeID)
+    /// Records at a location, newest first, from the `offset`-th on; of one author if `author` is given.
+    case findValue(location: NodeID, author: Identity?, offset: UInt16)
+    case store(Record, condition: Condition?)
+
+    /// What must be true of the newest live record under the key for a STORE to be taken. Best effort: each replica
+    /// judges by what it holds.
+    package enum Condition: Hashable, Sendable {
+        case absent
+        case revision(Revision)
+    }
+
+    package var operation: OperationCode {
+        switch self {
+        case .ping: .ping
+        case .findNode: .findNode
+        case .findValue: .findValue
+        case .store: .store
+        }
+    }
+
+    /// Whether answering it may change what the receiver keeps, so that the sender must have proved its address.
+    package var isWrite: Bool { operation == .store }
+}
+
+/// Operation codes on the wire. 5…127 are kept for what comes next.
+package enum OperationCode: UInt8, CaseIterable, Sendable {
+    case ping = 1
+    case findNode = 2
+    case findValue = 3
+    case store = 4
+}
+
+/// What the other answers: the decoded payload of a response.
+package enum Response: Hashable, Sendable {
+    /// The address the request came from, as the responder saw it, and where the responder believes it can be reached.
+    case pong(observed: Endpoint, endpoints: [Endpoint])
+    case nodes([Contact])
+    /// `total` counts every live record the responder holds that the request asked for, sent or not.
+    case values([Record], total: UInt16, closer: [Contact])
+    case stored(Receipt)
+    /// The record offered is older than, or fails its condition against, this one (none: nothing is there).
+    case conflict(Record?)
+    case refused(Refusal)
+    /// Nothing was done: ask again with the token that came with this answer.
+    case retry
+
+    /// A replica's word that it keeps a record.
+    package struct Receipt: Hashable, Sendable {
+        /// Seconds the replica grants, counted from now.
+        package var lifetime: UInt32
+        /// ``NodeID/prefix`` of the closest nodes to the record's location the replica knows, itself among them, at
+        /// most ``Kademlia/replicas``: so the writer learns, at no cost, of closer nodes it has not heard of.
+        package var closest: [UInt32]
+
+        package init(lifetime: UInt32, closest: [UInt32]) { (self.lifetime, self.closest) = (lifetime, closest) }
+    }
+
+    package enum Refusal: Hashable, Sendable {
+        /// No room for the author, or for a record this far away.
+        case quota
+        /// The record's lifetime is over.
+        case expired
+        /// The record's revision is too far ahead of the replica's clock, which says this (Unix milliseconds).
+        case clock(unixMilliseconds: UInt64)
+        /// The author may not write here.
+        case denied
+        /// The replica could not write it to its disk.
+        case unavailable
+    }
+}
+
+/// Kademlia's constants.
+package enum Kademlia {
+    /// K: replicas of a record, and the least a bucket holds.
+    package static let replicas = 8
+    /// α: requests of one lookup in flight.
+    package static let parallelism = 3
+}

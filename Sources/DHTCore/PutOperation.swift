@@ -1,0 +1,150 @@
+/// The life of one record's way to its replicas.
+///
+/// The record goes to the closest nodes known; their answers tell which closer ones they know; if any is news, one
+/// lookup finds it and the record goes there too. A node that is overdue is not waited for alone: the next closest is
+/// asked as well.
+struct PutOperation: Sendable {
+    private enum State: Hashable, Sendable {
+        case asked
+        case overdue
+        case ended(PutOutcome.Verdict)
+    }
+
+    private struct Target: Sendable {
+        let contact: Contact
+        var state: State
+    }
+
+    let record: Record
+    let condition: Request.Condition?
+    private let own: NodeID
+    private let ownIdentity: Identity
+    private let width: Int
+    private var targets: [Target] = []
+    private var ownVerdict: PutOutcome.Verdict?
+    private var isOwnPending = false
+    /// Contacts to ask next, nearest first.
+    private var spares: [Contact] = []
+    /// The second lookup was made, or is not needed.
+    private(set) var hasChased: Bool
+    private var isChasing = false
+
+    /// `hasLookedUp`: the contacts it will be given come from a finished lookup, so none closer is to be chased.
+    init(
+        record: Record, condition: Request.Condition?, own: NodeID, identity: Identity, hasLookedUp: Bool,
+        width: Int = Kademlia.replicas
+    ) {
+        self.record = record
+        self.condition = condition
+        self.own = own
+        ownIdentity = identity
+        self.width = width
+        hasChased = hasLookedUp
+    }
+
+    /// What to do first: whom to ask, and whether we ourselves are among the closest.
+    ///
+    /// `contacts`: the closest known, nearest first, more than are needed.
+    mutating func begin(_ contacts: [Contact]) -> (ask: [Contact], keepsOwn: Bool) {
+        let ownDistance = own.distance(to: record.location)
+        let nearer = contacts.prefix(width).count { $0.id.distance(to: record.location) < ownDistance }
+        isOwnPending = nearer < width
+        let count = isOwnPending ? width - 1 : width
+        spares = Array(contacts.dropFirst(count))
+        return (ask(contacts.prefix(count)), isOwnPending)
+    }
+
+    mutating func ownStoreEnded(_ verdict: PutOutcome.Verdict) {
+        isOwnPending = false
+        ownVerdict = verdict
+    }
+
+    /// A replica gave its verdict. Returns whom to ask in its stead, if it did not take the record for reasons of its own.
+    mutating func answered(_ identity: Identity, _ verdict: PutOutcome.Verdict) -> [Contact] {
+        guard let index = targets.firstIndex(where: { $0.contact.identity == identity }) else { return [] }
+        let wasOverdue = targets[index].state == .overdue
+        targets[index].state = .ended(verdict)
+        switch verdict {
+        case .stored, .conflict, .refused(.clock), .refused(.expired), .refused(.denied): return []
+        case .timeout where wasOverdue: return []  // somebody was asked in its stead already
+        case .timeout, .refused(.quota), .refused(.unavailable): return askSpare()
+        }
+    }
+
+    mutating func overdue(_ identity: Identity) -> [Contact] {
+        guard let index = targets.firstIndex(where: { $0.contact.identity == identity }),
+            targets[index].state == .asked
+        else { return [] }
+        targets[index].state = .overdue
+        return askSpare()
+    }
+
+    /// Whether a replica knows, by the prefixes of ids it sent, a node that is closer than one of ours and not known
+    /// here. Then a lookup is to be made, once.
+    mutating func shouldChase(_ prefixes: [UInt32], isKnown: (UInt32) -> Bool) -> Bool {
+        guard !hasChased else { return false }
+        let location = record.location.prefix
+        var distances = targets.map { $0.contact.id.prefix ^ location } + [own.prefix ^ location]
+        distances.sort()
+        let limit = distances.count < width ? UInt32.max : distances[width - 1]
+        let isNews = prefixes.contains { prefix in
+            prefix ^ location < limit && prefix != own.prefix && !isKnown(prefix)
+                && !targets.contains { $0.contact.id.prefix == prefix }
+        }
+        guard isNews else { return false }
+        hasChased = true
+        isChasing = true
+        return true
+    }
+
+    /// The lookup found these, nearest first: whom to ask besides.
+    mutating func chased(_ contacts: [Contact]) -> [Contact] {
+        isChasing = false
+        let news = contacts.prefix(width).filter { contact in
+            !targets.contains { $0.contact.identity == contact.identity }
+        }
+        return ask(news)
+    }
+
+    /// Whether all that can still be learnt is how late the late ones are.
+    var isFinished: Bool {
+        guard !isOwnPending, !isChasing else { return false }
+        var stored = ownVerdict == .stored ? 1 : 0
+        var hasOverdue = false
+        for target in targets {
+            switch target.state {
+            case .asked: return false
+            case .overdue: hasOverdue = true
+            case .ended(let verdict): stored += verdict == .stored ? 1 : 0
+            }
+        }
+        return !hasOverdue || stored >= width
+    }
+
+    /// What to tell the user; those still overdue count as timed out.
+    var outcome: PutOutcome {
+        var replicas: [PutOutcome.Replica] = []
+        if let ownVerdict { replicas.append(.init(identity: ownIdentity, verdict: ownVerdict)) }
+        for target in targets {
+            let verdict: PutOutcome.Verdict
+            if case .ended(let known) = target.state { verdict = known } else { verdict = .timeout }
+            replicas.append(.init(identity: target.contact.identity, verdict: verdict))
+        }
+        return PutOutcome(replicas: replicas)
+    }
+
+    private mutating func ask(_ contacts: some Sequence<Contact>) -> [Contact] {
+        let asked = Array(contacts)
+        targets.append(contentsOf: asked.map { Target(contact: $0, state: .asked) })
+        return asked
+    }
+
+    private mutating func askSpare() -> [Contact] {
+        while !spares.isEmpty {
+            let spare = spares.removeFirst()
+            guard !targets.contains(where: { $0.contact.identity == spare.identity }) else { continue }
+            return ask([spare])
+        }
+        return []
+    }
+}

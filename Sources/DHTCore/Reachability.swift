@@ -1,0 +1,70 @@
+/// How far a contact can be counted on: a graded failure detector, since one lost exchange proves little.
+///
+/// Every contact has a time at which it wants to be asked for a sign of life: a good one after some quiet,
+/// one that failed after a back-off that doubles with each failed attempt, so that a member which comes back
+/// is found.
+package struct Reachability: Hashable, Sendable {
+    package enum Grade: Hashable, Sendable {
+        /// Answered its last request.
+        case good
+        /// Left its last request unanswered; still used.
+        case questionable
+        /// Left ``badAfter`` requests in a row unanswered; used no more, and gives way to a newcomer.
+        case bad
+    }
+
+    /// Requests in a row that must fail, each with all its transmissions.
+    package static let badAfter = 2
+    /// How long a good contact may be quiet before it is asked.
+    package static let patience = Span.minutes(15)
+    package static let firstBackoff = Span.seconds(1)
+    package static let longestBackoff = Span.minutes(5)
+    /// Longer than all transmissions of one request take.
+    package static let probeAllowance = Span.seconds(10)
+
+    /// Failed requests since the last answer.
+    package private(set) var failures = 0
+    /// When the contact should next be asked for a sign of life.
+    package private(set) var checkAt: Instant
+    /// The wait before the next attempt, counted from `failedAt`; `nil` while good.
+    private var backoff: Span?
+    private var failedAt: Instant
+
+    /// Of a contact that just answered.
+    package init(answeredAt now: Instant) {
+        checkAt = now + Self.patience
+        failedAt = now
+    }
+
+    package var grade: Grade {
+        switch failures {
+        case 0: .good
+        case ..<Self.badAfter: .questionable
+        default: .bad
+        }
+    }
+
+    package mutating func answered(at now: Instant) { self = Reachability(answeredAt: now) }
+
+    /// A request ran out of transmissions.
+    ///
+    /// Each one counts for the grade. Those that end within the back-off were under way together and say the
+    /// same thing, so they do not lengthen it: ten parallel failures would otherwise hide a restart for
+    /// minutes.
+    package mutating func failed(at now: Instant) {
+        failures += 1
+        if let backoff {
+            guard now >= failedAt + backoff else { return }
+            self.backoff = min(backoff * 2, Self.longestBackoff)
+        } else {
+            backoff = Self.firstBackoff
+        }
+        failedAt = now
+        checkAt = now + (backoff ?? Self.firstBackoff)
+    }
+
+    /// A probe is under way: no second one until it must have ended.
+    package mutating func probed(at now: Instant) {
+        checkAt = now + max(Self.probeAllowance, backoff ?? Self.probeAllowance)
+    }
+}

@@ -1,0 +1,41 @@
+/// How long to wait for a peer's answer: RFC 6298 with the bounds of `docs/protocol.md`, section 9.
+package struct RoundTripEstimator: Hashable, Sendable {
+    package static let firstTimeout = Span.milliseconds(500)
+    package static let timeouts = Span.milliseconds(50)...Span.seconds(2)
+    /// Longer samples count as this long: the sums below stay far from overflow.
+    private static let longestSample = Span.minutes(1)
+
+    /// The smoothed round trip (SRTT); `nil` before the first sample.
+    package private(set) var smoothed: Span?
+    /// RTTVAR.
+    private var variation = Span(nanoseconds: 0)
+
+    package init() {}
+
+    /// Takes in the round trip of a request that was sent once only (Karn's rule: that is up to the caller).
+    package mutating func sample(_ roundTrip: Span) {
+        let sample = min(roundTrip, Self.longestSample)
+        guard let smoothed else {
+            (self.smoothed, variation) = (sample, sample / 2)
+            return
+        }
+        let deviation = sample > smoothed ? sample.since(smoothed) : smoothed.since(sample)
+        variation = (variation * 3 + deviation) / 4
+        self.smoothed = (smoothed * 7 + sample) / 8
+    }
+
+    /// How long to wait for an answer to the `transmission`-th sending, 0 being the first: doubling, up to 2
+    /// s.
+    package func timeout(transmission: Int) -> Span {
+        precondition(transmission >= 0, "transmission \(transmission) comes before the first")
+        let base = smoothed.map { $0 + variation * 4 } ?? Self.firstTimeout
+        let bounded = min(max(base, Self.timeouts.lowerBound), Self.timeouts.upperBound)
+        // 50 ms reach 2 s in 6 doublings.
+        return min(bounded * (1 << UInt64(min(transmission, 6))), Self.timeouts.upperBound)
+    }
+}
+
+extension Span {
+    /// How much longer this is than `other`, which is no longer.
+    fileprivate func since(_ other: Span) -> Span { Span(nanoseconds: nanoseconds - other.nanoseconds) }
+}

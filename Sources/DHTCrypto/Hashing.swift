@@ -1,0 +1,30 @@
+import CSodium
+import Crypto
+import DHTCore
+
+/// BLAKE2b of 1 to 64 bytes, without a key.
+package func blake2b(_ message: [UInt8], count: Int) -> [UInt8] {
+    var output = [UInt8](repeating: 0, count: count)
+    let result = unsafe dht_blake2b(&output, count, message, message.count, nil, 0)
+    mustSucceed(result, "crypto_generichash_blake2b")
+    return output
+}
+
+extension DHTCore.Digest {
+    /// BLAKE2b-256.
+    package init(blake2bOf message: [UInt8]) {
+        guard let digest = Self(blake2b(message, count: 32)) else { preconditionFailure("a digest has 32 bytes") }
+        self = digest
+    }
+}
+
+/// SHA-1, for places in the key space and nothing else.
+package func sha1(_ message: [UInt8]) -> NodeID { place(of: Insecure.SHA1.hash(data: message)) }
+
+/// SHA-1, for places in the key space and nothing else.
+package func sha1(_ message: ArraySlice<UInt8>) -> NodeID { place(of: Insecure.SHA1.hash(data: message)) }
+
+private func place(of digest: Insecure.SHA1.Digest) -> NodeID {
+    guard let id = NodeID(Array(digest)) else { preconditionFailure("SHA-1 has 20 bytes") }
+    return id
+}

@@ -1,0 +1,68 @@
+import Glibc
+
+/// Why a key file was not read or not written: one line that names the file and what to do.
+package struct KeyFileError: Error, Hashable, Sendable, CustomStringConvertible {
+    package enum Category: Hashable, Sendable {
+        case notFound
+        /// Something of that name is there already.
+        case exists
+        /// The system's permissions, or the file's own being too generous.
+        case permission
+        /// The file holds something else than it should.
+        case malformed
+        case wrongPassphrase
+        /// The key is protected and no passphrase was given.
+        case needsPassphrase
+        /// The disk or the quota is.
+        case full
+        case io
+    }
+
+    package let category: Category
+    /// Holds no secret.
+    package let description: String
+
+    init(_ category: Category, _ description: String) {
+        (self.category, self.description) = (category, description)
+    }
+
+    /// What the system said when reading.
+    static func reading(_ path: String, _ code: Int32) -> KeyFileError {
+        switch code {
+        case ENOENT, ENOTDIR: KeyFileError(.notFound, "\(path): no such file. Make a key: dht keygen -o FILE")
+        case EACCES, EPERM:
+            KeyFileError(
+                .permission,
+                "\(path) cannot be read: permission denied. See its owner: ls -l \(path)"
+            )
+        default: KeyFileError(.io, "\(path) cannot be read: \(message(code))")
+        }
+    }
+
+    /// What the system said when writing; the file of that name, if there was one, is as it was.
+    static func writing(_ path: String, in directory: String, _ code: Int32) -> KeyFileError {
+        switch code {
+        case ENOENT, ENOTDIR:
+            KeyFileError(
+                .notFound,
+                "\(path) cannot be written: there is no folder \(directory). Make it: mkdir -p \(directory)"
+            )
+        case EEXIST:
+            KeyFileError(.exists, "\(path) exists and was left alone. Choose another name, or --force")
+        case EACCES, EPERM, EROFS:
+            KeyFileError(.permission, "\(path) cannot be written: \(message(code)). See: ls -ld \(directory)")
+        case ENOSPC, EDQUOT, EFBIG:
+            KeyFileError(
+                .full,
+                "\(path) cannot be written: \(message(code)). Nothing was left behind; make room and try again"
+            )
+        case EISDIR: KeyFileError(.exists, "\(path) is a folder; name a file in it")
+        default: KeyFileError(.io, "\(path) cannot be written: \(message(code))")
+        }
+    }
+
+    private static func message(_ code: Int32) -> String {
+        guard let text = unsafe strerror(code) else { return "error \(code)" }
+        return unsafe String(cString: text)
+    }
+}

@@ -1,0 +1,161 @@
+import Glibc
+
+/// Files that only their owner may read: how they are read, and how they come to be.
+enum SecretFile {
+    /// More is no key file.
+    static let largest = 64 << 10
+
+    // MARK: Reading
+
+    /// The bytes of a regular file that group and others have no access to. Whoever gets them wipes them.
+    ///
+    /// Files directly in `credentialsDirectory` are excepted: the service manager keeps that folder itself, and gives
+    /// its files a mode of its own.
+    static func read(_ path: String, credentialsDirectory: String?) throws(KeyFileError) -> [UInt8] {
+        // Not blocking, so that a pipe of that name is an error and not a wait.
+        let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
+        guard file >= 0 else { throw .reading(path, errno) }
+        defer { close(file) }
+        var status = stat()
+        guard unsafe fstat(file, &status) == 0 else { throw .reading(path, errno) }
+        guard status.st_mode & S_IFMT != S_IFDIR else {
+            throw KeyFileError(.malformed, "\(path) is a folder; name a file in it")
+        }
+        guard status.st_mode & S_IFMT == S_IFREG else {
+            throw KeyFileError(.malformed, "\(path) is no regular file")
+        }
+        if status.st_mode & 0o077 != 0, !isFile(path, in: credentialsDirectory) {
+            let fix = "Fix: chmod 600 \(path)"
+            throw KeyFileError(.permission, "\(path) is \(access(status.st_mode)). \(fix)")
+        }
+        return try contents(of: file, path)
+    }
+
+    private static func contents(of file: Int32, _ path: String) throws(KeyFileError) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: largest + 1)
+        var count = 0
+        while count < bytes.count {
+            let start = count
+            let result = unsafe bytes.withUnsafeMutableBytes { buffer in
+                unsafe Glibc.read(file, buffer.baseAddress.map { unsafe $0 + start }, buffer.count - start)
+            }
+            if result == 0 { break }
+            guard result > 0 || errno == EINTR else {
+                let code = errno
+                wipe(&bytes)
+                throw .reading(path, code)
+            }
+            count += max(result, 0)
+        }
+        guard count <= largest else {
+            wipe(&bytes)
+            throw KeyFileError(.malformed, "\(path) is larger than \(largest >> 10) KiB: that is no key file")
+        }
+        bytes.removeLast(bytes.count - count)
+        return bytes
+    }
+
+    /// `readable by group (0640)`.
+    private static func access(_ mode: mode_t) -> String {
+        let verb = mode & 0o044 != 0 ? "readable" : mode & 0o022 != 0 ? "writable" : "executable"
+        let whom = mode & 0o007 == 0 ? "group" : mode & 0o070 == 0 ? "others" : "group and others"
+        let digits = String(mode & 0o7777, radix: 8)
+        return "\(verb) by \(whom) (\(String(repeating: "0", count: max(0, 4 - digits.count)))\(digits))"
+    }
+
+    private static func isFile(_ path: String, in directory: String?) -> Bool {
+        guard let directory, let folder = resolved(directory), let file = resolved(path) else { return false }
+        return SecretFile.directory(of: file) == folder
+    }
+
+    private static func resolved(_ path: String) -> String? {
+        guard let result = unsafe realpath(path, nil) else { return nil }
+        defer { unsafe free(result) }
+        return unsafe String(cString: result)
+    }
+
+    // MARK: Writing
+
+    /// Writes a file of mode 0600, whole and on the disk, or not at all.
+    ///
+    /// - Parameter replacing: Whether a file of that name may be replaced. It is then kept as `.bak`, or `.bak2` and on.
+    /// - Returns: The name under which a file was kept.
+    static func write(_ bytes: [UInt8], to path: String, replacing: Bool) throws(KeyFileError) -> String? {
+        let folder = directory(of: path)
+        var status = stat()
+        if unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
+            throw .writing(path, in: folder, EISDIR)
+        }
+        var entropy = SystemEntropy()
+        let draft = path + ".draft-" + String(entropy.next(), radix: 16)
+        do throws(SystemError) {
+            try writeDraft(bytes, draft)
+            defer { unsafe unlink(draft) }
+            var kept: String?
+            if replacing {
+                kept = try keep(path)
+                try check(unsafe rename(draft, path))
+            } else {
+                try check(unsafe link(draft, path))  // which, unlike rename, replaces nothing
+            }
+            try flush(folder)
+            return kept
+        } catch {
+            throw .writing(path, in: folder, error.code)
+        }
+    }
+
+    private struct SystemError: Error {
+        let code: Int32
+    }
+
+    private static func check(_ result: Int32) throws(SystemError) {
+        guard result >= 0 else { throw SystemError(code: errno) }
+    }
+
+    private static func writeDraft(_ bytes: [UInt8], _ draft: String) throws(SystemError) {
+        let file = unsafe open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        try check(file)
+        do throws(SystemError) {
+            defer { close(file) }
+            try check(fchmod(file, 0o600))  // whatever the umask
+            var written = 0
+            while written < bytes.count {
+                let result = unsafe bytes[written...].withUnsafeBytes {
+                    unsafe Glibc.write(file, $0.baseAddress, $0.count)
+                }
+                guard result > 0 || errno == EINTR else { throw SystemError(code: result == 0 ? EIO : errno) }
+                written += max(result, 0)
+            }
+            try check(fsync(file))
+        } catch {
+            unsafe unlink(draft)
+            throw error
+        }
+    }
+
+    /// Gives the file another name besides its own; no name that is taken.
+    private static func keep(_ path: String) throws(SystemError) -> String? {
+        for number in 1...999 {
+            let name = path + ".bak" + (number == 1 ? "" : "\(number)")
+            if unsafe link(path, name) == 0 { return name }
+            if errno == ENOENT { return nil }
+            guard errno == EEXIST else { throw SystemError(code: errno) }
+        }
+        throw SystemError(code: EMLINK)
+    }
+
+    /// A new name is on the disk once its folder is.
+    private static func flush(_ folder: String) throws(SystemError) {
+        let file = unsafe open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
+        try check(file)
+        defer { close(file) }
+        // Some file systems cannot, and need not.
+        if fsync(file) != 0, errno != EINVAL, errno != ENOTSUP { throw SystemError(code: errno) }
+    }
+
+    static func directory(of path: String) -> String {
+        guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
+        return slash == path.startIndex ? "/" : String(path[..<slash])
+    }
+}

@@ -1,0 +1,67 @@
+import CSodium
+
+/// Many shared keys in one locked region: a page of locked memory for each would soon exhaust what a process may have.
+///
+/// Slots are numbered from 0. One that was never derived into is zeros; using it is the caller's mistake.
+@safe package struct SharedKeySlab: ~Copyable, @unchecked Sendable {
+    private static let keyLength = DHT_SHARED_KEY_BYTES
+
+    package let capacity: Int
+    private let memory: UnsafeMutablePointer<UInt8>
+
+    package init(capacity: Int) {
+        Sodium.initialize()
+        let count = capacity * Self.keyLength
+        guard let raw = unsafe sodium_malloc(count) else {
+            preconditionFailure("no locked memory left for \(capacity) shared keys; see ulimit -l")
+        }
+        self.capacity = capacity
+        unsafe memory = raw.bindMemory(to: UInt8.self, capacity: count)
+        unsafe sodium_memzero(raw, count)
+    }
+
+    deinit { unsafe sodium_free(memory) }
+
+    /// Derives the key of `secret` and `peer` into `slot`; false, and the slot is wiped, if libsodium refuses the
+    /// peer's: one of small order would give a shared key that everybody knows.
+    package mutating func derive(_ slot: Int, from secret: borrowing BoxKey, and peer: BoxPublicKey) -> Bool {
+        if unsafe secret.derive(into: key(slot), with: peer) { return true }
+        wipe(slot)
+        return false
+    }
+
+    /// Appends tag ‖ ciphertext.
+    package borrowing func seal(
+        _ slot: Int, nonce: ArraySlice<UInt8>, _ plaintext: [UInt8], appendingTo buffer: inout [UInt8]
+    ) {
+        var box = [UInt8](repeating: 0, count: plaintext.count + DHT_TAG_BYTES)
+        let nonce = checked(nonce)
+        mustSucceed(
+            unsafe dht_box_seal(&box, plaintext, plaintext.count, nonce, key(slot)), "crypto_box_easy_afternm")
+        buffer.append(contentsOf: box)
+    }
+
+    /// What is in the box; `nil` if it was not made with this key and nonce.
+    package borrowing func open(_ slot: Int, nonce: ArraySlice<UInt8>, _ box: ArraySlice<UInt8>) -> [UInt8]? {
+        guard box.count >= DHT_TAG_BYTES else { return nil }
+        var plaintext = [UInt8](repeating: 0, count: box.count - DHT_TAG_BYTES)
+        let nonce = checked(nonce)
+        let result = unsafe box.withUnsafeBufferPointer { bytes in
+            unsafe dht_box_open(&plaintext, bytes.baseAddress, bytes.count, nonce, key(slot))
+        }
+        return result == 0 ? plaintext : nil
+    }
+
+    package mutating func wipe(_ slot: Int) { unsafe sodium_memzero(key(slot), Self.keyLength) }
+
+    private func key(_ slot: Int) -> UnsafeMutablePointer<UInt8> {
+        precondition((0..<capacity).contains(slot), "slot \(slot) of \(capacity)")
+        return unsafe memory + slot * Self.keyLength
+    }
+}
+
+/// A nonce of the right length, as libsodium reads without asking.
+func checked(_ nonce: ArraySlice<UInt8>) -> [UInt8] {
+    precondition(nonce.count == DHT_NONCE_BYTES, "a nonce has 24 bytes, not \(nonce.count)")
+    return Array(nonce)
+}

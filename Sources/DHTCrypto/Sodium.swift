@@ -1,0 +1,40 @@
+import CSodium
+
+/// libsodium as a whole.
+package enum Sodium {
+    private static let isReady: Bool = {
+        let result = sodium_init()
+        precondition(result >= 0, "libsodium could not be initialised")
+        return true
+    }()
+
+    /// Readies libsodium: once, however often it is called, from any thread.
+    package static func initialize() { precondition(isReady, "libsodium is ready") }
+}
+
+/// Stops the program where libsodium refuses what it cannot refuse: the arguments were checked.
+func mustSucceed(_ result: Int32, _ call: StaticString) {
+    precondition(result == 0, "libsodium refused \(call)")
+}
+
+/// Overwrites bytes with zeros in a way that is not optimised away.
+///
+/// An array that somebody else shares is copied before it is written to, so the caller must be its only owner.
+package func wipe(_ bytes: inout [UInt8]) {
+    unsafe bytes.withUnsafeMutableBytes { buffer in
+        guard let base = buffer.baseAddress else { return }
+        unsafe sodium_memzero(base, buffer.count)
+    }
+}
+
+/// Compares in a time that depends on the counts alone. Bytes of different counts are not equal.
+package func constantTimeEqual(_ lhs: some Collection<UInt8>, _ rhs: some Collection<UInt8>) -> Bool {
+    let (left, right) = (Array(lhs), Array(rhs))
+    guard left.count == right.count else { return false }
+    return unsafe left.withUnsafeBytes { leftBytes in
+        unsafe right.withUnsafeBytes { rightBytes in
+            guard let leftBase = leftBytes.baseAddress, let rightBase = rightBytes.baseAddress else { return true }
+            return unsafe sodium_memcmp(leftBase, rightBase, left.count) == 0
+        }
+    }
+}

@@ -1,0 +1,88 @@
+import DHTCore
+import DHTEnvelope
+import HeapModule
+
+/// A request of the core's on its way: what was sent, when, and what comes next.
+struct OutgoingCall: Sendable {
+    /// How often one request is sent at most.
+    static let transmissionLimit = 3
+    /// How often one is asked anew because the peer said `retry`.
+    static let retryLimit = 2
+
+    let id: CallID
+    let contact: Contact
+    let request: Request
+    /// The address is the operator's word.
+    let isConfigured: Bool
+    var transaction: UInt64
+    /// A PING goes ahead, to get a token or a sign of life; the request follows its answer.
+    var isPrelude: Bool
+    /// Of the present transaction.
+    var transmissions = 0
+    var retries = 0
+    var firstSent: Instant
+    /// The core was told that the answer is late.
+    var isOverdue = false
+}
+
+/// A moment at which a call's time-out may have run out.
+struct CallDeadline: Comparable, Sendable {
+    let at: Instant
+    let call: CallID
+    let transmission: Int
+    let transaction: UInt64
+
+    static func < (lhs: CallDeadline, rhs: CallDeadline) -> Bool {
+        (lhs.at, lhs.call.rawValue, lhs.transmission) < (rhs.at, rhs.call.rawValue, rhs.transmission)
+    }
+}
+
+/// All calls in flight, and when each is next due.
+struct CallTable: Sendable {
+    private var calls: [CallID: OutgoingCall] = [:]
+    private var byTransaction: [UInt64: CallID] = [:]
+    private var deadlines = Heap<CallDeadline>()
+
+    var count: Int { calls.count }
+    subscript(id: CallID) -> OutgoingCall? { calls[id] }
+    subscript(transaction transaction: UInt64) -> OutgoingCall? { byTransaction[transaction].flatMap { calls[$0] } }
+
+    /// Enters the call, or its new state, and when to look at it again.
+    mutating func keep(_ call: OutgoingCall, due: Instant) {
+        if let old = calls[call.id], old.transaction != call.transaction { byTransaction[old.transaction] = nil }
+        calls[call.id] = call
+        byTransaction[call.transaction] = call.id
+        deadlines.insert(
+            CallDeadline(at: due, call: call.id, transmission: call.transmissions, transaction: call.transaction))
+    }
+
+    mutating func remove(_ id: CallID) {
+        guard let call = calls.removeValue(forKey: id) else { return }
+        byTransaction[call.transaction] = nil
+    }
+
+    /// The next call whose time-out has run out, if there is one.
+    mutating func popDue(at now: Instant) -> OutgoingCall? {
+        discardStale()
+        guard let first = deadlines.min, first.at <= now else { return nil }
+        deadlines.removeMin()
+        return calls[first.call]
+    }
+
+    /// When the next time-out runs out.
+    var nextDeadline: Instant? {
+        mutating get {
+            discardStale()
+            return deadlines.min?.at
+        }
+    }
+
+    /// Deadlines of calls that were answered or sent again since are left in the heap until they come up.
+    private mutating func discardStale() {
+        while let first = deadlines.min {
+            let call = calls[first.call]
+            if call?.transmissions == first.transmission, call?.transaction == first.transaction { return }
+            deadlines.removeMin()
+        }
+    }
+}

@@ -1,0 +1,38 @@
+import DHTEnvelope
+
+/// What happened so far, in numbers.
+package struct Counters: Hashable, Sendable {
+    /// Datagrams that arrived.
+    package var received: UInt64 = 0
+    /// Datagrams sent.
+    package var transmitted: UInt64 = 0
+    /// Requests accepted.
+    package var inquiries: UInt64 = 0
+    /// Responses accepted.
+    package var answers: UInt64 = 0
+    /// Requests sent again.
+    package var retransmissions: UInt64 = 0
+    /// Requests given up.
+    package var timeouts: UInt64 = 0
+    /// Records and contacts taken out of responses whose senders had no right to put them there.
+    package var struckOut: UInt64 = 0
+    private var drops = [UInt64](repeating: 0, count: DropReason.allCases.count)
+
+    package init() {}
+
+    mutating func count(_ reason: DropReason) {
+        guard let index = DropReason.allCases.firstIndex(of: reason) else { return }
+        drops[index] += 1
+    }
+
+    /// Datagrams dropped, for each reason, in the order of checks.
+    package var rejected: [(reason: DropReason, count: UInt64)] { Array(zip(DropReason.allCases, drops)) }
+
+    /// Everything but the drops, by name, in a fixed order.
+    package var named: [(name: String, count: UInt64)] {
+        [
+            ("received", received), ("transmitted", transmitted), ("inquiries", inquiries), ("answers", answers),
+            ("retransmissions", retransmissions), ("timeouts", timeouts), ("struck_out", struckOut),
+        ]
+    }
+}

@@ -1,0 +1,169 @@
+import DHTCore
+import DHTCrypto
+import DHTEnvelope
+
+/// One node as a machine: datagrams, wishes and time in; datagrams, storage work and outcomes out.
+///
+/// Performs no IO and reads no clock. After each call the driver performs the actions in order, then re-arms its one
+/// timer to ``nextDeadline``. Every datagram goes through the ``Gate`` before ``KademliaNode`` sees what was in it.
+package struct Engine: ~Copyable {
+    var gate: Gate
+    package var core: KademliaNode
+    var calls = CallTable()
+    var estimators: [Identity: RoundTripEstimator] = [:]
+    var probes = ProbeLimiter()
+    var inquiries: [InquiryID: Gate.Inquiry] = [:]
+    var operations: [OperationID: PendingOperation] = [:]
+    /// The last revisions of ours, by location: a new one must be above it whatever the clock says.
+    var revisions: [NodeID: Revision] = [:]
+    package internal(set) var counters = Counters()
+    private var nextInquiry: UInt64 = 0
+
+    package init(gate: consuming Gate, core: KademliaNode) {
+        self.gate = gate
+        self.core = core
+    }
+
+    package var identity: Identity { gate.identity }
+
+    // MARK: Events
+
+    /// A datagram arrived from `endpoint`.
+    @discardableResult
+    package mutating func receive(
+        _ datagram: [UInt8], from endpoint: Endpoint, at now: Now, into actions: inout [EngineAction]
+    ) -> Disposition {
+        counters.received += 1
+        switch gate.receive(datagram, from: endpoint, at: now.instant) {
+        case .dropped(let reason):
+            counters.count(reason)
+            return .dropped(reason)
+        case .inquiry(let inquiry):
+            counters.inquiries += 1
+            dispatch(inquiry, at: now, into: &actions)
+        case .answer(let answer):
+            counters.answers += 1
+            counters.struckOut += UInt64(answer.struckOut)
+            accept(answer, at: now, into: &actions)
+        }
+        return .accepted
+    }
+
+    /// A user asks for something. `finished` tells how it ended.
+    package mutating func submit(
+        _ operation: Operation, as id: OperationID, at now: Now, into actions: inout [EngineAction]
+    ) {
+        begin(operation, as: id, at: now, into: &actions)
+    }
+
+    /// The store is done with a ticket.
+    package mutating func complete(
+        _ ticket: Ticket, with outcome: StorageOutcome, at now: Now, into actions: inout [EngineAction]
+    ) {
+        var wishes: [KademliaAction] = []
+        switch outcome {
+        case .loaded(let records): core.loaded(ticket, records, at: now, into: &wishes)
+        case .applied: core.applied(ticket, .done, at: now, into: &wishes)
+        case .full: core.applied(ticket, .failed(.quota), at: now, into: &wishes)
+        case .unavailable: core.storeFailed(ticket, at: now, into: &wishes)
+        }
+        perform(wishes, at: now, into: &actions)
+    }
+
+    /// Peers whose addresses the operator named; `resolve` asks for each when it is needed.
+    package mutating func setSeeds(_ identities: [Identity], at now: Now, into actions: inout [EngineAction]) {
+        var wishes: [KademliaAction] = []
+        let seeds = identities.map { ($0, gate.admission.nodeID(of: $0)) }
+        core.setSeeds(seeds, at: now, into: &wishes)
+        perform(wishes, at: now, into: &actions)
+    }
+
+    /// The addresses a seed has now; none if its name does not resolve.
+    package mutating func resolved(
+        seed: Int, _ endpoints: [Endpoint], at now: Now, into actions: inout [EngineAction]
+    ) {
+        var wishes: [KademliaAction] = []
+        core.resolved(seed: seed, endpoints, at: now, into: &wishes)
+        perform(wishes, at: now, into: &actions)
+    }
+
+    /// Replaces who is admitted; those who no longer are, are forgotten.
+    package mutating func replaceAdmission(_ policy: AdmissionPolicy) {
+        gate.replaceAdmission(policy)
+        core.forget { !policy.admits($0) }
+    }
+
+    /// A record that the store holds at start. Records of authors who may not write, or with bad signatures, are not
+    /// taken; `false` says so.
+    package mutating func restore(_ record: Record) -> Bool {
+        guard gate.accepts(record) else { return false }
+        core.restore(record)
+        return true
+    }
+
+    /// Does what has fallen due.
+    package mutating func advance(to now: Now, into actions: inout [EngineAction]) {
+        gate.advance(to: now.instant)
+        while let call = calls.popDue(at: now.instant) { timedOut(call, at: now, into: &actions) }
+        var wishes: [KademliaAction] = []
+        if core.nextDeadline <= now.instant { core.advance(to: now, into: &wishes) }
+        perform(wishes, at: now, into: &actions)
+    }
+
+    // MARK: Queries
+
+    /// When ``advance(to:into:)`` is to be called next.
+    package var nextDeadline: Instant? {
+        mutating get {
+            let own = min(gate.nextDeadline, core.nextDeadline)
+            return calls.nextDeadline.map { min($0, own) } ?? own
+        }
+    }
+
+    /// The smoothed round-trip time to a peer.
+    package func roundTrip(to identity: Identity) -> Span? { estimators[identity]?.smoothed }
+
+    package var callsInFlight: Int { calls.count }
+
+    // MARK: What the core wants
+
+    mutating func perform(_ wishes: [KademliaAction], at now: Now, into actions: inout [EngineAction]) {
+        for wish in wishes {
+            switch wish {
+            case .call(let id, let contact, let request, let isConfigured):
+                start(id, contact, request, isConfigured: isConfigured, at: now, into: &actions)
+            case .reply(let id, let response):
+                guard let inquiry = inquiries.removeValue(forKey: id) else { continue }
+                if let datagram = gate.seal(response, to: inquiry, now: now.instant) {
+                    transmit(datagram, to: inquiry.endpoint, into: &actions)
+                }
+            case .load(let ticket, let location, let author):
+                actions.append(.load(ticket, location: location, author: author))
+            case .apply(let ticket, let changes): actions.append(.apply(ticket, changes))
+            case .resolve(let seed): actions.append(.resolve(seed: seed))
+            case .finished(let id, let outcome): finish(id, outcome, at: now, into: &actions)
+            }
+        }
+    }
+
+    mutating func transmit(_ datagram: [UInt8], to endpoint: Endpoint, into actions: inout [EngineAction]) {
+        counters.transmitted += 1
+        actions.append(.transmit(datagram, to: endpoint))
+    }
+
+    private mutating func dispatch(_ inquiry: Gate.Inquiry, at now: Now, into actions: inout [EngineAction]) {
+        nextInquiry += 1
+        let id = InquiryID(rawValue: nextInquiry)
+        inquiries[id] = inquiry
+        var wishes: [KademliaAction] = []
+        if case .store(let record, _) = inquiry.request, inquiry.isLive, !gate.admission.mayWrite(record.author) {
+            wishes.append(.reply(id, .refused(.denied)))
+        } else {
+            let sender = Contact(
+                identity: inquiry.sender, id: gate.admission.nodeID(of: inquiry.sender),
+                endpoint: inquiry.endpoint)
+            core.inquired(id, by: sender, inquiry.request, isLive: inquiry.isLive, at: now, into: &wishes)
+        }
+        perform(wishes, at: now, into: &actions)
+    }
+}

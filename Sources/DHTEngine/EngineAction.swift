@@ -1,0 +1,68 @@
+import DHTCore
+import DHTEnvelope
+
+/// What the engine wants done. The driver performs actions in order.
+package enum EngineAction: Sendable {
+    /// Send these bytes there; that they are lost is nobody's fault.
+    case transmit([UInt8], to: Endpoint)
+    /// Read the records at a location, of one author or of all; then `complete` the ticket.
+    case load(Ticket, location: NodeID, author: Identity?)
+    /// Make the changes durable; then `complete` the ticket.
+    case apply(Ticket, [RecordChange])
+    /// Find the addresses of a seed; then `resolved`.
+    case resolve(seed: Int)
+    /// The operation is over.
+    case finished(OperationID, Outcome)
+}
+
+/// How the store fared with a ticket.
+package enum StorageOutcome: Sendable {
+    case loaded([Record])
+    case applied
+    /// There was no room.
+    case full
+    /// The store could not be read or written.
+    case unavailable
+}
+
+/// What became of a datagram.
+package enum Disposition: Hashable, Sendable {
+    case accepted
+    case dropped(DropReason)
+}
+
+/// What a user may ask for.
+package enum Operation: Sendable {
+    case put(Put)
+    /// Replace our own record under the key by a tombstone.
+    case delete(key: [UInt8])
+    case get(key: [UInt8], author: Identity?, replicas: Int, isExhaustive: Bool)
+    case ping(Identity)
+    /// Hand over what is kept here and say goodbye.
+    case leave
+
+    /// A value to be signed and kept.
+    package struct Put: Sendable {
+        /// 1…128 bytes.
+        package var key: [UInt8]
+        /// 0…640 bytes.
+        package var value: [UInt8]
+        /// Seconds: 1…31,536,000.
+        package var lifetime: UInt32
+        package var condition: Request.Condition?
+
+        package init(key: [UInt8], value: [UInt8], lifetime: UInt32, condition: Request.Condition? = nil) {
+            (self.key, self.value, self.lifetime, self.condition) = (key, value, lifetime, condition)
+        }
+    }
+}
+
+/// How an operation ended.
+package enum Outcome: Sendable {
+    case put(Record, PutOutcome)
+    /// There was nothing of ours to delete.
+    case nothingToDelete(GetOutcome)
+    case got(GetOutcome)
+    case pinged(Span?)
+    case left
+}

@@ -1,0 +1,118 @@
+import DHTCore
+import DHTCrypto
+import DHTEnvelope
+
+/// What a user asked for, while it lasts.
+enum PendingOperation: Sendable {
+    /// A put or a tombstone; `attempts` counts how often the record was signed.
+    case put(Operation.Put, Record, attempts: Int)
+    /// Our record is looked for, to be replaced by a tombstone.
+    case delete(key: [UInt8])
+    case other
+}
+
+extension Engine {
+    /// Revisions remembered so that a clock set back does not make a write older than the one before.
+    private static let revisionCapacity = 65_536
+    /// A tombstone outlives what it deletes by this much, in seconds: clocks differ.
+    private static let tombstoneMargin: UInt64 = 600
+    /// How often a record is signed anew because a replica knows a newer one of ours.
+    private static let signingLimit = 3
+
+    mutating func begin(
+        _ operation: Operation, as id: OperationID, at now: Now, into actions: inout [EngineAction]
+    ) {
+        var wishes: [KademliaAction] = []
+        switch operation {
+        case .put(let put): write(put, .value, attempts: 1, as: id, at: now, into: &wishes)
+        case .delete(let key):
+            operations[id] = .delete(key: key)
+            let get = KademliaOperation.get(
+                location: sha1(key), author: identity, replicas: Kademlia.parallelism, isExhaustive: false)
+            core.submit(get, as: id, at: now, into: &wishes)
+        case .get(let key, let author, let replicas, let isExhaustive):
+            operations[id] = .other
+            let get = KademliaOperation.get(
+                location: sha1(key), author: author, replicas: replicas, isExhaustive: isExhaustive)
+            core.submit(get, as: id, at: now, into: &wishes)
+        case .ping(let peer):
+            operations[id] = .other
+            core.submit(.ping(peer, id: gate.admission.nodeID(of: peer)), as: id, at: now, into: &wishes)
+        case .leave:
+            operations[id] = .other
+            core.submit(.leave, as: id, at: now, into: &wishes)
+        }
+        perform(wishes, at: now, into: &actions)
+    }
+
+    /// Signs and sends off a record with a revision above all we know of ours under the key.
+    private mutating func write(
+        _ put: Operation.Put, _ kind: Record.Kind, attempts: Int, above: Revision? = nil, as id: OperationID,
+        at now: Now, into wishes: inout [KademliaAction]
+    ) {
+        let location = sha1(put.key)
+        let known = [above, revisions[location], core.catalog.entry(at: location, by: identity)?.revision]
+        let revision = Revision(unixMilliseconds: now.unixMilliseconds, above: known.compactMap(\.self).max())
+        if revisions.count >= Self.revisionCapacity {
+            // Those the clock has passed protect nothing.
+            revisions = revisions.filter { $0.value.unixMilliseconds >= now.unixMilliseconds }
+        }
+        revisions[location] = revision
+        let record = gate.sign(
+            RecordCodec.Draft(
+                kind: kind, key: put.key, revision: revision, lifetime: put.lifetime, value: put.value))
+        operations[id] = .put(put, record, attempts: attempts)
+        core.submit(.put(record, condition: put.condition), as: id, at: now, into: &wishes)
+    }
+
+    mutating func finish(
+        _ id: OperationID, _ outcome: KademliaOutcome, at now: Now, into actions: inout [EngineAction]
+    ) {
+        guard let operation = operations.removeValue(forKey: id) else { return }
+        var wishes: [KademliaAction] = []
+        switch (outcome, operation) {
+        case (.put(let outcome), .put(let put, let record, let attempts)):
+            if let newer = ownNewerRecord(in: outcome, than: record), attempts < Self.signingLimit {
+                write(
+                    put, record.kind, attempts: attempts + 1, above: newer.revision, as: id, at: now,
+                    into: &wishes)
+            } else {
+                actions.append(.finished(id, .put(record, outcome)))
+            }
+        case (.got(let outcome), .delete(let key)):
+            bury(key, outcome, as: id, at: now, into: &wishes, &actions)
+        case (.got(let outcome), _): actions.append(.finished(id, .got(outcome)))
+        case (.pinged(let roundTrip), _): actions.append(.finished(id, .pinged(roundTrip)))
+        case (.left, _): actions.append(.finished(id, .left))
+        case (.put, _): preconditionFailure("a put ended that nobody began")
+        }
+        perform(wishes, at: now, into: &actions)
+    }
+
+    /// Our own record that stands in the way of our own new one: written by a process before us with a faster clock.
+    private func ownNewerRecord(in outcome: PutOutcome, than record: Record) -> Record? {
+        for replica in outcome.replicas {
+            if case .conflict(let standing?) = replica.verdict, standing.author == identity,
+                standing.revision >= record.revision {
+                return standing
+            }
+        }
+        return nil
+    }
+
+    /// Writes the tombstone over what the read found of ours; it lasts as long as what it covers might.
+    private mutating func bury(
+        _ key: [UInt8], _ outcome: GetOutcome, as id: OperationID, at now: Now,
+        into wishes: inout [KademliaAction], _ actions: inout [EngineAction]
+    ) {
+        guard let standing = outcome.found.first?.record, !standing.isTombstone else {
+            actions.append(.finished(id, .nothingToDelete(outcome)))
+            return
+        }
+        let left = (standing.expiry - min(now.unixMilliseconds, standing.expiry)) / 1000
+        let limits = RecordLayout.lifetimes
+        let lifetime = UInt32(clamping: max(left, UInt64(86_400)) + Self.tombstoneMargin)
+        let put = Operation.Put(key: key, value: [], lifetime: min(max(lifetime, limits.lowerBound), limits.upperBound))
+        write(put, .tombstone, attempts: 1, above: standing.revision, as: id, at: now, into: &wishes)
+    }
+}

@@ -1,0 +1,40 @@
+import DHTCore
+import DHTCrypto
+
+/// Who may speak, and who may write.
+package enum AdmissionPolicy: Sendable {
+    /// The members of the list. An empty one admits nobody.
+    case members(Allowlist)
+    /// Whoever holds the network key.
+    case open
+
+    /// Whether datagrams from and to `identity` are let through.
+    package func admits(_ identity: Identity) -> Bool {
+        switch self {
+        case .members(let list): list.member(identity) != nil
+        case .open: true
+        }
+    }
+
+    /// Whether records signed by `identity` are kept and read.
+    package func mayWrite(_ identity: Identity) -> Bool {
+        switch self {
+        case .members(let list): list.member(identity)?.mayWrite == true
+        case .open: true
+        }
+    }
+
+    /// The member's place in the key space, from the list if it is there.
+    package func nodeID(of identity: Identity) -> NodeID {
+        if case .members(let list) = self, let member = list.member(identity) { return member.nodeID }
+        return identity.nodeID
+    }
+
+    /// How many peers there can be; `nil` if nobody knows.
+    package var memberCount: Int? {
+        switch self {
+        case .members(let list): list.members.count
+        case .open: nil
+        }
+    }
+}

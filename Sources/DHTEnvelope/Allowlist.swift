@@ -1,0 +1,133 @@
+import DHTCore
+import DHTCrypto
+
+/// Who is admitted: identities with names for people, where to find them, and whether their records count.
+///
+/// The order that shows is that of the file. Nothing here is on the network: the list is an operator's word.
+public struct Allowlist: Sendable {
+    /// One who is admitted.
+    public struct Member: Hashable, Sendable {
+        public let identity: Identity
+        /// 1…32 of `A–Z a–z 0–9 . _ -`; the first 12 characters of the identity if the list gives none.
+        public let name: String
+        /// `host:port`, in the order given: where to begin looking for the member.
+        public let addresses: [String]
+        /// Whether records the member signed are kept and read.
+        public let mayWrite: Bool
+        /// SHA-1 of the identity, computed once.
+        package let nodeID: NodeID
+
+        public init(identity: Identity, name: String, addresses: [String] = [], mayWrite: Bool = true) {
+            (self.identity, self.name, self.addresses) = (identity, name, addresses)
+            self.mayWrite = mayWrite
+            nodeID = identity.nodeID
+        }
+    }
+
+    /// One who is admitted no more, whatever any line says.
+    public struct Revocation: Hashable, Sendable {
+        public let identity: Identity
+        public let name: String
+    }
+
+    /// A member as some line has it, revoked or not.
+    struct Entry: Sendable {
+        let member: Member
+        let place: Place
+        let namePlace: Place
+    }
+
+    /// Where in which file.
+    struct Place: Hashable, Sendable {
+        let file: String
+        let line: Int
+        let column: Int
+    }
+
+    /// Those admitted, in file order.
+    public private(set) var members: [Member] = []
+    /// Those revoked, in file order.
+    public private(set) var revoked: [Revocation] = []
+    private var entries: [Entry] = []
+    private var positions: [Identity: Int] = [:]
+
+    /// Admits nobody.
+    public init() {}
+
+    /// The list with these lines; the same identity or the same name twice is an error.
+    init(entries: [Entry], revoked: [Revocation]) throws(AllowlistError) {
+        self.entries = entries
+        self.revoked = revoked
+        let expelled = Set(revoked.map(\.identity))
+        var names: [String: Place] = [:]
+        for entry in entries where !expelled.contains(entry.member.identity) {
+            let member = entry.member
+            if let first = names[member.name] {
+                throw AllowlistError(
+                    entry.namePlace,
+                    "the name \(member.name) is taken in \(first.seen(from: entry.place))"
+                )
+            }
+            names[member.name] = entry.namePlace
+            positions[member.identity] = members.count
+            members.append(member)
+        }
+    }
+
+    /// The member with this identity; `nil` if nobody admits it or somebody revoked it.
+    public func member(_ identity: Identity) -> Member? { positions[identity].map { members[$0] } }
+
+    /// Adds another file's lines. Saying the same of a member twice is fine, contradicting is not; a revocation
+    /// in any of the files wins.
+    public mutating func merge(_ other: Allowlist) throws(AllowlistError) {
+        var known: [Identity: Entry] = [:]
+        for entry in entries { known[entry.member.identity] = entry }
+        var added: [Entry] = []
+        for entry in other.entries {
+            guard let first = known[entry.member.identity] else {
+                added.append(entry)
+                continue
+            }
+            guard first.member == entry.member else {
+                throw AllowlistError(
+                    entry.place,
+                    "\(entry.member.name) is listed otherwise in \(first.place.seen(from: entry.place)); make both alike"
+                )
+            }
+        }
+        let expelled = Set(revoked.map(\.identity))
+        let revocations = other.revoked.filter { !expelled.contains($0.identity) }
+        self = try Allowlist(entries: entries + added, revoked: revoked + revocations)
+    }
+}
+
+extension Allowlist: Equatable {
+    /// Lists are equal that admit and revoke the same in the same order, wherever they were written.
+    public static func == (lhs: Allowlist, rhs: Allowlist) -> Bool {
+        lhs.members == rhs.members && lhs.revoked == rhs.revoked
+    }
+}
+
+extension Allowlist.Place {
+    /// `line 3`, or `other.allow:3` from another file.
+    func seen(from place: Self) -> String { place.file == file ? "line \(line)" : "\(file):\(line)" }
+}
+
+/// What is wrong with an allowlist, and where.
+public struct AllowlistError: Error, Hashable, Sendable, CustomStringConvertible {
+    public let file: String
+    /// From 1.
+    public let line: Int
+    /// From 1.
+    public let column: Int
+    /// What is wrong and what to do. Holds no secret.
+    public let message: String
+
+    init(_ place: Allowlist.Place, _ message: String) {
+        (file, line, column) = (place.file, place.line, place.column)
+        self.message = message
+    }
+
+    /// `FILE:LINE:COLUMN: message`.
+    public var description: String { "\(file):\(line):\(column): \(message)" }
+}

@@ -1,0 +1,46 @@
+import DHTCore
+
+/// What the signature covers and the box hides, before the payload is understood. `docs/protocol.md`, section 3.
+package struct Body: Hashable, Sendable {
+    /// Bytes before the payload.
+    package static let fieldsLength = 20
+
+    package var operation: UInt8
+    package var status: UInt8
+    package var transaction: UInt64
+    package var token: UInt64
+    /// The payload; when decoded, with the padding that follows it.
+    package var payload: [UInt8]
+
+    package init(operation: UInt8, status: UInt8, transaction: UInt64, token: UInt64, payload: [UInt8]) {
+        self.operation = operation
+        self.status = status
+        self.transaction = transaction
+        self.token = token
+        self.payload = payload
+    }
+
+    /// Reads a body of any length; `nil` if it is too short or its reserved bytes are not zero.
+    package static func decode(_ bytes: ArraySlice<UInt8>) -> Body? {
+        guard bytes.count >= fieldsLength else { return nil }
+        let start = bytes.startIndex
+        guard bytes[start + 2] == 0, bytes[start + 3] == 0 else { return nil }
+        return Body(
+            operation: bytes[start], status: bytes[start + 1], transaction: bytes[(start + 4)...].bigEndian(),
+            token: bytes[(start + 12)...].bigEndian(), payload: Array(bytes[(start + fieldsLength)...]))
+    }
+
+    /// Appends the body, padded with zeros to `length` bytes.
+    package func append(to buffer: inout [UInt8], length: Int) {
+        let padding = length - Self.fieldsLength - payload.count
+        precondition(padding >= 0, "a payload of \(payload.count) bytes does not fit a body of \(length)")
+        buffer.append(operation)
+        buffer.append(status)
+        buffer.append(0)
+        buffer.append(0)
+        buffer.appendBigEndian(transaction)
+        buffer.appendBigEndian(token)
+        buffer.append(contentsOf: payload)
+        buffer.append(contentsOf: repeatElement(0, count: padding))
+    }
+}

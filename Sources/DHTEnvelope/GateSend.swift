@@ -1,0 +1,108 @@
+import DHTCore
+import DHTCrypto
+
+extension Gate {
+    /// How a request is sent.
+    package struct Postage: Sendable {
+        /// Names the request; the same for all its transmissions.
+        package var transaction: UInt64
+        /// For the identity's static key whatever box key it last showed: it may have restarted.
+        package var usesStaticKey: Bool
+        /// The length of the answer it should make room for, if it carries no token.
+        package var answerLength: Int
+
+        package init(transaction: UInt64, usesStaticKey: Bool = false, answerLength: Int = Datagram.minimumLength) {
+            self.transaction = transaction
+            self.usesStaticKey = usesStaticKey
+            self.answerLength = answerLength
+        }
+    }
+
+    /// The datagram for a request; its answer is awaited from now on, until ``close(_:)``.
+    ///
+    /// `nil` if the peer is not admitted, or has no key to send to: then there is nothing to send and nothing awaited.
+    package mutating func seal(
+        _ request: Request, to peer: Identity, at endpoint: Endpoint, _ postage: Postage, now clocks: Now
+    ) -> [UInt8]? {
+        let now = clocks.instant
+        guard peer != keys.identity, admission.admits(peer), let place = sessions.place(for: peer, at: now),
+            let (keyID, boxKey) = recipientKey(of: place, isStatic: postage.usesStaticKey),
+            let slot = sharedKeys.slot(own: keys.boxPublicKey.id, peer: boxKey, keys: keys)
+        else { return nil }
+        let payload = MessageCodec.encode(request)
+        let token = sessions[place].token(for: endpoint, at: now)
+        // Without a token the receiver may take what is older than itself for a replay.
+        if token == nil { counter = max(counter, clocks.unixMilliseconds * 1000 + 999) }
+        let wanted = token == nil ? max(payload.count, postage.answerLength - Datagram.overhead) : payload.count
+        guard let length = Datagram.length(forPayload: wanted) else {
+            preconditionFailure("no request has a payload of \(wanted) bytes")
+        }
+        let body = Body(
+            operation: request.operation.rawValue, status: 0, transaction: postage.transaction,
+            token: token ?? 0, payload: payload)
+        let (datagram, signed) = seal(
+            .request, body, length: length, to: peer, keyID: keyID, slot: slot,
+            answering: [UInt8](repeating: 0, count: 32))
+        pending.sent(
+            postage.transaction, to: peer, at: endpoint, request, digest: blake2b(signed, count: 32))
+        return datagram
+    }
+
+    /// No more answers to this transaction are looked at.
+    package mutating func close(_ transaction: UInt64) { pending.close(transaction) }
+
+    /// A transaction id nobody can guess.
+    package mutating func makeTransaction() -> UInt64 { entropy.next() }
+
+    /// The datagram that answers a request: no longer than it, unless its sender proved its address.
+    package mutating func seal(_ response: Response, to inquiry: Inquiry, now: Instant) -> [UInt8]? {
+        guard let slot = sharedKeys.slot(own: keys.boxPublicKey.id, peer: inquiry.boxKey, keys: keys) else {
+            return nil
+        }
+        let most = inquiry.isLive ? Datagram.maximumLength : inquiry.length
+        let (status, payload) = MessageCodec.encode(response, room: most - Datagram.overhead)
+        guard let length = Datagram.length(forPayload: payload.count) else {
+            preconditionFailure("no response has a payload of \(payload.count) bytes")
+        }
+        let body = Body(
+            operation: inquiry.request.operation.rawValue, status: status, transaction: inquiry.transaction,
+            token: mint.token(for: inquiry.sender, at: inquiry.endpoint, epoch: TokenMint.epoch(at: now)),
+            payload: payload)
+        return seal(
+            .response, body, length: length, to: inquiry.sender, keyID: inquiry.boxKey.id, slot: slot,
+            answering: inquiry.digest
+        ).datagram
+    }
+
+    /// The key a request is for: the one the peer last showed, or its static one.
+    private mutating func recipientKey(of place: Int, isStatic: Bool) -> (id: UInt32, key: BoxPublicKey)? {
+        if !isStatic, let shown = sessions[place].sendKey { return (shown.id, shown) }
+        if sessions[place].staticKey == nil { sessions[place].staticKey = sessions[place].identity.staticBoxKey }
+        return sessions[place].staticKey.map { (KeyRing.staticKeyID, $0) }
+    }
+
+    /// Signs, boxes and masks a body; the tests rebuild the vectors with it.
+    mutating func seal(
+        _ kind: Header.Kind, _ body: Body, length: Int, to peer: Identity, keyID: UInt32, slot: Int,
+        answering digest: [UInt8]
+    ) -> (datagram: [UInt8], signed: [UInt8]) {
+        var datagram: [UInt8] = []
+        datagram.reserveCapacity(length)
+        for _ in 0..<Datagram.nonceLength / 8 { datagram.appendBigEndian(entropy.next()) }
+        counter += 1
+        let header = Header(
+            kind: kind, recipientKeyID: keyID, counter: counter, sender: keys.identity,
+            senderBoxKey: keys.boxPublicKey
+        ).encoded
+        var contents = [UInt8]()
+        let bodyLength = length - Datagram.overhead + Body.fieldsLength
+        contents.reserveCapacity(bodyLength)
+        body.append(to: &contents, length: bodyLength)
+        let signed = signedInput(
+            datagram[Datagram.nonce], header, contents[...], to: peer, answering: digest)
+        let boxed = keys.signing.sign(signed) + contents
+        keys.sealHeader(header, for: peer, to: &datagram)
+        sharedKeys.seal(slot, nonce: datagram[Datagram.nonce], boxed, to: &datagram)
+        return (datagram, signed)
+    }
+}

@@ -1,0 +1,66 @@
+import DHTCore
+import DHTCrypto
+
+/// The masked part of a datagram: who sends, to which key, the how-manieth. `docs/protocol.md`, section 3.
+package struct Header: Hashable, Sendable {
+    package enum Kind: UInt8, Sendable {
+        case request = 1
+        case response = 2
+    }
+
+    package static let version: UInt8 = 1
+    package static let byteCount = 80
+
+    package var kind: Kind
+    /// Which of the recipient's keys the box is for; 0 is the static one.
+    package var recipientKeyID: UInt32
+    package var counter: UInt64
+    package var sender: Identity
+    package var senderBoxKey: BoxPublicKey
+
+    package init(
+        kind: Kind, recipientKeyID: UInt32, counter: UInt64, sender: Identity, senderBoxKey: BoxPublicKey
+    ) {
+        self.kind = kind
+        self.recipientKeyID = recipientKeyID
+        self.counter = counter
+        self.sender = sender
+        self.senderBoxKey = senderBoxKey
+    }
+
+    package enum Decoded: Hashable, Sendable {
+        case header(Header)
+        case dropped(DropReason)
+    }
+
+    /// Reads 80 bytes.
+    package static func decode(_ bytes: [UInt8]) -> Decoded {
+        guard bytes.count == byteCount else { return .dropped(.header) }
+        guard bytes[0] == version else { return .dropped(.version) }
+        guard let kind = Kind(rawValue: bytes[1]), bytes[2] == 0, bytes[3] == 0 else { return .dropped(.kind) }
+        let keyID: UInt32 = bytes[4..<8].bigEndian()
+        if kind == .response, keyID == 0 { return .dropped(.kind) }
+        guard let sender = Identity(bytes[16..<48]), let boxKey = BoxPublicKey(bytes[48..<80]) else {
+            return .dropped(.header)
+        }
+        return .header(
+            Header(
+                kind: kind, recipientKeyID: keyID, counter: bytes[8..<16].bigEndian(), sender: sender,
+                senderBoxKey: boxKey))
+    }
+
+    /// The 80 bytes.
+    package var encoded: [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(Self.byteCount)
+        bytes.append(Self.version)
+        bytes.append(kind.rawValue)
+        bytes.append(0)
+        bytes.append(0)
+        bytes.appendBigEndian(recipientKeyID)
+        bytes.appendBigEndian(counter)
+        sender.append(to: &bytes)
+        senderBoxKey.append(to: &bytes)
+        return bytes
+    }
+}

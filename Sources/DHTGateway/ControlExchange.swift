@@ -1,0 +1,72 @@
+import NIOCore
+import NIOHTTP1
+
+/// One request over a connection and its one answer.
+final class ControlExchange: ChannelInboundHandler {
+    typealias InboundIn = HTTPClientResponsePart
+    typealias OutboundOut = HTTPClientRequestPart
+
+    struct Question: Sendable {
+        let head: HTTPRequestHead
+        let body: ByteBuffer
+    }
+
+    struct Answer: Sendable {
+        let status: HTTPResponseStatus
+        let body: [UInt8]
+    }
+
+    /// The connection ended, or said too much, before the answer was there.
+    struct Broken: Error {}
+
+    /// More than the peers of a full allowlist.
+    private static let maximumAnswerLength = 64 << 20
+
+    private var promise: EventLoopPromise<Answer>?
+    private var status: HTTPResponseStatus?
+    private var body: [UInt8] = []
+
+    private init(_ promise: EventLoopPromise<Answer>) { self.promise = promise }
+
+    /// Sends `question` and gives its answer; the connection is left open.
+    static func run(_ question: Question, on channel: any Channel) -> EventLoopFuture<Answer> {
+        let promise = channel.eventLoop.makePromise(of: Answer.self)
+        channel.eventLoop.execute {
+            do {
+                try channel.pipeline.syncOperations.addHandler(ControlExchange(promise))
+            } catch {
+                promise.fail(error)
+                return
+            }
+            channel.write(HTTPClientRequestPart.head(question.head), promise: nil)
+            channel.write(HTTPClientRequestPart.body(.byteBuffer(question.body)), promise: nil)
+            channel.writeAndFlush(HTTPClientRequestPart.end(nil), promise: nil)
+        }
+        return promise.futureResult
+    }
+
+    func channelRead(context: ChannelHandlerContext, data: NIOAny) {
+        switch unwrapInboundIn(data) {
+        case .head(let head):
+            status = head.status
+        case .body(let part):
+            guard body.count + part.readableBytes <= Self.maximumAnswerLength else { return end(.failure(Broken())) }
+            body.append(contentsOf: part.readableBytesView)
+        case .end:
+            guard let status else { return end(.failure(Broken())) }
+            end(.success(Answer(status: status, body: body)))
+        }
+    }
+
+    func errorCaught(context: ChannelHandlerContext, error: any Error) {
+        end(.failure(error))
+        context.close(promise: nil)
+    }
+
+    func channelInactive(context: ChannelHandlerContext) { end(.failure(Broken())) }
+
+    private func end(_ outcome: Result<Answer, any Error>) {
+        promise?.completeWith(outcome)
+        promise = nil
+    }
+}

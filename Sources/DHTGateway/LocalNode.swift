@@ -1,0 +1,191 @@
+import DHTCrypto
+import SecureDHT
+import Synchronization
+
+/// A node of this process as its control socket and its shell see it.
+package final class LocalNode: NodeControl {
+    private let node: DHTNode
+    private let name: String?
+    private let rereadMembers: @Sendable () throws(Failure) -> Allowlist
+    private let onStop: @Sendable () -> Void
+    /// `nil` in open mode.
+    private let members: Mutex<Allowlist?>
+
+    /// - Parameters:
+    ///   - members: What the node was started with; `nil` in open mode.
+    ///   - rereadMembers: Reads the same files again; not called in open mode.
+    ///   - onStop: Called when somebody asks the node to stop. It must return at once.
+    package init(
+        _ node: DHTNode,
+        name: String?,
+        members: Allowlist?,
+        rereadMembers: @escaping @Sendable () throws(Failure) -> Allowlist,
+        onStop: @escaping @Sendable () -> Void
+    ) {
+        self.node = node
+        self.name = name
+        self.members = Mutex(members)
+        self.rereadMembers = rereadMembers
+        self.onStop = onStop
+    }
+
+    package func identity() async throws(Failure) -> IdentityReply {
+        IdentityReply(id: node.identity.text, nodeID: "\(node.identity.nodeID)", name: name)
+    }
+
+    package func status() async throws(Failure) -> StatusReply {
+        let status = await node.status()
+        return StatusReply(
+            id: status.identity.text,
+            nodeID: "\(status.nodeID)",
+            name: status.name,
+            addresses: status.addresses.map { "\($0)" },
+            uptimeMilliseconds: status.uptime,
+            members: status.members,
+            peers: .init(known: status.peersKnown, up: status.peersUp),
+            records: .init(count: status.records, bytes: status.recordBytes),
+            buckets: status.buckets.map { .init(index: $0.index, count: $0.count) },
+            rejected: Dictionary(
+                status.rejected.map { ($0.reason, $0.count) },
+                uniquingKeysWith: { $0 + $1 }
+            ),
+            counters: Dictionary(
+                status.counters.map { ($0.name, $0.count) },
+                uniquingKeysWith: { $0 + $1 }
+            )
+        )
+    }
+
+    package func peers() async throws(Failure) -> PeersReply {
+        PeersReply(
+            peers: await node.peers().map {
+                .init(
+                    id: $0.identity.text,
+                    name: $0.name,
+                    address: $0.address.map { "\($0)" },
+                    state: $0.state.rawValue,
+                    roundTripMilliseconds: $0.roundTrip.map { Double($0) / 1000 }
+                )
+            }
+        )
+    }
+
+    package func get(_ key: [UInt8], _ query: GetQuery) async throws(Failure) -> GetReply {
+        try ValueLimits.check(key: key)
+        var options = GetOptions()
+        if let author = query.author { options.author = try resolve(author) }
+        if let replicas = query.replicas {
+            try ValueLimits.check(copies: replicas, for: "--replicas")
+            options.replicas = replicas
+        }
+        let result: GetResult
+        do {
+            result =
+                query.all ? try await node.getAll(key, options: options) : try await node.get(key, options: options)
+        } catch { throw Failure(error) }
+        guard !result.values.isEmpty else {
+            throw Failure(
+                .notFound,
+                "\(displayText(key)): not found (asked \(result.answered) of \(result.asked) closest nodes)"
+            )
+        }
+        return GetReply(
+            key: Octets(key),
+            values: result.values.map {
+                ValueReply(
+                    value: Octets($0.value),
+                    author: .init(id: $0.author.text, name: memberName($0.author)),
+                    revision: $0.revision.rawValue,
+                    expires: $0.expires / 1000,
+                    copies: .init(found: $0.copies)
+                )
+            },
+            answered: result.answered,
+            asked: result.asked
+        )
+    }
+
+    package func put(_ key: [UInt8], _ value: [UInt8], _ query: PutQuery) async throws(Failure) -> PutReply {
+        try ValueLimits.check(key: key)
+        try ValueLimits.check(valueLength: value.count)
+        var options = PutOptions()
+        if let lifetime = query.lifetime { options.lifetime = lifetime }
+        if let copies = query.minimumCopies {
+            try ValueLimits.check(copies: copies, for: "--min-copies")
+            options.minimumCopies = copies
+        }
+        switch query.condition {
+        case nil: break
+        case .absent: options.condition = .absent
+        case .revision(let revision): options.condition = .revision(Revision(rawValue: revision))
+        }
+        do { return reply(key, try await node.put(key, value, options: options)) } catch { throw Failure(error) }
+    }
+
+    package func delete(_ key: [UInt8]) async throws(Failure) -> DeleteReply {
+        try ValueLimits.check(key: key)
+        let receipt: PutReceipt?
+        do { receipt = try await node.delete(key) } catch { throw Failure(error) }
+        guard let receipt else {
+            throw Failure(.notFound, "\(displayText(key)): not found: this node's identity has no value there")
+        }
+        return reply(key, receipt)
+    }
+
+    package func ping(_ peer: String) async throws(Failure) -> PingReply {
+        let identity = try resolve(peer)
+        let roundTrip: UInt64?
+        do { roundTrip = try await node.ping(identity) } catch { throw Failure(error) }
+        guard let roundTrip else {
+            throw Failure(.unreachable, "\(memberName(identity) ?? identity.text) does not answer")
+        }
+        return PingReply(
+            id: identity.text,
+            name: memberName(identity),
+            roundTripMilliseconds: Double(roundTrip) / 1000
+        )
+    }
+
+    package func reload() async throws(Failure) -> ReloadReply {
+        guard members.withLock({ $0 != nil }) else { return ReloadReply(members: nil) }
+        let list = try rereadMembers()
+        await node.replaceAdmission(.members(list))
+        members.withLock { $0 = list }
+        return ReloadReply(members: list.members.count)
+    }
+
+    package func stop() async throws(Failure) -> StopReply {
+        onStop()
+        return StopReply()
+    }
+
+    private func reply(_ key: [UInt8], _ receipt: PutReceipt) -> PutReply {
+        PutReply(
+            key: Octets(key),
+            revision: receipt.revision.rawValue,
+            expires: receipt.expires / 1000,
+            copies: .init(stored: receipt.stored, target: receipt.target),
+            replicas: receipt.replicas.map { .init(id: $0.identity.text, outcome: $0.outcome) }
+        )
+    }
+
+    private func memberName(_ identity: Identity) -> String? {
+        if identity == node.identity, let name { return name }
+        return members.withLock { $0?.member(identity)?.name }
+    }
+
+    /// The identity somebody means by its text, or by a member's name.
+    private func resolve(_ peer: String) throws(Failure) -> Identity {
+        if let member = members.withLock({ $0?.members.first { $0.name == peer } }) { return member.identity }
+        if let name, name == peer { return node.identity }
+        do { return try Identity(text: peer) } catch {
+            guard !peer.lowercased().hasPrefix("dht") else { throw Failure(.invalidArgument, "\(error)") }
+            let names = members.withLock { $0?.members.map(\.name) ?? [] }
+            throw Failure(
+                .invalidArgument,
+                "\(displayText(Array(peer.utf8))) is neither an identity nor the name of a member"
+                    + Suggestion.hint(for: peer, among: names)
+            )
+        }
+    }
+}

@@ -1,0 +1,92 @@
+import DHTCore
+import SecureDHT
+
+/// What people and scripts may ask of a running node.
+///
+/// ``LocalNode`` answers in the node's own process, ``ControlClient`` through its socket; the control routes lead from
+/// one to the other, and the shell works on either.
+package protocol NodeControl: Sendable {
+    func identity() async throws(Failure) -> IdentityReply
+    func status() async throws(Failure) -> StatusReply
+    func peers() async throws(Failure) -> PeersReply
+    /// Newest first, and never none: a key without a value is a `notFound` failure.
+    func get(_ key: [UInt8], _ query: GetQuery) async throws(Failure) -> GetReply
+    func put(_ key: [UInt8], _ value: [UInt8], _ query: PutQuery) async throws(Failure) -> PutReply
+    /// Writes a tombstone; `notFound` if this node's identity has no value under the key.
+    func delete(_ key: [UInt8]) async throws(Failure) -> DeleteReply
+    /// `peer`: an identity or a name of the allowlist.
+    func ping(_ peer: String) async throws(Failure) -> PingReply
+    /// Reads the allowlists again: all of them are valid, or nothing changes.
+    func reload() async throws(Failure) -> ReloadReply
+    /// Returns as soon as the node has been told.
+    func stop() async throws(Failure) -> StopReply
+}
+
+/// How a value is to be read.
+package struct GetQuery: Hashable, Sendable {
+    /// Only this author's value: an identity or a name of the allowlist.
+    package var author: String?
+    /// R: replicas whose answers are compared, 1…8; the node's default if `nil`.
+    package var replicas: Int?
+
+    /// Every author's value, not the newest alone.
+    package var all: Bool
+
+    package init(author: String? = nil, replicas: Int? = nil, all: Bool = false) {
+        (self.author, self.replicas, self.all) = (author, replicas, all)
+    }
+}
+
+/// How a value is to be written.
+package struct PutQuery: Hashable, Sendable {
+    package enum Condition: Hashable, Sendable {
+        case absent
+        case revision(UInt64)
+    }
+
+    /// Seconds, 1…31,536,000; the node's default if `nil`.
+    package var lifetime: UInt32?
+    package var condition: Condition?
+    /// Copies without which the write counts as failed, 1…8; the node's default if `nil`.
+    package var minimumCopies: Int?
+
+    package init(lifetime: UInt32? = nil, condition: Condition? = nil, minimumCopies: Int? = nil) {
+        (self.lifetime, self.condition, self.minimumCopies) = (lifetime, condition, minimumCopies)
+    }
+}
+
+/// The limits of the protocol, checked before anything is sent, so that the words are the same everywhere.
+package enum ValueLimits {
+    package static let lifetimes = RecordLayout.lifetimes
+    package static let valueLength = RecordLayout.maximumValueLength
+    package static let copies = 1...Kademlia.replicas
+
+    package static func check(key: [UInt8]) throws(Failure) {
+        guard RecordLayout.keyLengths.contains(key.count) else {
+            throw Failure(
+                .invalidArgument,
+                key.isEmpty
+                    ? "the key is empty, a key has 1 to \(RecordLayout.keyLengths.upperBound) bytes"
+                    : "key is \(byteCountText(key.count)), the limit is \(RecordLayout.keyLengths.upperBound) bytes"
+            )
+        }
+    }
+
+    package static func check(valueLength count: Int) throws(Failure) {
+        guard count <= valueLength else {
+            throw Failure(
+                .invalidArgument,
+                "value is \(byteCountText(count)), the limit is \(valueLength) bytes"
+            )
+        }
+    }
+
+    package static func check(copies count: Int, for option: String) throws(Failure) {
+        guard copies.contains(count) else {
+            throw Failure(
+                .invalidArgument,
+                "\(option): \(count) is outside \(copies.lowerBound) to \(copies.upperBound)"
+            )
+        }
+    }
+}

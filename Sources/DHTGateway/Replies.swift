@@ -1,0 +1,169 @@
+/// The JSON objects of the control socket and of `--json`. Fields are added, never renamed: `docs/cli.md`.
+
+/// Who a node is.
+package struct IdentityReply: Codable, Hashable, Sendable {
+    package private(set) var schema = 1
+    /// `dht1…`
+    package var id: String
+    /// 40 hexadecimal digits.
+    package var nodeID: String
+    package var name: String?
+
+    package init(id: String, nodeID: String, name: String?) { (self.id, self.nodeID, self.name) = (id, nodeID, name) }
+
+    package enum CodingKeys: String, CodingKey {
+        case schema, id, name
+        case nodeID = "node_id"
+    }
+
+    /// `name` is always there, `null` for a node without one.
+    package func encode(to encoder: any Encoder) throws {
+        var container = encoder.container(keyedBy: CodingKeys.self)
+        try container.encode(schema, forKey: .schema)
+        try container.encode(id, forKey: .id)
+        try container.encode(nodeID, forKey: .nodeID)
+        try container.encode(name, forKey: .name)
+    }
+}
+
+/// What a node knows of itself.
+package struct StatusReply: Codable, Hashable, Sendable {
+    package struct Peers: Codable, Hashable, Sendable {
+        /// Contacts in the routing table.
+        package var known: Int
+        /// Those of them that answered last time.
+        package var up: Int
+
+        package init(known: Int, up: Int) { (self.known, self.up) = (known, up) }
+    }
+
+    package struct Records: Codable, Hashable, Sendable {
+        package var count: Int
+        package var bytes: Int
+
+        package init(count: Int, bytes: Int) { (self.count, self.bytes) = (count, bytes) }
+    }
+
+    /// Contacts whose ids share this many leading bits with the node's.
+    package struct Bucket: Codable, Hashable, Sendable {
+        package var index: Int
+        package var count: Int
+
+        package init(index: Int, count: Int) { (self.index, self.count) = (index, count) }
+    }
+
+    package private(set) var schema = 1
+    package var id: String
+    package var nodeID: String
+    package var name: String?
+    /// The first of `addresses`.
+    package var address: String
+    package var addresses: [String]
+    package var uptimeMilliseconds: UInt64
+    /// Of the allowlist, the node not counted; absent in open mode.
+    package var members: Int?
+    package var peers: Peers
+    package var records: Records
+    package var buckets: [Bucket]
+    /// Datagrams dropped, by reason; every reason is there.
+    package var rejected: [String: UInt64]
+    package var counters: [String: UInt64]
+
+    package init(
+        id: String,
+        nodeID: String,
+        name: String?,
+        addresses: [String],
+        uptimeMilliseconds: UInt64,
+        members: Int?,
+        peers: Peers,
+        records: Records,
+        buckets: [Bucket],
+        rejected: [String: UInt64],
+        counters: [String: UInt64]
+    ) {
+        (self.id, self.nodeID, self.name) = (id, nodeID, name)
+        (self.address, self.addresses) = (addresses.first ?? "", addresses)
+        (self.uptimeMilliseconds, self.members) = (uptimeMilliseconds, members)
+        (self.peers, self.records, self.buckets) = (peers, records, buckets)
+        (self.rejected, self.counters) = (rejected, counters)
+    }
+
+    package enum CodingKeys: String, CodingKey {
+        case schema, id, name, address, addresses, members, peers, records, buckets, rejected, counters
+        case nodeID = "node_id"
+        case uptimeMilliseconds = "uptime_ms"
+    }
+}
+
+/// What a node knows of others.
+package struct PeersReply: Codable, Hashable, Sendable {
+    package struct Peer: Codable, Hashable, Sendable {
+        package var id: String
+        package var name: String?
+        /// `host:port`, if an address is known.
+        package var address: String?
+        /// `good`, `questionable`, `bad` or `unknown`.
+        package var state: String
+        package var roundTripMilliseconds: Double?
+
+        package init(id: String, name: String?, address: String?, state: String, roundTripMilliseconds: Double?) {
+            (self.id, self.name, self.address) = (id, name, address)
+            (self.state, self.roundTripMilliseconds) = (state, roundTripMilliseconds)
+        }
+
+        package enum CodingKeys: String, CodingKey {
+            case id, name, address, state
+            case roundTripMilliseconds = "rtt_ms"
+        }
+
+        /// The fields scripts rely on are always there: `null` says that a thing is not known.
+        package func encode(to encoder: any Encoder) throws {
+            var container = encoder.container(keyedBy: CodingKeys.self)
+            try container.encode(id, forKey: .id)
+            try container.encode(name, forKey: .name)
+            try container.encode(address, forKey: .address)
+            try container.encode(state, forKey: .state)
+            try container.encode(roundTripMilliseconds, forKey: .roundTripMilliseconds)
+        }
+    }
+
+    package private(set) var schema = 1
+    package var peers: [Peer]
+
+    package init(peers: [Peer]) { self.peers = peers }
+}
+
+/// Whether and how fast a peer answered.
+package struct PingReply: Codable, Hashable, Sendable {
+    package private(set) var schema = 1
+    package var id: String
+    package var name: String?
+    package var roundTripMilliseconds: Double
+
+    package init(id: String, name: String?, roundTripMilliseconds: Double) {
+        (self.id, self.name, self.roundTripMilliseconds) = (id, name, roundTripMilliseconds)
+    }
+
+    package enum CodingKeys: String, CodingKey {
+        case schema, id, name
+        case roundTripMilliseconds = "rtt_ms"
+    }
+}
+
+/// The allowlists were read again.
+package struct ReloadReply: Codable, Hashable, Sendable {
+    package private(set) var schema = 1
+    /// Of the new allowlist; absent in open mode, which has none.
+    package var members: Int?
+
+    package init(members: Int?) { self.members = members }
+}
+
+/// The node was told to stop.
+package struct StopReply: Codable, Hashable, Sendable {
+    package private(set) var schema = 1
+    package var stopping = true
+
+    package init() {}
+}

@@ -1,0 +1,122 @@
+/// The interactive shell: a line in, lines out. Where the lines come from and go to is the caller's business.
+package struct Shell: Sendable {
+    /// What a line led to.
+    package struct Answer: Hashable, Sendable {
+        /// Without line ends; empty for an empty line.
+        package var lines: [String]
+        /// Whether the shell ends here.
+        package var ends: Bool
+
+        package init(_ lines: [String], ends: Bool = false) { (self.lines, self.ends) = (lines, ends) }
+    }
+
+    package static let prompt = "> "
+    /// Said at the end, whether it was asked for or the input ran out.
+    package static let farewell = "Goodbye!"
+
+    private let node: any NodeControl
+
+    package init(_ node: any NodeControl) { self.node = node }
+
+    package func answer(_ line: some Sequence<UInt8> & Sendable) async -> Answer {
+        do throws(ShellCommand.Mistake) {
+            guard let command = try ShellCommand.parse(line) else { return Answer([]) }
+            return await answer(command)
+        } catch {
+            return Answer(["Error: \(error.reason)"])
+        }
+    }
+
+    package func answer(_ command: ShellCommand) async -> Answer {
+        do throws(Failure) {
+            switch command {
+            case .put(let key, let value):
+                let reply = try await node.put(key, value, PutQuery())
+                return Answer([ShellText.stored(reply)])
+            case .get(let key):
+                let reply = try await node.get(key, GetQuery())
+                guard let newest = reply.values.first else { return Answer([ShellText.notFound(key)]) }
+                return Answer(["Value: \(displayText(newest.value.bytes))"])
+            case .delete(let key):
+                let reply = try await node.delete(key)
+                return Answer([ShellText.deleted(reply)])
+            case .status:
+                return Answer(ShellText.status(try await node.status()))
+            case .peers:
+                return Answer(ShellText.peers(try await node.peers()))
+            case .identity:
+                return Answer([try await node.identity().id])
+            case .help:
+                return Answer(ShellText.help)
+            case .quit:
+                return Answer([Self.farewell], ends: true)
+            }
+        } catch {
+            if error.code == .notFound, case .get(let key) = command { return Answer([ShellText.notFound(key)]) }
+            if error.code == .notFound, case .delete(let key) = command { return Answer([ShellText.notFound(key)]) }
+            return Answer(["Error: \(error.message)"])
+        }
+    }
+}
+
+/// The words of answers, shared by the shell and the command line. The forms are fixed: `docs/cli.md`.
+package enum ShellText {
+    package static func stored(_ reply: PutReply) -> String {
+        "Stored key '\(displayText(reply.key.bytes))' at \(reply.copies.stored) nodes"
+    }
+
+    package static func deleted(_ reply: DeleteReply) -> String {
+        "Deleted key '\(displayText(reply.key.bytes))' at \(reply.copies.stored) nodes"
+    }
+
+    package static func notFound(_ key: [UInt8]) -> String { "Key '\(displayText(key))' not found" }
+
+    package static func status(_ status: StatusReply) -> [String] {
+        var lines = [
+            "=== Node Status ===",
+            "Node ID: \(status.nodeID)",
+            "Identity: \(status.id)",
+            "Address: \(status.address)",
+        ]
+        lines += status.buckets.filter { $0.count > 0 }.map { "Bucket \($0.index): \($0.count) nodes" }
+        lines += [
+            "Total known nodes: \(status.peers.known)",
+            "Stored keys: \(status.records.count)",
+            "==================",
+        ]
+        return lines
+    }
+
+    package static func peers(_ reply: PeersReply) -> [String] {
+        guard !reply.peers.isEmpty else { return ["No peers yet"] }
+        let rows = reply.peers.map { peer in
+            [
+                peer.name ?? "-", peer.state, peer.address ?? "-",
+                peer.roundTripMilliseconds.map(milliseconds) ?? "-", peer.id,
+            ]
+        }
+        let widths = (0..<4).map { column in rows.map { $0[column].count }.max() ?? 0 }
+        return rows.map { row in
+            zip(row, widths).map { cell, width in cell + String(repeating: " ", count: width - cell.count) }
+                .joined(separator: "  ") + "  " + row[4]
+        }
+    }
+
+    /// `0.153 ms`
+    package static func milliseconds(_ value: Double) -> String {
+        let microseconds = Int((value * 1000).rounded())
+        let fraction = String(microseconds % 1000)
+        return "\(microseconds / 1000)." + String(repeating: "0", count: 3 - fraction.count) + fraction + " ms"
+    }
+
+    package static let help = [
+        "put KEY VALUE   stores a value; the value is the rest of the line",
+        "get KEY         shows a value",
+        "del KEY         deletes our value",
+        "status          what the node knows of itself",
+        "peers           what it knows of others",
+        "id              its identity",
+        "quit            ends",
+        "A key with blanks is quoted: 'a b'",
+    ]
+}

@@ -1,0 +1,53 @@
+import DHTCore
+import NIOCore
+import NIOPosix
+
+extension Endpoint {
+    /// The IP address and port of a socket address; `nil` for a Unix socket.
+    init?(_ address: SocketAddress) {
+        let port = UInt16(clamping: address.port ?? 0)
+        switch address {
+        case .v4(let v4):
+            let bytes = unsafe withUnsafeBytes(of: v4.address.sin_addr) { unsafe Array($0) }
+            self.init(addressBytes: bytes, port: port)
+        case .v6(let v6):
+            let bytes = unsafe withUnsafeBytes(of: v6.address.sin6_addr) { unsafe Array($0) }
+            self.init(addressBytes: bytes, port: port)
+        case .unixDomainSocket: return nil
+        }
+    }
+
+    var socketAddress: SocketAddress? {
+        try? SocketAddress(packedIPAddress: ByteBuffer(bytes: addressBytes), port: Int(port))
+    }
+}
+
+extension HostPort {
+    /// The endpoint, if the host is an address and no name.
+    var numeric: Endpoint? {
+        (try? SocketAddress(ipAddress: host, port: Int(port))).flatMap { Endpoint($0) }
+    }
+
+    /// All addresses the host has now, in the resolver's order; none if it has no address. Blocks.
+    private func lookUp() -> [Endpoint] {
+        // NIO gives one address a call; a name seldom has more that matter, and the next attempt asks anew.
+        (try? SocketAddress.makeAddressResolvingHost(host, port: Int(port)))
+            .flatMap { Endpoint($0) }.map { [$0] } ?? []
+    }
+
+    /// The addresses of the host, asked of the system's resolver on a thread that may block.
+    func resolve() async -> [Endpoint] {
+        if let numeric { return [numeric] }
+        return (try? await NIOThreadPool.singleton.runIfActive { lookUp() }) ?? []
+    }
+}
+
+/// An address of this machine for those who are to reach a socket that listens everywhere.
+func addressOfThisMachine(family: Endpoint.Family, port: UInt16) -> Endpoint? {
+    let all = ((try? System.enumerateDevices()) ?? []).compactMap { device in
+        device.address.flatMap { Endpoint($0) }
+    }
+    let usable = all.compactMap { Endpoint(addressBytes: $0.addressBytes, port: port) }
+        .filter { $0.family == family && $0.isUnicast }
+    return usable.first { !$0.isLoopback } ?? usable.first
+}

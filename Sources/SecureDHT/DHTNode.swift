@@ -1,0 +1,318 @@
+import DHTCore
+import DHTCrypto
+import DHTEngine
+import DHTEnvelope
+import DHTStorage
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+
+#if canImport(Glibc)
+    import Glibc
+#elseif canImport(Musl)
+    import Musl
+#else
+    import Darwin
+#endif
+
+/// A running node of the overlay.
+///
+///     let node = try await DHTNode.start(NodeConfiguration(key: key, network: network, admission: .members(list)))
+///     try await node.put("hello", "world")
+///     let found = try await node.get("hello")
+///     await node.stop()
+///
+/// Safe to use from anywhere. It serves its peers until ``stop()``.
+public final class DHTNode: Sendable {
+    /// How long a stopping node hands over and says goodbye.
+    private static let farewellPatience = TimeAmount.seconds(6)
+
+    public let identity: Identity
+    /// Where it listens: the addresses of the configuration in their order, with real ports.
+    public let addresses: [Endpoint]
+    /// Where others reach it: the first of ``addresses``, and an address of this machine if that one is a wildcard.
+    public let reachableAddress: Endpoint
+
+    private let name: String?
+    private let logger: Logger
+    private let loop: NodeLoop
+    /// Peers of the configuration, beside those the allowlist has addresses of.
+    private let configuredPeers: [PeerAddress]
+    private let admission: Mutex<Admission>
+
+    private init(
+        configuration: NodeConfiguration, addresses: [Endpoint], reachable: Endpoint, loop: NodeLoop
+    ) {
+        identity = configuration.key.identity
+        name = configuration.name
+        logger = configuration.logger
+        configuredPeers = configuration.peers
+        admission = Mutex(configuration.admission)
+        self.addresses = addresses
+        reachableAddress = reachable
+        self.loop = loop
+    }
+
+    // MARK: Life
+
+    /// Starts a node; it serves when this returns.
+    ///
+    /// - Throws: ``DHTError``: `configuration` if an address cannot be bound, `unreachable` if the name of a peer does
+    ///   not resolve.
+    public static func start(_ configuration: NodeConfiguration) async throws -> DHTNode {
+        Sodium.initialize()
+        guard !configuration.listen.isEmpty else {
+            throw DHTError(.configuration, "there is no address to listen on")
+        }
+        for peer in configuration.peers where await peer.address.resolve().isEmpty {
+            throw DHTError(
+                .unreachable, "\(peer.address.host): this name of a peer does not resolve. Check it, or give an address")
+        }
+        let loop = makeLoop(configuration)
+        var bound: [Endpoint] = []
+        do {
+            for address in configuration.listen { bound.append(try await bind(address, loop)) }
+        } catch {
+            await loop.stop(patience: .zero)
+            throw error
+        }
+        let first = bound[0]
+        let reachable =
+            first.isUnspecified
+            ? addressOfThisMachine(family: first.family, port: first.port) ?? first : first
+        let node = DHTNode(configuration: configuration, addresses: bound, reachable: reachable, loop: loop)
+        await loop.setSeeds(node.seeds(of: configuration.admission))
+        let metadata: Logger.Metadata = ["identity": "\(node.identity.text)", "address": "\(reachable)"]
+        node.logger.info("node serves", metadata: metadata)
+        return node
+    }
+
+    private static func makeLoop(_ configuration: NodeConfiguration) -> NodeLoop {
+        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
+        let now = SystemClock.now.instant
+        let keys = KeyRing(
+            signing: configuration.key.signingKey.copy(), network: configuration.network.networkKey.copy(), at: now)
+        var limits = Gate.Limits()
+        limits.firstContacts = configuration.limits.firstContacts
+        limits.firstContactsBySource = configuration.limits.firstContactsBySource
+        limits.requestsByPeer = configuration.limits.requestsByPeer
+        let gate = Gate(
+            keys: keys, admission: configuration.admission.policy, limits: limits,
+            start: SystemClock.unixMicroseconds, entropy: SystemEntropy(), at: now)
+        var settings = KademliaNode.Settings()
+        settings.quota.records = configuration.limits.records
+        settings.quota.bytes = configuration.limits.recordBytes
+        settings.quota.recordsByAuthor = configuration.limits.recordsByAuthor
+        settings.quota.bytesByAuthor = configuration.limits.recordBytesByAuthor
+        let identity = configuration.key.identity
+        let core = KademliaNode(
+            identity: identity, id: identity.nodeID, settings: settings, generator: SystemEntropy())
+        return NodeLoop(
+            engine: Engine(gate: gate, core: core), store: MemoryRecordStore(), eventLoop: eventLoop,
+            logger: configuration.logger)
+    }
+
+    private static func bind(_ address: HostPort, _ loop: NodeLoop) async throws -> Endpoint {
+        guard let endpoint = await address.resolve().first, let socketAddress = endpoint.socketAddress else {
+            throw DHTError(.configuration, "\(address): this address to listen on does not resolve")
+        }
+        do {
+            return try await loop.listen(on: address, socketAddress)
+        } catch let error as IOError {
+            switch error.errnoCode {
+            case EADDRINUSE:
+                throw DHTError(
+                    .configuration,
+                    "\(address) is in use by another program. Give another --listen HOST:PORT; port 0 takes a free one")
+            case EADDRNOTAVAIL:
+                throw DHTError(.configuration, "\(address) is no address of this machine. See: ip address")
+            case EACCES:
+                throw DHTError(.denied, "\(address): this port needs privileges. Take one above 1023")
+            default: throw DHTError(.configuration, "\(address) cannot be listened on: \(error)")
+            }
+        }
+    }
+
+    /// Hands the records kept here to the closest others, says goodbye, closes. At once if called again.
+    public func stop() async {
+        await loop.stop(patience: Self.farewellPatience)
+        logger.info("node stopped")
+    }
+
+    /// Replaces who is admitted, from the next datagram on. Who no longer is, is forgotten.
+    public func replaceAdmission(_ admission: Admission) async {
+        self.admission.withLock { $0 = admission }
+        await loop.replaceAdmission(admission.policy, seeds: seeds(of: admission))
+        logger.info("admission replaced")
+    }
+
+    /// Whom to contact by addresses that people wrote down.
+    private func seeds(of admission: Admission) -> [PeerAddress] {
+        var seeds = configuredPeers
+        if case .members(let list) = admission {
+            seeds = seeds.filter { list.member($0.identity) != nil }
+            for member in list.members {
+                for address in member.addresses.compactMap({ HostPort($0) }) {
+                    seeds.append(PeerAddress(identity: member.identity, address: address))
+                }
+            }
+        }
+        return seeds.filter { $0.identity != identity }
+    }
+
+    // MARK: Values
+
+    /// Signs a value and stores it at the closest nodes.
+    ///
+    /// - Parameters:
+    ///   - key: 1…128 bytes.
+    ///   - value: 0…640 bytes.
+    /// - Throws: ``DHTError``.
+    @discardableResult
+    public func put(_ key: [UInt8], _ value: [UInt8], options: PutOptions = PutOptions()) async throws -> PutReceipt {
+        try check(key: key)
+        guard value.count <= RecordLayout.maximumValueLength else {
+            throw DHTError(
+                .invalidArgument,
+                "value is \(describe(byteCount: value.count)), the limit is \(RecordLayout.maximumValueLength) bytes")
+        }
+        guard RecordLayout.lifetimes.contains(options.lifetime) else {
+            throw DHTError(.invalidArgument, "a lifetime is 1 second to 365 days, not \(options.lifetime) s")
+        }
+        guard (1...Kademlia.replicas).contains(options.minimumCopies) else {
+            throw DHTError(.invalidArgument, "minimum copies are 1 to \(Kademlia.replicas), not \(options.minimumCopies)")
+        }
+        let put = DHTEngine.Operation.Put(
+            key: key, value: value, lifetime: options.lifetime, condition: options.condition?.request)
+        guard case .put(let record, let outcome)? = await loop.run(.put(put)) else { throw stopped }
+        return try receipt(record, outcome, minimum: options.minimumCopies, isConditional: options.condition != nil)
+    }
+
+    /// Stores text under text, both as UTF-8.
+    @discardableResult
+    public func put(_ key: String, _ value: String, options: PutOptions = PutOptions()) async throws -> PutReceipt {
+        try await put(Array(key.utf8), Array(value.utf8), options: options)
+    }
+
+    /// Reads what is stored under a key. Nothing found is no error: ``GetResult/values`` is empty then.
+    public func get(_ key: [UInt8], options: GetOptions = GetOptions()) async throws -> GetResult {
+        try await get(key, options: options, isExhaustive: false)
+    }
+
+    /// Reads the newest value as text; `nil` if there is none, or it is no UTF-8.
+    public func get(_ key: String, options: GetOptions = GetOptions()) async throws -> String? {
+        try await get(Array(key.utf8), options: options).values.first.flatMap {
+            String(validating: $0.value, as: UTF8.self)
+        }
+    }
+
+    /// Reads every author's value under a key.
+    public func getAll(_ key: [UInt8], options: GetOptions = GetOptions()) async throws -> GetResult {
+        try await get(key, options: options, isExhaustive: true)
+    }
+
+    private func get(_ key: [UInt8], options: GetOptions, isExhaustive: Bool) async throws -> GetResult {
+        try check(key: key)
+        guard (1...Kademlia.replicas).contains(options.replicas) else {
+            throw DHTError(.invalidArgument, "replicas to ask are 1 to \(Kademlia.replicas), not \(options.replicas)")
+        }
+        let operation = DHTEngine.Operation.get(
+            key: key, author: options.author, replicas: options.replicas, isExhaustive: isExhaustive)
+        guard case .got(let outcome)? = await loop.run(operation) else { throw stopped }
+        if outcome.asked > 0, outcome.answered == 0 {
+            throw DHTError(.unreachable, "no peer answered (asked \(outcome.asked)). See: dht peers")
+        }
+        let values = outcome.found.filter { !$0.record.isTombstone && Array($0.record.key) == key }
+        return GetResult(
+            values: values.map(StoredValue.init), answered: outcome.answered, asked: outcome.asked)
+    }
+
+    /// Deletes our own value by a tombstone. `nil`: there was none of ours.
+    @discardableResult
+    public func delete(_ key: [UInt8]) async throws -> PutReceipt? {
+        try check(key: key)
+        switch await loop.run(.delete(key: key)) {
+        case .put(let record, let outcome)?:
+            return try receipt(record, outcome, minimum: 1, isConditional: false)
+        case .nothingToDelete(let outcome)?:
+            if outcome.asked > 0, outcome.answered == 0 {
+                throw DHTError(.unreachable, "no peer answered (asked \(outcome.asked)). See: dht peers")
+            }
+            return nil
+        default: throw stopped
+        }
+    }
+
+    /// Deletes our own value under text.
+    @discardableResult
+    public func delete(_ key: String) async throws -> PutReceipt? { try await delete(Array(key.utf8)) }
+
+    // MARK: Questions
+
+    /// The round-trip time to a peer in microseconds; `nil` if it did not answer.
+    public func ping(_ peer: Identity) async throws -> UInt64? {
+        if case .members(let list) = admission.withLock({ $0 }), list.member(peer) == nil {
+            throw DHTError(.denied, "\(peer.text) is not on the allowlist, so nothing is sent to it")
+        }
+        guard case .pinged(let roundTrip)? = await loop.run(.ping(peer)) else { throw stopped }
+        return roundTrip.map { $0.nanoseconds / 1000 }
+    }
+
+    /// What the node knows of itself.
+    public func status() async -> NodeStatus {
+        let unroutable = await loop.unroutable
+        let uptime = await loop.uptime
+        let (identity, name, addresses) = (identity, name, addresses)
+        let members = memberCount
+        return await loop.inspect { engine in
+            let table = engine.core.table
+            return NodeStatus(
+                identity: identity, nodeID: engine.core.id, name: name, addresses: addresses,
+                buckets: table.occupancy.map { .init(index: $0.bucket, count: $0.count) },
+                members: members, peersKnown: table.count,
+                peersUp: table.contacts.count { $0.reachability.grade == .good },
+                records: engine.core.catalog.count, recordBytes: engine.core.catalog.byteCount,
+                rejected: engine.counters.rejected.map { .init(reason: $0.reason.rawValue, count: $0.count) },
+                counters: engine.counters.named.map { .init(name: $0.name, count: $0.count) }
+                    + [
+                        .init(name: "unroutable", count: unroutable),
+                        .init(name: "equivocations", count: engine.core.catalog.equivocations),
+                    ],
+                uptime: uptime)
+        }
+    }
+
+    private var memberCount: Int? {
+        guard case .members(let list) = admission.withLock({ $0 }) else { return nil }
+        return list.members.count { $0.identity != identity }
+    }
+
+    /// Members of the allowlist and contacts of the routing table, by name, then identity.
+    public func peers() async -> [PeerStatus] {
+        var names: [Identity: String] = [:]
+        if case .members(let list) = admission.withLock({ $0 }) {
+            for member in list.members where member.identity != identity { names[member.identity] = member.name }
+        }
+        let members = names
+        let contacts = await loop.inspect { engine in
+            engine.core.table.contacts.map { entry in
+                let state: PeerStatus.State
+                switch entry.reachability.grade {
+                case .good: state = .good
+                case .questionable: state = .questionable
+                case .bad: state = .bad
+                }
+                return PeerStatus(
+                    identity: entry.contact.identity, name: members[entry.contact.identity],
+                    address: entry.contact.endpoint, state: state,
+                    roundTrip: engine.roundTrip(to: entry.contact.identity).map { $0.nanoseconds / 1000 })
+            }
+        }
+        let known = Set(contacts.map(\.identity))
+        let unknown = members.filter { !known.contains($0.key) }.map {
+            PeerStatus(identity: $0.key, name: $0.value, address: nil, state: .unknown, roundTrip: nil)
+        }
+        return (contacts + unknown).sorted { ($0.name ?? "", $0.identity) < ($1.name ?? "", $1.identity) }
+    }
+}

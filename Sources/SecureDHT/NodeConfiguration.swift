@@ -1,0 +1,123 @@
+import DHTCore
+import DHTCrypto
+import DHTEnvelope
+import Logging
+
+public typealias Allowlist = DHTEnvelope.Allowlist
+
+/// Who may speak to a node.
+public enum Admission: Sendable {
+    /// The members of this list; an empty list admits nobody.
+    case members(Allowlist)
+    /// Whoever holds the network key. Membership then is possession of one shared secret: nobody can be expelled.
+    case everyHolderOfTheNetworkKey
+}
+
+/// A host, by name or address, and a UDP port.
+public struct HostPort: Hashable, Sendable, CustomStringConvertible {
+    public let host: String
+    public let port: UInt16
+
+    public init(host: String, port: UInt16) { (self.host, self.port) = (host, port) }
+
+    /// `host:port`, an IPv6 address in brackets; `nil` if the text is nothing of the kind.
+    public init?(_ text: String) {
+        guard let colon = text.lastIndex(of: ":"), let port = UInt16(text[text.index(after: colon)...]),
+            text[text.index(after: colon)...].allSatisfy(\.isNumber)
+        else { return nil }
+        var host = text[..<colon]
+        if host.hasPrefix("["), host.hasSuffix("]") {
+            host = host.dropFirst().dropLast()
+            guard host.contains(":") else { return nil }
+        } else if host.contains(":") {
+            return nil
+        }
+        guard !host.isEmpty, host.utf8.allSatisfy({ $0 > 0x20 && $0 < 0x7F }) else { return nil }
+        self.init(host: String(host), port: port)
+    }
+
+    public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+}
+
+/// A peer as people write it: `dht://<identity>@host:port`. The identity is pinned: nobody else can answer for it.
+public struct PeerAddress: Hashable, Sendable, CustomStringConvertible {
+    public let identity: Identity
+    public let address: HostPort
+
+    public init(identity: Identity, address: HostPort) { (self.identity, self.address) = (identity, address) }
+
+    /// Parses the text form; the error says what is wrong with it.
+    public init(parsing text: String) throws(DHTError) {
+        func refuse(_ why: String) -> DHTError {
+            DHTError(.invalidArgument, "\(text): \(why). A peer is written dht://IDENTITY@HOST:PORT")
+        }
+        if text.uppercased().contains("DHT-SECRET-KEY-") || text.uppercased().contains("DHT-NETWORK-") {
+            throw DHTError(.invalidArgument, "a peer is written dht://IDENTITY@HOST:PORT; this holds a secret and was not printed")
+        }
+        guard text.hasPrefix("dht://") else { throw refuse("it does not begin with dht://") }
+        let rest = text.dropFirst("dht://".count)
+        guard let at = rest.firstIndex(of: "@") else { throw refuse("it names no identity before an @") }
+        guard let address = HostPort(String(rest[rest.index(after: at)...])), address.port != 0 else {
+            throw refuse("what follows the @ is no HOST:PORT")
+        }
+        let identity: Identity
+        do { identity = try Identity(text: String(rest[..<at])) } catch { throw refuse("\(error)") }
+        self.init(identity: identity, address: address)
+    }
+
+    public var description: String { "dht://\(identity.text)@\(address)" }
+}
+
+/// All a node needs to run. Units, defaults and effects of each setting: `docs/operations.md`.
+public struct NodeConfiguration: Sendable {
+    public var key: NodeKey
+    /// Isolates the overlay. The default is the same for everybody: it hides nothing from anybody.
+    public var network: NetworkSecret
+    public var admission: Admission
+    /// Where to listen; port 0 takes a free one.
+    public var listen: [HostPort]
+    /// Whom to contact first, besides the `addr=` entries of the allowlist.
+    public var peers: [PeerAddress]
+    /// For people only: shown by `status`.
+    public var name: String?
+    public var limits = Limits()
+    public var logger: Logger
+
+    public init(
+        key: NodeKey,
+        network: NetworkSecret = .wellKnown,
+        admission: Admission,
+        listen: [HostPort] = [HostPort(host: "0.0.0.0", port: 4100)],
+        peers: [PeerAddress] = [],
+        name: String? = nil,
+        logger: Logger = Logger(label: "dht")
+    ) {
+        self.key = key
+        self.network = network
+        self.admission = admission
+        self.listen = listen
+        self.peers = peers
+        self.name = name
+        self.logger = logger
+    }
+
+    /// Bounds on what the network may make a node do or keep.
+    public struct Limits: Sendable {
+        /// First-contact requests opened a second, in all.
+        public var firstContacts: UInt32 = 200
+        /// First-contact requests opened a second, by source address.
+        public var firstContactsBySource: UInt32 = 5
+        /// Requests a second by authenticated peer.
+        public var requestsByPeer: UInt32 = 5_000
+        /// Records kept, in all.
+        public var records = 1_000_000
+        /// Bytes of records kept, in all.
+        public var recordBytes = 512 << 20
+        /// Records kept of one author.
+        public var recordsByAuthor = 100_000
+        /// Bytes of records kept of one author.
+        public var recordBytesByAuthor = 64 << 20
+
+        public init() {}
+    }
+}

@@ -1,0 +1,282 @@
+import DHTCore
+import DHTCrypto
+import DHTEngine
+import DHTEnvelope
+import DHTStorage
+import Logging
+import NIOCore
+import NIOPosix
+
+/// Drives one engine: sockets, timer, store. All of it on one event loop, whose thread is this actor's executor, so that
+/// a datagram costs no hop.
+actor NodeLoop {
+    /// A socket the node listens on.
+    struct Socket {
+        let configured: HostPort
+        var bound: Endpoint
+        var channel: (any Channel)?
+        var rebindAttempts = 0
+    }
+
+    nonisolated let eventLoop: any EventLoop
+    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe eventLoop.executor.asUnownedSerialExecutor() }
+
+    private var engine: Engine
+    private var store: any RecordStore
+    private let logger: Logger
+    private let started = SystemClock.now.instant
+    private(set) var sockets: [Socket] = []
+    private var seeds: [PeerAddress] = []
+    private var isStopping = false
+
+    private var timer: Scheduled<Void>?
+    private var armed: Instant?
+    private var waiting: [OperationID: CheckedContinuation<Outcome?, Never>] = [:]
+    private var nextOperation: UInt64 = 0
+    private var addresses = AddressCache()
+    /// On which socket each peer was last heard; kept only where there is a choice.
+    private var heardOn: [Endpoint: Int] = [:]
+    private(set) var unroutable: UInt64 = 0
+
+    init(engine: consuming Engine, store: any RecordStore, eventLoop: any EventLoop, logger: Logger) {
+        self.engine = engine
+        self.store = store
+        self.eventLoop = eventLoop
+        self.logger = logger
+    }
+
+    // MARK: Sockets
+
+    /// Binds a socket; its port is real when this returns.
+    func listen(on configured: HostPort, _ address: SocketAddress) async throws -> Endpoint {
+        let index = sockets.count
+        let channel = try await DatagramSocket.bind(address, loop: self, index: index)
+        guard let local = channel.localAddress, let bound = Endpoint(local) else {
+            throw DHTError(.internal, "\(configured): the socket has no address")
+        }
+        sockets.append(Socket(configured: configured, bound: bound, channel: channel))
+        engine.core.endpoints = sockets.map(\.bound).filter { !$0.isUnspecified }
+        return bound
+    }
+
+    func received(_ datagram: [UInt8], from endpoint: Endpoint, on socket: Int) {
+        if sockets.count > 1 {
+            if heardOn.count >= AddressCache.capacity { heardOn = [:] }
+            heardOn[endpoint] = socket
+        }
+        var actions: [EngineAction] = []
+        let disposition = engine.receive(datagram, from: endpoint, at: SystemClock.now, into: &actions)
+        if case .dropped(let reason) = disposition {
+            logger.debug("datagram dropped", metadata: ["reason": "\(reason)", "from": "\(endpoint)"])
+        }
+        perform(actions)
+    }
+
+    func socketFailed(_ error: any Error) {
+        logger.debug("socket error", metadata: ["error": "\(error)"])
+    }
+
+    /// A socket that closes without being told to is bound again, to the port it had.
+    func closed(_ index: Int) {
+        guard !isStopping, sockets.indices.contains(index) else { return }
+        sockets[index].channel = nil
+        sockets[index].rebindAttempts += 1
+        let pause = TimeAmount.milliseconds(50 << Int64(min(sockets[index].rebindAttempts, 6)))
+        logger.warning("socket closed; it is bound again", metadata: ["address": "\(sockets[index].bound)"])
+        eventLoop.scheduleTask(in: pause) { self.assumeIsolated { $0.rebind(index) } }
+    }
+
+    private func rebind(_ index: Int) {
+        guard !isStopping, sockets[index].channel == nil, let address = sockets[index].bound.socketAddress else {
+            return
+        }
+        Task {
+            do {
+                let channel = try await DatagramSocket.bind(address, loop: self, index: index)
+                sockets[index].channel = channel
+                sockets[index].rebindAttempts = 0
+            } catch {
+                closed(index)
+            }
+        }
+    }
+
+    private func transmit(_ datagram: [UInt8], to endpoint: Endpoint) {
+        guard let channel = channel(for: endpoint), let address = addresses.socketAddress(of: endpoint) else {
+            unroutable += 1
+            return
+        }
+        let buffer = channel.allocator.buffer(bytes: datagram)
+        // Flushed each by each: waiting for the end of a read would put two peers into lockstep.
+        channel.writeAndFlush(AddressedEnvelope(remoteAddress: address, data: buffer), promise: nil)
+    }
+
+    /// The socket to reach an endpoint by: the one it was heard on, else the first of its family that is not confined to
+    /// this machine when the endpoint is elsewhere (sending there would make the system close it).
+    private func channel(for endpoint: Endpoint) -> (any Channel)? {
+        if sockets.count > 1, let index = heardOn[endpoint], let channel = sockets[index].channel { return channel }
+        for socket in sockets where socket.bound.family == endpoint.family {
+            if socket.bound.isLoopback && !endpoint.isLoopback { continue }
+            if let channel = socket.channel { return channel }
+        }
+        return nil
+    }
+
+    // MARK: The engine's wishes
+
+    private func perform(_ first: [EngineAction]) {
+        var actions = first
+        var index = 0
+        while index < actions.count {
+            let action = actions[index]
+            index += 1
+            switch action {
+            case .transmit(let datagram, let endpoint): transmit(datagram, to: endpoint)
+            case .load(let ticket, let location, let author):
+                let outcome = load(location, author)
+                engine.complete(ticket, with: outcome, at: SystemClock.now, into: &actions)
+            case .apply(let ticket, let changes):
+                let outcome = apply(changes)
+                engine.complete(ticket, with: outcome, at: SystemClock.now, into: &actions)
+            case .resolve(let seed): resolve(seed)
+            case .finished(let operation, let outcome):
+                waiting.removeValue(forKey: operation)?.resume(returning: outcome)
+            }
+        }
+        arm()
+    }
+
+    private func load(_ location: NodeID, _ author: Identity?) -> StorageOutcome {
+        do {
+            guard let author else { return .loaded(try store.records(at: location)) }
+            return .loaded(try store.record(at: location, by: author).map { [$0] } ?? [])
+        } catch {
+            logger.error("the store cannot be read", metadata: ["error": "\(error)"])
+            return .unavailable
+        }
+    }
+
+    private func apply(_ changes: [RecordChange]) -> StorageOutcome {
+        do {
+            try store.apply(changes)
+            return .applied
+        } catch .full {
+            return .full
+        } catch {
+            logger.error("the store cannot be written", metadata: ["error": "\(error)"])
+            return .unavailable
+        }
+    }
+
+    /// Sees to it that the one timer fires when the engine next has something to do. A timer that fires too early costs
+    /// one look; re-arming it for each request would cost more.
+    private func arm() {
+        guard !isStopping || !waiting.isEmpty, let deadline = engine.nextDeadline else { return }
+        if let armed, armed <= deadline { return }
+        timer?.cancel()
+        armed = deadline
+        timer = eventLoop.scheduleTask(deadline: deadline.deadline) { self.assumeIsolated { $0.timerFired() } }
+    }
+
+    private func timerFired() {
+        armed = nil
+        timer = nil
+        var actions: [EngineAction] = []
+        engine.advance(to: SystemClock.now, into: &actions)
+        perform(actions)
+    }
+
+    // MARK: Seeds
+
+    func setSeeds(_ peers: [PeerAddress]) {
+        seeds = peers
+        var actions: [EngineAction] = []
+        engine.setSeeds(peers.map(\.identity), at: SystemClock.now, into: &actions)
+        perform(actions)
+    }
+
+    private func resolve(_ seed: Int) {
+        guard seeds.indices.contains(seed) else { return }
+        let peer = seeds[seed]
+        if let endpoint = peer.address.numeric {
+            resolved(seed, peer, [endpoint])
+        } else {
+            Task { resolved(seed, peer, await peer.address.resolve()) }
+        }
+    }
+
+    private func resolved(_ seed: Int, _ peer: PeerAddress, _ endpoints: [Endpoint]) {
+        if endpoints.isEmpty {
+            logger.warning("the name of a peer does not resolve", metadata: ["peer": "\(peer)"])
+        }
+        guard seeds.indices.contains(seed), seeds[seed] == peer else { return }
+        var actions: [EngineAction] = []
+        engine.resolved(seed: seed, endpoints, at: SystemClock.now, into: &actions)
+        perform(actions)
+    }
+
+    // MARK: What users ask
+
+    /// Runs an operation to its end; `nil` if the node stopped before.
+    func run(_ operation: DHTEngine.Operation) async -> Outcome? {
+        guard !isStopping else { return nil }
+        return await withCheckedContinuation { continuation in
+            nextOperation += 1
+            let id = OperationID(rawValue: nextOperation)
+            waiting[id] = continuation
+            var actions: [EngineAction] = []
+            engine.submit(operation, as: id, at: SystemClock.now, into: &actions)
+            perform(actions)
+        }
+    }
+
+    func replaceAdmission(_ policy: AdmissionPolicy, seeds: [PeerAddress]) {
+        engine.replaceAdmission(policy)
+        setSeeds(seeds)
+    }
+
+    /// Hands over, says goodbye and closes; gives up on the first two when `patience` is over.
+    func stop(patience: TimeAmount) async {
+        guard !isStopping else { return }
+        let giveUp = eventLoop.scheduleTask(in: patience) { self.assumeIsolated { $0.abandonAll() } }
+        _ = await run(.leave)
+        giveUp.cancel()
+        isStopping = true
+        timer?.cancel()
+        abandonAll()
+        for index in sockets.indices {
+            try? await sockets[index].channel?.close().get()
+            sockets[index].channel = nil
+        }
+    }
+
+    private func abandonAll() {
+        let abandoned = waiting.sorted { $0.key.rawValue < $1.key.rawValue }.map(\.value)
+        waiting = [:]
+        for continuation in abandoned { continuation.resume(returning: nil) }
+    }
+
+    // MARK: What it knows
+
+    /// Lends the engine for looking at.
+    func inspect<Result: Sendable>(_ body: (borrowing Engine) -> Result) -> Result { body(engine) }
+
+    var storeSize: (count: Int, byteCount: Int) { (engine.core.catalog.count, engine.core.catalog.byteCount) }
+
+    var uptime: UInt64 { SystemClock.now.instant.since(started).milliseconds }
+}
+
+/// Socket addresses of endpoints, so that each is made once.
+struct AddressCache {
+    static let capacity = 8192
+
+    private var known: [Endpoint: SocketAddress] = [:]
+
+    mutating func socketAddress(of endpoint: Endpoint) -> SocketAddress? {
+        if let address = known[endpoint] { return address }
+        guard let address = endpoint.socketAddress else { return nil }
+        if known.count >= Self.capacity { known = [:] }
+        known[endpoint] = address
+        return address
+    }
+}

@@ -1,0 +1,109 @@
+import DHTCore
+import DHTEngine
+import DHTEnvelope
+
+extension Admission {
+    var policy: AdmissionPolicy {
+        switch self {
+        case .members(let list): .members(list)
+        case .everyHolderOfTheNetworkKey: .open
+        }
+    }
+}
+
+extension PutOptions.Condition {
+    var request: Request.Condition {
+        switch self {
+        case .absent: .absent
+        case .revision(let revision): .revision(revision)
+        }
+    }
+}
+
+extension StoredValue {
+    init(_ found: GetOutcome.Found) {
+        key = Array(found.record.key)
+        value = Array(found.record.value)
+        author = found.record.author
+        revision = found.record.revision
+        expires = found.record.expiry
+        copies = found.copies
+    }
+}
+
+extension PutOutcome.Verdict {
+    fileprivate var name: String {
+        switch self {
+        case .stored: "stored"
+        case .conflict: "conflict"
+        case .refused(.quota): "quota"
+        case .refused(.expired): "expired"
+        case .refused(.clock): "clock"
+        case .refused(.denied): "denied"
+        case .refused(.unavailable): "unavailable"
+        case .timeout: "timeout"
+        }
+    }
+}
+
+/// `641 bytes`, `200 KiB`.
+func describe(byteCount: Int) -> String {
+    byteCount < 10 * 1024 ? "\(byteCount) bytes" : "\(byteCount / 1024) KiB"
+}
+
+extension DHTNode {
+    /// Any operation of a node that stops meanwhile.
+    var stopped: DHTError { DHTError(.unreachable, "the node has stopped") }
+
+    func check(key: [UInt8]) throws(DHTError) {
+        guard RecordLayout.keyLengths.contains(key.count) else {
+            throw DHTError(
+                .invalidArgument,
+                key.isEmpty ? "the key is empty; keys have 1 to 128 bytes" : "key is \(describe(byteCount: key.count)), the limit is 128 bytes")
+        }
+    }
+
+    /// What the replicas said, as a receipt, or as the error it amounts to.
+    func receipt(
+        _ record: Record, _ outcome: PutOutcome, minimum: Int, isConditional: Bool
+    ) throws(DHTError) -> PutReceipt {
+        let verdicts = outcome.replicas.map(\.verdict)
+        let conflict = verdicts.lazy.compactMap { verdict -> Record?? in
+            if case .conflict(let standing) = verdict { standing } else { nil }
+        }.first
+        if let conflict, isConditional || outcome.stored == 0 {
+            let standing = conflict.map { "revision \($0.revision.rawValue) by \($0.author.text) stands there" }
+            throw DHTError(.conflict, "not stored: \(standing ?? "the record the condition names is not there")")
+        }
+        if outcome.stored == 0 { throw refusal(outcome, record) }
+        if outcome.stored < minimum {
+            throw DHTError(.partial, "stored at \(outcome.stored) nodes, \(minimum) were wanted. See: dht peers")
+        }
+        return PutReceipt(
+            revision: record.revision, expires: record.expiry, stored: outcome.stored,
+            target: outcome.replicas.count,
+            replicas: outcome.replicas.map { .init(identity: $0.identity, outcome: $0.verdict.name) })
+    }
+
+    /// Why nobody took the record: the first reason that is not silence.
+    private func refusal(_ outcome: PutOutcome, _ record: Record) -> DHTError {
+        for replica in outcome.replicas {
+            guard case .refused(let refusal) = replica.verdict else { continue }
+            let peer = replica.identity == identity ? "this node" : replica.identity.text
+            switch refusal {
+            case .denied: return DHTError(.denied, "\(peer) does not let this node write. Its allowlist decides")
+            case .quota: return DHTError(.partial, "\(peer) has no room left for this author's records")
+            case .expired: return DHTError(.invalidArgument, "the value's lifetime was over when it reached \(peer)")
+            case .unavailable: return DHTError(.partial, "\(peer) cannot write to its disk")
+            case .clock(let theirs):
+                let ahead = Int64(clamping: record.revision.unixMilliseconds) - Int64(clamping: theirs)
+                let sign = ahead < 0 ? "" : "+"
+                return DHTError(
+                    .partial,
+                    "clock differs from \(peer) by \(sign)\(ahead / 1000) s; records more than 5 min ahead are refused. "
+                        + "Check: timedatectl")
+            }
+        }
+        return DHTError(.unreachable, "no peer answered (asked \(outcome.replicas.count)). See: dht peers")
+    }
+}

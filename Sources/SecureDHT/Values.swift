@@ -1,0 +1,137 @@
+import DHTCore
+
+public typealias Identity = DHTCore.Identity
+public typealias NodeID = DHTCore.NodeID
+public typealias Endpoint = DHTCore.Endpoint
+public typealias Revision = DHTCore.Revision
+
+/// How a value is to be written.
+public struct PutOptions: Sendable {
+    /// What must be true of the key for the write to happen. Best effort: each replica judges by what it holds, and
+    /// two writers at once may both be told yes.
+    public enum Condition: Hashable, Sendable {
+        /// Nobody's live value stands under the key.
+        case absent
+        /// The newest live record under the key has this revision.
+        case revision(Revision)
+    }
+
+    /// Seconds until the value ends: 1…31,536,000.
+    public var lifetime: UInt32 = 86_400
+    public var condition: Condition?
+    /// Copies, our own included, without which the write counts as failed: 1…8. No more than there are nodes.
+    public var minimumCopies = 1
+
+    public init() {}
+}
+
+/// What became of a write.
+public struct PutReceipt: Hashable, Sendable {
+    /// What one replica said.
+    public struct Replica: Hashable, Sendable {
+        public let identity: Identity
+        /// `stored`, `conflict`, `quota`, `expired`, `clock`, `denied`, `unavailable` or `timeout`.
+        public let outcome: String
+    }
+
+    public let revision: Revision
+    /// Unix milliseconds.
+    public let expires: UInt64
+    /// Nodes that acknowledged, this one included if it is among the closest.
+    public let stored: Int
+    /// Nodes that were asked: the closest ones, at most 8.
+    public let target: Int
+    public let replicas: [Replica]
+}
+
+/// How a value is to be read.
+public struct GetOptions: Sendable {
+    /// Only this author's record.
+    public var author: Identity?
+    /// R: answers to compare, 1…8.
+    public var replicas = 3
+
+    public init() {}
+}
+
+/// A value as its author signed it.
+public struct StoredValue: Hashable, Sendable {
+    public let key: [UInt8]
+    public let value: [UInt8]
+    public let author: Identity
+    public let revision: Revision
+    /// Unix milliseconds.
+    public let expires: UInt64
+    /// Nodes that returned this very record, this one included.
+    public let copies: Int
+}
+
+/// What a read found.
+public struct GetResult: Hashable, Sendable {
+    /// Live values, newest first; at most one an author. Empty: not found.
+    public let values: [StoredValue]
+    /// Nodes that answered, this one included if it is among the closest.
+    public let answered: Int
+    /// Nodes that were asked.
+    public let asked: Int
+}
+
+/// What a node knows of itself.
+public struct NodeStatus: Hashable, Sendable {
+    public let identity: Identity
+    public let nodeID: NodeID
+    public let name: String?
+    /// Where it listens; ports are the real ones.
+    public let addresses: [Endpoint]
+    /// Contacts in the routing table, by bucket: the number of leading id bits shared with us.
+    public let buckets: [Bucket]
+    /// Members of the allowlist, ourselves not counted; `nil` in open mode.
+    public let members: Int?
+    /// Contacts in the routing table.
+    public let peersKnown: Int
+    /// Those of them that answered last time.
+    public let peersUp: Int
+    public let records: Int
+    public let recordBytes: Int
+    /// Datagrams dropped, by reason; every reason is present.
+    public let rejected: [Rejection]
+    /// Other counters, by name, in a fixed order.
+    public let counters: [Counter]
+    /// Milliseconds since the node started.
+    public let uptime: UInt64
+
+    public struct Bucket: Hashable, Sendable {
+        public let index: Int
+        public let count: Int
+    }
+    public struct Rejection: Hashable, Sendable {
+        public let reason: String
+        public let count: UInt64
+    }
+    public struct Counter: Hashable, Sendable {
+        public let name: String
+        public let count: UInt64
+    }
+}
+
+/// What a node knows of a peer: members of the allowlist, and contacts in the routing table.
+public struct PeerStatus: Hashable, Sendable {
+    public enum State: String, Sendable {
+        /// Answered its last request.
+        case good
+        /// Missed one.
+        case questionable
+        /// Missed several in a row.
+        case bad
+        /// Admitted, never heard from.
+        case unknown
+    }
+
+    public let identity: Identity
+    /// The name the allowlist gives it, if any.
+    public let name: String?
+    public let address: Endpoint?
+    public let state: State
+    /// Smoothed round-trip time in microseconds.
+    public let roundTrip: UInt64?
+}

@@ -1,0 +1,51 @@
+import ArgumentParser
+import DHTGateway
+import SecureDHT
+
+struct Check: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Checks the flags and files of a node offline; starts nothing."
+    )
+
+    @OptionGroup var options: NodeOptions
+    @OptionGroup var globals: GlobalOptions
+
+    /// What a check found in order.
+    private struct Reply: Encodable {
+        var schema = 1
+        var ok = true
+        var id: String
+        var members: Int?
+        var open: Bool
+        var wellKnownNetwork: Bool
+        var listen: [String]
+        var peers: [String]
+
+        enum CodingKeys: String, CodingKey {
+            case schema, ok, id, members, open, listen, peers
+            case wellKnownNetwork = "well_known_network"
+        }
+    }
+
+    func run() async throws {
+        Interruption.exitOnInterrupt()
+        let setup = try NodeSetup(options, environment: GlobalOptions.environment)
+        let configuration = setup.configuration
+        let reply = Reply(
+            id: configuration.key.identity.text,
+            members: setup.members?.members.count,
+            open: setup.members == nil,
+            wellKnownNetwork: configuration.network.isWellKnown,
+            listen: configuration.listen.map(\.description),
+            peers: configuration.peers.map(\.description)
+        )
+        guard !globals.json else { return Output.json(reply) }
+        Output.line("identity: \(reply.id)")
+        Output.line(reply.members.map { "members: \($0)" } ?? "members: every holder of the network key (--open)")
+        Output.line("network key: " + (reply.wellKnownNetwork ? "the one everybody knows" : "your own"))
+        Output.line("listen: \(reply.listen.joined(separator: ", "))")
+        if !reply.peers.isEmpty { Output.line("peers: \(reply.peers.joined(separator: ", "))") }
+        Output.line("ok")
+    }
+}

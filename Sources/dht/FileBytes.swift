@@ -1,0 +1,72 @@
+import DHTGateway
+import Glibc
+
+/// Whole files, read and written.
+enum FileBytes {
+    /// At most `limit` bytes of what `descriptor` gives until its end, one more if there are more; `nil` on an error.
+    static func readAll(_ descriptor: Int32, limit: Int) -> [UInt8]? {
+        var bytes: [UInt8] = []
+        var buffer = [UInt8](repeating: 0, count: 16_384)
+        while bytes.count <= limit {
+            let count = unsafe read(descriptor, &buffer, min(buffer.count, limit + 1 - bytes.count))
+            if count < 0 {
+                if errno == EINTR { continue }
+                return nil
+            }
+            if count == 0 { break }
+            bytes += buffer[..<count]
+        }
+        return bytes
+    }
+
+    static func readFile(_ path: String, limit: Int) throws(Failure) -> [UInt8] {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw failure(path, "cannot be read") }
+        defer { close(descriptor) }
+        guard let bytes = readAll(descriptor, limit: limit) else { throw failure(path, "cannot be read") }
+        return bytes
+    }
+
+    static func writeAll(_ bytes: [UInt8], to descriptor: Int32) -> Bool {
+        var rest = bytes[...]
+        while !rest.isEmpty {
+            let count = unsafe rest.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
+            if count < 0 {
+                if errno == EINTR { continue }
+                if errno == EAGAIN {
+                    var ready = pollfd(fd: descriptor, events: Int16(POLLOUT), revents: 0)
+                    _ = unsafe poll(&ready, 1, -1)
+                    continue
+                }
+                return false
+            }
+            rest = rest.dropFirst(count)
+        }
+        return true
+    }
+
+    /// The file at `path` becomes `bytes`, all of them or, if that fails, what it was before.
+    static func replaceFile(_ path: String, with bytes: [UInt8]) throws(Failure) {
+        let temporary = "\(path).\(getpid()).tmp"
+        let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
+        guard descriptor >= 0 else { throw failure(path, "cannot be written") }
+        let written = writeAll(bytes, to: descriptor) && fsync(descriptor) == 0
+        let problem = errno
+        close(descriptor)
+        guard written, unsafe rename(temporary, path) == 0 else {
+            let reason = written ? errno : problem
+            unsafe unlink(temporary)
+            throw failure(path, "cannot be written", reason)
+        }
+    }
+
+    private static func failure(_ path: String, _ what: String, _ number: Int32 = errno) -> Failure {
+        let code: Failure.Code =
+            switch number {
+            case EACCES, EPERM, EROFS: .denied
+            case ENOENT, EISDIR, ENOTDIR: .invalidArgument
+            default: .internal
+            }
+        return Failure(code, "\(path) \(what): \(errnoText(number))")
+    }
+}

@@ -1,0 +1,64 @@
+import ArgumentParser
+import DHTGateway
+import FoundationEssentials
+
+/// What every command that talks to a node, or is one, takes.
+struct GlobalOptions: ParsableArguments {
+    @Option(
+        name: [.customShort("s"), .long],
+        help: ArgumentHelp(
+            "The node's control socket: else DHT_SOCKET, $XDG_RUNTIME_DIR/dht/dht.sock, /run/dht/dht.sock.",
+            valueName: "path"
+        ),
+        completion: .file()
+    )
+    var socket: String?
+
+    @Flag(help: "One JSON object on standard output; errors as JSON too.")
+    var json = false
+
+    @Flag(name: [.short, .long], help: "No hints; a node logs errors only.")
+    var quiet = false
+
+    @Flag(name: [.short, .long], help: "More talk; a node logs for debugging.")
+    var verbose = false
+
+    @Option(help: ArgumentHelp("How long to wait for the node: 90s, 10m or plain seconds.", valueName: "duration"))
+    var timeout = "30s"
+
+    static var environment: [String: String] { ProcessInfo.processInfo.environment }
+
+    var candidates: [ControlSocket.Candidate] {
+        ControlSocket.candidates(flag: socket, environment: Self.environment)
+    }
+
+    /// The node behind the socket.
+    func node() throws(Failure) -> ControlClient {
+        Interruption.exitOnInterrupt()
+        let seconds = try DurationText.seconds(timeout, in: 1...86_400, for: "--timeout")
+        return ControlClient(candidates: candidates, timeout: seconds)
+    }
+
+    /// A command to type next, on standard error.
+    func hint(_ text: String) {
+        if !quiet, !json { Output.talk(text) }
+    }
+
+    /// ` -s PATH` if this command was told a socket, so that a hint leads to the same node.
+    var socketFlag: String { socket.map { " -s \(shellQuoted($0))" } ?? "" }
+}
+
+/// `word` as a POSIX shell reads it back.
+func shellQuoted(_ word: String) -> String {
+    let plain = word.utf8.allSatisfy {
+        switch $0 {
+        case UInt8(ascii: "a")...UInt8(ascii: "z"), UInt8(ascii: "A")...UInt8(ascii: "Z"),
+            UInt8(ascii: "0")...UInt8(ascii: "9"), UInt8(ascii: "_"), UInt8(ascii: "-"), UInt8(ascii: "."),
+            UInt8(ascii: "/"), UInt8(ascii: ":"), UInt8(ascii: "@"), UInt8(ascii: ","), UInt8(ascii: "+"):
+            true
+        default: false
+        }
+    }
+    guard !plain || word.isEmpty else { return word }
+    return "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+}

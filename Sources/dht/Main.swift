@@ -1,0 +1,89 @@
+import ArgumentParser
+import DHTGateway
+import Glibc
+
+/// The command line. `docs/cli.md` is its contract.
+struct DHT: AsyncParsableCommand {
+    static let version = "0.1.0"
+
+    static let configuration = CommandConfiguration(
+        commandName: "dht",
+        abstract: "A distributed hash table whose every message is signed, encrypted and for members only.",
+        discussion: """
+            Begin with: dht demo. A network of your own: dht keygen -o node.key, exchange identities, \
+            write them to an allowlist, dht node --key node.key --allow peers.allow.
+
+            Exit codes: 0 ok, 1 internal, 2 usage, 3 not found, 4 conflict, 5 denied, 6 unreachable, \
+            7 partial or time-out, 8 integrity, 9 bad configuration, 130 interrupted.
+            """,
+        version: "dht \(version)",
+        subcommands: [
+            Keygen.self, Identify.self, Check.self, RunNode.self, Put.self, Get.self, Delete.self, Status.self, Peers.self,
+            Ping.self, Reload.self, Stop.self, Demo.self,
+        ]
+    )
+}
+
+/// Parses, runs, and turns whatever went wrong into one line and an exit code.
+@main
+enum Main {
+    static func main() async {
+        let arguments = globalsLast(Array(CommandLine.arguments.dropFirst()))
+        do {
+            try refuseUnknownCommand(arguments)
+            var command = try DHT.parseAsRoot(arguments)
+            if var command = command as? any AsyncParsableCommand {
+                try await command.run()
+            } else {
+                try command.run()
+            }
+            exit(0)
+        } catch {
+            finish(error, asJSON: arguments.prefix { $0 != "--" }.contains("--json"))
+        }
+    }
+
+    /// Options that every command takes may stand before the command too: they are moved behind it.
+    private static func globalsLast(_ arguments: [String]) -> [String] {
+        var rest = arguments[...]
+        var globals: [String] = []
+        while let first = rest.first {
+            let isFlag = ["--json", "-q", "--quiet", "-v", "--verbose"].contains(first)
+            let isPair = ["-s", "--socket", "--timeout"].contains(first)
+            let isJoined = first.hasPrefix("--socket=") || first.hasPrefix("--timeout=")
+            guard isFlag || isPair || isJoined else { break }
+            globals += rest.prefix(isPair ? 2 : 1)
+            rest = rest.dropFirst(isPair ? 2 : 1)
+        }
+        guard let command = rest.first, !command.hasPrefix("-") else { return arguments }
+        return [command] + globals + rest.dropFirst()
+    }
+
+    /// ArgumentParser calls an unknown command an unexpected argument; say what was meant.
+    private static func refuseUnknownCommand(_ arguments: [String]) throws(Failure) {
+        guard let word = arguments.first, !word.hasPrefix("-") else { return }
+        let known = DHT.configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
+        guard !known.contains(word) else { return }
+        throw Failure(
+            .invalidArgument,
+            "unknown command \"\(word)\"" + Suggestion.hint(for: word, among: known) + ". All of them: dht --help"
+        )
+    }
+
+    private static func finish(_ error: any Error, asJSON: Bool) -> Never {
+        switch error {
+        case let failure as Failure:
+            Output.report(failure, asJSON: asJSON)
+            exit(failure.code.exit)
+        case let code as ExitCode:
+            exit(code.rawValue)
+        default:
+            if DHT.exitCode(for: error) == .success {  // --help, --version, a completion script
+                Output.text(DHT.fullMessage(for: error) + "\n")
+                exit(0)
+            }
+            Output.report(Failure(.invalidArgument, DHT.message(for: error)), asJSON: asJSON)
+            exit(Failure.Code.invalidArgument.exit)
+        }
+    }
+}

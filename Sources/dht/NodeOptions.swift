@@ -1,0 +1,43 @@
+import ArgumentParser
+
+/// What makes a node; `dht node` starts with it and `dht check` only looks at it.
+struct NodeOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("The node's key file.", valueName: "file"), completion: .file())
+    var key: String?
+
+    @Option(help: ArgumentHelp("An allowlist, one identity a line. May be given again.", valueName: "file"))
+    var allow: [String] = []
+
+    @Flag(help: "Admit every holder of the network key, instead of an allowlist.")
+    var open = false
+
+    @Option(help: ArgumentHelp("The network key's file; without it the key that everybody knows.", valueName: "file"))
+    var network: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "Where to listen; port 0 takes a free one. May be given again. Default 0.0.0.0:4100.",
+            valueName: "host:port"
+        )
+    )
+    var listen: [String] = []
+
+    @Option(help: ArgumentHelp("A peer to contact first, dht://IDENTITY@HOST:PORT. May be given again.", valueName: "uri"))
+    var peer: [String] = []
+
+    @Option(help: ArgumentHelp("What to call the node; for people only.", valueName: "name"))
+    var name: String?
+
+    @OptionGroup var passphrase: PassphraseOptions
+}
+
+/// Where the passphrase of a protected key file comes from. Never an argument, never the environment.
+struct PassphraseOptions: ParsableArguments {
+    @Option(help: ArgumentHelp("Read the key's passphrase from this open descriptor.", valueName: "number"))
+    var passphraseFd: Int32?
+
+    @Option(help: ArgumentHelp("Read the key's passphrase from this file.", valueName: "file"), completion: .file())
+    var passphraseFile: String?
+
+    var isGiven: Bool { passphraseFd != nil || passphraseFile != nil }
+}

@@ -1,0 +1,85 @@
+import ArgumentParser
+import DHTGateway
+
+struct Status: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "status",
+        abstract: "Shows what the running node knows of itself."
+    )
+
+    @OptionGroup var globals: GlobalOptions
+
+    func run() async throws {
+        let status = try await globals.node().status()
+        guard !globals.json else { return Output.json(status) }
+        ShellText.status(status).forEach(Output.line)
+        guard globals.verbose else { return }
+        for (name, count) in status.counters.sorted(by: { $0.key < $1.key }) { Output.line("\(name): \(count)") }
+        for (reason, count) in status.rejected.sorted(by: { $0.key < $1.key }) where count > 0 {
+            Output.line("rejected, \(reason): \(count)")
+        }
+    }
+}
+
+struct Peers: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "peers",
+        abstract: "Lists members and contacts: name, state, address, round trip, identity."
+    )
+
+    @OptionGroup var globals: GlobalOptions
+
+    func run() async throws {
+        let peers = try await globals.node().peers()
+        guard !globals.json else { return Output.json(peers) }
+        ShellText.peers(peers).forEach(Output.line)
+    }
+}
+
+struct Ping: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "ping",
+        abstract: "Asks a peer for a sign of life."
+    )
+
+    @Argument(help: "An identity or a member's name.")
+    var peer: String
+
+    @OptionGroup var globals: GlobalOptions
+
+    func run() async throws {
+        let reply = try await globals.node().ping(peer)
+        guard !globals.json else { return Output.json(reply) }
+        Output.line("\(reply.name ?? reply.id) answered in \(ShellText.milliseconds(reply.roundTripMilliseconds))")
+    }
+}
+
+struct Reload: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "reload",
+        abstract: "Makes the running node read its allowlists again: all of them are valid, or nothing changes."
+    )
+
+    @OptionGroup var globals: GlobalOptions
+
+    func run() async throws {
+        let reply = try await globals.node().reload()
+        guard !globals.json else { return Output.json(reply) }
+        Output.line(reply.members.map { "Reloaded: \($0) members" } ?? "Nothing to reload: the node runs with --open")
+    }
+}
+
+struct Stop: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "stop",
+        abstract: "Stops the running node: it hands its records over, says goodbye and ends."
+    )
+
+    @OptionGroup var globals: GlobalOptions
+
+    func run() async throws {
+        try await globals.node().stopAndWait()
+        guard !globals.json else { return Output.json(StopReply()) }
+        Output.line("Stopped")
+    }
+}

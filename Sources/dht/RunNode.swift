@@ -1,0 +1,167 @@
+import ArgumentParser
+import DHTGateway
+import Dispatch
+import Glibc
+import Logging
+import SecureDHT
+
+struct RunNode: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "node",
+        abstract: "Runs a node in the foreground; prints READY dht://IDENTITY@HOST:PORT when it serves."
+    )
+
+    @OptionGroup var options: NodeOptions
+
+    @Flag(help: "Keep records in memory only; the only store there is yet.")
+    var ephemeral = false
+
+    @Flag(help: "Read commands from standard input; so it is anyway on a terminal.")
+    var shell = false
+
+    @Option(help: ArgumentHelp("Let this group open the control socket too.", valueName: "group"))
+    var socketGroup: String?
+
+    @OptionGroup var globals: GlobalOptions
+
+    /// What ends or changes a running node.
+    private enum Event: Sendable {
+        case stop
+        case reload
+    }
+
+    /// Seconds a stop may take; a supervisor waits ten.
+    private static let stopDeadline = 9
+
+    func run() async throws {
+        let setup = try NodeSetup(options, environment: GlobalOptions.environment)
+        let access = try socketAccess()
+        let explicitSocket = globals.candidates.count == 1 ? globals.candidates[0].path : nil
+        if let explicitSocket { try ControlSocket.claim(explicitSocket) }
+        let runsShell = shell || ShellSession.isOnTerminal
+        let logger = makeLogger(runsShell: runsShell)
+        var configuration = setup.configuration
+        configuration.logger = logger
+        warn(of: setup, logger)
+
+        let (events, trigger) = AsyncStream.makeStream(of: Event.self)
+        listenToSignals(trigger)
+        let node: DHTNode
+        do { node = try await DHTNode.start(configuration) } catch { throw Failure(error) }
+        let control = LocalNode(
+            node,
+            name: configuration.name,
+            members: setup.members,
+            rereadMembers: { [files = setup.allowFiles] () throws(Failure) in try NodeSetup.readMembers(files) },
+            onStop: { trigger.yield(.stop) }
+        )
+        let server: ControlServer?
+        do { server = try await openSocket(explicitSocket, access, control, logger) } catch {
+            await node.stop()
+            throw error
+        }
+        announce(node)
+
+        let shellTask = runsShell ? Task { await runShell(control, trigger) } : nil
+        for await event in events {
+            if event == .stop { break }
+            await reload(control, logger)
+        }
+        shellTask?.cancel()
+        forceExit(after: Self.stopDeadline, logger)
+        await node.stop()
+        await server?.stop()
+        logger.info("stopped")
+    }
+
+    private func runShell(_ control: LocalNode, _ trigger: AsyncStream<Event>.Continuation) async {
+        _ = await ShellSession(control).run()
+        trigger.yield(.stop)
+    }
+
+    private func announce(_ node: DHTNode) {
+        func uri(_ endpoint: Endpoint) -> String {
+            PeerAddress(identity: node.identity, address: HostPort(host: endpoint.host, port: endpoint.port)).description
+        }
+        for endpoint in node.addresses.dropFirst() where !globals.quiet { Output.talk("also at \(uri(endpoint))") }
+        Output.line("READY \(uri(node.reachableAddress))")
+    }
+
+    /// The socket that was asked for, or the first of the usual places that can be had; a node can do without those.
+    private func openSocket(
+        _ explicit: String?,
+        _ access: ControlServer.Access,
+        _ control: LocalNode,
+        _ logger: Logger
+    ) async throws(Failure) -> ControlServer? {
+        if let explicit {
+            return try await ControlServer.start(at: explicit, access: access, node: control, logger: logger)
+        }
+        var reasons: [String] = []
+        for path in globals.candidates.compactMap(\.path) {
+            do throws(Failure) {
+                return try await ControlServer.start(at: path, access: access, node: control, logger: logger)
+            } catch {
+                reasons.append(error.message)
+                if ControlSocket.occupant(of: path) == .node { break }
+            }
+        }
+        logger.warning(
+            "no control socket: dht put, get and status cannot reach this node; choose a place with --socket",
+            metadata: ["reasons": "\(reasons.joined(separator: "; "))"]
+        )
+        return nil
+    }
+
+    private func reload(_ control: LocalNode, _ logger: Logger) async {
+        do throws(Failure) {
+            let reply = try await control.reload()
+            logger.notice("allowlists read again", metadata: ["members": "\(reply.members.map { "\($0)" } ?? "open")"])
+        } catch {
+            logger.error("reload failed, nothing was changed", metadata: ["reason": "\(error.message)"])
+        }
+    }
+
+    /// SIGTERM and SIGINT stop in good order, a second SIGINT at once; SIGHUP reloads.
+    private func listenToSignals(_ trigger: AsyncStream<Event>.Continuation) {
+        Interruption.on(SIGTERM) { trigger.yield(.stop) }
+        Interruption.on(SIGHUP) { trigger.yield(.reload) }
+        Interruption.on(SIGINT) {
+            Interruption.exitOnInterrupt()
+            trigger.yield(.stop)
+        }
+    }
+
+    private func forceExit(after seconds: Int, _ logger: Logger) {
+        DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(seconds)) {
+            logger.warning("the stop took too long; records may not all have been handed over")
+            Glibc.exit(0)
+        }
+    }
+
+    private func warn(of setup: NodeSetup, _ logger: Logger) {
+        if setup.members == nil {
+            logger.warning("OPEN: every holder of the network key is admitted and nobody can be expelled (--open)")
+        }
+        if setup.configuration.network.isWellKnown {
+            logger.warning(
+                "the well-known network key is used: members only as ever, but anybody sees who talks to whom; see --network"
+            )
+        }
+    }
+
+    private func makeLogger(runsShell: Bool) -> Logger {
+        LoggingSystem.bootstrap(StreamLogHandler.standardError)
+        var logger = Logger(label: "dht")
+        logger.logLevel = globals.quiet ? .error : globals.verbose ? .debug : runsShell ? .warning : .info
+        return logger
+    }
+
+    private func socketAccess() throws(Failure) -> ControlServer.Access {
+        guard let socketGroup else { return .owner }
+        guard let entry = unsafe getgrnam(socketGroup) else {
+            throw Failure(.configuration, "--socket-group: there is no group \"\(socketGroup)\"")
+        }
+        return .group(unsafe entry.pointee.gr_gid)
+    }
+}

@@ -1,0 +1,100 @@
+import DHTGateway
+import Dispatch
+import Glibc
+
+/// The shell on standard input and output: with editing and a prompt on a terminal, else a line in, an answer out.
+final class ShellSession: Sendable {
+    /// How a session ended.
+    enum End: Sendable {
+        /// `quit`, or the end of the input.
+        case quit
+        /// ^C on an empty line.
+        case interrupt
+    }
+
+    static var isOnTerminal: Bool { isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 }
+
+    /// Reading blocks, so it has a thread of its own.
+    private let queue = DispatchQueue(label: "shell")
+    private let shell: Shell
+
+    init(_ node: any NodeControl) { shell = Shell(node) }
+
+    func run() async -> End {
+        let source = LineSource(isTerminal: Self.isOnTerminal)
+        while true {
+            let input = await withCheckedContinuation { continuation in
+                queue.async { continuation.resume(returning: source.next()) }
+            }
+            switch input {
+            case .line(let line):
+                let answer = await shell.answer(line)
+                if !answer.lines.isEmpty { Output.text(answer.lines.joined(separator: "\n") + "\n") }
+                if answer.ends { return .quit }
+            case .end:
+                Output.line(Shell.farewell)
+                return .quit
+            case .interrupt:
+                return .interrupt
+            }
+        }
+    }
+}
+
+/// Lines of standard input. Used by one thread at a time: the session asks for a line when the last is answered.
+private final class LineSource: @unchecked Sendable {
+    enum Input: Sendable {
+        case line([UInt8])
+        case end
+        case interrupt
+    }
+
+    /// Longer lines are cut: no command is that long.
+    private static let maximumLineLength = 1 << 16
+
+    private let isTerminal: Bool
+    private var editor = LineEditor()
+    private var buffered: ArraySlice<UInt8> = []
+
+    init(isTerminal: Bool) { self.isTerminal = isTerminal }
+
+    func next() -> Input { isTerminal ? Terminal.raw(STDIN_FILENO, edit) : read() }
+
+    private func edit() -> Input {
+        while true {
+            Output.text(editor.rendering(prompt: Shell.prompt, columns: Terminal.columns))
+            guard let byte = nextByte() else { return leave(.end) }
+            switch editor.feed(byte) {
+            case .editing: continue
+            case .line(let line): return leave(.line(Array(line.utf8)))
+            case .end: return leave(.end)
+            case .interrupt: return leave(.interrupt)
+            }
+        }
+    }
+
+    private func leave(_ input: Input) -> Input {
+        Output.text("\n")
+        return input
+    }
+
+    private func read() -> Input {
+        var line: [UInt8] = []
+        while let byte = nextByte() {
+            if byte == UInt8(ascii: "\n") { return .line(line) }
+            if line.count < Self.maximumLineLength { line.append(byte) }
+        }
+        return line.isEmpty ? .end : .line(line)
+    }
+
+    private func nextByte() -> UInt8? {
+        while buffered.isEmpty {
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            let count = unsafe Glibc.read(STDIN_FILENO, &buffer, buffer.count)
+            if count < 0, errno == EINTR { continue }
+            guard count > 0 else { return nil }
+            buffered = buffer[..<count]
+        }
+        return buffered.removeFirst()
+    }
+}

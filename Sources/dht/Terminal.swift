@@ -1,0 +1,63 @@
+import DHTGateway
+import Glibc
+import Synchronization
+
+/// The terminal's modes. Whatever was changed is restored when the program ends, however it ends.
+enum Terminal {
+    private struct Saved {
+        var descriptor: Int32
+        var modes: termios
+    }
+
+    private static let saved = Mutex<Saved?>(nil)
+    private static let restoresAtExit: Void = { atexit { Terminal.restore() } }()
+
+    /// Columns of the terminal on standard output.
+    static var columns: Int {
+        var size = winsize()
+        guard unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
+        return Int(size.ws_col)
+    }
+
+    /// Whether colour is welcome on standard output.
+    static var hasColour: Bool {
+        let refused = GlobalOptions.environment["NO_COLOR"].map { !$0.isEmpty } ?? false
+        return Output.isTerminal && !refused && GlobalOptions.environment["TERM"] != "dumb"
+    }
+
+    /// Keys arrive one by one, unechoed, ^C among them, while `body` runs. Output is as ever.
+    static func raw<R>(_ descriptor: Int32, _ body: () -> R) -> R {
+        change(descriptor) { modes in
+            modes.c_lflag &= ~tcflag_t(ICANON | ECHO | ISIG | IEXTEN)
+            modes.c_iflag &= ~tcflag_t(ICRNL | INLCR | IXON)
+        }
+        defer { restore() }
+        return body()
+    }
+
+    /// Nothing typed is shown while `body` runs.
+    static func withoutEcho<R>(_ descriptor: Int32, _ body: () -> R) -> R {
+        change(descriptor) { $0.c_lflag &= ~tcflag_t(ECHO) }
+        defer { restore() }
+        return body()
+    }
+
+    static func restore() {
+        saved.withLock {
+            guard var last = $0 else { return }
+            unsafe tcsetattr(last.descriptor, TCSADRAIN, &last.modes)
+            $0 = nil
+        }
+    }
+
+    private static func change(_ descriptor: Int32, _ edit: (inout termios) -> Void) {
+        _ = restoresAtExit
+        saved.withLock {
+            var modes = termios()
+            guard $0 == nil, unsafe tcgetattr(descriptor, &modes) == 0 else { return }
+            $0 = Saved(descriptor: descriptor, modes: modes)
+            edit(&modes)
+            unsafe tcsetattr(descriptor, TCSADRAIN, &modes)
+        }
+    }
+}

@@ -1,0 +1,39 @@
+import DHTCore
+
+/// Events of a lookup of 0 in an 8-bit key space, told by the numbers of contacts.
+extension Lookup {
+    /// Of 0, so that a contact's number is its distance. We ourselves are number 99.
+    static func ofZero(
+        _ goal: Lookup.Goal = .nodes,
+        seeds: UInt8...,
+        parallelism: Int = 3,
+        width: Int = 3
+    ) -> Lookup {
+        Lookup(
+            target: NodeID(firstByte: 0),
+            own: .numbered(99),
+            goal: goal,
+            seeds: seeds.map { Contact.at($0) },
+            parallelism: parallelism,
+            width: width
+        )
+    }
+
+    mutating func answer(_ place: UInt8, bearing: Bool = false, naming: UInt8...) {
+        answered(Contact.at(place).identity, contacts: naming.map { Contact.at($0) }, bearing: bearing)
+    }
+
+    mutating func fail(_ place: UInt8) { failed(Contact.at(place).identity) }
+
+    mutating func slow(_ place: UInt8) { slow(Contact.at(place).identity) }
+
+    /// Lets each query fail as it is asked; whom it asked.
+    mutating func failAll() -> [UInt8] {
+        var asked: [UInt8] = []
+        while let place = nextQueries().places.first {
+            asked.append(place)
+            fail(place)
+        }
+        return asked
+    }
+}

@@ -1,0 +1,123 @@
+import DHTCore
+import Testing
+
+/// A lookup beside one that keeps sets, and sorts everything whenever it is asked anything.
+@Suite struct LookupTwinTests {
+    private struct NaiveLookup {
+        let target: NodeID
+        let own: Identity
+        let replicas: Int?
+        let (parallelism, width): (Int, Int)
+        var known: [Identity: Contact] = [:]
+        var inFlight: Set<Identity> = []
+        var slow: Set<Identity> = []
+        var failed: Set<Identity> = []
+        /// Who answered, and whether that brought a record.
+        var answers: [Identity: Bool] = [:]
+
+        var bearing: Int { answers.values.count { $0 } }
+        var living: [Contact] { known.values.filter { !failed.contains($0.identity) }.sorted(around: target) }
+        var closest: [Contact] { Array(living.filter { answers[$0.identity] != nil }.prefix(width)) }
+        var answeredWithout: [Contact] { living.prefix(width).filter { answers[$0.identity] == false } }
+
+        var isFinished: Bool {
+            if let replicas, bearing >= replicas { return true }
+            return living.prefix(width).allSatisfy { answers[$0.identity] != nil }
+        }
+
+        mutating func hear(_ contacts: [Contact]) {
+            for contact in contacts where contact.identity != own && known[contact.identity] == nil {
+                known[contact.identity] = contact
+            }
+        }
+
+        mutating func nextQueries() -> [Contact] {
+            if isFinished { return [] }
+            var most = parallelism
+            if let replicas, slow.isEmpty, failed.isEmpty, bearing == answers.count {
+                most = min(most, replicas - bearing)
+            }
+            let window = living.filter { !slow.contains($0.identity) }.prefix(width)
+            let waiting = window.filter { !inFlight.contains($0.identity) && answers[$0.identity] == nil }
+            let queries = Array(waiting.prefix(max(0, most - inFlight.count)))
+            inFlight.formUnion(queries.map(\.identity))
+            return queries
+        }
+
+        mutating func answered(_ identity: Identity, contacts: [Contact], bearing: Bool) {
+            inFlight.remove(identity)
+            slow.remove(identity)
+            answers[identity] = bearing
+            hear(contacts)
+        }
+
+        mutating func fail(_ identity: Identity) {
+            inFlight.remove(identity)
+            slow.remove(identity)
+            failed.insert(identity)
+        }
+    }
+
+    @Test(arguments: 1...60 as ClosedRange<UInt64>)
+    func `a lookup does what the slow one does`(seed: UInt64) {
+        var generator = SplitMix64(seed: seed)
+        // Few enough for nobody to fall off the shortlist: what falls off is tested by itself.
+        let everybody = (1...60).map { Contact.random($0, using: &generator) }
+        let target = NodeID.random(using: &generator)
+        let goal: Lookup.Goal =
+            generator.oneIn(2) ? .nodes : .values(replicas: .random(in: 1...8, using: &generator))
+        let width = 8
+        let parallelism = Int.random(in: 1...5, using: &generator)
+        let own = everybody[0].identity
+        let seeds = Array(
+            everybody.shuffled(using: &generator).prefix(.random(in: 0...12, using: &generator))
+        )
+        var lookup = Lookup(
+            target: target,
+            own: own,
+            goal: goal,
+            seeds: seeds,
+            parallelism: parallelism,
+            width: width
+        )
+        var replicas: Int?
+        if case .values(let count) = goal { replicas = count }
+        var twin = NaiveLookup(
+            target: target,
+            own: own,
+            replicas: replicas,
+            parallelism: parallelism,
+            width: width
+        )
+        twin.hear(seeds)
+        var steps = 0
+        while steps < 500 {
+            let queries = lookup.nextQueries()
+            #expect(queries == twin.nextQueries())
+            #expect(lookup.isFinished == twin.isFinished)
+            #expect(lookup.closest == twin.closest)
+            #expect(lookup.answeredWithout == twin.answeredWithout)
+            #expect(lookup.bearing == twin.bearing)
+            #expect(lookup.answered == twin.answers.count)
+            // By identity, so that the choice does not depend on the order of a set.
+            let pending = (twin.inFlight.union(twin.slow)).sorted()
+            guard !twin.isFinished, let peer = pending.randomElement(using: &generator) else { break }
+            steps += 1
+            switch Int.random(in: 0..<10, using: &generator) {
+            case 0, 1:
+                lookup.failed(peer)
+                twin.fail(peer)
+            case 2, 3:
+                lookup.slow(peer)
+                twin.inFlight.remove(peer)
+                twin.slow.insert(peer)
+            default:
+                let named = Array(everybody.shuffled(using: &generator).prefix(8))
+                let bearing = replicas != nil && generator.oneIn(3)
+                lookup.answered(peer, contacts: named, bearing: bearing)
+                twin.answered(peer, contacts: named, bearing: bearing)
+            }
+        }
+        #expect(lookup.isFinished)
+    }
+}

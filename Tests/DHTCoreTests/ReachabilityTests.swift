@@ -1,0 +1,103 @@
+import DHTCore
+import Testing
+
+@Suite struct ReachabilityTests {
+    @Test func `one that just answered is good`() {
+        let reachability = Reachability(answeredAt: at(100))
+        #expect(reachability.grade == .good)
+        #expect(reachability.failures == 0)
+        #expect(reachability.checkAt == at(100) + .minutes(15))
+    }
+
+    @Test func `one failure makes it questionable, two in a row bad`() {
+        var reachability = Reachability(answeredAt: at(0))
+        reachability.failed(at: at(10))
+        #expect(reachability.grade == .questionable)
+        reachability.failed(at: at(20))
+        #expect(reachability.grade == .bad)
+        reachability.failed(at: at(30))
+        #expect(reachability.grade == .bad)
+        #expect(reachability.failures == 3)
+    }
+
+    @Test(arguments: 1...5)
+    func `any answer makes it good again`(failures: Int) {
+        var reachability = Reachability(answeredAt: at(0))
+        for second in 1...failures { reachability.failed(at: at(UInt64(second * 600))) }
+        reachability.answered(at: at(5000))
+        #expect(reachability == Reachability(answeredAt: at(5000)))
+    }
+
+    @Test func `failures count in a row only`() {
+        var reachability = Reachability(answeredAt: at(0))
+        for second in stride(from: 10 as UInt64, to: 100, by: 10) {
+            reachability.failed(at: at(second))
+            #expect(reachability.grade == .questionable)
+            reachability.answered(at: at(second + 5))
+        }
+    }
+
+    @Test func `the wait doubles from one second to five minutes`() {
+        var reachability = Reachability(answeredAt: at(0))
+        var now = at(10)
+        var waits: [UInt64] = []
+        for _ in 0..<12 {
+            reachability.failed(at: now)
+            waits.append(reachability.checkAt.since(now).seconds)
+            now = reachability.checkAt
+        }
+        #expect(waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300])
+    }
+
+    @Test func `failures at the same time lengthen the wait once`() {
+        var reachability = Reachability(answeredAt: at(0))
+        for millisecond in 0..<10 as Range<UInt64> {
+            reachability.failed(at: at(10) + .milliseconds(millisecond))
+        }
+        #expect(reachability.grade == .bad)
+        #expect(reachability.checkAt == at(11))
+        reachability.failed(at: at(11))
+        #expect(reachability.checkAt == at(13))
+    }
+
+    @Test func `an answer starts the waits anew`() {
+        var reachability = Reachability(answeredAt: at(0))
+        for second in [10, 20, 30, 40] as [UInt64] { reachability.failed(at: at(second)) }
+        reachability.answered(at: at(50))
+        reachability.failed(at: at(60))
+        #expect(reachability.checkAt == at(61))
+    }
+
+    @Test func `a probe under way is not repeated`() {
+        var reachability = Reachability(answeredAt: at(0))
+        reachability.failed(at: at(10))
+        reachability.probed(at: at(11))
+        #expect(reachability.checkAt == at(21))
+        #expect(reachability.grade == .questionable)
+    }
+
+    @Test func `the end of a probe sets the next wait`() {
+        var reachability = Reachability(answeredAt: at(0))
+        reachability.failed(at: at(10))
+        reachability.probed(at: at(11))
+        reachability.failed(at: at(14))
+        #expect(reachability.checkAt == at(16))
+    }
+
+    @Test func `a probe of a good one is not repeated either`() {
+        var reachability = Reachability(answeredAt: at(0))
+        reachability.probed(at: at(900))
+        #expect(reachability.checkAt == at(910))
+        #expect(reachability.grade == .good)
+        reachability.failed(at: at(903))
+        #expect(reachability.checkAt == at(904))
+    }
+
+    @Test func `a long wait is not shortened by a probe`() {
+        var reachability = Reachability(answeredAt: at(0))
+        for _ in 0..<12 { reachability.failed(at: reachability.checkAt) }
+        let due = reachability.checkAt
+        reachability.probed(at: due)
+        #expect(reachability.checkAt == due + .minutes(5))
+    }
+}

@@ -1,0 +1,93 @@
+// swift-format-ignore-file: NeverForceUnwrap
+
+import DHTCore
+
+/// A small generator whose every seed gives the same numbers everywhere (Steele, Lea and Flood, 2014).
+struct SplitMix64: RandomNumberGenerator {
+    var state: UInt64
+
+    init(seed: UInt64) { state = seed }
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var word = state
+        word = (word ^ word >> 30) &* 0xBF58_476D_1CE4_E5B9
+        word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
+        return word ^ word >> 31
+    }
+
+    /// True once in `count` times.
+    mutating func oneIn(_ count: Int) -> Bool { Int.random(in: 0..<count, using: &self) == 0 }
+
+    mutating func bytes(_ count: Int) -> [UInt8] {
+        (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) }
+    }
+}
+
+extension NodeID {
+    /// The bytes 0, 1, 2 …
+    static let ascending = NodeID(0..<20)!
+
+    static func random(using generator: inout SplitMix64) -> NodeID { NodeID(generator.bytes(byteCount))! }
+
+    /// The id with the bit at `index` turned over; 0 is the most significant one.
+    func flipping(_ index: Int) -> NodeID {
+        var bytes = bytes
+        bytes[index / 8] ^= 0x80 >> UInt8(index % 8)
+        return NodeID(bytes)!
+    }
+}
+
+extension Identity {
+    /// The bytes 0, 1, 2 …
+    static let ascending = Identity(0..<32)!
+
+    static func numbered(_ number: UInt64) -> Identity {
+        var bytes = [UInt8](repeating: 0, count: 24)
+        bytes.appendBigEndian(number)
+        return Identity(bytes)!
+    }
+}
+
+extension Endpoint {
+    /// 10.0.0.1 at that port.
+    static func port(_ port: UInt16) -> Endpoint { Endpoint(ipv4: 0x0A00_0001, port: port) }
+
+    /// The endpoint with an address of 4 or 16 bytes.
+    static func bytes(_ bytes: [UInt8], port: UInt16) -> Endpoint {
+        Endpoint(addressBytes: bytes, port: port)!
+    }
+}
+
+extension Contact {
+    /// A contact in an 8-bit key space: its identity has the same number.
+    static func at(_ firstByte: UInt8, port: UInt16 = 4000) -> Contact {
+        Contact(
+            identity: .numbered(UInt64(firstByte)),
+            id: NodeID(firstByte: firstByte),
+            endpoint: Endpoint(ipv4: 0x0A00_0000 | UInt32(firstByte), port: port)
+        )
+    }
+
+    /// The `number`-th of a series, somewhere in the key space.
+    static func random(_ number: Int, using generator: inout SplitMix64) -> Contact {
+        Contact(
+            identity: .numbered(UInt64(number)),
+            id: .random(using: &generator),
+            endpoint: Endpoint(ipv4: 0x0A00_0000 | UInt32(number), port: 4000)
+        )
+    }
+}
+
+extension Sequence<Contact> {
+    /// Nearest to `target` first, by sorting them all.
+    func sorted(around target: NodeID) -> [Contact] {
+        sorted { $0.id.distance(to: target) < $1.id.distance(to: target) }
+    }
+
+    /// The numbers of contacts made by ``Contact/at(_:port:)``.
+    var places: [UInt8] { map { $0.id.bytes[0] } }
+}
+
+/// Moments of a test: seconds since its start.
+func at(_ seconds: UInt64) -> Instant { Instant(nanoseconds: 0) + .seconds(seconds) }

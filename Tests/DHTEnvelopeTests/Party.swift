@@ -1,0 +1,140 @@
+import DHTCore
+import DHTCrypto
+
+@testable import DHTEnvelope
+
+/// A node without its engine: a gate, and where it is.
+final class Party {
+    let name: String
+    let endpoint: Endpoint
+    var gate: Gate
+    private let start: UInt64
+    private let startedAt: Instant
+    private var lastTransaction: UInt64 = 0
+
+    /// Everybody's counters begin in the year 2026, in microseconds, unless a test sets clocks apart.
+    static let start: UInt64 = 1_790_000_000_000_000
+
+    init(
+        _ name: String, at endpoint: Endpoint, admitting admission: AdmissionPolicy, network: String = "home",
+        boxKey: String? = nil, limits: Gate.Limits = Gate.Limits(), start: UInt64 = Party.start, now: Instant = at(0)
+    ) {
+        self.name = name
+        self.endpoint = endpoint
+        self.start = start
+        startedAt = now
+        gate = Gate(
+            keys: keyRing(name, network: network, boxKey: boxKey), admission: admission, limits: limits,
+            start: start, entropy: SplitMix64(seed: UInt64(name.utf8.reduce(0) { $0 * 31 + Int($1) })), at: now)
+    }
+
+    var identity: Identity { gate.identity }
+
+    /// Both clocks of the party: the wall's runs on from its start.
+    func clocks(at now: Instant) -> Now {
+        Now(instant: now, unixMilliseconds: start / 1000 + now.since(startedAt).milliseconds)
+    }
+
+    /// Seals a request to the other; traps if there is nothing to send.
+    func ask(
+        _ other: Party, _ request: Request = .ping(isLeaving: false), transaction: UInt64? = nil,
+        usesStaticKey: Bool = false, answerLength: Int = 256, now: Instant = at(0)
+    ) -> [UInt8] {
+        lastTransaction += 1
+        let postage = Gate.Postage(
+            transaction: transaction ?? lastTransaction, usesStaticKey: usesStaticKey, answerLength: answerLength)
+        return gate.seal(request, to: other.identity, at: other.endpoint, postage, now: clocks(at: now))!
+    }
+
+    /// What becomes of a datagram, from that party's address if no other is given.
+    func hear(
+        _ datagram: [UInt8], from other: Party, at endpoint: Endpoint? = nil, now: Instant = at(0)
+    ) -> Outcome {
+        Outcome(gate.receive(datagram, from: endpoint ?? other.endpoint, at: now))
+    }
+
+    /// Takes a request that must pass, and answers it.
+    func answer(
+        _ datagram: [UInt8], from other: Party, with response: Response? = nil, now: Instant = at(0)
+    ) -> [UInt8] {
+        guard case .inquiry(let inquiry) = gate.receive(datagram, from: other.endpoint, at: now) else {
+            preconditionFailure("\(name) did not take the request")
+        }
+        return gate.seal(response ?? .pong(observed: inquiry.endpoint, endpoints: []), to: inquiry, now: now)!
+    }
+
+    /// Asks and has it answered, so that this party has a token and a proved address of the other.
+    func meet(_ other: Party, now: Instant = at(0)) {
+        let response = other.answer(ask(other, now: now), from: self, now: now)
+        guard case .answer = hear(response, from: other, now: now) else {
+            preconditionFailure("\(other.name)'s answer was dropped")
+        }
+    }
+
+    // Questions to the gate, which cannot be copied into an expectation itself.
+
+    func hasToken(for other: Party, now: Instant = at(0)) -> Bool {
+        gate.hasToken(for: other.identity, at: other.endpoint, now: now)
+    }
+
+    func hasProved(_ other: Party) -> Bool { gate.hasProved(other.identity, at: other.endpoint) }
+
+    /// Whether the key shared with that peer's box key is cached; `own` is 0 for the static key.
+    func hasCached(_ peer: BoxPublicKey, own: UInt32) -> Bool { gate.sharedKeys.contains(own: own, peer: peer) }
+
+    /// The last transmission's digest.
+    func digest(of transaction: UInt64) -> [UInt8] { gate.pending[transaction]?.digests.first ?? [] }
+
+    /// All the gate remembers of its peers, as text, but for budgets; for telling that nothing changed.
+    var memory: String {
+        var text = "pending \(gate.pending.count)\n"
+        for index in 0..<gate.sessions.count {
+            var session = gate.sessions[index]
+            session.budget = TokenBucket(rate: 1, burst: 1, at: at(0))
+            dump(session, to: &text)
+        }
+        return text
+    }
+}
+
+/// A verdict a test can compare.
+enum Outcome: Equatable {
+    case live(Request)
+    case tokenless(Request)
+    case answer(Response)
+    case dropped(DropReason)
+
+    init(_ verdict: Gate.Verdict) {
+        switch verdict {
+        case .inquiry(let inquiry): self = inquiry.isLive ? .live(inquiry.request) : .tokenless(inquiry.request)
+        case .answer(let answer): self = .answer(answer.response)
+        case .dropped(let reason): self = .dropped(reason)
+        }
+    }
+
+    var isDropped: Bool {
+        if case .dropped = self { return true }
+        return false
+    }
+
+    var isLive: Bool {
+        if case .live = self { return true }
+        return false
+    }
+}
+
+let ping = Request.ping(isLeaving: false)
+
+/// Alice and Bob, who know of each other only that they are admitted.
+func strangers() -> (alice: Party, bob: Party) {
+    let list = members("alice", "bob", "carol")
+    return (Party("alice", at: .host(1), admitting: list), Party("bob", at: .host(2), admitting: list))
+}
+
+/// Alice and Bob, each with a token of the other's.
+func friends() -> (alice: Party, bob: Party) {
+    let (alice, bob) = strangers()
+    alice.meet(bob)
+    bob.meet(alice)
+    return (alice, bob)
+}

@@ -1,0 +1,79 @@
+import DHTCore
+import DHTCrypto
+
+@testable import DHTEnvelope
+
+/// Valid values of every kind, at random.
+extension SplitMix64 {
+    mutating func chance() -> Bool { next() % 2 == 0 }
+
+    mutating func pick<Value>(_ values: [Value]) -> Value { values[number(0...values.count - 1)] }
+
+    mutating func identity() -> Identity { Identity(bytes(32))! }
+
+    mutating func nodeID() -> NodeID { NodeID(bytes(20))! }
+
+    mutating func endpoint() -> Endpoint {
+        let port = UInt16(truncatingIfNeeded: next())
+        return Endpoint(addressBytes: bytes(chance() ? 4 : 16), port: port)!
+    }
+
+    mutating func contact() -> Contact {
+        let identity = identity()
+        return Contact(identity: identity, id: identity.nodeID, endpoint: endpoint())
+    }
+
+    mutating func contacts(_ range: ClosedRange<Int> = 0...8) -> [Contact] {
+        (0..<number(range)).map { _ in contact() }
+    }
+
+    /// A well-formed record, signed or not.
+    mutating func record(value: ClosedRange<Int> = 0...640, signedBy author: String? = nil) -> Record {
+        let isTombstone = next() % 4 == 0
+        let draft = RecordCodec.Draft(
+            kind: isTombstone ? .tombstone : .value, key: bytes(number(1...128)), revision: Revision(rawValue: next()),
+            lifetime: UInt32.random(in: RecordLayout.lifetimes, using: &self),
+            value: isTombstone ? [] : bytes(number(value)))
+        return RecordCodec.sign(draft, with: signingKey(author ?? "author"), network: networkKey("home").id)
+    }
+
+    mutating func request(_ operation: OperationCode) -> Request {
+        switch operation {
+        case .ping: return .ping(isLeaving: chance())
+        case .findNode: return .findNode(target: nodeID())
+        case .findValue:
+            let author = chance() ? identity() : nil
+            return .findValue(location: nodeID(), author: author, offset: UInt16(truncatingIfNeeded: next()))
+        case .store:
+            let revision = Revision(rawValue: max(next(), 1))
+            let condition: Request.Condition? = pick([nil, .absent, .revision(revision)])
+            return .store(record(), condition: condition)
+        }
+    }
+
+    /// A response that fits the largest datagram whole.
+    mutating func response(to operation: OperationCode) -> Response {
+        if next() % 8 == 0 { return .retry }
+        switch operation {
+        case .ping:
+            return .pong(observed: endpoint(), endpoints: (0..<number(0...20)).map { _ in endpoint() })
+        case .findNode: return .nodes(contacts())
+        case .findValue:
+            let records = (0..<number(0...2)).map { _ in record(value: 0...100) }
+            let total = UInt16(min(records.count + number(0...70_000), 65_535))
+            return .values(records, total: total, closer: contacts(0...4))
+        case .store: return storeResponse()
+        }
+    }
+
+    private mutating func storeResponse() -> Response {
+        switch number(0...3) {
+        case 0:
+            let closest = (0..<number(0...8)).map { _ in UInt32(number(1...Int(UInt32.max))) }
+            return .stored(.init(lifetime: UInt32(truncatingIfNeeded: next()), closest: closest))
+        case 1: return .conflict(chance() ? record() : nil)
+        case 2: return .refused(.clock(unixMilliseconds: next()))
+        default: return .refused(pick([.quota, .expired, .denied, .unavailable]))
+        }
+    }
+}

@@ -1,0 +1,149 @@
+import Foundation
+import Logging
+import Testing
+
+@testable import DHTGateway
+
+/// Client and server over a real Unix socket.
+struct ControlServerTests {
+    private let node = FakeNode()
+    private let scratch: Scratch
+    private let path: String
+    private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+
+    init() throws {
+        scratch = try Scratch()
+        path = "\(scratch.path)/dht.sock"
+    }
+
+    private func client() -> ControlClient { ControlClient(candidates: [.init(path: path, label: path)], timeout: 20) }
+
+    /// Serves the fake node while `body` runs.
+    private func served(_ body: (ControlClient) async throws -> Void) async throws {
+        let server = try await ControlServer.start(at: path, node: node, logger: logger)
+        do { try await body(client()) } catch {
+            await server.stop()
+            throw error
+        }
+        await server.stop()
+    }
+
+    private func expectIdentity(_ client: ControlClient) async throws {
+        let reply = try await client.identity()
+        #expect(reply.id == FakeNode.id)
+    }
+
+    @Test func `what the client asks the node is asked, and the answer is the node's`() async throws {
+        try await served { client in
+            /// Asks both; the answers are the same.
+            func compare<Reply: Equatable & Sendable>(_ ask: (any NodeControl) async throws -> Reply) async throws {
+                let (here, there) = (try await ask(node), try await ask(client))
+                #expect(here == there)
+            }
+            let key = Array("a/b c?".utf8) + [0xFF]
+            let put = PutQuery(lifetime: 90, condition: .revision(.max), minimumCopies: 2)
+            let get = GetQuery(author: "ä & b=c", replicas: 8, all: true)
+            try await compare { try await $0.put(key, [0, 0xFF], put) }
+            try await compare { try await $0.get(key, get) }
+            #expect(node.state.withLock { $0.puts } == [put, put])
+            #expect(node.state.withLock { $0.gets } == [get, get])
+            try await compare { try await $0.identity() }
+            try await compare { try await $0.status() }
+            try await compare { try await $0.peers() }
+            try await compare { try await $0.reload() }
+            try await compare { try await $0.ping("größe/1") }
+            #expect(node.state.withLock { $0.pings } == ["größe/1", "größe/1"])
+            let deleted = try await client.delete(key)
+            #expect(deleted.copies.stored == 3)
+        }
+    }
+
+    @Test func `a failure arrives as it was`() async throws {
+        try await served { client in
+            for code in Failure.Code.allCases {
+                let failure = Failure(code, "because \"of\" ä")
+                node.fail(with: failure)
+                await #expect(throws: failure) { try await client.status() }
+            }
+        }
+    }
+
+    @Test func `values of every length come back byte for byte`() async throws {
+        try await served { client in
+            for count in [0, 1, 255, 640] {
+                let value = (0..<count).map { UInt8(truncatingIfNeeded: $0) }
+                _ = try await client.put([1], value, PutQuery())
+                let reply = try await client.get([1], GetQuery())
+                #expect(reply.values.map(\.value.bytes) == [value])
+            }
+            await #expect(throws: Failure(.invalidArgument, "value is 641 bytes, the limit is 640 bytes")) {
+                try await client.put([1], [UInt8](repeating: 0, count: 641), PutQuery())
+            }
+        }
+    }
+
+    @Test func `the socket is its owner's alone, and gone after the stop`() async throws {
+        try await served { _ in #expect(Scratch.mode(of: path) == 0o600) }
+        #expect(Scratch.mode(of: path) == nil)
+        let server = try await ControlServer.start(at: path, access: .group(getgid()), node: node, logger: logger)
+        #expect(Scratch.mode(of: path) == 0o660)
+        await server.stop()
+    }
+
+    @Test func `a second server is refused, and the first goes on`() async throws {
+        try await served { client in
+            let failure = await #expect(throws: Failure.self) {
+                _ = try await ControlServer.start(at: path, node: node, logger: logger)
+            }
+            #expect(failure?.code == .configuration)
+            try await expectIdentity(client)
+        }
+    }
+
+    @Test func `a crashed server's socket is taken over`() async throws {
+        close(try Scratch.listen(at: path))
+        try await served { client in try await expectIdentity(client) }
+    }
+
+    @Test func `without a node the places that were tried are named`() async throws {
+        let nobody = ControlClient(candidates: [
+            .init(path: nil, label: "$XDG_RUNTIME_DIR/dht/dht.sock"), .init(path: path, label: "/run/dht/dht.sock"),
+        ])
+        let words =
+            "no node is running. Tried $XDG_RUNTIME_DIR/dht/dht.sock, /run/dht/dht.sock. Start one: dht node"
+        await #expect(throws: Failure(.unreachable, words)) { try await nobody.status() }
+    }
+
+    @Test func `the first place with a node behind it is taken`() async throws {
+        try await served { _ in
+            let client = ControlClient(candidates: [
+                .init(path: "\(scratch.path)/nobody", label: "a"), .init(path: path, label: "b"),
+            ])
+            try await expectIdentity(client)
+        }
+    }
+
+    @Test func `stop and wait returns when the server is gone`() async throws {
+        let (server, client) = (try await ControlServer.start(at: path, node: node, logger: logger), client())
+        async let stopped: Void = client.stopAndWait()
+        while node.state.withLock({ $0.stops }) == 0 { await Task.yield() }
+        await server.stop()
+        try await stopped
+        #expect(ControlSocket.occupant(of: path) == .nothing)
+    }
+
+    @Test func `twenty clients at once are all answered`() async throws {
+        try await served { client in
+            try await withThrowingTaskGroup(of: Void.self) { group in
+                for number in UInt8(1)...20 {
+                    group.addTask {
+                        _ = try await client.put([number], [number], PutQuery())
+                        let reply = try await client.get([number], GetQuery())
+                        #expect(reply.values.map(\.value.bytes) == [[number]])
+                    }
+                }
+                try await group.waitForAll()
+            }
+        }
+    }
+}

@@ -1,0 +1,123 @@
+import DHTGateway
+import Synchronization
+
+/// A node of one: values in a dictionary, and a note of what it was asked.
+final class FakeNode: NodeControl {
+    static let id = "dht1qqqqqqqq"
+
+    struct State {
+        var values: [[UInt8]: [UInt8]] = [:]
+        var gets: [GetQuery] = []
+        var puts: [PutQuery] = []
+        var pings: [String] = []
+        var stops = 0
+        /// What the next question ends in.
+        var failure: Failure?
+    }
+
+    let state = Mutex(State())
+
+    func fail(with failure: Failure) { state.withLock { $0.failure = failure } }
+
+    private func check() throws(Failure) {
+        let failure = state.withLock { state -> Failure? in
+            defer { state.failure = nil }
+            return state.failure
+        }
+        if let failure { throw failure }
+    }
+
+    func identity() async throws(Failure) -> IdentityReply {
+        try check()
+        return IdentityReply(id: Self.id, nodeID: String(repeating: "1a", count: 20), name: "alpha")
+    }
+
+    func status() async throws(Failure) -> StatusReply {
+        try check()
+        return StatusReply(
+            id: Self.id,
+            nodeID: String(repeating: "1a", count: 20),
+            name: "alpha",
+            addresses: ["127.0.0.1:8002", "[::1]:8002"],
+            uptimeMilliseconds: 1500,
+            members: 3,
+            peers: .init(known: 3, up: 2),
+            records: .init(count: state.withLock { $0.values.count }, bytes: 400),
+            buckets: [.init(index: 0, count: 1), .init(index: 5, count: 2)],
+            rejected: ["sender": 4, "header": 0],
+            counters: ["sent": 9]
+        )
+    }
+
+    func peers() async throws(Failure) -> PeersReply {
+        try check()
+        return PeersReply(peers: [
+            .init(id: "dht1b", name: "beta", address: "10.0.0.2:4100", state: "good", roundTripMilliseconds: 0.25),
+            .init(id: "dht1c", name: nil, address: nil, state: "unknown", roundTripMilliseconds: nil),
+        ])
+    }
+
+    func get(_ key: [UInt8], _ query: GetQuery) async throws(Failure) -> GetReply {
+        state.withLock { $0.gets.append(query) }
+        try check()
+        guard let value = state.withLock({ $0.values[key] }) else {
+            throw Failure(.notFound, "\(displayText(key)): not found (asked 3 of 3 closest nodes)")
+        }
+        return GetReply(
+            key: Octets(key),
+            values: [
+                ValueReply(
+                    value: Octets(value),
+                    author: .init(id: Self.id, name: "alpha"),
+                    revision: 117_324_213_452_374_017,
+                    expires: 1_795_000_000,
+                    copies: .init(found: 3)
+                )
+            ],
+            answered: 3,
+            asked: 3
+        )
+    }
+
+    func put(_ key: [UInt8], _ value: [UInt8], _ query: PutQuery) async throws(Failure) -> PutReply {
+        state.withLock { $0.puts.append(query) }
+        try check()
+        state.withLock { $0.values[key] = value }
+        return reply(key)
+    }
+
+    func delete(_ key: [UInt8]) async throws(Failure) -> DeleteReply {
+        try check()
+        guard state.withLock({ $0.values.removeValue(forKey: key) }) != nil else {
+            throw Failure(.notFound, "\(displayText(key)): not found")
+        }
+        return reply(key)
+    }
+
+    func ping(_ peer: String) async throws(Failure) -> PingReply {
+        state.withLock { $0.pings.append(peer) }
+        try check()
+        return PingReply(id: "dht1b", name: peer, roundTripMilliseconds: 0.153)
+    }
+
+    func reload() async throws(Failure) -> ReloadReply {
+        try check()
+        return ReloadReply(members: 3)
+    }
+
+    func stop() async throws(Failure) -> StopReply {
+        try check()
+        state.withLock { $0.stops += 1 }
+        return StopReply()
+    }
+
+    private func reply(_ key: [UInt8]) -> PutReply {
+        PutReply(
+            key: Octets(key),
+            revision: 117_324_213_452_374_017,
+            expires: 1_795_000_000,
+            copies: .init(stored: 3, target: 4),
+            replicas: [.init(id: "dht1b", outcome: "stored"), .init(id: "dht1c", outcome: "timeout")]
+        )
+    }
+}

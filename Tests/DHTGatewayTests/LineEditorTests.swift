@@ -1,0 +1,124 @@
+import Testing
+
+@testable import DHTGateway
+
+struct LineEditorTests {
+    private var editor = LineEditor()
+
+    private static let up: [UInt8] = [0x1B, 0x5B, 0x41]
+    private static let down: [UInt8] = [0x1B, 0x5B, 0x42]
+    private static let right: [UInt8] = [0x1B, 0x5B, 0x43]
+    private static let left: [UInt8] = [0x1B, 0x5B, 0x44]
+    private static let home: [UInt8] = [0x1B, 0x4F, 0x48]
+    private static let end: [UInt8] = [0x1B, 0x5B, 0x34, 0x7E]
+    private static let delete: [UInt8] = [0x1B, 0x5B, 0x33, 0x7E]
+
+    /// Types text or keys; the last event.
+    @discardableResult
+    private mutating func type(_ keys: [UInt8]) -> LineEditor.Event {
+        var last = LineEditor.Event.editing
+        for key in keys { last = editor.feed(key) }
+        return last
+    }
+
+    @discardableResult
+    private mutating func type(_ text: String) -> LineEditor.Event { type(Array(text.utf8)) }
+
+    private static func control(_ letter: Character) -> [UInt8] { [(letter.asciiValue ?? 0) & 0x1F] }
+
+    @Test mutating func `return gives the line and begins a new one`() {
+        #expect(type("get größe 🌍\r") == .line("get größe 🌍"))
+        #expect(editor.text.isEmpty)
+    }
+
+    @Test mutating func `characters are put in and taken out at the cursor`() {
+        type("gt")
+        type(Self.left + Array("e".utf8))
+        #expect(editor.text == "get")
+        type(Self.home + Self.delete + Array("p".utf8))
+        #expect(editor.text == "pet")
+        type(Self.end + [0x7F] + Array("n".utf8))
+        #expect(editor.text == "pen")
+        type(Self.left + Self.left + Self.left + Self.left + [0x7F] + Self.right + [0x08])
+        #expect(editor.text == "en")
+    }
+
+    @Test mutating func `control keys cut and move`() {
+        type("put key value")
+        type(Self.control("W"))
+        #expect(editor.text == "put key ")
+        type(Self.control("A") + Self.control("F") + Self.control("K"))
+        #expect(editor.text == "p")
+        type("ut x" + "")
+        type(Self.control("B") + Self.control("U"))
+        #expect(editor.text == "x")
+        type(Self.control("E") + Array("y".utf8))
+        #expect(editor.text == "xy")
+    }
+
+    @Test mutating func `the history goes up and down and keeps what was being typed`() {
+        type("one\rtwo\rtwo\r  \rdra")
+        type(Self.up)
+        #expect(editor.text == "two")
+        type(Self.up + Self.up)
+        #expect(editor.text == "one")
+        type(Self.down + Self.down + Self.down)
+        #expect(editor.text == "dra")
+        #expect(type(Self.control("P") + [0x0D]) == .line("two"))
+    }
+
+    @Test mutating func `interrupt drops a line, and on an empty one is an event, as end is`() {
+        type("half a li")
+        #expect(type(Self.control("C")) == .editing)
+        #expect(editor.text.isEmpty)
+        #expect(type(Self.control("C")) == .interrupt)
+        #expect(type(Self.control("D")) == .end)
+        type("ab")
+        type(Self.home)
+        #expect(type(Self.control("D")) == .editing)
+        #expect(editor.text == "b")
+    }
+
+    @Test mutating func `unknown sequences and broken text leave no trace`() {
+        type([0x1B, 0x5B, 0x32, 0x30, 0x30, 0x7E, 0x1B, 0x78, 0x00, 0x1F])
+        type([0xC3])
+        #expect(type("ok\r") == .line("ok"))
+        type([0xFF, 0x80, 0xE2, 0x82])
+        #expect(type("\r") == .line(""))
+    }
+
+    @Test mutating func `every byte may come at any time`() {
+        var generator = SplitMix(state: 7)
+        for _ in 0..<20_000 {
+            _ = editor.feed(UInt8.random(in: 0...255, using: &generator))
+            _ = editor.rendering(prompt: "> ", columns: 20)
+        }
+    }
+
+    @Test mutating func `the cursor is shown in its place`() {
+        type("abc")
+        #expect(editor.rendering(prompt: "> ", columns: 80) == "\r\u{1B}[K> abc")
+        type(Self.left)
+        #expect(editor.rendering(prompt: "> ", columns: 80) == "\r\u{1B}[K> abc\u{1B}[1D")
+    }
+
+    @Test mutating func `of a long line the part around the cursor is shown`() {
+        type("0123456789abcdef")
+        #expect(editor.rendering(prompt: "> ", columns: 13) == "\r\u{1B}[K> 6789abcdef")
+        type(Self.home)
+        #expect(editor.rendering(prompt: "> ", columns: 13) == "\r\u{1B}[K> 0123456789\u{1B}[10D")
+    }
+}
+
+/// Sebastiano Vigna's SplitMix64: the same numbers in every run.
+private struct SplitMix: RandomNumberGenerator {
+    var state: UInt64
+
+    mutating func next() -> UInt64 {
+        state &+= 0x9E37_79B9_7F4A_7C15
+        var z = state
+        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
+        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
+        return z ^ (z >> 31)
+    }
+}

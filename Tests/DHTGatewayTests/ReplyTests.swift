@@ -1,0 +1,86 @@
+import Foundation
+import Testing
+
+@testable import DHTGateway
+
+/// The fields scripts rely on: `docs/cli.md`.
+struct ReplyTests {
+    private func object(_ reply: some Encodable) throws -> [String: Any] {
+        let json = try JSONSerialization.jsonObject(with: Data(ReplyCoding.encode(reply)))
+        return try #require(json as? [String: Any])
+    }
+
+    @Test func `id`() async throws {
+        let json = try object(await FakeNode().identity())
+        #expect(Set(json.keys) == ["schema", "id", "node_id", "name"])
+        #expect(json["schema"] as? Int == 1)
+        let nameless = try object(IdentityReply(id: "a", nodeID: "b", name: nil))
+        #expect(nameless["name"] is NSNull)
+    }
+
+    @Test func `status`() async throws {
+        let json = try object(await FakeNode().status())
+        #expect(json["schema"] as? Int == 1)
+        #expect(json["address"] as? String == "127.0.0.1:8002")
+        #expect(json["node_id"] as? String == String(repeating: "1a", count: 20))
+        #expect(json["peers"] as? [String: Int] == ["known": 3, "up": 2])
+        #expect(json["records"] as? [String: Int] == ["count": 0, "bytes": 400])
+        #expect(json["rejected"] as? [String: Int] == ["sender": 4, "header": 0])
+    }
+
+    @Test func `peers, the unknown as null`() async throws {
+        let json = try object(await FakeNode().peers())
+        let peers = try #require(json["peers"] as? [[String: Any]])
+        #expect(peers.allSatisfy { Set($0.keys) == ["id", "name", "address", "state", "rtt_ms"] })
+        #expect(peers[0]["rtt_ms"] as? Double == 0.25)
+        #expect(peers[1]["address"] is NSNull)
+    }
+
+    @Test func `get`() async throws {
+        let node = FakeNode()
+        _ = try await node.put([0x6B], Array("größe".utf8), PutQuery())
+        let json = try object(await node.get([0x6B], GetQuery()))
+        #expect(json["schema"] as? Int == 1)
+        #expect(json["key"] as? String == "k")
+        #expect(json["value"] as? String == "größe")
+        #expect(json["revision"] as? UInt64 == 117_324_213_452_374_017)
+        #expect(json["revision_text"] as? String == "117324213452374017")
+        #expect((json["author"] as? [String: String])?["id"] == FakeNode.id)
+        #expect(json["copies"] as? [String: Int] == ["found": 3])
+        #expect(json["expires"] as? Int == 1_795_000_000)
+        #expect((json["values"] as? [Any])?.count == 1)
+    }
+
+    @Test func `bytes that are no UTF-8 are base64`() async throws {
+        let node = FakeNode()
+        _ = try await node.put([0xFF], [0xFE, 0x00], PutQuery())
+        let reply = try await node.get([0xFF], GetQuery())
+        let json = try object(reply)
+        #expect(json["value"] == nil)
+        #expect(json["value_base64"] as? String == "/gA=")
+        #expect(json["key_base64"] as? String == "/w==")
+        #expect(try ReplyCoding.decode(ReplyCoding.encode(reply)) == reply)
+    }
+
+    @Test func `put`() async throws {
+        let json = try object(await FakeNode().put([0x6B], [], PutQuery()))
+        #expect(json["copies"] as? [String: Int] == ["stored": 3, "target": 4])
+        #expect(json["expires"] as? Int == 1_795_000_000)
+        #expect(json["revision"] as? UInt64 == 117_324_213_452_374_017)
+    }
+
+    @Test func `a failure`() throws {
+        let failure = Failure(.denied, "no")
+        let json = ReplyCoding.encode(FailureReply(failure))
+        #expect(
+            String(decoding: json, as: UTF8.self)
+                == #"{"error":{"code":"denied","exit":5,"message":"no"},"schema":1}"#
+        )
+        #expect(try ReplyCoding.decode(json, as: FailureReply.self).failure == failure)
+    }
+
+    @Test func `what is not understood is a failure, not a crash`() {
+        #expect(throws: Failure.self) { try ReplyCoding.decode(Array("[]".utf8), as: GetReply.self) }
+        #expect(throws: Failure.self) { try ReplyCoding.decode([], as: PutReply.self) }
+    }
+}

@@ -1,0 +1,176 @@
+"""Iterative lookup, and put, get and delete on top of it: sections 7 and 8 of docs/protocol.md."""
+
+from __future__ import annotations
+
+from typing import Any, Optional
+
+import dht1
+from dht1 import (
+    Contact, Endpoint, FindNode, FindValue, Found, Nodes, Ping, Record, Request, Response, Store,
+    Stored,
+)
+from rpc import Call, Node, distance, unix_milliseconds
+from store import merged
+
+ALPHA = 3
+
+
+class Lookup:
+    """Asks ever closer nodes, three at a time, until the eight closest have answered."""
+
+    def __init__(self, node: Node, target: bytes, message: Request) -> None:
+        self.node, self.target, self.message = node, target, message
+        self.hints: dict[bytes, list[Endpoint]] = {}
+        self.asked: set[bytes] = set()
+        self.in_flight = 0
+        self.answers: dict[Contact, Response] = {}
+        for identity, endpoint in [*node.contacts.items(), *node.configured.items()]:
+            self.suggest(Contact(identity, endpoint))
+
+    def suggest(self, contact: Contact) -> None:
+        endpoints = self.hints.setdefault(contact.identity, [])
+        if self.node.is_usable(contact) and contact.endpoint not in endpoints:
+            endpoints.append(contact.endpoint)
+
+    def run(self) -> list[tuple[Contact, Response]]:
+        while True:
+            self.advance()
+            if not self.in_flight:
+                break
+            self.node.turn(1)
+        found = sorted(self.answers.items(), key=lambda a: distance(a[0].node_id, self.target))
+        return found[: dht1.K]
+
+    def advance(self) -> None:
+        hoped = [identity for identity, endpoints in self.hints.items() if endpoints]
+        hoped.sort(key=lambda identity: distance(dht1.sha1(identity), self.target))
+        for identity in hoped[: dht1.K]:
+            if identity not in self.asked and self.in_flight < ALPHA:
+                self.asked.add(identity)
+                self.in_flight += 1
+                self.approach(identity)
+
+    def approach(self, identity: bytes) -> None:
+        """Asks at the next endpoint suggested, behind a PING if nobody has answered there."""
+        if not self.hints[identity]:
+            self.in_flight -= 1
+            return
+        contact = Contact(identity, self.hints[identity][0])
+        if contact.endpoint in self.node.answered:
+            self.node.ask(contact, self.message, self.answered)
+        else:
+            self.node.ask(contact, Ping(), self.proved)
+
+    def proved(self, call: Call) -> None:
+        if call.answer:
+            self.node.ask(call.contact, self.message, self.answered)
+        else:
+            self.failed(call)
+
+    def answered(self, call: Call) -> None:
+        if not isinstance(call.answer, (Nodes, Found)):
+            self.failed(call)
+            return
+        self.in_flight -= 1
+        self.answers[call.contact] = call.answer
+        for contact in call.answer.contacts:
+            self.suggest(contact)
+
+    def failed(self, call: Call) -> None:
+        self.hints[call.contact.identity].remove(call.contact.endpoint)
+        self.approach(call.contact.identity)
+
+
+class Client:
+    """Put, get and delete, from this node."""
+
+    def __init__(self, node: Node) -> None:
+        self.node = node
+
+    def write(self, kind: int, key: bytes, value: bytes, lifetime: int) -> dict[str, Any]:
+        for _ in range(3):
+            revision = max(unix_milliseconds() << 16, self.node.revisions.get(key, 0) + 1)
+            self.node.revisions[key] = revision
+            record = Record.make(
+                self.node.network, self.node.key, kind, key, revision, lifetime, value
+            )
+            replicas, refusals = self.store_everywhere(record)
+            newer = [r.record for r in refusals if isinstance(r, dht1.Conflict) and r.record]
+            ours = [r.revision for r in newer if r.key == key and r.author == record.author
+                    and r.is_genuine(self.node.network)]
+            if not ours:
+                break
+            self.node.revisions[key] = max(ours)
+        return {
+            "ok": bool(replicas), "stored": len(replicas), "revision": revision,
+            "replicas": [identity.hex() for identity in replicas],
+            "refused": [response.status for response in refusals],
+        }
+
+    def store_everywhere(self, record: Record) -> tuple[list[bytes], list[Response]]:
+        """At the eight closest, ourselves perhaps among them, and at closer ones they name."""
+        outcomes: dict[bytes, Optional[Response]] = {}
+        for _ in range(2):
+            found = Lookup(self.node, record.location, FindNode(record.location)).run()
+            contacts = {contact.identity: contact for contact, _ in found}
+            near = sorted([*contacts, self.node.key.identity],
+                          key=lambda i: distance(dht1.sha1(i), record.location))[: dht1.K]
+            fresh = [identity for identity in near if identity not in outcomes]
+            if self.node.key.identity in fresh:
+                outcomes[self.node.key.identity] = self.node.keep(record, None)
+            calls = [self.node.ask(contacts[i], Store(record)) for i in fresh if i in contacts]
+            self.node.wait(calls)
+            outcomes.update((call.contact.identity, call.answer) for call in calls)
+            if not self.names_closer(record.location, outcomes):
+                break
+        replicas = [i for i, outcome in outcomes.items() if isinstance(outcome, Stored)]
+        return replicas, [o for o in outcomes.values() if o and not isinstance(o, Stored)]
+
+    @staticmethod
+    def names_closer(location: bytes, outcomes: dict[bytes, Optional[Response]]) -> bool:
+        def far(prefix: bytes) -> int:
+            return distance(prefix, location[:4])
+
+        tried = {dht1.sha1(identity)[:4] for identity in outcomes}
+        worst = max(map(far, tried), default=0)
+        named = {
+            dht1.number(prefix, 4)
+            for o in outcomes.values() if isinstance(o, Stored) for prefix in o.prefixes
+        }
+        return any(len(tried) < dht1.K or far(p) < worst for p in named - tried)
+
+    def read(self, key: bytes) -> dict[str, Any]:
+        location = dht1.sha1(key)
+        found = Lookup(self.node, location, FindValue(location)).run()
+        records = self.node.store.live(location, None, unix_milliseconds())
+        for contact, answer in found:
+            records += self.all_records(contact, location, answer)
+        good = merged([record for record in records if self.is_good(record, key)])
+        own = [r.revision for r in good if r.author == self.node.key.identity]
+        self.node.revisions[key] = max(own + [self.node.revisions.get(key, 0)])
+        values = [record for record in good if record.kind == dht1.VALUE]
+        common = {"ok": True, "asked": len(found), "records": len(good), "found": bool(values)}
+        if not values:
+            return common
+        newest = values[0]
+        return common | {
+            "value": newest.value.hex(), "author": newest.author.hex(),
+            "revision": newest.revision, "lifetime": newest.lifetime,
+        }
+
+    def all_records(self, contact: Contact, location: bytes, answer: Response) -> list[Record]:
+        """Those of the answer, and those that did not fit it."""
+        records: list[Record] = []
+        while isinstance(answer, Found) and answer.records:
+            records += answer.records
+            if len(records) >= answer.total:
+                break
+            call = self.node.ask(contact, FindValue(location, len(records)))
+            self.node.wait([call])
+            answer = call.answer
+        return records
+
+    def is_good(self, record: Record, key: bytes) -> bool:
+        admitted = record.author in self.node.store.admitted
+        live = record.expiry > unix_milliseconds()
+        return admitted and live and record.key == key and record.is_genuine(self.node.network)

@@ -1,0 +1,182 @@
+#!/usr/bin/python3
+"""A node of docs/protocol.md. Commands come on stdin, one JSON line answers each; see `Console`."""
+
+from __future__ import annotations
+
+import argparse
+import ipaddress
+import json
+import os
+import sys
+from typing import Any, Callable
+
+import dht1
+from dht1 import Contact, Endpoint, FindNode, Malformed, Network, Ping, Pong, SigningKey
+from lookup import Client, Lookup
+from rpc import Node, distance
+
+DEFAULT_LIFETIME = 86_400
+
+
+class Console:
+    """One command a line: ping IDENTITY · find TARGET · put KEY VALUE [LIFETIME] · get KEY ·
+    del KEY · raw HOST:PORT DATAGRAM · counters · peers · quit. Bytes are hex."""
+
+    def __init__(self, node: Node) -> None:
+        self.node, self.client = node, Client(node)
+        self.commands: dict[str, Callable[..., dict[str, Any]]] = {
+            "ping": self.ping, "find": self.find, "put": self.put, "get": self.get,
+            "del": self.delete, "raw": self.raw, "counters": self.counters, "peers": self.peers,
+            "quit": self.quit,
+        }
+        self.open = True
+
+    def run(self) -> None:
+        typed = b""
+        while self.open:
+            if not self.node.turn(1, also=[0]):
+                continue
+            chunk = os.read(0, 65536)
+            if not chunk:
+                self.quit()
+            typed += chunk
+            while b"\n" in typed and self.open:
+                line, _, typed = typed.partition(b"\n")
+                print(json.dumps(self.perform(line.decode().split())), flush=True)
+
+    def perform(self, words: list[str]) -> dict[str, Any]:
+        command = self.commands.get(words[0]) if words else None
+        if not command:
+            return {"ok": False, "error": "unknown command"}
+        try:
+            return command(*words[1:])
+        except (TypeError, ValueError, OverflowError) as error:
+            return {"ok": False, "error": str(error)}
+
+    def ping(self, text: str) -> dict[str, Any]:
+        identity = parse_identity(text)
+        endpoint = self.node.contacts.get(identity) or self.node.configured.get(identity)
+        if not endpoint:
+            target = dht1.sha1(identity)
+            Lookup(self.node, target, FindNode(target)).run()
+            endpoint = self.node.contacts.get(identity)
+        if not endpoint:
+            return {"ok": False, "error": "no address known"}
+        call = self.node.ask(Contact(identity, endpoint), Ping())
+        self.node.wait([call])
+        if not isinstance(call.answer, Pong):
+            return {"ok": False, "error": "no answer"}
+        return {
+            "ok": True, "milliseconds": round(1000 * call.seconds, 3),
+            "observed": call.answer.observed._asdict(),
+            "endpoints": [endpoint._asdict() for endpoint in call.answer.endpoints],
+        }
+
+    def find(self, target: str) -> dict[str, Any]:
+        place = sized(bytes.fromhex(target), 20, 20)
+        found = Lookup(self.node, place, FindNode(place)).run()
+        return {"ok": True, "contacts": [contact_fields(contact) for contact, _ in found]}
+
+    def put(self, key: str, value: str = "", lifetime: str = "") -> dict[str, Any]:
+        seconds = int(lifetime or DEFAULT_LIFETIME)
+        if not 1 <= seconds <= dht1.MAX_LIFETIME:
+            raise ValueError("lifetime out of range")
+        return self.client.write(
+            dht1.VALUE, parse_key(key), sized(unquoted(value), 0, dht1.MAX_VALUE), seconds
+        )
+
+    def delete(self, key: str) -> dict[str, Any]:
+        return self.client.write(dht1.TOMBSTONE, parse_key(key), b"", DEFAULT_LIFETIME)
+
+    def get(self, key: str) -> dict[str, Any]:
+        return self.client.read(parse_key(key))
+
+    def raw(self, to: str, datagram: str) -> dict[str, Any]:
+        return {"ok": self.node.send_raw(parse_endpoint(to), bytes.fromhex(datagram))}
+
+    def counters(self) -> dict[str, Any]:
+        counts = dict(sorted(self.node.counters.items()))
+        return {"ok": True, "equivocations": self.node.store.equivocations} | counts
+
+    def peers(self) -> dict[str, Any]:
+        near = sorted(self.node.contacts.items(),
+                      key=lambda c: distance(dht1.sha1(c[0]), self.node.key.node_id))
+        return {"ok": True, "peers": [contact_fields(Contact(*contact)) for contact in near]}
+
+    def quit(self) -> dict[str, Any]:
+        """Takes leave of all contacts, and does not wait for their answers."""
+        self.open = False
+        for identity, endpoint in list(self.node.contacts.items()):
+            self.node.ask(Contact(identity, endpoint), Ping(leaving=True))
+        return {"ok": True}
+
+
+def contact_fields(contact: Contact) -> dict[str, Any]:
+    return {"identity": contact.identity.hex(), **contact.endpoint._asdict()}
+
+
+def sized(content: bytes, least: int, most: int) -> bytes:
+    if not least <= len(content) <= most:
+        raise ValueError(f"not {least} to {most} bytes")
+    return content
+
+
+def unquoted(text: str) -> bytes:
+    """Hex; two quotation marks are the empty value."""
+    return bytes.fromhex(text.strip("\"'"))
+
+
+def parse_key(text: str) -> bytes:
+    return sized(bytes.fromhex(text), 1, dht1.MAX_KEY)
+
+
+def parse_identity(text: str) -> bytes:
+    if "1" in text and text.lower().startswith(dht1.PART_IDENTITY + "1"):
+        return dht1.decode_text(dht1.PART_IDENTITY, text)
+    identity = sized(bytes.fromhex(text), 32, 32)
+    dht1.static_public(identity)
+    return identity
+
+
+def parse_endpoint(text: str) -> Endpoint:
+    host, _, port = text.rpartition(":")
+    return Endpoint(str(ipaddress.ip_address(host.strip("[]"))), int(port))
+
+
+def parse_peer(text: str) -> Contact:
+    scheme, _, rest = text.partition("://")
+    identity, _, place = rest.partition("@")
+    if scheme != "dht":
+        raise Malformed("not a dht:// peer")
+    return Contact(parse_identity(identity), parse_endpoint(place))
+
+
+def peer_text(contact: Contact) -> str:
+    address, port = contact.endpoint
+    host = f"[{address}]" if ":" in address else address
+    return f"dht://{dht1.encode_text(dht1.PART_IDENTITY, contact.identity)}@{host}:{port}"
+
+
+def read_allowlist(path: str) -> set[bytes]:
+    """One identity a line; empty lines and lines that start with # are passed over."""
+    with open(path, encoding="utf-8") as lines:
+        words = [line.split()[0] for line in lines if line.strip()]
+    return {parse_identity(word) for word in words if not word.startswith("#")}
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--seed", required=True, type=bytes.fromhex)
+    parser.add_argument("--network", required=True, type=bytes.fromhex)
+    parser.add_argument("--allow", required=True, type=read_allowlist)
+    parser.add_argument("--listen", default="127.0.0.1:0", type=parse_endpoint)
+    parser.add_argument("--peer", action="append", default=[], type=parse_peer)
+    options = parser.parse_args()
+    key, network = SigningKey.of(options.seed), Network(options.network)
+    node = Node(key, network, options.allow, options.listen, options.peer)
+    print("READY", peer_text(Contact(key.identity, node.endpoint)), flush=True)
+    Console(node).run()
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,83 @@
+"""Records in memory: the rules of section 8 of docs/protocol.md. Times are Unix milliseconds."""
+
+from __future__ import annotations
+
+from typing import AbstractSet, Iterable, Optional, Union
+
+import dht1
+from dht1 import Conflict, Record, Refusal, WrongClock
+
+TOLERANCE = 300_000
+RECORDS_BY_AUTHOR = 10_000
+
+
+class RecordStore:
+    """One record per key and author, of admitted authors only."""
+
+    def __init__(self, admitted: AbstractSet[bytes]) -> None:
+        self.admitted = admitted
+        self.records: dict[tuple[bytes, bytes], Record] = {}
+        self.equivocations = 0
+
+    def offer(
+        self, record: Record, condition: Optional[int], now: int
+    ) -> Optional[Union[Conflict, Refusal, WrongClock]]:
+        """Keeps a record whose signature is good, or says why not; None is success."""
+        if record.author not in self.admitted:
+            return Refusal(dht1.DENIED)
+        if (record.revision >> 16) > now + TOLERANCE:
+            return WrongClock(now)
+        if record.expiry <= now:
+            return Refusal(dht1.EXPIRED)
+        self.expire(now)
+        place = (record.key, record.author)
+        kept = self.records.get(place)
+        if kept == record:
+            return None
+        conflict = self.condition_conflict(record.key, condition)
+        if conflict:
+            return conflict
+        if kept:
+            self.equivocations += kept.revision == record.revision
+            if kept.rank > record.rank:
+                return Conflict(kept)
+        elif sum(author == record.author for _, author in self.records) >= RECORDS_BY_AUTHOR:
+            return Refusal(dht1.QUOTA)
+        self.records[place] = record
+        return None
+
+    def condition_conflict(self, key: bytes, condition: Optional[int]) -> Optional[Conflict]:
+        if condition is None:
+            return None
+        standing = newest_first(r for r in self.records.values() if r.key == key)
+        if condition == 0:
+            values = [r for r in standing if r.kind == dht1.VALUE]
+            return Conflict(values[0]) if values else None
+        if not standing:
+            return Conflict(None)
+        return None if standing[0].revision == condition else Conflict(standing[0])
+
+    def live(self, location: bytes, author: Optional[bytes], now: int) -> list[Record]:
+        """Newest first, tombstones among them."""
+        self.expire(now)
+        return newest_first(
+            r for r in self.records.values()
+            if r.location == location and author in (None, r.author)
+        )
+
+    def expire(self, now: int) -> None:
+        self.records = {place: r for place, r in self.records.items() if r.expiry > now}
+
+
+def newest_first(records: Iterable[Record]) -> list[Record]:
+    return sorted(records, key=lambda record: record.rank, reverse=True)
+
+
+def merged(records: list[Record]) -> list[Record]:
+    """Of several replicas' answers the newest by each author of each key, newest first."""
+    newest: dict[tuple[bytes, bytes], Record] = {}
+    for record in records:
+        kept = newest.setdefault((record.key, record.author), record)
+        if record.rank > kept.rank:
+            newest[record.key, record.author] = record
+    return newest_first(newest.values())

@@ -1,0 +1,133 @@
+import SecureDHT
+import Testing
+
+@Suite struct DHTNodeTests {
+    @Test(arguments: 1...8)
+    func `a value put at one node is read at every other`(count: Int) async throws {
+        try await Team.running(count) { team in
+            let receipt = try await team.nodes[count - 1].put("hello", "world")
+            #expect(receipt.stored == count)
+            for node in team.nodes { #expect(try await node.get("hello") == "world") }
+        }
+    }
+
+    @Test func `bytes come back as they went in`() async throws {
+        try await Team.running(2) { team in
+            let key = Array("schlüssel/✓".utf8)
+            for length in [0, 1, 255, 640] {
+                let value = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 7) }
+                try await team.nodes[0].put(key, value)
+                #expect(try await team.nodes[1].get(key).values.first?.value == value)
+            }
+        }
+    }
+
+    @Test func `nothing found is no error`() async throws {
+        try await Team.running(3) { team in
+            let result = try await team.nodes[0].get(Array("nothing".utf8))
+            #expect(result.values.isEmpty)
+            #expect(result.answered == 2)
+        }
+    }
+
+    @Test func `what is deleted is gone everywhere, and deleting it again finds nothing`() async throws {
+        try await Team.running(3) { team in
+            try await team.nodes[0].put("hello", "world")
+            #expect(try await team.nodes[0].delete("hello") != nil)
+            for node in team.nodes { #expect(try await node.get("hello") == nil) }
+            #expect(try await team.nodes[0].delete("hello") == nil)
+        }
+    }
+
+    @Test func `members write side by side under one key`() async throws {
+        try await Team.running(3) { team in
+            let key = Array("shared".utf8)
+            try await team.nodes[0].put("shared", "first")
+            try await team.nodes[1].put("shared", "second")
+            let all = try await team.nodes[2].getAll(key).values
+            #expect(all.map(\.value) == [Array("second".utf8), Array("first".utf8)])
+            var options = GetOptions()
+            options.author = team.nodes[0].identity
+            #expect(try await team.nodes[2].get("shared", options: options) == "first")
+        }
+    }
+
+    @Test func `a condition that does not hold is a conflict`() async throws {
+        try await Team.running(3) { team in
+            var absent = PutOptions()
+            absent.condition = .absent
+            let receipt = try await team.nodes[0].put("lock", "mine", options: absent)
+            await #expect(throws: DHTError.self) { try await team.nodes[1].put("lock", "mine too", options: absent) }
+            var revised = PutOptions()
+            revised.condition = .revision(receipt.revision)
+            try await team.nodes[0].put("lock", "still mine", options: revised)
+            #expect(try await team.nodes[2].get("lock") == "still mine")
+        }
+    }
+
+    @Test func `more copies than there are nodes is a partial write`() async throws {
+        try await Team.running(2) { team in
+            var options = PutOptions()
+            options.minimumCopies = 3
+            do {
+                try await team.nodes[0].put("hello", "world", options: options)
+                Issue.record("two nodes cannot hold three copies")
+            } catch let error as DHTError { #expect(error.code == .partial) }
+        }
+    }
+
+    @Test(arguments: [(0, 1), (129, 1), (1, 641)])
+    func `keys and values outside the limits are refused by name`(lengths: (key: Int, value: Int)) async throws {
+        try await Team.running(1) { team in
+            let key = [UInt8](repeating: 65, count: lengths.key)
+            let value = [UInt8](repeating: 66, count: lengths.value)
+            do {
+                try await team.nodes[0].put(key, value)
+                Issue.record("it was taken")
+            } catch let error as DHTError {
+                #expect(error.code == .invalidArgument)
+                #expect(error.reason.contains(lengths.value == 641 ? "641 bytes, the limit is 640" : "key"))
+            }
+        }
+    }
+
+    @Test func `status and peers tell what is there`() async throws {
+        try await Team.running(3) { team in
+            try await team.nodes[0].put("hello", "world")
+            try await eventually("everybody knows everybody") {
+                for node in team.nodes where await node.status().peersUp < 2 { return false }
+                return true
+            }
+            let status = await team.nodes[1].status()
+            #expect(status.nodeID.description.count == 40)
+            #expect(status.members == 2)
+            #expect(status.peersKnown == 2)
+            #expect(status.records == 1)
+            #expect(status.buckets.map(\.count).reduce(0, +) == 2)
+            let peers = await team.nodes[1].peers()
+            #expect(peers.map(\.name) == ["member-0", "member-2"])
+            #expect(peers.allSatisfy { $0.state == .good && $0.roundTrip != nil })
+            #expect(try await team.nodes[0].ping(team.nodes[2].identity) != nil)
+        }
+    }
+
+    @Test func `a stopped node refuses what it is asked, and stopping twice is fine`() async throws {
+        try await Team.running(2) { team in
+            await team.nodes[1].stop()
+            await team.nodes[1].stop()
+            await #expect(throws: DHTError.self) { try await team.nodes[1].put("hello", "world") }
+        }
+    }
+
+    @Test func `a node that leaves hands its records over`() async throws {
+        var team = try Team(2)
+        let first = try await team.start(0, team.configuration(of: 0))
+        try await first.put("hello", "world")
+        let second = try await team.start(1, team.configuration(of: 1))
+        try await eventually("the first knows the second") { await first.status().peersUp == 1 }
+        await first.stop()
+        #expect(try await second.get("hello") == "world")
+        #expect(await second.status().peersKnown == 0)
+        await team.stop()
+    }
+}

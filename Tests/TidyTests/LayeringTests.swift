@@ -1,0 +1,132 @@
+import Testing
+
+/// Who may see whom. `docs/architecture.md` has the picture.
+struct LayeringTests {
+    private static let collections: Set = ["DequeModule", "HeapModule"]
+    /// The C library, by its names on the systems we build for.
+    private static let systemCalls: Set = ["Darwin", "Glibc", "Musl"]
+
+    /// What each target under `Sources/` may import beyond the standard library.
+    static let imports: [String: Set<String>] = [
+        "DHTCore": collections,
+        "DHTCrypto": systemCalls.union(["CSodium", "Crypto", "DHTCore", "Synchronization"]),
+        "DHTEnvelope": ["DHTCore", "DHTCrypto"],
+        "DHTEngine": collections.union(["DHTCore", "DHTCrypto", "DHTEnvelope"]),
+        "DHTStorage": ["DHTCore"],
+        "SecureDHT": systemCalls.union([
+            "DHTCore", "DHTCrypto", "DHTEngine", "DHTEnvelope", "DHTStorage", "Logging", "NIOCore",
+            "NIOPosix",
+            "Synchronization",
+        ]),
+    ]
+
+    /// Targets at the outside of the house, which may import anything.
+    static let outermost: Set = ["DHTGateway", "dht"]
+
+    /// Targets written in C: headers only, tested through the Swift above them.
+    static let shims: Set = ["CSodium"]
+
+    /// Targets that perform no IO and read neither clock nor chance of their own.
+    static let pure = ["DHTCore", "DHTEnvelope", "DHTEngine", "DHTStorage"]
+
+    @Test func `every target imports only what its layer may see`() {
+        let findings = Self.imports.sorted { $0.key < $1.key }.flatMap { target, allowed in
+            Tree.sources(of: target).flatMap { file in
+                file.imports.compactMap { line, module -> Finding? in
+                    guard !allowed.contains(module) else { return nil }
+                    return Finding(
+                        file.path,
+                        line: line,
+                        """
+                        \(target) must not import \(module). Move the code to a layer that may; if the \
+                        layering itself changes, say so in LayeringTests.imports and docs/architecture.md
+                        """
+                    )
+                }
+            }
+        }
+        expectNone(findings)
+    }
+
+    @Test func `every target is known and tested`() {
+        let targets = Tree.folders(in: "Sources").filter { !Self.shims.contains($0) }
+        let tests = Set(Tree.folders(in: "Tests"))
+        // The command line is tested as the process it is.
+        let findings = targets.flatMap { target -> [Finding] in
+            let folder = target == "dht" ? "IntegrationTests" : "\(target)Tests"
+            var findings: [Finding] = []
+            if Self.imports[target] == nil, !Self.outermost.contains(target) {
+                findings.append(
+                    Finding("Sources/\(target)", "say in LayeringTests.imports what this target may import")
+                )
+            }
+            if !tests.contains(folder) {
+                findings.append(Finding("Sources/\(target)", "has no Tests/\(folder); write its tests there"))
+            }
+            return findings
+        }
+        expectNone(findings)
+        expectNone(
+            Self.outermost.union(Self.imports.keys).sorted().filter { !targets.contains($0) }
+                .map { Finding("Sources/\($0)", "is gone; take it out of LayeringTests.imports") }
+        )
+    }
+
+    @Test func `pure targets read no clock, no chance and nothing that traps at will`() {
+        let banned: [(call: String, instead: String)] = [
+            ("ContinuousClock", "take `now` as a parameter"),
+            ("SuspendingClock", "take `now` as a parameter"),
+            ("Date()", "take `now` as a parameter"),
+            ("clock_gettime", "take `now` as a parameter"),
+            ("Task.sleep", "say when by `nextDeadline`"),
+            ("SystemRandomNumberGenerator()", "take a generator as a parameter"),
+            ("print(", "return a value, or count it"),
+            ("fatalError(", "use `precondition` with the state in its message"),
+            ("try!", "handle the error"),
+        ]
+        let findings = Self.pure.flatMap { Tree.sources(of: $0) }.flatMap { file in
+            file.code.enumerated().flatMap { index, line -> [Finding] in
+                var findings = banned.filter { Self.calls($0.call, in: line) }
+                    .map {
+                        Finding(file.path, line: index + 1, "no `\($0.call)` in a pure target: \($0.instead)")
+                    }
+                if Self.drawsUnseeded(file.code[index...]) {
+                    findings.append(
+                        Finding(
+                            file.path,
+                            line: index + 1,
+                            "chance of its own in a pure target: pass `using:`"
+                        )
+                    )
+                }
+                return findings
+            }
+        }
+        expectNone(findings)
+    }
+
+    @Test func `no source forces a try`() {
+        let findings = Tree.sources.filter { !$0.path.hasPrefix("Tests/") }.flatMap { file in
+            file.code.enumerated().filter { Self.calls("try!", in: $0.element) }
+                .map { Finding(file.path, line: $0.offset + 1, "no `try!` outside tests: handle the error") }
+        }
+        expectNone(findings)
+    }
+
+    /// Whether the line uses `call` as a word of its own: `print(` but not `fingerprint(`.
+    private static func calls(_ call: String, in line: String) -> Bool {
+        line.ranges(of: call).contains { range in
+            guard let before = line[..<range.lowerBound].last else { return true }
+            return !before.isLetter && !before.isNumber && before != "_"
+        }
+    }
+
+    /// Whether the first line takes from the process's random source, which no seed repeats.
+    private static func drawsUnseeded(_ lines: ArraySlice<String>) -> Bool {
+        guard let line = lines.first, line.contains(#/\.random\(|\.randomElement\(|\.shuffled?\(/#) else {
+            return false
+        }
+        // A call that is broken after its parenthesis has its arguments below.
+        return !lines.prefix(line.hasSuffix("(") ? 4 : 1).contains { $0.contains("using:") }
+    }
+}
