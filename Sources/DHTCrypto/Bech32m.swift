@@ -1,7 +1,8 @@
-/// The text form of BIP 350: a human-readable part, a `1`, and characters of an alphabet of 32 that end in a checksum.
+/// The text form of BIP 350: a human-readable part, a `1`, and characters of an alphabet of 32, the last six of which
+/// are a checksum.
 ///
-/// Without the limit of 90 characters, up to which any four wrong ones are sure to be found. Texts are ASCII bytes and not
-/// strings, because those of secrets have to be wiped.
+/// Without the limit of 90 characters, up to which any four wrong ones are sure to be found. Texts are ASCII bytes
+/// and not strings, because those of secrets have to be wiped.
 enum Bech32m {
     enum Fault: Error {
         case noSeparator
@@ -34,7 +35,8 @@ enum Bech32m {
     /// The text of `words`, numbers below 32, in lower case. The part is lower case too.
     static func encode(_ words: [UInt8], part: [UInt8]) -> [UInt8] {
         var text: [UInt8] = []
-        text.reserveCapacity(part.count + 1 + words.count + checksumLength)  // a growing array leaves copies behind
+        // A growing array leaves copies behind.
+        text.reserveCapacity(part.count + 1 + words.count + checksumLength)
         text += part
         text.append(separator)
         for word in words { text.append(alphabet[Int(word)]) }
@@ -122,7 +124,7 @@ enum Bech32m {
         return words
     }
 
-    /// The bytes the words stand for; `nil` if what fills the last word up is not zero or is a word of its own.
+    /// The bytes the words stand for; `nil` if what fills up the last word is not zero, or a word of its own.
     static func bytes(of words: [UInt8]) -> [UInt8]? {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(words.count * 5 / 8)

@@ -54,7 +54,7 @@ package struct KeyFileError: Error, Hashable, Sendable, CustomStringConvertible 
         case ENOSPC, EDQUOT, EFBIG:
             KeyFileError(
                 .full,
-                "\(path) cannot be written: \(message(code)). Nothing was left behind; make room and try again"
+                "\(path) cannot be written: \(message(code)). Nothing was left behind; make room, try again"
             )
         case EISDIR: KeyFileError(.exists, "\(path) is a folder; name a file in it")
         default: KeyFileError(.io, "\(path) cannot be written: \(message(code))")

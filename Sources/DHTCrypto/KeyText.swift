@@ -196,7 +196,7 @@ enum KeyText {
 }
 
 extension Identity: CustomStringConvertible {
-    /// The identity of a text `dht1…`, all lower or all upper case; refuses bytes that are no usable public key.
+    /// The identity of a text `dht1…`, all lower or all upper case; bytes that are no public key are refused.
     public init(text: String) throws(KeyTextError) {
         let characters = Array(text.utf8)
         let bytes = try KeyText.decode(characters, as: .identity)

@@ -4,7 +4,7 @@ import DHTCore
 ///
 /// A real node refuses them, as its own key and in its list.
 package enum TestIdentities {
-    /// The seed of the identity with this number, 1…8: BLAKE2b-256 of `secure-dht test identity` and the number.
+    /// The seed of identity 1…8: BLAKE2b-256 of `secure-dht test identity` and the number.
     static func seed(_ number: Int) -> [UInt8] {
         blake2b(Array("secure-dht test identity \(number)".utf8), count: 32)
     }

@@ -47,7 +47,7 @@ enum AllowlistOption: Hashable, Sendable {
 
     // MARK: Addresses
 
-    /// Whether this can be an address: of its shape, no more. Whether a name resolves shows when it is needed.
+    /// Whether this has the shape of an address. Whether a name resolves shows when it is needed.
     static func isAddress(_ text: ArraySlice<UInt8>) -> Bool {
         guard let colon = text.lastIndex(of: UInt8(ascii: ":")), isPort(text[(colon + 1)...]) else {
             return false
@@ -74,7 +74,7 @@ enum AllowlistOption: Hashable, Sendable {
             && parts.allSatisfy { UInt8(String(decoding: $0, as: UTF8.self)) != nil }
     }
 
-    /// Groups of up to four hexadecimal digits, eight of them or fewer around one `::`; the last two may be an IPv4 address.
+    /// Groups of up to four hexadecimal digits: eight, or fewer around one `::`; the last two may be an IPv4 address.
     private static func isIPv6(_ text: ArraySlice<UInt8>) -> Bool {
         let halves = String(decoding: text, as: UTF8.self).split(
             separator: "::",

@@ -261,26 +261,21 @@ public final class DHTNode: Sendable {
 
     /// What the node knows of itself.
     public func status() async -> NodeStatus {
-        let unroutable = await loop.unroutable
-        let uptime = await loop.uptime
-        let (identity, name, addresses) = (identity, name, addresses)
-        let members = memberCount
-        return await loop.inspect { engine in
-            let table = engine.core.table
-            return NodeStatus(
-                identity: identity, nodeID: engine.core.id, name: name, addresses: addresses,
-                buckets: table.occupancy.map { .init(index: $0.bucket, count: $0.count) },
-                members: members, peersKnown: table.count,
-                peersUp: table.contacts.count { $0.reachability.grade == .good },
-                records: engine.core.catalog.count, recordBytes: engine.core.catalog.byteCount,
-                rejected: engine.counters.rejected.map { .init(reason: $0.reason.rawValue, count: $0.count) },
-                counters: engine.counters.named.map { .init(name: $0.name, count: $0.count) }
-                    + [
-                        .init(name: "unroutable", count: unroutable),
-                        .init(name: "equivocations", count: engine.core.catalog.equivocations),
-                    ],
-                uptime: uptime)
-        }
+        let knowledge = await loop.knowledge
+        let table = knowledge.table
+        let more: [NodeStatus.Counter] = [
+            .init(name: "unroutable", count: knowledge.unroutable),
+            .init(name: "equivocations", count: knowledge.equivocations),
+        ]
+        return NodeStatus(
+            identity: identity, nodeID: knowledge.id, name: name, addresses: addresses,
+            buckets: table.occupancy.map { .init(index: $0.bucket, count: $0.count) },
+            members: memberCount, peersKnown: table.count,
+            peersUp: table.contacts.count { $0.reachability.grade == .good },
+            records: knowledge.records, recordBytes: knowledge.recordBytes,
+            rejected: knowledge.counters.rejected.map { .init(reason: $0.reason.rawValue, count: $0.count) },
+            counters: knowledge.counters.named.map { .init(name: $0.name, count: $0.count) } + more,
+            uptime: knowledge.uptime)
     }
 
     private var memberCount: Int? {
@@ -294,23 +289,15 @@ public final class DHTNode: Sendable {
         if case .members(let list) = admission.withLock({ $0 }) {
             for member in list.members where member.identity != identity { names[member.identity] = member.name }
         }
-        let members = names
-        let contacts = await loop.inspect { engine in
-            engine.core.table.contacts.map { entry in
-                let state: PeerStatus.State
-                switch entry.reachability.grade {
-                case .good: state = .good
-                case .questionable: state = .questionable
-                case .bad: state = .bad
-                }
-                return PeerStatus(
-                    identity: entry.contact.identity, name: members[entry.contact.identity],
-                    address: entry.contact.endpoint, state: state,
-                    roundTrip: engine.roundTrip(to: entry.contact.identity).map { $0.nanoseconds / 1000 })
-            }
+        let knowledge = await loop.knowledge
+        let contacts = knowledge.table.contacts.map { entry in
+            PeerStatus(
+                identity: entry.contact.identity, name: names[entry.contact.identity],
+                address: entry.contact.endpoint, state: .init(entry.reachability.grade),
+                roundTrip: knowledge.roundTrips[entry.contact.identity])
         }
         let known = Set(contacts.map(\.identity))
-        let unknown = members.filter { !known.contains($0.key) }.map {
+        let unknown = names.filter { !known.contains($0.key) }.map {
             PeerStatus(identity: $0.key, name: $0.value, address: nil, state: .unknown, roundTrip: nil)
         }
         return (contacts + unknown).sorted { ($0.name ?? "", $0.identity) < ($1.name ?? "", $1.identity) }

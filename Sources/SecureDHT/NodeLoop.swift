@@ -36,7 +36,7 @@ actor NodeLoop {
     private var addresses = AddressCache()
     /// On which socket each peer was last heard; kept only where there is a choice.
     private var heardOn: [Endpoint: Int] = [:]
-    private(set) var unroutable: UInt64 = 0
+    private var unroutable: UInt64 = 0
 
     init(engine: consuming Engine, store: any RecordStore, eventLoop: any EventLoop, logger: Logger) {
         self.engine = engine
@@ -258,12 +258,34 @@ actor NodeLoop {
 
     // MARK: What it knows
 
-    /// Lends the engine for looking at.
-    func inspect<Result: Sendable>(_ body: (borrowing Engine) -> Result) -> Result { body(engine) }
+    /// A picture of the node at this moment.
+    var knowledge: NodeKnowledge {
+        let core = engine.core
+        var roundTrips: [Identity: UInt64] = [:]
+        for entry in core.table.contacts {
+            let identity = entry.contact.identity
+            roundTrips[identity] = engine.roundTrip(to: identity).map { $0.nanoseconds / 1000 }
+        }
+        return NodeKnowledge(
+            id: core.id, table: core.table, records: core.catalog.count, recordBytes: core.catalog.byteCount,
+            equivocations: core.catalog.equivocations, counters: engine.counters, unroutable: unroutable,
+            roundTrips: roundTrips, uptime: SystemClock.now.instant.since(started).milliseconds)
+    }
+}
 
-    var storeSize: (count: Int, byteCount: Int) { (engine.core.catalog.count, engine.core.catalog.byteCount) }
-
-    var uptime: UInt64 { SystemClock.now.instant.since(started).milliseconds }
+/// What a node knows at one moment.
+struct NodeKnowledge: Sendable {
+    let id: NodeID
+    let table: RoutingTable
+    let records: Int
+    let recordBytes: Int
+    let equivocations: UInt64
+    let counters: Counters
+    let unroutable: UInt64
+    /// Smoothed, in microseconds.
+    let roundTrips: [Identity: UInt64]
+    /// Milliseconds.
+    let uptime: UInt64
 }
 
 /// Socket addresses of endpoints, so that each is made once.

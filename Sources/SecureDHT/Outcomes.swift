@@ -20,6 +20,16 @@ extension PutOptions.Condition {
     }
 }
 
+extension PeerStatus.State {
+    init(_ grade: Reachability.Grade) {
+        switch grade {
+        case .good: self = .good
+        case .questionable: self = .questionable
+        case .bad: self = .bad
+        }
+    }
+}
+
 extension StoredValue {
     init(_ found: GetOutcome.Found) {
         key = Array(found.record.key)

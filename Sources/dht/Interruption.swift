@@ -23,7 +23,7 @@ enum Interruption {
 
     /// From now on `signal` ends the program with `code`, whatever is registered with `atexit` done first.
     static func exits(on signal: Int32, with code: Int32) {
-        on(signal) { exit(code) }
+        on(signal) { Ending.exit(code) }
     }
 
     /// ^C ends the program with 130.

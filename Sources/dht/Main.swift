@@ -37,7 +37,7 @@ enum Main {
             } else {
                 try command.run()
             }
-            exit(0)
+            Ending.exit(0)
         } catch {
             finish(error, asJSON: arguments.prefix { $0 != "--" }.contains("--json"))
         }
@@ -73,17 +73,19 @@ enum Main {
     private static func finish(_ error: any Error, asJSON: Bool) -> Never {
         switch error {
         case let failure as Failure:
-            Output.report(failure, asJSON: asJSON)
-            exit(failure.code.exit)
+            end(failure, asJSON)
         case let code as ExitCode:
-            exit(code.rawValue)
+            Ending.exit(code.rawValue)
         default:
             if DHT.exitCode(for: error) == .success {  // --help, --version, a completion script
                 Output.text(DHT.fullMessage(for: error) + "\n")
-                exit(0)
+                Ending.exit(0)
             }
-            Output.report(Failure(.invalidArgument, DHT.message(for: error)), asJSON: asJSON)
-            exit(Failure.Code.invalidArgument.exit)
+            end(Failure(.invalidArgument, DHT.message(for: error)), asJSON)
         }
+    }
+
+    private static func end(_ failure: Failure, _ asJSON: Bool) -> Never {
+        Ending.exit(failure.code.exit) { Output.report(failure, asJSON: asJSON) }
     }
 }

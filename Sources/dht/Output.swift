@@ -14,8 +14,8 @@ enum Output {
     /// Writes to standard output; a full disk or a closed pipe behind it ends the program.
     static func bytes(_ bytes: [UInt8]) {
         guard FileBytes.writeAll(bytes, to: STDOUT_FILENO) else {
-            report(Failure(.internal, "standard output: \(errnoText())"), asJSON: false)
-            exit(Failure.Code.internal.exit)
+            let failure = Failure(.internal, "standard output: \(errnoText())")
+            Ending.exit(failure.code.exit) { report(failure, asJSON: false) }
         }
     }
 

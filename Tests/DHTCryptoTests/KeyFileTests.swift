@@ -5,7 +5,10 @@ import Testing
 @testable import DHTCrypto
 
 struct KeyFileTests {
-    let folder = try! Folder()
+    let folder: Folder
+
+    init() throws { folder = try Folder() }
+
     var key: SigningKey { signingKey(7) }
     let created = "2026-11-24T17:06:00Z"
 
@@ -140,7 +143,7 @@ struct KeyFileTests {
         await #expect(processExitsWith: .success) {
             let folder = try Folder()
             try folder.write("precious", to: "a.key")
-            // No file may grow beyond 8 bytes: writing ends as on a full disk, but for the number of the error.
+            // No file may grow beyond 8 bytes: writing ends as on a full disk.
             signal(SIGXFSZ, SIG_IGN)
             var limit = rlimit(rlim_cur: 8, rlim_max: 8)
             setrlimit(__rlimit_resource_t(RLIMIT_FSIZE.rawValue), &limit)

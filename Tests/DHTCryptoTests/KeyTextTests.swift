@@ -167,43 +167,59 @@ struct KeyTextTests {
 
     // MARK: Wording
 
-    @Test func `errors say where, what, and what to do`() {
-        let characters = Array("dht1vf0439rmn7u3vtqfq7s8gflwyc0deex55kcv9jt49pl593ssgxusrl7kxm".utf8)
-        func description(_ kind: KeyKind, _ reason: KeyTextError.Reason, _ text: [UInt8] = []) -> String {
-            KeyTextError(kind, reason, in: text).description
-        }
-        #expect(
-            description(.identity, .badChecksum(isOneCharacter: true), characters)
-                == "identity has a bad checksum: dht1vf04…7kxm. One character is wrong; ask the peer for `dht id`"
-        )
-        #expect(
-            description(.identity, .badChecksum(isOneCharacter: false), characters)
-                == "identity has a bad checksum: dht1vf04…7kxm. Several characters are wrong or missing; ask the peer "
-                + "for `dht id`"
-        )
-        #expect(
-            description(.identity, .wrongKind(.secretKey))
-                == "that is a DHT-SECRET-KEY, not an identity. It was not printed or stored. Derive the identity: "
-                + "dht id FILE"
-        )
-        #expect(
-            description(.identity, .wrongKind(.networkKey))
-                == "that is a DHT-NETWORK key, not an identity. It was not printed or stored. Ask the peer for `dht id`"
-        )
-        #expect(
-            description(
-                .secretKey,
-                .badChecksum(isOneCharacter: true),
-                Array("DHT-SECRET-KEY-1QQQQQQQQQQ".utf8)
-            )
-                == "DHT-SECRET-KEY has a bad checksum. One character is wrong; restore it from a backup. It was not "
-                + "printed"
-        )
-        #expect(description(.secretKey, .wrongKind(.identity)) == "that is an identity, not a DHT-SECRET-KEY")
-        #expect(
-            description(.networkKey, .unrecognized)
-                == "that is not a DHT-NETWORK key: it does not begin with DHT-NETWORK-1"
-        )
+    private static let mistyped = "dht1vf0439rmn7u3vtqfq7s8gflwyc0deex55kcv9jt49pl593ssgxusrl7kxm"
+
+    @Test(
+        arguments: [
+            (
+                .identity, .badChecksum(isOneCharacter: true), mistyped,
+                [
+                    "identity has a bad checksum: dht1vf04…7kxm. ",
+                    "One character is wrong; ask the peer for `dht id`",
+                ]
+            ),
+            (
+                .identity, .badChecksum(isOneCharacter: false), mistyped,
+                [
+                    "identity has a bad checksum: dht1vf04…7kxm. ",
+                    "Several characters are wrong or missing; ask the peer for `dht id`",
+                ]
+            ),
+            (
+                .identity, .wrongKind(.secretKey), "",
+                [
+                    "that is a DHT-SECRET-KEY, not an identity. ",
+                    "It was not printed or stored. Derive the identity: dht id FILE",
+                ]
+            ),
+            (
+                .identity, .wrongKind(.networkKey), "",
+                [
+                    "that is a DHT-NETWORK key, not an identity. ",
+                    "It was not printed or stored. Ask the peer for `dht id`",
+                ]
+            ),
+            (
+                .secretKey, .badChecksum(isOneCharacter: true), "DHT-SECRET-KEY-1QQQQQQQQQQ",
+                [
+                    "DHT-SECRET-KEY has a bad checksum. ",
+                    "One character is wrong; restore it from a backup. It was not printed",
+                ]
+            ),
+            (.secretKey, .wrongKind(.identity), "", ["that is an identity, not a DHT-SECRET-KEY"]),
+            (
+                .networkKey, .unrecognized, "",
+                ["that is not a DHT-NETWORK key: it does not begin with DHT-NETWORK-1"]
+            ),
+        ] as [(KeyKind, KeyTextError.Reason, String, [String])]
+    )
+    func `errors say where, what, and what to do`(
+        kind: KeyKind,
+        reason: KeyTextError.Reason,
+        text: String,
+        words: [String]
+    ) {
+        #expect(KeyTextError(kind, reason, in: Array(text.utf8)).description == words.joined())
     }
 
     @Test func `an excerpt cannot drive a terminal`() {

@@ -4,7 +4,10 @@ import Testing
 @testable import DHTCrypto
 
 struct SealedKeyTests {
-    let folder = try! Folder()
+    let folder: Folder
+
+    init() throws { folder = try Folder() }
+
     var key: SigningKey { signingKey(7) }
 
     private func sealed(_ passphrase: String = "correct horse") throws -> SealedKey {
@@ -37,7 +40,7 @@ struct SealedKeyTests {
 
     @Test func `no flipped bit goes unnoticed`() throws {
         let bytes = try KeyText.decode(sealed().text, as: .sealedKey)
-        // The cost stands first: changing it makes another, perhaps very dear, key. Salt, nonce and box follow.
+        // The cost stands first, and changing it may be dear. Salt, nonce and box follow.
         for place in 12..<bytes.count {
             var wrong = bytes
             wrong[place] ^= 1

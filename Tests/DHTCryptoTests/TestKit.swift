@@ -5,11 +5,12 @@ import Foundation
 
 /// The bytes of hexadecimal digits.
 func bytes(_ hexadecimal: String) -> [UInt8] {
-    let digits = Array(hexadecimal.utf8)
-    precondition(digits.count.isMultiple(of: 2), "half a byte in \(hexadecimal)")
-    return stride(from: 0, to: digits.count, by: 2).map {
-        UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)!
-    }
+    let digits = hexadecimal.compactMap(\.hexDigitValue)
+    precondition(
+        digits.count == hexadecimal.count && digits.count.isMultiple(of: 2),
+        "no bytes: \(hexadecimal)"
+    )
+    return stride(from: 0, to: digits.count, by: 2).map { UInt8(digits[$0] << 4 | digits[$0 + 1]) }
 }
 
 /// Secret bytes that are no secret.

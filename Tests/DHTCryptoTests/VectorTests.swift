@@ -40,7 +40,11 @@ struct VectorTests {
     static let keys: Keys = {
         let file = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()
             .appending(path: "Vectors/keys.json")
-        return try! JSONDecoder().decode(Keys.self, from: Data(contentsOf: file))
+        do {
+            return try JSONDecoder().decode(Keys.self, from: Data(contentsOf: file))
+        } catch {
+            preconditionFailure("\(file.path): \(error)")
+        }
     }()
 
     @Test func `there are vectors of every sort`() {

@@ -140,7 +140,7 @@ struct ValueTests {
         overlay.kill(1)
         overlay[1].store = .init()
         overlay.run(for: .minutes(11))
-        overlay[1].clockError = -20 * 60_000
+        overlay[1].clockError = -14 * 60_000
         overlay.start(1, seeds: [0])
         overlay.run(for: .seconds(5))
         let (record, outcome) = try #require(overlay.put("key", Array("second".utf8), at: 1))

@@ -1,0 +1,130 @@
+import DHTCore
+import DHTCrypto
+import DHTEngine
+import DHTEnvelope
+import DHTStorage
+import Testing
+
+/// When a record is not taken, and what the author is told.
+struct WriteRulesTests {
+    private func verdicts(_ written: (record: Record, outcome: PutOutcome)?) -> [PutOutcome.Verdict] {
+        written?.outcome.replicas.map(\.verdict) ?? []
+    }
+
+    @Test func `of two who each put only if nothing is there, the second learns of the first`() throws {
+        let overlay = Overlay(5)
+        overlay.startAll()
+        let first = try #require(overlay.put("key", [1], condition: .absent, at: 1))
+        #expect(first.outcome.stored == 5)
+        let second = overlay.put("key", [2], condition: .absent, at: 2)
+        #expect(verdicts(second) == Array(repeating: .conflict(first.record), count: 5))
+        #expect(overlay.get("key", at: 3) == [1])
+        overlay.delete("key", at: 1)
+        #expect(overlay.put("key", [3], condition: .absent, at: 2)?.outcome.stored == 5)
+    }
+
+    @Test func `a put that expects a revision is taken only while that is the newest`() throws {
+        let overlay = Overlay(5)
+        overlay.startAll()
+        let first = try #require(overlay.put("key", [1], at: 1)).record
+        let second = try #require(overlay.put("key", [2], condition: .revision(first.revision), at: 2))
+        #expect(second.outcome.stored == 5)
+        let third = overlay.put("key", [3], condition: .revision(first.revision), at: 1)
+        #expect(verdicts(third) == Array(repeating: .conflict(second.record), count: 5))
+        #expect(overlay.get("key", at: 4) == [2])
+    }
+
+    @Test func `a put that expects a revision where nothing is conflicts with nothing`() {
+        let overlay = Overlay(3)
+        overlay.startAll()
+        let put = overlay.put("key", [1], condition: .revision(Revision(rawValue: 7)), at: 1)
+        #expect(verdicts(put) == Array(repeating: .conflict(nil), count: 3))
+    }
+
+    @Test func `records beyond an author's quota are refused, and say so`() {
+        let overlay = Overlay(3)
+        overlay.settings.quota.recordsByAuthor = 3
+        overlay.startAll()
+        for number in 0..<3 { #expect(overlay.put("key \(number)", "value", at: 1)?.stored == 3) }
+        #expect(verdicts(overlay.put("key 3", [1], at: 1)) == Array(repeating: .refused(.quota), count: 3))
+        #expect(overlay.put("key 3", "value", at: 2)?.stored == 3)
+        #expect(overlay.put("key 0", "newer", at: 1)?.stored == 3)
+        overlay.run(for: .seconds(1))
+        #expect(overlay.hosts.allSatisfy { $0.engine.core.catalog.count == 4 })
+    }
+
+    @Test func `what a full store refuses, the catalog does not claim to have`() {
+        let overlay = Overlay(3)
+        overlay.startAll()
+        overlay.put("key", "small", at: 1)
+        overlay[2].store = MemoryRecordStore(byteCapacity: overlay[2].store.byteCount)
+        overlay.kill(2)
+        overlay.start(2, seeds: [0])
+        overlay.run(for: .seconds(3))
+        #expect(verdicts(overlay.put("other", [1], at: 1)).count { $0 == .refused(.quota) } == 1 )
+        #expect(overlay[2].engine.core.catalog.count == overlay[2].store.count)
+        #expect(overlay[2].engine.core.catalog.byteCount == overlay[2].store.byteCount)
+        #expect(overlay.get("other", at: 2) == [1])
+    }
+
+    @Test func `of a replica's refusal for want of room another node hears in its stead`() {
+        let overlay = Overlay(12)
+        overlay.startAll()
+        overlay.put("key", "value", at: 0)
+        let full = overlay.holders(of: "key")[3]
+        overlay.kill(full)
+        overlay[full].store = MemoryRecordStore(byteCapacity: 0)
+        overlay.start(full, seeds: [(full + 1) % 12])
+        overlay.run(for: .seconds(10))
+        let writer = overlay.hosts.map(\.index).first { $0 != full } ?? 0
+        #expect(overlay.put("key", "newer", at: writer)?.stored == 8)
+    }
+
+    @Test func `a clock ten minutes ahead is told what the others' clocks say`() throws {
+        let overlay = Overlay(4)
+        overlay.startAll()
+        overlay[1].clockError = 600_000
+        let refused = verdicts(overlay.put("key", [1], at: 1)).compactMap { verdict in
+            if case .refused(.clock(let time)) = verdict { time } else { nil }
+        }
+        #expect(refused.count == 3)
+        let now = overlay.now(at: overlay[0]).unixMilliseconds
+        #expect(refused.allSatisfy { $0 <= now && now - $0 < 1000 })
+        #expect(overlay.look("key", at: 2)?.found.isEmpty == true)
+    }
+
+    @Test func `a clock four minutes wrong is within tolerance`() {
+        let overlay = Overlay(4)
+        overlay.startAll()
+        overlay[1].clockError = 240_000
+        overlay[2].clockError = -50_000
+        #expect(overlay.put("ahead", "value", at: 1)?.stored == 4)
+        #expect(overlay.put("behind", "value", at: 2)?.stored == 4)
+        for index in 0..<4 {
+            #expect(overlay.text("ahead", at: index) == "value")
+            #expect(overlay.text("behind", at: index) == "value")
+        }
+    }
+
+    @Test func `a reader may read but not write`() {
+        let overlay = Overlay(4, readers: [3])
+        overlay.startAll()
+        overlay.put("key", "value", at: 0)
+        #expect(overlay.text("key", at: 3) == "value")
+        let told = verdicts(overlay.put("mine", [1], at: 3))
+        #expect(told.count { $0 == .refused(.denied) } == 3)
+        for index in 0..<3 { #expect(overlay.get("mine", at: index) == nil) }
+    }
+
+    @Test func `a record whose signature was tampered with on a replica's disk is read by nobody`() throws {
+        let overlay = Overlay(4)
+        overlay.startAll()
+        let record = try #require(overlay.put("key", Array("value".utf8), at: 0)).record
+        var bytes = record.bytes
+        bytes[bytes.count - 70] ^= 1  // in the value
+        let forged = try #require(RecordCodec.decode(bytes))
+        for index in 1..<4 { try overlay[index].store.apply([.put(forged)]) }
+        #expect(overlay.text("key", replicas: 4, at: 2) == "value")
+        #expect(overlay[2].engine.counters.struckOut > 0)
+    }
+}
