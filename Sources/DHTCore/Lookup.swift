@@ -123,6 +123,9 @@ extension Lookup {
 
     /// Our own store bore a record: one replica more has answered.
     package mutating func countLocalAnswer() { bearing += 1 }
+
+    /// Our own store bore nothing after all.
+    package mutating func discountLocalAnswer() { bearing -= 1 }
 }
 
 // MARK: Queries

@@ -133,6 +133,13 @@ struct PutOperation: Sendable {
         return PutOutcome(replicas: replicas)
     }
 
+    /// Replicas that refused because they hold nothing, while others hold what the condition names: they lack a copy
+    /// and are to get this one.
+    var bare: [Contact] {
+        guard outcome.stored > 0 else { return [] }
+        return targets.filter { $0.state == .ended(.conflict(nil)) }.map(\.contact)
+    }
+
     private mutating func ask(_ contacts: some Sequence<Contact>) -> [Contact] {
         let asked = Array(contacts)
         targets.append(contentsOf: asked.map { Target(contact: $0, state: .asked) })

@@ -111,6 +111,10 @@ extension KademliaNode {
         guard var search = searches[name] else { return }
         search.get?.take(records, from: identity, unixMilliseconds: now.unixMilliseconds)
         search.awaitsOwn = false
+        if records.isEmpty {
+            search.hasOwn = false
+            search.lookup.discountLocalAnswer()
+        }
         searches[name] = search
         pursue(name, at: now, into: &actions)
     }
@@ -230,5 +234,6 @@ extension KademliaNode {
         guard let put = puts[name], put.isFinished else { return }
         puts[name] = nil
         actions.append(.finished(name, .put(put.outcome)))
+        for contact in put.bare { call(contact, .store(put.record, condition: nil), .repair, into: &actions) }
     }
 }

@@ -1,8 +1,8 @@
-/// The text form of BIP 350: a human-readable part, a `1`, and characters of an alphabet of 32, the last six of which
-/// are a checksum.
+/// The text form of BIP 350: a human-readable part, a `1`, and characters of an alphabet of 32, the last six
+/// of which are a checksum.
 ///
-/// Without the limit of 90 characters, up to which any four wrong ones are sure to be found. Texts are ASCII bytes
-/// and not strings, because those of secrets have to be wiped.
+/// Without the limit of 90 characters, up to which any four wrong ones are sure to be found. Texts are ASCII
+/// bytes and not strings, because those of secrets have to be wiped.
 enum Bech32m {
     enum Fault: Error {
         case noSeparator

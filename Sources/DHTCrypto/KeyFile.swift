@@ -17,7 +17,8 @@ package struct KeyFile: ~Copyable, Sendable {
     package let path: String
     /// The name in the comment, if there is one.
     package let name: String?
-    /// The identity of the key. Of a sealed one what the comment says, until ``signingKey(passphrase:)`` checks it.
+    /// The identity of the key. Of a sealed one what the comment says, until ``signingKey(passphrase:)``
+    /// checks it.
     package let identity: Identity?
     private let content: Content
 

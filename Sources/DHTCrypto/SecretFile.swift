@@ -9,8 +9,8 @@ enum SecretFile {
 
     /// The bytes of a regular file that group and others have no access to. Whoever gets them wipes them.
     ///
-    /// Files directly in `credentialsDirectory` are excepted: the service manager guards that folder, and gives its
-    /// files a mode of its own.
+    /// Files directly in `credentialsDirectory` are excepted: the service manager guards that folder, and
+    /// gives its files a mode of its own.
     static func read(_ path: String, credentialsDirectory: String?) throws(KeyFileError) -> [UInt8] {
         // Not blocking, so that a pipe of that name is an error and not a wait.
         let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
@@ -78,8 +78,7 @@ enum SecretFile {
 
     /// Writes a file of mode 0600, whole and on the disk, or not at all.
     ///
-    /// - Parameter replacing: Whether a file of that name may be replaced. It is then kept as `.bak`, or `.bak2`
-    ///   and on.
+    /// - Parameter replacing: Whether a file of that name may be replaced. It is kept as `.bak`, `.bak2`, ….
     /// - Returns: The name under which a file was kept.
     static func write(_ bytes: [UInt8], to path: String, replacing: Bool) throws(KeyFileError) -> String? {
         let folder = directory(of: path)

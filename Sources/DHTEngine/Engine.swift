@@ -62,7 +62,10 @@ package struct Engine: ~Copyable {
     ) {
         var wishes: [KademliaAction] = []
         switch outcome {
-        case .loaded(let records): core.loaded(ticket, records, at: now, into: &wishes)
+        case .loaded(let records):
+            // Those who may write no more may have records here from when they might.
+            let kept = records.filter { gate.admission.mayWrite($0.author) }
+            core.loaded(ticket, kept, at: now, into: &wishes)
         case .applied: core.applied(ticket, .done, at: now, into: &wishes)
         case .full: core.applied(ticket, .failed(.quota), at: now, into: &wishes)
         case .unavailable: core.storeFailed(ticket, at: now, into: &wishes)

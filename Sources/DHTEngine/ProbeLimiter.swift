@@ -3,30 +3,25 @@ import DHTCore
 /// Bounds what goes to addresses that never answered: hints of a hostile member must not aim us at a third party.
 /// `docs/protocol.md`, section 5.
 struct ProbeLimiter: Sendable {
+    /// Datagrams in any ``interval``.
     static let limit = 2
     static let interval = Span.seconds(30)
-    private static let capacity = 4096
+    static let capacity = 4096
 
-    private struct Probes: Sendable {
-        var count: Int
-        var since: Instant
-    }
-
-    private var probes: [Endpoint: Probes] = [:]
+    /// When the last ones were sent, at most ``limit`` an address.
+    private var probes: [Endpoint: [Instant]] = [:]
 
     /// Whether one more datagram may go there now.
     mutating func admit(_ endpoint: Endpoint, at now: Instant) -> Bool {
-        if var known = probes[endpoint], now.since(known.since) < Self.interval {
-            guard known.count < Self.limit else { return false }
-            known.count += 1
-            probes[endpoint] = known
-            return true
-        }
-        if probes.count >= Self.capacity {
-            probes = probes.filter { now.since($0.value.since) < Self.interval }
+        if probes[endpoint] == nil, probes.count >= Self.capacity {
+            probes = probes.filter { $0.value.contains { now.since($0) < Self.interval } }
             guard probes.count < Self.capacity else { return false }
         }
-        probes[endpoint] = Probes(count: 1, since: now)
+        var recent = probes[endpoint, default: []]
+        recent.removeAll { now.since($0) >= Self.interval }
+        guard recent.count < Self.limit else { return false }
+        recent.append(now)
+        probes[endpoint] = recent
         return true
     }
 

@@ -74,7 +74,8 @@ enum AllowlistOption: Hashable, Sendable {
             && parts.allSatisfy { UInt8(String(decoding: $0, as: UTF8.self)) != nil }
     }
 
-    /// Groups of up to four hexadecimal digits: eight, or fewer around one `::`; the last two may be an IPv4 address.
+    /// Groups of up to four hexadecimal digits: eight, or fewer around one `::`; the last two may be an IPv4
+    /// address.
     private static func isIPv6(_ text: ArraySlice<UInt8>) -> Bool {
         let halves = String(decoding: text, as: UTF8.self).split(
             separator: "::",

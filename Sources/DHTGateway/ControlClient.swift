@@ -2,7 +2,8 @@ import NIOCore
 import NIOHTTP1
 import NIOPosix
 
-/// A running node as its control socket shows it. One connection a request: a node that went away is noticed at once.
+/// A running node as its control socket shows it. One connection a request: a node that went away is noticed
+/// at once.
 package struct ControlClient: NodeControl {
     private let candidates: [ControlSocket.Candidate]
     private let timeout: TimeAmount
@@ -40,7 +41,9 @@ package struct ControlClient: NodeControl {
         return try await ask(.PUT, try path(key), parameters, body: value)
     }
 
-    package func delete(_ key: [UInt8]) async throws(Failure) -> DeleteReply { try await ask(.DELETE, try path(key)) }
+    package func delete(_ key: [UInt8]) async throws(Failure) -> DeleteReply {
+        try await ask(.DELETE, try path(key))
+    }
 
     package func ping(_ peer: String) async throws(Failure) -> PingReply {
         try await ask(.POST, "ping/\(PercentEncoding.encode(peer))")
@@ -53,7 +56,10 @@ package struct ControlClient: NodeControl {
         let connection = try await connect()
         _ = try await exchange(connection, .POST, "stop", body: [], keepOpen: true, as: StopReply.self)
         do { try await connection.closeFuture.orFail(after: timeout, on: connection.eventLoop).get() } catch {
-            throw Failure(.partial, "the node was told to stop and still runs after \(timeout.nanoseconds / 1_000_000_000) s")
+            throw Failure(
+                .partial,
+                "the node was told to stop and still runs after \(timeout.nanoseconds / 1_000_000_000) s"
+            )
         }
     }
 
@@ -73,7 +79,14 @@ package struct ControlClient: NodeControl {
     ) async throws(Failure) -> Reply {
         let connection = try await connect()
         let query = parameters.isEmpty ? "" : "?" + parameters.joined(separator: "&")
-        return try await exchange(connection, method, path + query, body: body, keepOpen: false, as: Reply.self)
+        return try await exchange(
+            connection,
+            method,
+            path + query,
+            body: body,
+            keepOpen: false,
+            as: Reply.self
+        )
     }
 
     private func exchange<Reply: Decodable>(
@@ -95,7 +108,10 @@ package struct ControlClient: NodeControl {
                 .orFail(after: timeout, on: connection.eventLoop).get()
         } catch is TimedOut {
             connection.close(promise: nil)
-            throw Failure(.partial, "the node did not answer within \(timeout.nanoseconds / 1_000_000_000) s (--timeout)")
+            throw Failure(
+                .partial,
+                "the node did not answer within \(timeout.nanoseconds / 1_000_000_000) s (--timeout)"
+            )
         } catch {
             connection.close(promise: nil)
             throw Failure(.unreachable, "the node went away before it answered")
@@ -126,7 +142,8 @@ package struct ControlClient: NodeControl {
         }
         throw Failure(
             .unreachable,
-            "no node is running. Tried \(candidates.map(\.label).joined(separator: ", ")). Start one: dht node"
+            "no node is running. Tried \(candidates.map(\.label).joined(separator: ", ")). "
+                + "Start one: dht node"
         )
     }
 }

@@ -50,7 +50,9 @@ final class ControlExchange: ChannelInboundHandler {
         case .head(let head):
             status = head.status
         case .body(let part):
-            guard body.count + part.readableBytes <= Self.maximumAnswerLength else { return end(.failure(Broken())) }
+            guard body.count + part.readableBytes <= Self.maximumAnswerLength else {
+                return end(.failure(Broken()))
+            }
             body.append(contentsOf: part.readableBytesView)
         case .end:
             guard let status else { return end(.failure(Broken())) }

@@ -2,7 +2,8 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// The control API: ``NodeControl`` over HTTP, for whoever may open the node's Unix socket. `docs/cli.md` lists it.
+/// The control API: ``NodeControl`` over HTTP, for whoever may open the node's Unix socket. `docs/cli.md`
+/// lists it.
 package enum ControlRoutes {
     /// The most bytes of a request's body that are read at all.
     package static let maximumBodyLength = 1 << 20
@@ -93,7 +94,9 @@ package enum ControlRoutes {
         _ request: Request
     ) throws(Failure) -> Number? {
         guard let text = request.uri.queryParameters[name[...]] else { return nil }
-        guard let number = Number(text) else { throw Failure(.invalidArgument, "\(name): \"\(text)\" is no number") }
+        guard let number = Number(text) else {
+            throw Failure(.invalidArgument, "\(name): \"\(text)\" is no number")
+        }
         return number
     }
 
@@ -118,7 +121,10 @@ package enum ControlRoutes {
         } catch let failure as Failure {
             throw HTTPError(.contentTooLarge, message: failure.message)
         } catch is NIOTooManyBytesError {
-            throw HTTPError(.contentTooLarge, message: Failure.valueTooLarge(moreThan: maximumBodyLength).message)
+            throw HTTPError(
+                .contentTooLarge,
+                message: Failure.valueTooLarge(moreThan: maximumBodyLength).message
+            )
         }
     }
 }
@@ -143,7 +149,10 @@ private struct FailureMiddleware: RouterMiddleware {
         do { return try await next(request, context) } catch let failure as Failure {
             return ControlRoutes.json(status(failure), ReplyCoding.encode(FailureReply(failure)))
         } catch let error as HTTPError {
-            let failure = Failure(.invalidArgument, error.body ?? "\(request.method) \(request.uri.path) is not known")
+            let failure = Failure(
+                .invalidArgument,
+                error.body ?? "\(request.method) \(request.uri.path) is not known"
+            )
             return ControlRoutes.json(error.status, ReplyCoding.encode(FailureReply(failure)))
         }
     }

@@ -53,7 +53,10 @@ package final class ControlServer: Sendable {
         let (starts, started) = AsyncStream.makeStream(of: Result<Void, any Error>.self)
         let application = Application(
             router: ControlRoutes.router(for: node),
-            configuration: ApplicationConfiguration(address: .unixDomainSocket(path: path), serverName: "dht"),
+            configuration: ApplicationConfiguration(
+                address: .unixDomainSocket(path: path),
+                serverName: "dht"
+            ),
             onServerRunning: { _ in started.yield(.success(())) },
             logger: quiet
         )
@@ -65,7 +68,8 @@ package final class ControlServer: Sendable {
         }
         switch await starts.first(where: { _ in true }) {
         case .success: return server
-        case .failure(let error): throw Failure(.configuration, "the control socket cannot be opened: \(error)")
+        case .failure(let error):
+            throw Failure(.configuration, "the control socket cannot be opened: \(error)")
         case nil: throw Failure(.internal, "the control socket's server ended before it began")
         }
     }

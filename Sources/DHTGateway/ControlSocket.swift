@@ -14,7 +14,8 @@ package enum ControlSocket {
     /// The longest path the system takes for a socket, in bytes: `sun_path` less its terminator.
     package static let maximumPathLength = 107
 
-    /// The search order: the flag, else `DHT_SOCKET`, else `$XDG_RUNTIME_DIR/dht/dht.sock`, else `/run/dht/dht.sock`.
+    /// The search order: the flag, else `DHT_SOCKET`, else `$XDG_RUNTIME_DIR/dht/dht.sock`, else
+    /// `/run/dht/dht.sock`.
     package static func candidates(flag: String?, environment: [String: String]) -> [Candidate] {
         if let flag { return [Candidate(path: flag, label: flag)] }
         if let path = environment["DHT_SOCKET"], !path.isEmpty {
@@ -27,8 +28,8 @@ package enum ControlSocket {
         ]
     }
 
-    /// Makes room for a socket at `path`: its directory exists, with mode 0700 if it had to be made, and a socket
-    /// that a crashed node left there is gone. A node that listens there is a `configuration` failure.
+    /// Makes room for a socket at `path`: its directory exists, with mode 0700 if it had to be made, and a
+    /// socket that a crashed node left there is gone. A node that listens there is a `configuration` failure.
     package static func claim(_ path: String) throws(Failure) {
         try checkLength(path)
         try makeDirectory(of: path)
@@ -37,15 +38,22 @@ package enum ControlSocket {
             return
         case .staleSocket:
             guard unsafe unlink(path) == 0 || errno == ENOENT else {
-                throw Failure(.denied, "\(path) was left by a node that is gone and cannot be removed: \(errnoText())")
+                throw Failure(
+                    .denied,
+                    "\(path) was left by a node that is gone and cannot be removed: \(errnoText())"
+                )
             }
         case .node:
             throw Failure(
                 .configuration,
-                "a node is already running on \(path). Stop it: dht -s \(path) stop, or choose another place: --socket PATH"
+                "a node is already running on \(path). Stop it: dht -s \(path) stop, "
+                    + "or choose another place: --socket PATH"
             )
         case .somethingElse:
-            throw Failure(.configuration, "\(path) is no socket; it was left alone. Choose another place: --socket PATH")
+            throw Failure(
+                .configuration,
+                "\(path) is no socket; it was left alone. Choose another place: --socket PATH"
+            )
         }
     }
 
@@ -101,10 +109,16 @@ package enum ControlSocket {
         } else if errno != EEXIST {
             let number = errno
             let code: Failure.Code = [EACCES, EPERM, EROFS].contains(number) ? .denied : .configuration
-            throw Failure(code, "the directory \(directory) of the control socket cannot be made: \(errnoText(number))")
+            throw Failure(
+                code,
+                "the directory \(directory) of the control socket cannot be made: \(errnoText(number))"
+            )
         }
         guard unsafe access(directory, W_OK | X_OK) == 0 else {
-            throw Failure(.denied, "the directory \(directory) of the control socket cannot be written: \(errnoText())")
+            throw Failure(
+                .denied,
+                "the directory \(directory) of the control socket cannot be written: \(errnoText())"
+            )
         }
     }
 
@@ -119,8 +133,8 @@ package enum ControlSocket {
 }
 
 extension ControlSocket {
-    /// A directory only we can enter, beside a socket's place: there the socket is made and given its mode before
-    /// anybody can see it. It then takes its place in one step, and never another node's.
+    /// A directory only we can enter, beside a socket's place: there the socket is made and given its mode
+    /// before anybody can see it. It then takes its place in one step, and never another node's.
     struct Nursery {
         private let path: String
         private let directory: String

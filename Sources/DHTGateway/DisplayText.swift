@@ -2,8 +2,8 @@ import DHTCore
 
 /// Bytes from the network as text that cannot drive a terminal.
 ///
-/// UTF-8 without control characters is shown as it is. With some it is shown with escapes, `\n`, `\u{1b}`, and a
-/// backslash doubled; what is no UTF-8 as `0x` and hexadecimal digits.
+/// UTF-8 without control characters is shown as it is. With some it is shown with escapes, `\n`, `\u{1b}`,
+/// and a backslash doubled; what is no UTF-8 as `0x` and hexadecimal digits.
 package func displayText(_ bytes: [UInt8]) -> String {
     guard let text = String(validating: bytes, as: UTF8.self) else { return "0x" + hexadecimal(bytes) }
     guard text.unicodeScalars.contains(where: drivesTerminals) else { return text }

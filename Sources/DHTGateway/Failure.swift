@@ -1,6 +1,7 @@
 import SecureDHT
 
-/// What the control socket and the command line end in when they do not end well: a code, and one line for people.
+/// What the control socket and the command line end in when they do not end well: a code, and one line for
+/// people.
 package struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
     /// The codes of ``DHTError``, and `notFound`, which for the library is no error.
     package enum Code: String, CaseIterable, Codable, Sendable {

@@ -1,7 +1,7 @@
 /// A line being typed on a terminal: bytes in, bytes to show out. No terminal is touched here.
 ///
-/// Keys: ←/→ or ^B/^F, ↑/↓ or ^P/^N for the history, Home/End or ^A/^E, Backspace, Delete, ^K and ^U to cut after and
-/// before the cursor, ^W to cut a word, ^C to drop the line, ^D to end.
+/// Keys: ←/→ or ^B/^F, ↑/↓ or ^P/^N for the history, Home/End or ^A/^E, Backspace, Delete, ^K and ^U to cut
+/// after and before the cursor, ^W to cut a word, ^C to drop the line, ^D to end.
 package struct LineEditor: Sendable {
     /// What a byte led to.
     package enum Event: Hashable, Sendable {
@@ -21,7 +21,8 @@ package struct LineEditor: Sendable {
     private var line: [Character] = []
     private var cursor = 0
     private var history: [String] = []
-    /// Which line of the history is shown; `history.count` for the one being typed, kept in `draft` meanwhile.
+    /// Which line of the history is shown; `history.count` for the one being typed, kept in `draft`
+    /// meanwhile.
     private var place = 0
     private var draft: [Character] = []
     /// Bytes of an escape sequence or of a scalar that is not complete yet.

@@ -81,7 +81,8 @@ package final class LocalNode: NodeControl {
         let result: GetResult
         do {
             result =
-                query.all ? try await node.getAll(key, options: options) : try await node.get(key, options: options)
+                query.all
+                ? try await node.getAll(key, options: options) : try await node.get(key, options: options)
         } catch { throw Failure(error) }
         guard !result.values.isEmpty else {
             throw Failure(
@@ -119,7 +120,9 @@ package final class LocalNode: NodeControl {
         case .absent: options.condition = .absent
         case .revision(let revision): options.condition = .revision(Revision(rawValue: revision))
         }
-        do { return reply(key, try await node.put(key, value, options: options)) } catch { throw Failure(error) }
+        do { return reply(key, try await node.put(key, value, options: options)) } catch {
+            throw Failure(error)
+        }
     }
 
     package func delete(_ key: [UInt8]) async throws(Failure) -> DeleteReply {
@@ -127,7 +130,10 @@ package final class LocalNode: NodeControl {
         let receipt: PutReceipt?
         do { receipt = try await node.delete(key) } catch { throw Failure(error) }
         guard let receipt else {
-            throw Failure(.notFound, "\(displayText(key)): not found: this node's identity has no value there")
+            throw Failure(
+                .notFound,
+                "\(displayText(key)): not found: this node's identity has no value there"
+            )
         }
         return reply(key, receipt)
     }

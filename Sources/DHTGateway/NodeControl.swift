@@ -3,8 +3,8 @@ import SecureDHT
 
 /// What people and scripts may ask of a running node.
 ///
-/// ``LocalNode`` answers in the node's own process, ``ControlClient`` through its socket; the control routes lead from
-/// one to the other, and the shell works on either.
+/// ``LocalNode`` answers in the node's own process, ``ControlClient`` through its socket; the control routes
+/// lead from one to the other, and the shell works on either.
 package protocol NodeControl: Sendable {
     func identity() async throws(Failure) -> IdentityReply
     func status() async throws(Failure) -> StatusReply
@@ -62,12 +62,13 @@ package enum ValueLimits {
     package static let copies = 1...Kademlia.replicas
 
     package static func check(key: [UInt8]) throws(Failure) {
+        let limit = RecordLayout.keyLengths.upperBound
         guard RecordLayout.keyLengths.contains(key.count) else {
             throw Failure(
                 .invalidArgument,
                 key.isEmpty
-                    ? "the key is empty, a key has 1 to \(RecordLayout.keyLengths.upperBound) bytes"
-                    : "key is \(byteCountText(key.count)), the limit is \(RecordLayout.keyLengths.upperBound) bytes"
+                    ? "the key is empty, a key has 1 to \(limit) bytes"
+                    : "key is \(byteCountText(key.count)), the limit is \(limit) bytes"
             )
         }
     }

@@ -9,7 +9,9 @@ package struct IdentityReply: Codable, Hashable, Sendable {
     package var nodeID: String
     package var name: String?
 
-    package init(id: String, nodeID: String, name: String?) { (self.id, self.nodeID, self.name) = (id, nodeID, name) }
+    package init(id: String, nodeID: String, name: String?) {
+        (self.id, self.nodeID, self.name) = (id, nodeID, name)
+    }
 
     package enum CodingKeys: String, CodingKey {
         case schema, id, name
@@ -107,7 +109,13 @@ package struct PeersReply: Codable, Hashable, Sendable {
         package var state: String
         package var roundTripMilliseconds: Double?
 
-        package init(id: String, name: String?, address: String?, state: String, roundTripMilliseconds: Double?) {
+        package init(
+            id: String,
+            name: String?,
+            address: String?,
+            state: String,
+            roundTripMilliseconds: Double?
+        ) {
             (self.id, self.name, self.address) = (id, name, address)
             (self.state, self.roundTripMilliseconds) = (state, roundTripMilliseconds)
         }

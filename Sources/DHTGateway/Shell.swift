@@ -52,8 +52,12 @@ package struct Shell: Sendable {
                 return Answer([Self.farewell], ends: true)
             }
         } catch {
-            if error.code == .notFound, case .get(let key) = command { return Answer([ShellText.notFound(key)]) }
-            if error.code == .notFound, case .delete(let key) = command { return Answer([ShellText.notFound(key)]) }
+            if error.code == .notFound, case .get(let key) = command {
+                return Answer([ShellText.notFound(key)])
+            }
+            if error.code == .notFound, case .delete(let key) = command {
+                return Answer([ShellText.notFound(key)])
+            }
             return Answer(["Error: \(error.message)"])
         }
     }
@@ -106,7 +110,8 @@ package enum ShellText {
     package static func milliseconds(_ value: Double) -> String {
         let microseconds = Int((value * 1000).rounded())
         let fraction = String(microseconds % 1000)
-        return "\(microseconds / 1000)." + String(repeating: "0", count: 3 - fraction.count) + fraction + " ms"
+        return "\(microseconds / 1000)." + String(repeating: "0", count: 3 - fraction.count) + fraction
+            + " ms"
     }
 
     package static let help = [

@@ -18,8 +18,8 @@ package enum ShellCommand: Hashable, Sendable {
 
     /// The command in `line`; `nil` for an empty line.
     ///
-    /// Bytes, not text: a value from a pipe arrives as it was sent. A key may be quoted, with `'` or `"`; the value is
-    /// the rest of the line after the blank that ends the key, its own blanks kept.
+    /// Bytes, not text: a value from a pipe arrives as it was sent. A key may be quoted, with `'` or `"`; the
+    /// value is the rest of the line after the blank that ends the key, its own blanks kept.
     package static func parse(_ line: some Sequence<UInt8>) throws(Mistake) -> ShellCommand? {
         var line = Array(line)
         if line.last == UInt8(ascii: "\r") { line.removeLast() }
@@ -43,7 +43,10 @@ package enum ShellCommand: Hashable, Sendable {
         case "help", "?": return .help
         case "quit", "exit": return try alone(.quit, word, rest)
         default:
-            throw Mistake(reason: "unknown command \"\(word)\"" + Suggestion.hint(for: word, among: words) + "; try help")
+            throw Mistake(
+                reason: "unknown command \"\(word)\"" + Suggestion.hint(for: word, among: words)
+                    + "; try help"
+            )
         }
     }
 
@@ -66,15 +69,20 @@ package enum ShellCommand: Hashable, Sendable {
     }
 
     /// The key `rest` begins with, and the one blank after it, are taken off.
-    private static func takeKey(from rest: inout ArraySlice<UInt8>, usage: String) throws(Mistake) -> [UInt8] {
+    private static func takeKey(from rest: inout ArraySlice<UInt8>, usage: String) throws(Mistake) -> [UInt8]
+    {
         guard let first = rest.first else { throw Mistake(reason: "a key is missing: \(usage)") }
         let key: [UInt8]
         if first == UInt8(ascii: "'") || first == UInt8(ascii: "\"") {
             let quoted = rest.dropFirst()
-            guard let end = quoted.firstIndex(of: first) else { throw Mistake(reason: "a quote is not closed: \(usage)") }
+            guard let end = quoted.firstIndex(of: first) else {
+                throw Mistake(reason: "a quote is not closed: \(usage)")
+            }
             key = Array(quoted[..<end])
             rest = quoted[(end + 1)...]
-            guard rest.first.map(isBlank) ?? true else { throw Mistake(reason: "a blank is missing after the quoted key") }
+            guard rest.first.map(isBlank) ?? true else {
+                throw Mistake(reason: "a blank is missing after the quoted key")
+            }
         } else {
             key = Array(rest.prefix { !isBlank($0) })
             rest = rest.dropFirst(key.count)
@@ -83,5 +91,7 @@ package enum ShellCommand: Hashable, Sendable {
         return key
     }
 
-    private static func isBlank(_ byte: UInt8) -> Bool { byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t") }
+    private static func isBlank(_ byte: UInt8) -> Bool {
+        byte == UInt8(ascii: " ") || byte == UInt8(ascii: "\t")
+    }
 }

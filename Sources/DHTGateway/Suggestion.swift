@@ -6,7 +6,9 @@ package enum Suggestion {
     package static func nearest(to word: String, among candidates: [String]) -> String? {
         let limit = max(1, word.count / 3)
         let ranked = candidates.map { (name: $0, distance: distance(word.lowercased(), $0.lowercased())) }
-        guard let best = ranked.min(by: { $0.distance < $1.distance }), best.distance <= limit else { return nil }
+        guard let best = ranked.min(by: { $0.distance < $1.distance }), best.distance <= limit else {
+            return nil
+        }
         return best.name
     }
 

@@ -24,7 +24,11 @@ package struct Octets: Hashable, Sendable {
             return
         }
         guard let decoded = Data(base64Encoded: try container.decode(String.self, forKey: base64)) else {
-            throw DecodingError.dataCorruptedError(forKey: base64, in: container, debugDescription: "no base64")
+            throw DecodingError.dataCorruptedError(
+                forKey: base64,
+                in: container,
+                debugDescription: "no base64"
+            )
         }
         bytes = Array(decoded)
     }
@@ -62,7 +66,8 @@ package struct ValueReply: Codable, Hashable, Sendable {
     enum CodingKeys: String, CodingKey {
         case value, author, revision, expires, copies
         case valueBase64 = "value_base64"
-        /// A revision has up to 57 bits and tools that read numbers as doubles round it, so it is there as text too.
+        /// A revision has up to 57 bits and tools that read numbers as doubles round it, so it is there as
+        /// text too.
         case revisionText = "revision_text"
     }
 
@@ -189,10 +194,14 @@ package enum ReplyCoding {
     package static func encode(_ reply: some Encodable) -> [UInt8] {
         let encoder = JSONEncoder()
         encoder.outputFormatting = [.sortedKeys, .withoutEscapingSlashes]
-        do { return Array(try encoder.encode(reply)) } catch { preconditionFailure("a reply is plain: \(error)") }
+        do { return Array(try encoder.encode(reply)) } catch {
+            preconditionFailure("a reply is plain: \(error)")
+        }
     }
 
-    package static func decode<Reply: Decodable>(_ bytes: [UInt8], as _: Reply.Type = Reply.self) throws(Failure) -> Reply {
+    package static func decode<Reply: Decodable>(_ bytes: [UInt8], as _: Reply.Type = Reply.self)
+        throws(Failure) -> Reply
+    {
         do { return try JSONDecoder().decode(Reply.self, from: Data(bytes)) } catch {
             throw Failure(.internal, "the node's answer is not understood; is it of another version?")
         }

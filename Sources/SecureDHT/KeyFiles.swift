@@ -10,8 +10,8 @@ extension NodeKey {
     ///   - path: The file; its form is in `docs/cli.md`.
     ///   - credentialsDirectory: Where a service manager puts secrets, with permissions of its own.
     ///   - passphrase: Asked if the key is protected, and only then.
-    /// - Throws: `configuration` for a missing or malformed file, `denied` for one that others may read or we may not,
-    ///   and for a passphrase that is missing or wrong.
+    /// - Throws: `configuration` for a missing or malformed file, `denied` for one that others may read or we
+    ///   may not, and for a passphrase that is missing or wrong.
     public convenience init(
         file path: String,
         credentialsDirectory: String? = nil,
@@ -39,7 +39,9 @@ extension NodeKey {
     ///   - name: For people; control characters are left out.
     ///   - created: The time, as RFC 3339 writes it.
     ///   - passphrase: Protects the key; guessing it costs 256 MiB and about a second a time.
-    public func fileText(name: String? = nil, created: String, passphrase: [UInt8]? = nil) throws(DHTError) -> [UInt8] {
+    public func fileText(name: String? = nil, created: String, passphrase: [UInt8]? = nil) throws(DHTError)
+        -> [UInt8]
+    {
         KeyFile.text(of: signingKey, name: name, created: created, sealed: try sealed(passphrase))
     }
 
@@ -78,7 +80,8 @@ extension NodeKey {
 }
 
 extension NetworkSecret {
-    /// Reads a network key file that only its owner may read. Throws as ``NodeKey/init(file:credentialsDirectory:passphrase:)``.
+    /// Reads a network key file that only its owner may read. Throws as
+    /// ``NodeKey/init(file:credentialsDirectory:passphrase:)``.
     public convenience init(file path: String, credentialsDirectory: String? = nil) throws(DHTError) {
         Sodium.initialize()
         let key: NetworkKey
@@ -94,7 +97,9 @@ extension NetworkSecret {
     /// Writes a network key file; see ``NodeKey/write(to:name:created:passphrase:replacing:)``.
     @discardableResult
     public func write(to path: String, created: String, replacing: Bool = false) throws(DHTError) -> String? {
-        do { return try NetworkKeyFile.write(networkKey, to: path, created: created, replacing: replacing) } catch {
+        do {
+            return try NetworkKeyFile.write(networkKey, to: path, created: created, replacing: replacing)
+        } catch {
             throw DHTError(writing: error)
         }
     }
@@ -107,7 +112,8 @@ extension Allowlist {
         do { try self.init(parsing: bytes, file: path) } catch { throw DHTError(.configuration, "\(error)") }
     }
 
-    /// Reads several files as one list: a contradiction between them is an error, a revocation in any of them wins.
+    /// Reads several files as one list: a contradiction between them is an error, a revocation in any of them
+    /// wins.
     public init(files paths: [String]) throws(DHTError) {
         self.init()
         for path in paths {
@@ -147,7 +153,8 @@ extension Allowlist {
 }
 
 extension DHTError {
-    /// What keeps a node from starting: without the file, or with a broken one, its configuration cannot work.
+    /// What keeps a node from starting: without the file, or with a broken one, its configuration cannot
+    /// work.
     package init(reading error: KeyFileError) {
         switch error.category {
         case .permission, .wrongPassphrase, .needsPassphrase: self.init(.denied, error.description)

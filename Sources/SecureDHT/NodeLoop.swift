@@ -34,6 +34,10 @@ actor NodeLoop {
     private var waiting: [OperationID: CheckedContinuation<Outcome?, Never>] = [:]
     private var nextOperation: UInt64 = 0
     private var addresses = AddressCache()
+    /// Endpoints to which sending made the system refuse so that NIO closed the socket: a broadcast address, say. A
+    /// member that names one must not be able to close it again and again.
+    private var shunned: Set<Endpoint> = []
+    private static let shunnedCapacity = 1024
     /// On which socket each peer was last heard; kept only where there is a choice.
     private var heardOn: [Endpoint: Int] = [:]
     private var unroutable: UInt64 = 0
@@ -81,7 +85,8 @@ actor NodeLoop {
         guard !isStopping, sockets.indices.contains(index) else { return }
         sockets[index].channel = nil
         sockets[index].rebindAttempts += 1
-        let pause = TimeAmount.milliseconds(50 << Int64(min(sockets[index].rebindAttempts, 6)))
+        let attempts = sockets[index].rebindAttempts
+        let pause = attempts == 1 ? TimeAmount.zero : .milliseconds(25 << Int64(min(attempts, 7)))
         logger.warning("socket closed; it is bound again", metadata: ["address": "\(sockets[index].bound)"])
         eventLoop.scheduleTask(in: pause) { self.assumeIsolated { $0.rebind(index) } }
     }
@@ -102,13 +107,20 @@ actor NodeLoop {
     }
 
     private func transmit(_ datagram: [UInt8], to endpoint: Endpoint) {
-        guard let channel = channel(for: endpoint), let address = addresses.socketAddress(of: endpoint) else {
+        guard !shunned.contains(endpoint), let channel = channel(for: endpoint),
+            let address = addresses.socketAddress(of: endpoint)
+        else {
             unroutable += 1
             return
         }
         let buffer = channel.allocator.buffer(bytes: datagram)
         // Flushed each by each: waiting for the end of a read would put two peers into lockstep.
         channel.writeAndFlush(AddressedEnvelope(remoteAddress: address, data: buffer), promise: nil)
+        if !channel.isActive, !isStopping {
+            if shunned.count >= Self.shunnedCapacity { shunned = [] }
+            shunned.insert(endpoint)
+            logger.warning("this address cannot be sent to", metadata: ["address": "\(endpoint)"])
+        }
     }
 
     /// The socket to reach an endpoint by: the one it was heard on, else the first of its family that is not confined to

@@ -78,12 +78,16 @@ extension DHTNode {
         _ record: Record, _ outcome: PutOutcome, minimum: Int, isConditional: Bool
     ) throws(DHTError) -> PutReceipt {
         let verdicts = outcome.replicas.map(\.verdict)
-        let conflict = verdicts.lazy.compactMap { verdict -> Record?? in
-            if case .conflict(let standing) = verdict { standing } else { nil }
-        }.first
-        if let conflict, isConditional || outcome.stored == 0 {
-            let standing = conflict.map { "revision \($0.revision.rawValue) by \($0.author.text) stands there" }
-            throw DHTError(.conflict, "not stored: \(standing ?? "the record the condition names is not there")")
+        let conflicts = verdicts.filter { if case .conflict = $0 { true } else { false } }
+        let standing = conflicts.lazy.compactMap { if case .conflict(let record?) = $0 { record } else { nil } }.first
+        if let standing, isConditional || outcome.stored == 0 {
+            throw DHTError(
+                .conflict,
+                "not stored: revision \(standing.revision.rawValue) by \(standing.author.text) stands there")
+        }
+        // A replica that holds nothing cannot vouch for the condition, nor speak against others that can.
+        if !conflicts.isEmpty, outcome.stored == 0 {
+            throw DHTError(.conflict, "not stored: the record the condition names is not there")
         }
         if outcome.stored == 0 { throw refusal(outcome, record) }
         if outcome.stored < minimum {

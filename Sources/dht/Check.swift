@@ -42,7 +42,9 @@ struct Check: AsyncParsableCommand {
         )
         guard !globals.json else { return Output.json(reply) }
         Output.line("identity: \(reply.id)")
-        Output.line(reply.members.map { "members: \($0)" } ?? "members: every holder of the network key (--open)")
+        Output.line(
+            reply.members.map { "members: \($0)" } ?? "members: every holder of the network key (--open)"
+        )
         Output.line("network key: " + (reply.wellKnownNetwork ? "the one everybody knows" : "your own"))
         Output.line("listen: \(reply.listen.joined(separator: ", "))")
         if !reply.peers.isEmpty { Output.line("peers: \(reply.peers.joined(separator: ", "))") }

@@ -6,8 +6,10 @@ import SecureDHT
 struct Demo: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "demo",
-        abstract: "Runs a network of real nodes on this machine, shows what it promises, and leaves nothing behind.",
-        discussion: "On a terminal a shell at the first node follows. Ends 0 only if every step went as promised."
+        abstract:
+            "Runs a network of real nodes on this machine, shows what it promises, leaves nothing behind.",
+        discussion:
+            "On a terminal a shell at the first node follows. Ends 0 only if every step went as promised."
     )
 
     static let sizes = 3...32
@@ -28,7 +30,9 @@ struct Demo: AsyncParsableCommand {
         let tour = Tour(try DemoNetwork(), narrator)
         let first = try await tour.run(nodes: nodes)
         guard ShellSession.isOnTerminal else { return }
-        narrator.chapter("Your turn: a shell at \(first.name). Try: put hello world, get hello, status, peers, quit")
+        narrator.chapter(
+            "Your turn: a shell at \(first.name). Try: put hello world, get hello, status, peers, quit"
+        )
         _ = await ShellSession(first.control).run()
     }
 }
@@ -76,7 +80,9 @@ private struct Tour {
         let others = try members.dropFirst().map { try network.launch($0, peers: [first.uri]) }
         var nodes = [first]
         for other in others { nodes.append(try await network.awaitReady(other)) }
-        narrator.done("\(count) nodes serve, each a process of its own: " + nodes.map(\.port).joined(separator: ", "))
+        narrator.done(
+            "\(count) nodes serve, each a process of its own: " + nodes.map(\.port).joined(separator: ", ")
+        )
 
         let enough = min(count - 1, 8)
         for node in nodes {
@@ -92,7 +98,9 @@ private struct Tour {
         narrator.chapter("2. A value, written here and read there")
         let reply = try await writer.control.put(Self.greetingKey, Self.greeting, PutQuery())
         try expect(reply.copies.stored >= 2, "the value has \(reply.copies.stored) copies")
-        narrator.done("\(writer.name): put greeting '\(displayText(Self.greeting))' → " + ShellText.stored(reply))
+        narrator.done(
+            "\(writer.name): put greeting '\(displayText(Self.greeting))' → " + ShellText.stored(reply)
+        )
         try await read(Self.greetingKey, Self.greeting, at: reader)
         narrator.done("\(reader.name): get greeting → \(displayText(Self.greeting))")
     }
@@ -103,13 +111,18 @@ private struct Tour {
         let value = (0...255).map { UInt8($0) }
         _ = try await writer.control.put(key, value, PutQuery())
         try await read(key, value, at: reader)
-        narrator.done("the 256 different bytes went in at \(writer.name) and came out at \(reader.name) unchanged")
+        narrator.done(
+            "the 256 different bytes went in at \(writer.name) and came out at \(reader.name) unchanged"
+        )
     }
 
     private func refuseOutsider(_ nodes: [DemoNode]) async throws {
         narrator.chapter("4. An outsider: has the network key, is on nobody's allowlist")
         let before = try await rejections(nodes)
-        let outsider = try await network.start(try network.makeKey(named: "outsider"), peers: nodes.map(\.uri))
+        let outsider = try await network.start(
+            try network.makeKey(named: "outsider"),
+            peers: nodes.map(\.uri)
+        )
 
         do throws(Failure) {
             _ = try await outsider.control.get(Self.greetingKey, GetQuery())
@@ -129,7 +142,9 @@ private struct Tour {
 
         let after = try await rejections(nodes)
         try expect(after > before, "no member counted a rejected datagram")
-        narrator.done("the members' counters of rejected datagrams rose from \(before) to \(after); it got no answer")
+        narrator.done(
+            "the members' counters of rejected datagrams rose from \(before) to \(after); it got no answer"
+        )
         network.kill(outsider)
     }
 

@@ -23,7 +23,8 @@ struct DemoNode {
     var port: String { uri.split(separator: ":").last.map { ":\($0)" } ?? uri }
 }
 
-/// The files and processes of a demo, in a directory nobody else can read. Ends with the program, however that ends.
+/// The files and processes of a demo, in a directory nobody else can read. Ends with the program, however
+/// that ends.
 final class DemoNetwork: Sendable {
     /// A node that was started and may not serve yet.
     struct Launch {

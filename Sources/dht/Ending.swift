@@ -1,7 +1,8 @@
 import Glibc
 import Synchronization
 
-/// The one way out. What is registered with `atexit` runs once, to its end, whoever else wants to leave meanwhile.
+/// The one way out. What is registered with `atexit` runs once, to its end, whoever else wants to leave
+/// meanwhile.
 enum Ending {
     private static let isUnderWay = Atomic(false)
 

@@ -3,7 +3,8 @@ import Glibc
 
 /// Whole files, read and written.
 enum FileBytes {
-    /// At most `limit` bytes of what `descriptor` gives until its end, one more if there are more; `nil` on an error.
+    /// At most `limit` bytes of what `descriptor` gives until its end, one more if there are more; `nil` on
+    /// an error.
     static func readAll(_ descriptor: Int32, limit: Int) -> [UInt8]? {
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 16_384)

@@ -23,7 +23,9 @@ struct GlobalOptions: ParsableArguments {
     @Flag(name: [.short, .long], help: "More talk; a node logs for debugging.")
     var verbose = false
 
-    @Option(help: ArgumentHelp("How long to wait for the node: 90s, 10m or plain seconds.", valueName: "duration"))
+    @Option(
+        help: ArgumentHelp("How long to wait for the node: 90s, 10m or plain seconds.", valueName: "duration")
+    )
     var timeout = "30s"
 
     static var environment: [String: String] { ProcessInfo.processInfo.environment }

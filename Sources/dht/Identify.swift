@@ -30,7 +30,8 @@ struct Identify: AsyncParsableCommand {
         do {
             let credentials = GlobalOptions.environment["CREDENTIALS_DIRECTORY"]
             let keyFile = try KeyFile(reading: file, credentialsDirectory: credentials)
-            // A protected file tells its identity in a comment, which is believed unless a passphrase is at hand.
+            // A protected file tells its identity in a comment, which is believed unless a passphrase is at
+            // hand.
             if let identity = keyFile.identity, !keyFile.isSealed || !passphrase.isGiven {
                 return IdentityReply(id: identity.text, nodeID: "\(identity.nodeID)", name: keyFile.name)
             }

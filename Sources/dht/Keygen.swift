@@ -12,7 +12,10 @@ struct Keygen: AsyncParsableCommand {
     @Flag(help: "Make a network key: the secret all nodes of one overlay share.")
     var network = false
 
-    @Option(name: .customShort("o"), help: ArgumentHelp("Write the key here, for your eyes only.", valueName: "file"))
+    @Option(
+        name: .customShort("o"),
+        help: ArgumentHelp("Write the key here, for your eyes only.", valueName: "file")
+    )
     var output: String?
 
     @Option(name: .customShort("C"), help: ArgumentHelp("A name, noted in the file.", valueName: "name"))
@@ -35,7 +38,10 @@ struct Keygen: AsyncParsableCommand {
     func run() async throws {
         Interruption.exitOnInterrupt()
         guard output != nil || !json else {
-            throw Failure(.invalidArgument, "--json needs -o FILE: a secret is only ever written as a key file")
+            throw Failure(
+                .invalidArgument,
+                "--json needs -o FILE: a secret is only ever written as a key file"
+            )
         }
         guard output != nil || !force else { throw Failure(.invalidArgument, "--force needs -o FILE") }
         do { network ? try makeNetworkKey() : try makeIdentity() } catch { throw Failure(error) }
@@ -66,7 +72,10 @@ struct Keygen: AsyncParsableCommand {
         } else {
             Output.line(key.identity.text)
         }
-        hint("give the line above to your peers, list theirs in peers.allow, then: dht node --key \(shellQuoted(output)) --allow peers.allow")
+        hint(
+            "give the line above to your peers, list theirs in peers.allow, then: "
+                + "dht node --key \(shellQuoted(output)) --allow peers.allow"
+        )
     }
 
     private func makeNetworkKey() throws {

@@ -18,7 +18,8 @@ struct DHT: AsyncParsableCommand {
             """,
         version: "dht \(version)",
         subcommands: [
-            Keygen.self, Identify.self, Check.self, RunNode.self, Put.self, Get.self, Delete.self, Status.self, Peers.self,
+            Keygen.self, Identify.self, Check.self, RunNode.self, Put.self, Get.self, Delete.self,
+            Status.self, Peers.self,
             Ping.self, Reload.self, Stop.self, Demo.self,
         ]
     )
@@ -66,7 +67,8 @@ enum Main {
         guard !known.contains(word) else { return }
         throw Failure(
             .invalidArgument,
-            "unknown command \"\(word)\"" + Suggestion.hint(for: word, among: known) + ". All of them: dht --help"
+            "unknown command \"\(word)\"" + Suggestion.hint(for: word, among: known)
+                + ". All of them: dht --help"
         )
     }
 

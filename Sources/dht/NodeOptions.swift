@@ -11,7 +11,12 @@ struct NodeOptions: ParsableArguments {
     @Flag(help: "Admit every holder of the network key, instead of an allowlist.")
     var open = false
 
-    @Option(help: ArgumentHelp("The network key's file; without it the key that everybody knows.", valueName: "file"))
+    @Option(
+        help: ArgumentHelp(
+            "The network key's file; without it the key that everybody knows.",
+            valueName: "file"
+        )
+    )
     var network: String?
 
     @Option(
@@ -22,7 +27,12 @@ struct NodeOptions: ParsableArguments {
     )
     var listen: [String] = []
 
-    @Option(help: ArgumentHelp("A peer to contact first, dht://IDENTITY@HOST:PORT. May be given again.", valueName: "uri"))
+    @Option(
+        help: ArgumentHelp(
+            "A peer to contact first, dht://IDENTITY@HOST:PORT. May be given again.",
+            valueName: "uri"
+        )
+    )
     var peer: [String] = []
 
     @Option(help: ArgumentHelp("What to call the node; for people only.", valueName: "name"))
@@ -36,7 +46,10 @@ struct PassphraseOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Read the key's passphrase from this open descriptor.", valueName: "number"))
     var passphraseFd: Int32?
 
-    @Option(help: ArgumentHelp("Read the key's passphrase from this file.", valueName: "file"), completion: .file())
+    @Option(
+        help: ArgumentHelp("Read the key's passphrase from this file.", valueName: "file"),
+        completion: .file()
+    )
     var passphraseFile: String?
 
     var isGiven: Bool { passphraseFd != nil || passphraseFile != nil }

@@ -14,7 +14,9 @@ struct Status: AsyncParsableCommand {
         guard !globals.json else { return Output.json(status) }
         ShellText.status(status).forEach(Output.line)
         guard globals.verbose else { return }
-        for (name, count) in status.counters.sorted(by: { $0.key < $1.key }) { Output.line("\(name): \(count)") }
+        for (name, count) in status.counters.sorted(by: { $0.key < $1.key }) {
+            Output.line("\(name): \(count)")
+        }
         for (reason, count) in status.rejected.sorted(by: { $0.key < $1.key }) where count > 0 {
             Output.line("rejected, \(reason): \(count)")
         }
@@ -50,14 +52,17 @@ struct Ping: AsyncParsableCommand {
     func run() async throws {
         let reply = try await globals.node().ping(peer)
         guard !globals.json else { return Output.json(reply) }
-        Output.line("\(reply.name ?? reply.id) answered in \(ShellText.milliseconds(reply.roundTripMilliseconds))")
+        Output.line(
+            "\(reply.name ?? reply.id) answered in \(ShellText.milliseconds(reply.roundTripMilliseconds))"
+        )
     }
 }
 
 struct Reload: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "reload",
-        abstract: "Makes the running node read its allowlists again: all of them are valid, or nothing changes."
+        abstract:
+            "Makes the running node read its allowlists again: all of them are valid, or nothing changes."
     )
 
     @OptionGroup var globals: GlobalOptions
@@ -65,7 +70,9 @@ struct Reload: AsyncParsableCommand {
     func run() async throws {
         let reply = try await globals.node().reload()
         guard !globals.json else { return Output.json(reply) }
-        Output.line(reply.members.map { "Reloaded: \($0) members" } ?? "Nothing to reload: the node runs with --open")
+        Output.line(
+            reply.members.map { "Reloaded: \($0) members" } ?? "Nothing to reload: the node runs with --open"
+        )
     }
 }
 

@@ -27,12 +27,15 @@ struct NodeSetup {
         let admission: Admission
         if options.open {
             guard allowFiles.isEmpty else {
-                throw Failure(.configuration, "--open and --allow exclude each other: either everybody or a list")
+                throw Failure(
+                    .configuration,
+                    "--open and --allow exclude each other: either everybody or a list"
+                )
             }
             guard networkFile != nil else {
                 throw Failure(
                     .configuration,
-                    "--open without --network would admit everybody: the default network key is known to all. "
+                    "--open without --network would admit everybody: everybody has the default network key. "
                         + "Make one: dht keygen --network -o net.key"
                 )
             }
@@ -71,7 +74,9 @@ struct NodeSetup {
     static func readMembers(_ files: [String]) throws(Failure) -> Allowlist {
         do {
             let list = try Allowlist(files: files)
-            for member in list.members { try refuseTestIdentity(member.identity, in: files.joined(separator: ", ")) }
+            for member in list.members {
+                try refuseTestIdentity(member.identity, in: files.joined(separator: ", "))
+            }
             return list
         } catch { throw Failure(error) }
     }

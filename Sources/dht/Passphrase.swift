@@ -19,14 +19,19 @@ enum Passphrase {
         let first = try prompt("new passphrase: ")
         var second = try prompt("once more: ")
         defer { wipeBytes(&second) }
-        guard first == second else { throw DHTError(.denied, "the two passphrases differ; nothing was written") }
+        guard first == second else {
+            throw DHTError(.denied, "the two passphrases differ; nothing was written")
+        }
         return first
     }
 
     private static func given(_ options: PassphraseOptions) throws(DHTError) -> [UInt8]? {
         if let descriptor = options.passphraseFd {
             guard let bytes = FileBytes.readAll(descriptor, limit: limit) else {
-                throw DHTError(.invalidArgument, "--passphrase-fd \(descriptor) cannot be read: \(errnoText())")
+                throw DHTError(
+                    .invalidArgument,
+                    "--passphrase-fd \(descriptor) cannot be read: \(errnoText())"
+                )
             }
             return try firstLine(bytes, of: "--passphrase-fd \(descriptor)")
         }
@@ -41,7 +46,9 @@ enum Passphrase {
     }
 
     private static func firstLine(_ bytes: [UInt8], of source: String) throws(DHTError) -> [UInt8] {
-        guard bytes.count <= limit else { throw DHTError(.invalidArgument, "\(source): more than \(limit) bytes") }
+        guard bytes.count <= limit else {
+            throw DHTError(.invalidArgument, "\(source): more than \(limit) bytes")
+        }
         let line = Array(bytes.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") })
         guard !line.isEmpty else { throw DHTError(.denied, "\(source): the passphrase is empty") }
         return line

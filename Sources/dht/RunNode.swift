@@ -52,7 +52,8 @@ struct RunNode: AsyncParsableCommand {
             node,
             name: configuration.name,
             members: setup.members,
-            rereadMembers: { [files = setup.allowFiles] () throws(Failure) in try NodeSetup.readMembers(files) },
+            rereadMembers: { [files = setup.allowFiles] () throws(Failure) in try NodeSetup.readMembers(files)
+            },
             onStop: { trigger.yield(.stop) }
         )
         let server: ControlServer?
@@ -81,13 +82,17 @@ struct RunNode: AsyncParsableCommand {
 
     private func announce(_ node: DHTNode) {
         func uri(_ endpoint: Endpoint) -> String {
-            PeerAddress(identity: node.identity, address: HostPort(host: endpoint.host, port: endpoint.port)).description
+            PeerAddress(identity: node.identity, address: HostPort(host: endpoint.host, port: endpoint.port))
+                .description
         }
-        for endpoint in node.addresses.dropFirst() where !globals.quiet { Output.talk("also at \(uri(endpoint))") }
+        for endpoint in node.addresses.dropFirst() where !globals.quiet {
+            Output.talk("also at \(uri(endpoint))")
+        }
         Output.line("READY \(uri(node.reachableAddress))")
     }
 
-    /// The socket that was asked for, or the first of the usual places that can be had; a node can do without those.
+    /// The socket that was asked for, or the first of the usual places that can be had; a node can do without
+    /// those.
     private func openSocket(
         _ explicit: String?,
         _ access: ControlServer.Access,
@@ -116,7 +121,10 @@ struct RunNode: AsyncParsableCommand {
     private func reload(_ control: LocalNode, _ logger: Logger) async {
         do throws(Failure) {
             let reply = try await control.reload()
-            logger.notice("allowlists read again", metadata: ["members": "\(reply.members.map { "\($0)" } ?? "open")"])
+            logger.notice(
+                "allowlists read again",
+                metadata: ["members": "\(reply.members.map { "\($0)" } ?? "open")"]
+            )
         } catch {
             logger.error("reload failed, nothing was changed", metadata: ["reason": "\(error.message)"])
         }
@@ -141,11 +149,14 @@ struct RunNode: AsyncParsableCommand {
 
     private func warn(of setup: NodeSetup, _ logger: Logger) {
         if setup.members == nil {
-            logger.warning("OPEN: every holder of the network key is admitted and nobody can be expelled (--open)")
+            // Critical, so that --quiet does not hide it.
+            logger.critical(
+                "OPEN: every holder of the network key is admitted and nobody can be expelled (--open)"
+            )
         }
         if setup.configuration.network.isWellKnown {
             logger.warning(
-                "the well-known network key is used: members only as ever, but anybody sees who talks to whom; see --network"
+                "the well-known network key is used: it hides from nobody who talks to whom; see --network"
             )
         }
     }

@@ -2,7 +2,8 @@ import DHTGateway
 import Dispatch
 import Glibc
 
-/// The shell on standard input and output: with editing and a prompt on a terminal, else a line in, an answer out.
+/// The shell on standard input and output: with editing and a prompt on a terminal, else a line in, an answer
+/// out.
 final class ShellSession: Sendable {
     /// How a session ended.
     enum End: Sendable {
@@ -41,7 +42,8 @@ final class ShellSession: Sendable {
     }
 }
 
-/// Lines of standard input. Used by one thread at a time: the session asks for a line when the last is answered.
+/// Lines of standard input. Used by one thread at a time: the session asks for a line when the last is
+/// answered.
 private final class LineSource: @unchecked Sendable {
     enum Input: Sendable {
         case line([UInt8])
@@ -62,7 +64,9 @@ private final class LineSource: @unchecked Sendable {
 
     private func edit() -> Input {
         while true {
-            Output.text(editor.rendering(prompt: Shell.prompt, columns: Terminal.columns))
+            if buffered.isEmpty {
+                Output.text(editor.rendering(prompt: Shell.prompt, columns: Terminal.columns))
+            }
             guard let byte = nextByte() else { return leave(.end) }
             switch editor.feed(byte) {
             case .editing: continue

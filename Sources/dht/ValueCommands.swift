@@ -14,10 +14,15 @@ struct Put: AsyncParsableCommand {
     @Argument(help: "At most 640 bytes; - or nothing takes standard input.")
     var value: String?
 
-    @Option(name: .customShort("f"), help: ArgumentHelp("The value is this file's content.", valueName: "file"))
+    @Option(
+        name: .customShort("f"),
+        help: ArgumentHelp("The value is this file's content.", valueName: "file")
+    )
     var file: String?
 
-    @Option(help: ArgumentHelp("How long the value lives: 90s, 10m, 24h, 7d. Default 24h.", valueName: "duration"))
+    @Option(
+        help: ArgumentHelp("How long the value lives: 90s, 10m, 24h, 7d. Default 24h.", valueName: "duration")
+    )
     var ttl: String?
 
     @Option(help: ArgumentHelp("Only if the newest value has this revision.", valueName: "revision"))
@@ -86,7 +91,9 @@ struct Get: AsyncParsableCommand {
     @Option(name: .customShort("o"), help: ArgumentHelp("Write the value to this file.", valueName: "file"))
     var output: String?
 
-    @Option(help: ArgumentHelp("Only this author's value: an identity or a member's name.", valueName: "author"))
+    @Option(
+        help: ArgumentHelp("Only this author's value: an identity or a member's name.", valueName: "author")
+    )
     var author: String?
 
     @Flag(help: "List every author's value.")
@@ -95,7 +102,9 @@ struct Get: AsyncParsableCommand {
     @Flag(help: "Tell author, revision, expiry and copies on standard error.")
     var meta = false
 
-    @Option(help: ArgumentHelp("Replicas whose answers are compared: 1 to 8. Default 3.", valueName: "number"))
+    @Option(
+        help: ArgumentHelp("Replicas whose answers are compared: 1 to 8. Default 3.", valueName: "number")
+    )
     var replicas: Int?
 
     @OptionGroup var globals: GlobalOptions
@@ -105,7 +114,9 @@ struct Get: AsyncParsableCommand {
         let key = Array(key.utf8)
         try ValueLimits.check(key: key)
         if let replicas { try ValueLimits.check(copies: replicas, for: "--replicas") }
-        guard !all || output == nil else { throw Failure(.invalidArgument, "--all and -o exclude each other") }
+        guard !all || output == nil else {
+            throw Failure(.invalidArgument, "--all and -o exclude each other")
+        }
 
         let reply = try await node.get(key, GetQuery(author: author, replicas: replicas, all: all))
         guard let newest = reply.values.first else { throw Failure(.internal, "an answer without a value") }
@@ -118,9 +129,8 @@ struct Get: AsyncParsableCommand {
             Output.json(reply)
         } else if all {
             for value in reply.values {
-                Output.line(
-                    "\(value.author.name ?? value.author.id)  \(value.revision)  \(displayText(value.value.bytes))"
-                )
+                let author = value.author.name ?? value.author.id
+                Output.line("\(author)  \(value.revision)  \(displayText(value.value.bytes))")
             }
         } else if output == nil {
             Output.bytes(newest.value.bytes + (Output.isTerminal ? [UInt8(ascii: "\n")] : []))

@@ -60,7 +60,16 @@ final class Party {
         guard case .inquiry(let inquiry) = gate.receive(datagram, from: other.endpoint, at: now) else {
             preconditionFailure("\(name) did not take the request")
         }
-        return gate.seal(response ?? .pong(observed: inquiry.endpoint, endpoints: []), to: inquiry, now: now)!
+        return gate.seal(response ?? usualAnswer(to: inquiry), to: inquiry, now: now)!
+    }
+
+    private func usualAnswer(to inquiry: Gate.Inquiry) -> Response {
+        switch inquiry.request {
+        case .ping: .pong(observed: inquiry.endpoint, endpoints: [endpoint])
+        case .findNode: .nodes([])
+        case .findValue: .values([], total: 0, closer: [])
+        case .store: inquiry.isLive ? .stored(.init(lifetime: 60, closest: [1, 2])) : .retry
+        }
     }
 
     /// Asks and has it answered, so that this party has a token and a proved address of the other.

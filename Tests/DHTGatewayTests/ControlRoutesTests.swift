@@ -1,5 +1,5 @@
-import Hummingbird
 import HTTPTypes
+import Hummingbird
 import Logging
 import NIOCore
 import NIOEmbedded
@@ -23,7 +23,9 @@ struct ControlRoutesTests {
             head: HTTPRequest(method: method, scheme: "http", authority: "dht", path: path),
             body: RequestBody(buffer: ByteBuffer(bytes: body))
         )
-        let context = BasicRequestContext(source: ApplicationRequestContextSource(channel: channel, logger: logger))
+        let context = BasicRequestContext(
+            source: ApplicationRequestContextSource(channel: channel, logger: logger)
+        )
         let response = try await responder.respond(to: request, context: context)
         let writer = Collector()
         try await response.body.write(writer)
@@ -48,7 +50,8 @@ struct ControlRoutesTests {
         _ = try await send(.get, "/v1/values/aw?author=be%74a&all=true&replicas=8")
         #expect(
             node.state.withLock { $0.puts } == [
-                PutQuery(lifetime: 90, condition: .revision(17), minimumCopies: 2), PutQuery(condition: .absent),
+                PutQuery(lifetime: 90, condition: .revision(17), minimumCopies: 2),
+                PutQuery(condition: .absent),
             ]
         )
         #expect(node.state.withLock { $0.gets } == [GetQuery(author: "beta", replicas: 8, all: true)])

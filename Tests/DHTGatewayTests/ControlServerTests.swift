@@ -16,7 +16,9 @@ struct ControlServerTests {
         path = "\(scratch.path)/dht.sock"
     }
 
-    private func client() -> ControlClient { ControlClient(candidates: [.init(path: path, label: path)], timeout: 20) }
+    private func client() -> ControlClient {
+        ControlClient(candidates: [.init(path: path, label: path)], timeout: 20)
+    }
 
     /// Serves the fake node while `body` runs.
     private func served(_ body: (ControlClient) async throws -> Void) async throws {
@@ -36,7 +38,9 @@ struct ControlServerTests {
     @Test func `what the client asks the node is asked, and the answer is the node's`() async throws {
         try await served { client in
             /// Asks both; the answers are the same.
-            func compare<Reply: Equatable & Sendable>(_ ask: (any NodeControl) async throws -> Reply) async throws {
+            func compare<Reply: Equatable & Sendable>(_ ask: (any NodeControl) async throws -> Reply)
+                async throws
+            {
                 let (here, there) = (try await ask(node), try await ask(client))
                 #expect(here == there)
             }
@@ -85,7 +89,12 @@ struct ControlServerTests {
     @Test func `the socket is its owner's alone, and gone after the stop`() async throws {
         try await served { _ in #expect(Scratch.mode(of: path) == 0o600) }
         #expect(Scratch.mode(of: path) == nil)
-        let server = try await ControlServer.start(at: path, access: .group(getgid()), node: node, logger: logger)
+        let server = try await ControlServer.start(
+            at: path,
+            access: .group(getgid()),
+            node: node,
+            logger: logger
+        )
         #expect(Scratch.mode(of: path) == 0o660)
         await server.stop()
     }
@@ -107,7 +116,8 @@ struct ControlServerTests {
 
     @Test func `without a node the places that were tried are named`() async throws {
         let nobody = ControlClient(candidates: [
-            .init(path: nil, label: "$XDG_RUNTIME_DIR/dht/dht.sock"), .init(path: path, label: "/run/dht/dht.sock"),
+            .init(path: nil, label: "$XDG_RUNTIME_DIR/dht/dht.sock"),
+            .init(path: path, label: "/run/dht/dht.sock"),
         ])
         let words =
             "no node is running. Tried $XDG_RUNTIME_DIR/dht/dht.sock, /run/dht/dht.sock. Start one: dht node"

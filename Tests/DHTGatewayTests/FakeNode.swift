@@ -52,7 +52,13 @@ final class FakeNode: NodeControl {
     func peers() async throws(Failure) -> PeersReply {
         try check()
         return PeersReply(peers: [
-            .init(id: "dht1b", name: "beta", address: "10.0.0.2:4100", state: "good", roundTripMilliseconds: 0.25),
+            .init(
+                id: "dht1b",
+                name: "beta",
+                address: "10.0.0.2:4100",
+                state: "good",
+                roundTripMilliseconds: 0.25
+            ),
             .init(id: "dht1c", name: nil, address: nil, state: "unknown", roundTripMilliseconds: nil),
         ])
     }

@@ -25,7 +25,10 @@ struct ShellCommandTests {
     }
 
     @Test func `a value that is no UTF-8 arrives as it was sent`() throws {
-        #expect(try ShellCommand.parse(Array("put k ".utf8) + [0xFF, 0x00]) == .put(key: Array("k".utf8), value: [0xFF, 0]))
+        #expect(
+            try ShellCommand.parse(Array("put k ".utf8) + [0xFF, 0x00])
+                == .put(key: Array("k".utf8), value: [0xFF, 0])
+        )
     }
 
     @Test func `an empty line is no command`() throws {
@@ -34,8 +37,10 @@ struct ShellCommandTests {
     }
 
     @Test(arguments: [
-        ("status", ShellCommand.status), ("peers", .peers), ("id", .identity), ("help", .help), ("quit", .quit),
-        ("exit", .quit), ("Status  ", .status), ("delete k", .delete(key: [0x6B])), ("del k", .delete(key: [0x6B])),
+        ("status", ShellCommand.status), ("peers", .peers), ("id", .identity), ("help", .help),
+        ("quit", .quit),
+        ("exit", .quit), ("Status  ", .status), ("delete k", .delete(key: [0x6B])),
+        ("del k", .delete(key: [0x6B])),
     ])
     func `the other commands`(line: String, command: ShellCommand) throws {
         #expect(try parse(line) == command)
@@ -45,7 +50,8 @@ struct ShellCommandTests {
         ("put", "a key is missing: put KEY VALUE"), ("put k", "put needs a value: put KEY VALUE"),
         ("put k ", "put needs a value: put KEY VALUE"), ("get", "a key is missing: get KEY"),
         ("get a b", "one key only: get KEY. A key with blanks is quoted: 'a b'"),
-        ("get 'a b", "a quote is not closed: get KEY"), ("put 'a'b c", "a blank is missing after the quoted key"),
+        ("get 'a b", "a quote is not closed: get KEY"),
+        ("put 'a'b c", "a blank is missing after the quoted key"),
         ("status now", "status takes nothing after it"),
         ("staus", "unknown command \"staus\" (did you mean \"status\"?); try help"),
         ("frobnicate x", "unknown command \"frobnicate\"; try help"),
@@ -69,10 +75,20 @@ struct ShellTests {
 
     @Test func `put, get and a miss read as they always did`() async {
         #expect(
-            await transcript("put hello world", "get hello", "get nothing", "", "del hello", "get hello", "del hello", "quit")
+            await transcript(
+                "put hello world",
+                "get hello",
+                "get nothing",
+                "",
+                "del hello",
+                "get hello",
+                "del hello",
+                "quit"
+            )
                 == [
                     "Stored key 'hello' at 3 nodes", "Value: world", "Key 'nothing' not found",
-                    "Deleted key 'hello' at 3 nodes", "Key 'hello' not found", "Key 'hello' not found", "Goodbye!",
+                    "Deleted key 'hello' at 3 nodes", "Key 'hello' not found", "Key 'hello' not found",
+                    "Goodbye!",
                 ]
         )
     }
@@ -95,7 +111,9 @@ struct ShellTests {
     }
 
     @Test func `a hostile value is shown escaped`() async {
-        #expect(await transcript("put k \u{1B}]0;owned\u{07}", "get k").last == "Value: \\u{1b}]0;owned\\u{7}")
+        #expect(
+            await transcript("put k \u{1B}]0;owned\u{07}", "get k").last == "Value: \\u{1b}]0;owned\\u{7}"
+        )
     }
 
     @Test func `peers are rows, the unknown a dash`() async {
@@ -127,7 +145,9 @@ struct ShellTests {
         #expect(await shell.answer([UInt8]()) == .init([]))
     }
 
-    @Test(arguments: [(0.0, "0.000 ms"), (0.1534, "0.153 ms"), (12.5, "12.500 ms"), (1999.9996, "2000.000 ms")])
+    @Test(arguments: [
+        (0.0, "0.000 ms"), (0.1534, "0.153 ms"), (12.5, "12.500 ms"), (1999.9996, "2000.000 ms"),
+    ])
     func `round trips have three decimals`(value: Double, text: String) {
         #expect(ShellText.milliseconds(value) == text)
     }

@@ -14,7 +14,12 @@ struct DurationTextTests {
     }
 
     @Test func `errors name the option and what is allowed`() {
-        #expect(throws: Failure(.invalidArgument, "--ttl: \"soon\" is no duration. Write 90s, 10m, 24h, 7d or plain seconds")) {
+        #expect(
+            throws: Failure(
+                .invalidArgument,
+                "--ttl: \"soon\" is no duration. Write 90s, 10m, 24h, 7d or plain seconds"
+            )
+        ) {
             try DurationText.seconds("soon", in: 1...10, for: "--ttl")
         }
         #expect(throws: Failure(.invalidArgument, "--ttl: 11s is outside 1 to 10 seconds")) {
@@ -27,7 +32,9 @@ struct DurationTextTests {
 struct SuggestionTests {
     private let commands = ["put", "get", "del", "status", "peers", "id", "help", "quit"]
 
-    @Test(arguments: [("staus", "status"), ("pers", "peers"), ("gte", "get"), ("PUT", "put"), ("quti", "quit")])
+    @Test(arguments: [
+        ("staus", "status"), ("pers", "peers"), ("gte", "get"), ("PUT", "put"), ("quti", "quit"),
+    ])
     func `a slip of the finger finds what was meant`(word: String, meant: String) {
         #expect(Suggestion.nearest(to: word, among: commands) == meant)
     }
@@ -42,7 +49,10 @@ struct SuggestionTests {
         #expect(Suggestion.nearest(to: "pxt", among: ["put", "pot"]) == "put")
     }
 
-    @Test(arguments: [("", "", 0), ("", "abc", 3), ("abc", "", 3), ("abc", "abc", 0), ("abc", "acb", 1), ("kitten", "sitting", 3)])
+    @Test(arguments: [
+        ("", "", 0), ("", "abc", 3), ("abc", "", 3), ("abc", "abc", 0), ("abc", "acb", 1),
+        ("kitten", "sitting", 3),
+    ])
     func `distance counts edits and swaps`(lhs: String, rhs: String, edits: Int) {
         #expect(Suggestion.distance(lhs, rhs) == edits)
         #expect(Suggestion.distance(rhs, lhs) == edits)
@@ -52,7 +62,8 @@ struct SuggestionTests {
 struct DisplayTextTests {
     @Test(arguments: [
         ("plain", "plain"), ("größe 🌍", "größe 🌍"), ("a\\b", "a\\b"), ("two\nlines\\", "two\\nlines\\\\"),
-        ("\u{1B}[2J", "\\u{1b}[2J"), ("\u{9B}2J", "\\u{9b}2J"), ("a\u{202E}b", "a\\u{202e}b"), ("\r\t", "\\r\\t"),
+        ("\u{1B}[2J", "\\u{1b}[2J"), ("\u{9B}2J", "\\u{9b}2J"), ("a\u{202E}b", "a\\u{202e}b"),
+        ("\r\t", "\\r\\t"),
     ])
     func `a value cannot drive the terminal`(value: String, shown: String) {
         #expect(displayText(Array(value.utf8)) == shown)

@@ -24,6 +24,7 @@ import Testing
 
     @Test func `nothing found is no error`() async throws {
         try await Team.running(3) { team in
+            try await eventually("they know each other") { await team.nodes[0].status().peersUp == 2 }
             let result = try await team.nodes[0].get(Array("nothing".utf8))
             #expect(result.values.isEmpty)
             #expect(result.answered == 2)

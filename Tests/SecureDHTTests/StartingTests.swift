@@ -47,6 +47,22 @@ import Testing
         await team.stop()
     }
 
+    @Test func `an address that makes the system refuse costs neither the socket nor the port`() async throws {
+        var team = try Team(3)
+        let first = try await team.start(0, team.configuration(of: 0))
+        var lured = team.configuration(of: 1)
+        // The broadcast address of the loopback network: EACCES, and the socket is closed under the node.
+        lured.peers.insert(
+            PeerAddress(identity: team.keys[2].identity, address: HostPort(host: "127.255.255.255", port: 9)), at: 0)
+        let second = try await team.start(1, lured)
+        try await eventually("the node is back on its port") { try await first.ping(second.identity) != nil }
+        try await second.put("hello", "world")
+        #expect(try await first.get("hello") == "world")
+        let status = await second.status()
+        #expect(status.addresses == second.addresses)
+        await team.stop()
+    }
+
     @Test func `an empty list admits nobody`() async throws {
         var team = try Team(2)
         _ = try await team.start(0, team.configuration(of: 0, admission: .members(Allowlist())))
