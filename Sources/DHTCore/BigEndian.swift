@@ -28,7 +28,8 @@ extension Array where Element == UInt8 {
 
 extension Collection where Element == UInt8 {
     /// The first eight bytes or fewer as one big-endian number.
-    package func bigEndian<Value: FixedWidthInteger & UnsignedInteger>(as _: Value.Type = Value.self) -> Value {
+    package func bigEndian<Value: FixedWidthInteger & UnsignedInteger>(as _: Value.Type = Value.self) -> Value
+    {
         var value: Value = 0
         for byte in prefix(Value.bitWidth / 8) { value = value << 8 | Value(byte) }
         return value

@@ -6,7 +6,8 @@ package enum RecordChange: Hashable, Sendable {
     case remove(location: NodeID, author: Identity)
 }
 
-/// What the core knows of every record in the store without reading it: enough to decide on each offer at once.
+/// What the core knows of every record in the store without reading it: enough to decide on each offer at
+/// once.
 ///
 /// The store holds bytes; what to keep is decided here. `docs/protocol.md`, section 8.
 package struct Catalog: Sendable {
@@ -73,10 +74,12 @@ package struct Catalog: Sendable {
 
     // MARK: Events
 
-    /// Decides on an offer, and enters it if it is to be kept. `displaced` is what ``revert(_:to:)`` needs should the
-    /// store fail.
+    /// Decides on an offer, and enters it if it is to be kept. `displaced` is what ``revert(_:to:)`` needs
+    /// should the store fail.
     package mutating func offer(
-        _ record: Record, condition: Request.Condition?, unixMilliseconds now: UInt64
+        _ record: Record,
+        condition: Request.Condition?,
+        unixMilliseconds now: UInt64
     ) -> (decision: Decision, displaced: Entry?) {
         if record.revision.unixMilliseconds > now + Self.clockTolerance {
             return (.refuse(.clock(unixMilliseconds: now)), nil)
@@ -113,7 +116,8 @@ package struct Catalog: Sendable {
 
     /// The store failed to keep `record`: what it displaced stands again, unless something newer came since.
     package mutating func revert(_ record: Record, to displaced: Entry?) {
-        guard let current = entry(at: record.location, by: record.author), current.digest == record.digest else {
+        guard let current = entry(at: record.location, by: record.author), current.digest == record.digest
+        else {
             return
         }
         remove(at: record.location, by: record.author)
@@ -139,6 +143,19 @@ package struct Catalog: Sendable {
                 } else {
                     earliestExpiry = min(earliestExpiry, entry.expiry)
                 }
+            }
+        }
+        return changes
+    }
+
+    /// Forgets all records of some authors, and says what the store may forget, in a fixed order.
+    package mutating func removeAll(where isGone: (Identity) -> Bool) -> [RecordChange] {
+        guard usage.keys.contains(where: isGone) else { return [] }
+        var changes: [RecordChange] = []
+        for location in entries.keys.sorted() {
+            for entry in entries[location] ?? [] where isGone(entry.author) {
+                remove(at: location, by: entry.author)
+                changes.append(.remove(location: location, author: entry.author))
             }
         }
         return changes
@@ -172,7 +189,8 @@ package struct Catalog: Sendable {
     // MARK: Private
 
     /// The decision if the condition does not hold.
-    private func standing(at location: NodeID, against condition: Request.Condition, now: UInt64) -> Decision? {
+    private func standing(at location: NodeID, against condition: Request.Condition, now: UInt64) -> Decision?
+    {
         let newest = entries(at: location, unixMilliseconds: now)
             .max { ($0.revision, $0.author) < ($1.revision, $1.author) }
         switch condition {

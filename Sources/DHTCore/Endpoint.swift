@@ -78,7 +78,8 @@ public struct Endpoint: Hashable, Sendable {
     /// 0.0.0.0 or ::, the address of a socket that listens everywhere.
     package var isUnspecified: Bool { high == 0 && low == 0 }
 
-    /// The same address with port 0: what rate limits by source are kept by. IPv6 by /64, the unit a host is given.
+    /// The same address with port 0: what rate limits by source are kept by. IPv6 by /64, the unit a host is
+    /// given.
     package var source: Endpoint {
         switch family {
         case .ipv4: Endpoint(ipv4: UInt32(truncatingIfNeeded: low), port: 0)
@@ -103,9 +104,11 @@ extension Endpoint: CustomStringConvertible {
         }
     }
 
-    /// RFC 5952: no leading zeros, the longest run of two or more zero groups, the first among equals, as `::`.
+    /// RFC 5952: no leading zeros, the longest run of two or more zero groups, the first among equals, as
+    /// `::`.
     private var compressed: String {
-        let groups = stride(from: 48, through: 0, by: -16).map { UInt16(truncatingIfNeeded: high >> UInt64($0)) }
+        let groups =
+            stride(from: 48, through: 0, by: -16).map { UInt16(truncatingIfNeeded: high >> UInt64($0)) }
             + stride(from: 48, through: 0, by: -16).map { UInt16(truncatingIfNeeded: low >> UInt64($0)) }
         var best = 0..<0
         var start = 0

@@ -37,7 +37,8 @@ struct GetOperation: Sendable {
         }
     }
 
-    /// After an answer of these records out of `total`: where to ask on, or `nil` if that node has told enough.
+    /// After an answer of these records out of `total`: where to ask on, or `nil` if that node has told
+    /// enough.
     mutating func nextPage(after records: [Record], of total: Int, from identity: Identity) -> UInt16? {
         guard !records.isEmpty else { return nil }
         var (count, authors) = told[identity] ?? (0, [])

@@ -1,7 +1,8 @@
 /// Who someone is: the 32 bytes of an Ed25519 public key.
 ///
 /// All trust and all state hang on this value; a ``NodeID`` is only the place it has in the key space.
-/// Nothing here says that the bytes are a valid curve point: that is the business of whoever verifies with them.
+/// Nothing here says that the bytes are a valid curve point: that is the business of whoever verifies with
+/// them.
 public struct Identity: Hashable, Sendable {
     /// Length of an identity in bytes.
     public static let byteCount = 32
@@ -39,7 +40,8 @@ public struct Identity: Hashable, Sendable {
 }
 
 extension Identity: Comparable {
-    /// Orders identities as their bytes are ordered. Ties between authors are decided by it, so it is protocol.
+    /// Orders identities as their bytes are ordered. Ties between authors are decided by it, so it is
+    /// protocol.
     public static func < (lhs: Identity, rhs: Identity) -> Bool {
         (lhs.w0, lhs.w1, lhs.w2, lhs.w3) < (rhs.w0, rhs.w1, rhs.w2, rhs.w3)
     }

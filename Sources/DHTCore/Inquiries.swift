@@ -3,7 +3,11 @@
 extension KademliaNode {
     /// A peer asks. `isLive`: it proved that it receives where it sends from; else nothing may change.
     package mutating func inquired(
-        _ inquiry: InquiryID, by sender: Contact, _ request: Request, isLive: Bool, at now: Now,
+        _ inquiry: InquiryID,
+        by sender: Contact,
+        _ request: Request,
+        isLive: Bool,
+        at now: Now,
         into actions: inout [KademliaAction]
     ) {
         switch request {
@@ -18,7 +22,14 @@ extension KademliaNode {
             actions.append(.reply(inquiry, .nodes(closest)))
         case .findValue(let location, let author, let offset):
             answerFindValue(
-                inquiry, from: sender, location, author, offset: Int(offset), at: now, into: &actions)
+                inquiry,
+                from: sender,
+                location,
+                author,
+                offset: Int(offset),
+                at: now,
+                into: &actions
+            )
         case .store(let record, let condition):
             guard isLive else {
                 actions.append(.reply(inquiry, .retry))
@@ -30,7 +41,12 @@ extension KademliaNode {
     }
 
     private mutating func answerFindValue(
-        _ inquiry: InquiryID, from sender: Contact, _ location: NodeID, _ author: Identity?, offset: Int, at now: Now,
+        _ inquiry: InquiryID,
+        from sender: Contact,
+        _ location: NodeID,
+        _ author: Identity?,
+        offset: Int,
+        at now: Now,
         into actions: inout [KademliaAction]
     ) {
         let isThere = catalog.entries(at: location, unixMilliseconds: now.unixMilliseconds)
@@ -41,16 +57,27 @@ extension KademliaNode {
             return
         }
         let errand = Errand.answerInquiry(
-            inquiry, location: location, author: author, offset: offset, requester: sender.identity)
+            inquiry,
+            location: location,
+            author: author,
+            offset: offset,
+            requester: sender.identity
+        )
         actions.append(.load(ticket(for: errand), location: location, author: author))
     }
 
     private mutating func answerStore(
-        _ inquiry: InquiryID, _ record: Record, _ condition: Request.Condition?, at now: Now,
+        _ inquiry: InquiryID,
+        _ record: Record,
+        _ condition: Request.Condition?,
+        at now: Now,
         into actions: inout [KademliaAction]
     ) {
         let (decision, displaced) = catalog.offer(
-            record, condition: condition, unixMilliseconds: now.unixMilliseconds)
+            record,
+            condition: condition,
+            unixMilliseconds: now.unixMilliseconds
+        )
         switch decision {
         case .keep:
             let errand = Errand.keepFor(inquiry, record, displaced: displaced)
@@ -72,14 +99,18 @@ extension KademliaNode {
         closest.insert(id, at: place)
         return .init(
             lifetime: UInt32(clamping: left),
-            closest: closest.prefix(settings.replicas).map(\.prefix).filter { $0 != 0 })
+            closest: closest.prefix(settings.replicas).map(\.prefix).filter { $0 != 0 }
+        )
     }
 
     // MARK: Events of the store
 
     /// Records were read; `nil`: the store could not.
     package mutating func loaded(
-        _ ticket: Ticket, _ records: [Record]?, at now: Now, into actions: inout [KademliaAction]
+        _ ticket: Ticket,
+        _ records: [Record]?,
+        at now: Now,
+        into actions: inout [KademliaAction]
     ) {
         guard let errand = errands.removeValue(forKey: ticket) else { return }
         switch errand {
@@ -103,7 +134,10 @@ extension KademliaNode {
 
     /// Changes were made durable, or not, for want of room or a working disk.
     package mutating func applied(
-        _ ticket: Ticket, _ outcome: StoreOutcome, at now: Now, into actions: inout [KademliaAction]
+        _ ticket: Ticket,
+        _ outcome: StoreOutcome,
+        at now: Now,
+        into actions: inout [KademliaAction]
     ) {
         guard let errand = errands.removeValue(forKey: ticket) else { return }
         switch errand {
@@ -128,7 +162,8 @@ extension KademliaNode {
         }
     }
 
-    /// The store could neither read nor write: what the ticket was for ends as if nothing were there, or is refused.
+    /// The store could neither read nor write: what the ticket was for ends as if nothing were there, or is
+    /// refused.
     package mutating func storeFailed(_ ticket: Ticket, at now: Now, into actions: inout [KademliaAction]) {
         switch errands[ticket] {
         case .keepFor, .keepOwn, .sweep: applied(ticket, .failed(.unavailable), at: now, into: &actions)

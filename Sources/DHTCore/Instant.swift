@@ -31,12 +31,15 @@ package struct Span: Hashable, Comparable, Sendable {
     package var seconds: UInt64 { nanoseconds / 1_000_000_000 }
 
     package static func < (lhs: Span, rhs: Span) -> Bool { lhs.nanoseconds < rhs.nanoseconds }
-    package static func + (lhs: Span, rhs: Span) -> Span { Span(nanoseconds: lhs.nanoseconds + rhs.nanoseconds) }
+    package static func + (lhs: Span, rhs: Span) -> Span {
+        Span(nanoseconds: lhs.nanoseconds + rhs.nanoseconds)
+    }
     package static func * (lhs: Span, rhs: UInt64) -> Span { Span(nanoseconds: lhs.nanoseconds * rhs) }
     package static func / (lhs: Span, rhs: UInt64) -> Span { Span(nanoseconds: lhs.nanoseconds / rhs) }
 }
 
-/// What the driver's two clocks say at one moment. Every event of a pure machine carries it; no machine reads a clock.
+/// What the driver's two clocks say at one moment. Every event of a pure machine carries it; no machine reads
+/// a clock.
 package struct Now: Hashable, Sendable {
     /// For time-outs and schedules: never goes back.
     package var instant: Instant

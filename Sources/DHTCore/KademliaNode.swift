@@ -1,7 +1,7 @@
 /// Kademlia as a value: who is known, what is kept, what is being looked for.
 ///
-/// Performs no IO, reads no clock, knows no key. The driver tells it of events and performs the actions it returns;
-/// every identity it is told of was authenticated, every record verified.
+/// Performs no IO, reads no clock, knows no key. The driver tells it of events and performs the actions it
+/// returns; every identity it is told of was authenticated, every record verified.
 package struct KademliaNode: Sendable {
     package struct Settings: Sendable {
         package var replicas = Kademlia.replicas
@@ -62,13 +62,17 @@ package struct KademliaNode: Sendable {
     var puts: [OperationID: PutOperation] = [:]
     var membership: Membership
     var handover = Handover()
+    /// Id prefixes of nodes that were looked for in vain, and when.
+    var vain: [UInt32: Instant] = [:]
     /// Operations that wait until the neighbours are known.
     var waiting: [(OperationID, KademliaOperation)] = []
     var generator: any RandomNumberGenerator & Sendable
     private var nextName: UInt64 = 0
 
     package init(
-        identity: Identity, id: NodeID, settings: Settings = Settings(),
+        identity: Identity,
+        id: NodeID,
+        settings: Settings = Settings(),
         generator: some RandomNumberGenerator & Sendable
     ) {
         self.identity = identity
@@ -84,7 +88,10 @@ package struct KademliaNode: Sendable {
 
     /// The peer answered. Contacts in the answer are admitted, records verified.
     package mutating func answered(
-        _ callID: CallID, _ response: Response, at now: Now, into actions: inout [KademliaAction]
+        _ callID: CallID,
+        _ response: Response,
+        at now: Now,
+        into actions: inout [KademliaAction]
     ) {
         guard let call = calls.removeValue(forKey: callID) else { return }
         noteAnswer(of: call, at: now, into: &actions)
@@ -139,9 +146,13 @@ package struct KademliaNode: Sendable {
 
     /// A user asks for something; `finished` will tell how it ended.
     package mutating func submit(
-        _ operation: KademliaOperation, as name: OperationID, at now: Now, into actions: inout [KademliaAction]
+        _ operation: KademliaOperation,
+        as name: OperationID,
+        at now: Now,
+        into actions: inout [KademliaAction]
     ) {
-        guard membership.isSettled(at: now.instant, patience: settings.joinPatience) || operation == .leave else {
+        guard membership.isSettled(at: now.instant, patience: settings.joinPatience) || operation == .leave
+        else {
             waiting.append((name, operation))
             if let startedAt = membership.startedAt { wake(at: startedAt + settings.joinPatience) }
             return
@@ -152,14 +163,21 @@ package struct KademliaNode: Sendable {
     func isWaiting(_ operation: OperationID) -> Bool { waiting.contains { $0.0 == operation } }
 
     private mutating func begin(
-        _ operation: KademliaOperation, as name: OperationID, at now: Now, into actions: inout [KademliaAction]
+        _ operation: KademliaOperation,
+        as name: OperationID,
+        at now: Now,
+        into actions: inout [KademliaAction]
     ) {
         switch operation {
         case .put(let record, let condition):
             beginPut(record, condition, as: name, at: now, into: &actions)
         case .get(let location, let author, let replicas, let isExhaustive):
             let get = GetOperation(
-                location: location, author: author, replicas: replicas, isExhaustive: isExhaustive)
+                location: location,
+                author: author,
+                replicas: replicas,
+                isExhaustive: isExhaustive
+            )
             beginGet(get, as: name, at: now, into: &actions)
         case .ping(let identity, let id): beginPing(identity, id, as: name, at: now, into: &actions)
         case .leave: beginLeaving(as: name, at: now, into: &actions)
@@ -177,7 +195,11 @@ package struct KademliaNode: Sendable {
     }
 
     private mutating func beginPing(
-        _ peer: Identity, _ id: NodeID, as name: OperationID, at now: Now, into actions: inout [KademliaAction]
+        _ peer: Identity,
+        _ id: NodeID,
+        as name: OperationID,
+        at now: Now,
+        into actions: inout [KademliaAction]
     ) {
         if let contact = table.entry(for: peer, id: id)?.contact {
             call(contact, .ping(isLeaving: false), .ping(name, sent: now.instant), into: &actions)
@@ -199,10 +221,19 @@ package struct KademliaNode: Sendable {
     /// When ``advance(to:into:)`` is to be called next.
     package var nextDeadline: Instant { membership.nextUpkeep }
 
+    /// Whether nobody waits for anything: no call, no operation, no search, no work of the store's is under
+    /// way.
+    package var isIdle: Bool {
+        calls.isEmpty && errands.isEmpty && searches.isEmpty && puts.isEmpty && waiting.isEmpty
+    }
+
     // MARK: Names
 
     mutating func call(
-        _ contact: Contact, _ request: Request, _ purpose: Purpose, isConfigured: Bool = false,
+        _ contact: Contact,
+        _ request: Request,
+        _ purpose: Purpose,
+        isConfigured: Bool = false,
         into actions: inout [KademliaAction]
     ) {
         let name = CallID(rawValue: freshName())

@@ -18,7 +18,8 @@ struct Membership: Sendable {
     /// Lookups for peers gone silent, at once.
     static let rescueLimit = 4
     static let longestSeedBackoff = Span.seconds(15)
-    /// After joining, our own place is looked up again this much later, for those who joined at the same time.
+    /// After joining, our own place is looked up again this much later, for those who joined at the same
+    /// time.
     static let rejoinDelays = [Span.seconds(1), .seconds(4), .seconds(15)]
 
     var seeds: [Seed] = []
@@ -55,9 +56,13 @@ struct Membership: Sendable {
 }
 
 extension KademliaNode {
-    /// Peers whose addresses the operator named. They are asked until they answer, with growing pauses, and again
-    /// whenever they are lost.
-    package mutating func setSeeds(_ identities: [(Identity, NodeID)], at now: Now, into actions: inout [KademliaAction]) {
+    /// Peers whose addresses the operator named. They are asked until they answer, with growing pauses, and
+    /// again whenever they are lost.
+    package mutating func setSeeds(
+        _ identities: [(Identity, NodeID)],
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
         membership.seeds = identities.map { .init(identity: $0.0, id: $0.1, nextAttempt: now.instant) }
         membership.hasSeeds = identities.contains { $0.0 != identity }
         if membership.startedAt == nil { membership.startedAt = now.instant }
@@ -67,7 +72,10 @@ extension KademliaNode {
 
     /// The addresses a seed's name has now; none if it does not resolve.
     package mutating func resolved(
-        seed index: Int, _ endpoints: [Endpoint], at now: Now, into actions: inout [KademliaAction]
+        seed index: Int,
+        _ endpoints: [Endpoint],
+        at now: Now,
+        into actions: inout [KademliaAction]
     ) {
         guard membership.seeds.indices.contains(index), membership.seeds[index].isInFlight else { return }
         let usable = endpoints.filter(\.isUnicast)
@@ -92,8 +100,14 @@ extension KademliaNode {
         wake(at: membership.seeds[index].nextAttempt)
     }
 
-    /// Members that are no longer admitted are forgotten.
-    package mutating func forget(where isGone: (Identity) -> Bool) {
+    /// Members that are no longer admitted are forgotten, and records of authors who may no longer write.
+    package mutating func forget(
+        peers isGone: (Identity) -> Bool,
+        authors isMuted: (Identity) -> Bool,
+        into actions: inout [KademliaAction]
+    ) {
+        let removed = catalog.removeAll(where: isMuted)
+        if !removed.isEmpty { actions.append(.apply(ticket(for: .sweep), removed)) }
         table.removeAll(where: isGone)
         membership.hints.removeAll { isGone($0.identity) }
     }
@@ -118,8 +132,8 @@ extension KademliaNode {
         let wasGivenUp = table.entry(for: contact.identity, id: contact.id)?.reachability.grade == .bad
         switch table.answered(contact, at: now.instant) {
         case .inserted, .replaced:
-            // Our requests without a token changed nothing at their receiver: this one makes us known. Who wrote to us
-            // first knows us already.
+            // Our requests without a token changed nothing at their receiver: this one makes us known. Who
+            // wrote to us first knows us already.
             if call.purpose != .verification(isInbound: true) {
                 self.call(contact, .ping(isLeaving: false), .greeting, into: &actions)
             }
@@ -130,8 +144,8 @@ extension KademliaNode {
         followHints(at: now, into: &actions)
     }
 
-    /// One whom we had given up answers: perhaps it was us who were cut off. So the others are asked at once, and not
-    /// when their back-offs of minutes are over.
+    /// One whom we had given up answers: perhaps it was us who were cut off. So the others are asked at once,
+    /// and not when their back-offs of minutes are over.
     private mutating func reviveOthers(at now: Now, into actions: inout [KademliaAction]) {
         let others = table.contacts.filter { $0.reachability.grade == .bad }.map(\.contact)
         guard !others.isEmpty else { return }
@@ -151,7 +165,8 @@ extension KademliaNode {
         // Another address of the peer that did not answer says nothing about the one we know.
         let entry = table.entry(for: contact.identity, id: contact.id)
         if entry == nil || entry?.contact.endpoint == contact.endpoint,
-            table.failed(contact.identity, id: contact.id, at: now.instant) != nil {
+            table.failed(contact.identity, id: contact.id, at: now.instant) != nil
+        {
             wake(at: now.instant + Reachability.firstBackoff)
             // Of one that was given up others would have told since, in answers to whatever we asked.
             if entry?.reachability.grade != .bad, membership.rescues < Membership.rescueLimit {
@@ -170,7 +185,8 @@ extension KademliaNode {
         verify(contact, isInbound: true, at: now, into: &actions)
     }
 
-    /// Contacts others named. Those who would find room, and known ones that fell silent, are asked whether they are there.
+    /// Contacts others named. Those who would find room, and known ones that fell silent, are asked whether
+    /// they are there.
     mutating func noteHints(_ contacts: [Contact], at now: Now, into actions: inout [KademliaAction]) {
         for contact in contacts where contact.identity != identity {
             if let entry = table.entry(for: contact.identity, id: contact.id) {
@@ -194,17 +210,23 @@ extension KademliaNode {
         while membership.verifying.count < Membership.verificationLimit, !membership.hints.isEmpty {
             let contact = membership.hints.removeFirst()
             let entry = table.entry(for: contact.identity, id: contact.id)
-            if let entry, entry.contact.endpoint == contact.endpoint, entry.reachability.grade != .bad { continue }
+            if let entry, entry.contact.endpoint == contact.endpoint, entry.reachability.grade != .bad {
+                continue
+            }
             verify(contact, isInbound: false, at: now, into: &actions)
         }
     }
 
     private mutating func verify(
-        _ contact: Contact, isInbound: Bool, at now: Now, into actions: inout [KademliaAction]
+        _ contact: Contact,
+        isInbound: Bool,
+        at now: Now,
+        into actions: inout [KademliaAction]
     ) {
         guard !membership.verifying.contains(contact.identity) else { return }
         if let last = membership.followed[contact.identity], last.endpoint == contact.endpoint,
-            now.instant.since(last.at) < Membership.hintInterval {
+            now.instant.since(last.at) < Membership.hintInterval
+        {
             return
         }
         guard noteFollowed(contact, at: now.instant) else { return }
@@ -216,7 +238,9 @@ extension KademliaNode {
     @discardableResult
     private mutating func noteFollowed(_ contact: Contact, at now: Instant) -> Bool {
         if membership.followed.count >= Membership.followedLimit {
-            membership.followed = membership.followed.filter { now.since($0.value.at) < Membership.hintInterval }
+            membership.followed = membership.followed.filter {
+                now.since($0.value.at) < Membership.hintInterval
+            }
             guard membership.followed.count < Membership.followedLimit else { return false }
         }
         membership.followed[contact.identity] = (contact.endpoint, now)
@@ -287,7 +311,9 @@ extension KademliaNode {
             if seed.isInFlight || seed.identity == identity { continue }
             if seed.nextAttempt > now.instant {
                 wake(at: seed.nextAttempt)
-            } else if let entry = table.entry(for: seed.identity, id: seed.id), entry.reachability.grade != .bad {
+            } else if let entry = table.entry(for: seed.identity, id: seed.id),
+                entry.reachability.grade != .bad
+            {
                 membership.seeds[index].nextAttempt = now.instant + Membership.longestSeedBackoff
                 wake(at: membership.seeds[index].nextAttempt)
             } else {

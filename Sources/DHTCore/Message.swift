@@ -7,8 +7,8 @@ package enum Request: Hashable, Sendable {
     case findValue(location: NodeID, author: Identity?, offset: UInt16)
     case store(Record, condition: Condition?)
 
-    /// What must be true of the newest live record under the key for a STORE to be taken. Best effort: each replica
-    /// judges by what it holds.
+    /// What must be true of the newest live record under the key for a STORE to be taken. Best effort: each
+    /// replica judges by what it holds.
     package enum Condition: Hashable, Sendable {
         case absent
         case revision(Revision)
@@ -23,7 +23,8 @@ package enum Request: Hashable, Sendable {
         }
     }
 
-    /// Whether answering it may change what the receiver keeps, so that the sender must have proved its address.
+    /// Whether answering it may change what the receiver keeps, so that the sender must have proved its
+    /// address.
     package var isWrite: Bool { operation == .store }
 }
 
@@ -37,7 +38,8 @@ package enum OperationCode: UInt8, CaseIterable, Sendable {
 
 /// What the other answers: the decoded payload of a response.
 package enum Response: Hashable, Sendable {
-    /// The address the request came from, as the responder saw it, and where the responder believes it can be reached.
+    /// The address the request came from, as the responder saw it, and where the responder believes it can be
+    /// reached.
     case pong(observed: Endpoint, endpoints: [Endpoint])
     case nodes([Contact])
     /// `total` counts every live record the responder holds that the request asked for, sent or not.
@@ -53,11 +55,14 @@ package enum Response: Hashable, Sendable {
     package struct Receipt: Hashable, Sendable {
         /// Seconds the replica grants, counted from now.
         package var lifetime: UInt32
-        /// ``NodeID/prefix`` of the closest nodes to the record's location the replica knows, itself among them, at
-        /// most ``Kademlia/replicas``: so the writer learns, at no cost, of closer nodes it has not heard of.
+        /// ``NodeID/prefix`` of the closest nodes to the record's location the replica knows, itself among
+        /// them, at most ``Kademlia/replicas``: so the writer learns, at no cost, of closer nodes it has not
+        /// heard of.
         package var closest: [UInt32]
 
-        package init(lifetime: UInt32, closest: [UInt32]) { (self.lifetime, self.closest) = (lifetime, closest) }
+        package init(lifetime: UInt32, closest: [UInt32]) {
+            (self.lifetime, self.closest) = (lifetime, closest)
+        }
     }
 
     package enum Refusal: Hashable, Sendable {
@@ -65,7 +70,8 @@ package enum Response: Hashable, Sendable {
         case quota
         /// The record's lifetime is over.
         case expired
-        /// The record's revision is too far ahead of the replica's clock, which says this (Unix milliseconds).
+        /// The record's revision is too far ahead of the replica's clock, which says this (Unix
+        /// milliseconds).
         case clock(unixMilliseconds: UInt64)
         /// The author may not write here.
         case denied

@@ -22,7 +22,8 @@ public struct NodeID: Hashable, Sendable {
         (high, middle, low) = (words.next(), words.next(), UInt32(words.next(byteCount: 4)))
     }
 
-    /// The id whose first byte is `firstByte` and whose others are zero: for examples small enough to think about.
+    /// The id whose first byte is `firstByte` and whose others are zero: for examples small enough to think
+    /// about.
     package init(firstByte: UInt8) {
         self.init(high: UInt64(firstByte) << 56, middle: 0, low: 0)
     }

@@ -1,8 +1,8 @@
 /// The life of one record's way to its replicas.
 ///
-/// The record goes to the closest nodes known; their answers tell which closer ones they know; if any is news, one
-/// lookup finds it and the record goes there too. A node that is overdue is not waited for alone: the next closest is
-/// asked as well.
+/// The record goes to the closest nodes known; their answers tell which closer ones they know; if any is
+/// news, one lookup finds it and the record goes there too. A node that is overdue is not waited for alone:
+/// the next closest is asked as well.
 struct PutOperation: Sendable {
     private enum State: Hashable, Sendable {
         case asked
@@ -28,10 +28,17 @@ struct PutOperation: Sendable {
     /// The second lookup was made, or is not needed.
     private(set) var hasChased: Bool
     private var isChasing = false
+    /// What the second lookup is to find.
+    private(set) var news: [UInt32] = []
 
-    /// `hasLookedUp`: the contacts it will be given come from a finished lookup, so none closer is to be chased.
+    /// `hasLookedUp`: the contacts it will be given come from a finished lookup, so none closer is to be
+    /// chased.
     init(
-        record: Record, condition: Request.Condition?, own: NodeID, identity: Identity, hasLookedUp: Bool,
+        record: Record,
+        condition: Request.Condition?,
+        own: NodeID,
+        identity: Identity,
+        hasLookedUp: Bool,
         width: Int = Kademlia.replicas
     ) {
         self.record = record
@@ -59,7 +66,8 @@ struct PutOperation: Sendable {
         ownVerdict = verdict
     }
 
-    /// A replica gave its verdict. Returns whom to ask in its stead, if it did not take the record for reasons of its own.
+    /// A replica gave its verdict. Returns whom to ask in its stead, if it did not take the record for
+    /// reasons of its own.
     mutating func answered(_ identity: Identity, _ verdict: PutOutcome.Verdict) -> [Contact] {
         guard let index = targets.firstIndex(where: { $0.contact.identity == identity }) else { return [] }
         let wasOverdue = targets[index].state == .overdue
@@ -79,19 +87,19 @@ struct PutOperation: Sendable {
         return askSpare()
     }
 
-    /// Whether a replica knows, by the prefixes of ids it sent, a node that is closer than one of ours and not known
-    /// here. Then a lookup is to be made, once.
-    mutating func shouldChase(_ prefixes: [UInt32], isKnown: (UInt32) -> Bool) -> Bool {
+    /// Whether a node that a replica spoke of, by the prefix of its id, and that is not known here, is closer
+    /// than one of ours. Then a lookup is to be made, once.
+    mutating func shouldChase(_ prefixes: [UInt32]) -> Bool {
         guard !hasChased else { return false }
         let location = record.location.prefix
         var distances = targets.map { $0.contact.id.prefix ^ location } + [own.prefix ^ location]
         distances.sort()
         let limit = distances.count < width ? UInt32.max : distances[width - 1]
-        let isNews = prefixes.contains { prefix in
-            prefix ^ location < limit && prefix != own.prefix && !isKnown(prefix)
+        news = prefixes.filter { prefix in
+            prefix ^ location < limit && prefix != own.prefix
                 && !targets.contains { $0.contact.id.prefix == prefix }
         }
-        guard isNews else { return false }
+        guard !news.isEmpty else { return false }
         hasChased = true
         isChasing = true
         return true
@@ -133,8 +141,8 @@ struct PutOperation: Sendable {
         return PutOutcome(replicas: replicas)
     }
 
-    /// Replicas that refused because they hold nothing, while others hold what the condition names: they lack a copy
-    /// and are to get this one.
+    /// Replicas that refused because they hold nothing, while others hold what the condition names: they lack
+    /// a copy and are to get this one.
     var bare: [Contact] {
         guard outcome.stored > 0 else { return [] }
         return targets.filter { $0.state == .ended(.conflict(nil)) }.map(\.contact)

@@ -22,9 +22,10 @@ public struct Revision: Hashable, Comparable, Sendable {
 
 /// A signed value or tombstone of one author under one key: `docs/protocol.md`, section 8.
 ///
-/// A record is its canonical bytes; what its fields say is read from them, so that a replica passes on exactly what
-/// the author signed. Only `RecordCodec` of `DHTEnvelope` makes one, after checking the layout, so every accessor
-/// may rely on it. That the *signature* is good is checked apart, before the core sees the record.
+/// A record is its canonical bytes; what its fields say is read from them, so that a replica passes on
+/// exactly what the author signed. Only `RecordCodec` of `DHTEnvelope` makes one, after checking the layout,
+/// so every accessor may rely on it. That the *signature* is good is checked apart, before the core sees the
+/// record.
 package struct Record: Sendable {
     package enum Kind: UInt8, Sendable {
         case value = 1
@@ -49,7 +50,9 @@ package struct Record: Sendable {
     package var isTombstone: Bool { kind == .tombstone }
     package var key: ArraySlice<UInt8> { bytes[RecordLayout.keyOffset..<keyEnd] }
     package var author: Identity {
-        guard let identity = Identity(bytes[keyEnd..<keyEnd + 32]) else { preconditionFailure("32 bytes are 32 bytes") }
+        guard let identity = Identity(bytes[keyEnd..<keyEnd + 32]) else {
+            preconditionFailure("32 bytes are 32 bytes")
+        }
         return identity
     }
     package var revision: Revision { Revision(rawValue: bytes[(keyEnd + 32)...].bigEndian()) }
@@ -62,18 +65,22 @@ package struct Record: Sendable {
     /// All the signature covers.
     package var signedFields: ArraySlice<UInt8> { bytes.dropLast(RecordLayout.signatureLength) }
 
-    /// When the record ends, in milliseconds since 1970: absolute, so that replaying it later revives nothing.
+    /// When the record ends, in milliseconds since 1970: absolute, so that replaying it later revives
+    /// nothing.
     package var expiry: UInt64 { revision.unixMilliseconds + UInt64(lifetime) * 1000 }
 }
 
 extension Record: Hashable {
-    package static func == (lhs: Record, rhs: Record) -> Bool { lhs.digest == rhs.digest && lhs.bytes == rhs.bytes }
+    package static func == (lhs: Record, rhs: Record) -> Bool {
+        lhs.digest == rhs.digest && lhs.bytes == rhs.bytes
+    }
     package func hash(into hasher: inout Hasher) { hasher.combine(digest) }
 }
 
 extension Record {
-    /// Whether this record is kept when `other`, of the same author and key, is there too: the higher revision, and of
-    /// two with one revision (equivocation) the one with the larger digest. Every replica decides alike.
+    /// Whether this record is kept when `other`, of the same author and key, is there too: the higher
+    /// revision, and of two with one revision (equivocation) the one with the larger digest. Every replica
+    /// decides alike.
     package func supersedes(_ other: Record) -> Bool {
         (revision, digest) > (other.revision, other.digest)
     }
@@ -96,7 +103,8 @@ package enum RecordLayout {
     package static let signatureLength = 64
     package static let keyLengths = 1...128
     package static let maximumValueLength = 640
-    package static let maximumLength = keyOffset + 128 + valueOffsetPastKey + maximumValueLength + signatureLength
+    package static let maximumLength =
+        keyOffset + 128 + valueOffsetPastKey + maximumValueLength + signatureLength
     /// Seconds: one second to a year.
     package static let lifetimes: ClosedRange<UInt32> = 1...31_536_000
 }

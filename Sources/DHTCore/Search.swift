@@ -33,15 +33,25 @@ struct Search: Sendable {
 
 extension KademliaNode {
     mutating func beginSearch(
-        _ client: Search.Client, target: NodeID, goal: Lookup.Goal = .nodes, get: GetOperation? = nil, at now: Now,
+        _ client: Search.Client,
+        target: NodeID,
+        goal: Lookup.Goal = .nodes,
+        get: GetOperation? = nil,
+        at now: Now,
         into actions: inout [KademliaAction]
     ) {
         let name = SearchID(rawValue: freshName())
-        // Some of them may be dead without anybody knowing: with four times as many as are wanted, enough are not.
+        // Some of them may be dead without anybody knowing: with four times as many as are wanted, enough are
+        // not.
         let seeds = table.closest(to: target, count: settings.replicas * 4)
         let lookup = Lookup(
-            target: target, own: identity, goal: goal, seeds: seeds, parallelism: settings.parallelism,
-            width: settings.replicas)
+            target: target,
+            own: identity,
+            goal: goal,
+            seeds: seeds,
+            parallelism: settings.parallelism,
+            width: settings.replicas
+        )
         var search = Search(client: client, lookup: lookup, get: get)
         if let get {
             let isOwn = catalog.entries(at: get.location, unixMilliseconds: now.unixMilliseconds)
@@ -59,7 +69,10 @@ extension KademliaNode {
     }
 
     mutating func beginGet(
-        _ get: GetOperation, as name: OperationID, at now: Now, into actions: inout [KademliaAction]
+        _ get: GetOperation,
+        as name: OperationID,
+        at now: Now,
+        into actions: inout [KademliaAction]
     ) {
         let replicas = min(max(get.replicas, 1), settings.replicas)
         let goal = Lookup.Goal.values(replicas: get.isExhaustive ? settings.replicas : replicas)
@@ -70,7 +83,9 @@ extension KademliaNode {
     mutating func pursue(_ name: SearchID, at now: Now, into actions: inout [KademliaAction]) {
         guard let search = searches[name] else { return }
         let contacts = searches[name]?.lookup.nextQueries() ?? []
-        for contact in contacts { call(contact, request(of: search, offset: 0), .search(name), into: &actions) }
+        for contact in contacts {
+            call(contact, request(of: search, offset: 0), .search(name), into: &actions)
+        }
         guard let current = searches[name], current.lookup.isFinished, !current.awaitsOwn else { return }
         searches[name] = nil
         ended(current, at: now, into: &actions)
@@ -82,7 +97,10 @@ extension KademliaNode {
     }
 
     mutating func searchAnswered(
-        _ name: SearchID, _ contact: Contact, _ response: Response, at now: Now,
+        _ name: SearchID,
+        _ contact: Contact,
+        _ response: Response,
+        at now: Now,
         into actions: inout [KademliaAction]
     ) {
         guard var search = searches[name] else { return }
@@ -106,7 +124,10 @@ extension KademliaNode {
     }
 
     mutating func ownRecordsRead(
-        _ name: SearchID, _ records: [Record], at now: Now, into actions: inout [KademliaAction]
+        _ name: SearchID,
+        _ records: [Record],
+        at now: Now,
+        into actions: inout [KademliaAction]
     ) {
         guard var search = searches[name] else { return }
         search.get?.take(records, from: identity, unixMilliseconds: now.unixMilliseconds)
@@ -123,6 +144,7 @@ extension KademliaNode {
         switch search.client {
         case .put(let operation): targetsFound(operation, search.lookup.closest, at: now, into: &actions)
         case .chase(let operation):
+            noteVain(puts[operation]?.news ?? [], at: now)
             let more = puts[operation]?.chased(search.lookup.closest) ?? []
             offer(operation, to: more, into: &actions)
             finishIfDone(operation, into: &actions)
@@ -140,12 +162,17 @@ extension KademliaNode {
     }
 
     private mutating func finishGet(
-        _ operation: OperationID, _ search: Search, into actions: inout [KademliaAction]
+        _ operation: OperationID,
+        _ search: Search,
+        into actions: inout [KademliaAction]
     ) {
         guard let get = search.get else { preconditionFailure("a get without what it gets") }
         let own = search.hasOwn ? 1 : 0
         let outcome = GetOutcome(
-            found: get.found, answered: search.lookup.answered + own, asked: search.lookup.asked + own)
+            found: get.found,
+            answered: search.lookup.answered + own,
+            asked: search.lookup.asked + own
+        )
         actions.append(.finished(operation, .got(outcome)))
         // Only whoever answered among the closest ought to have the record and is known to lack it.
         for (record, contact) in get.repairs(among: search.lookup.answeredNearest) {
@@ -154,19 +181,45 @@ extension KademliaNode {
     }
 }
 
+// MARK: Nodes others know and we cannot find
+
+extension KademliaNode {
+    /// How long a node that others spoke of and a lookup did not find is not looked for again: it may be
+    /// dead, or admitted by them and not by us.
+    private static let vainInterval = Span.seconds(60)
+    private static let vainCapacity = 1024
+
+    private func isVain(_ prefix: UInt32, at now: Now) -> Bool {
+        vain[prefix].map { now.instant.since($0) < Self.vainInterval } ?? false
+    }
+
+    private mutating func noteVain(_ prefixes: [UInt32], at now: Now) {
+        if vain.count >= Self.vainCapacity { vain = [:] }
+        for prefix in prefixes where !table.holds(prefix: prefix) { vain[prefix] = now.instant }
+    }
+}
+
 // MARK: Puts
 
 extension KademliaNode {
     mutating func beginPut(
-        _ record: Record, _ condition: Request.Condition?, as name: OperationID, at now: Now,
+        _ record: Record,
+        _ condition: Request.Condition?,
+        as name: OperationID,
+        at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        // Where no bucket overflowed we know everybody who answered: the lookup would tell nothing, and should others
-        // know more, their answers to the STOREs say so.
+        // Where no bucket overflowed we know everybody who answered: the lookup would tell nothing, and
+        // should others know more, their answers to the STOREs say so.
         let isComplete = table.isComplete(around: record.location, count: settings.replicas)
         puts[name] = PutOperation(
-            record: record, condition: condition, own: id, identity: identity, hasLookedUp: !isComplete,
-            width: settings.replicas)
+            record: record,
+            condition: condition,
+            own: id,
+            identity: identity,
+            hasLookedUp: !isComplete,
+            width: settings.replicas
+        )
         if isComplete {
             let known = table.closest(to: record.location, count: settings.replicas * 2)
             targetsFound(name, known, at: now, into: &actions)
@@ -176,7 +229,10 @@ extension KademliaNode {
     }
 
     mutating func targetsFound(
-        _ name: OperationID, _ contacts: [Contact], at now: Now, into actions: inout [KademliaAction]
+        _ name: OperationID,
+        _ contacts: [Contact],
+        at now: Now,
+        into actions: inout [KademliaAction]
     ) {
         guard let (ask, keepsOwn) = puts[name]?.begin(contacts) else { return }
         offer(name, to: ask, into: &actions)
@@ -194,7 +250,10 @@ extension KademliaNode {
     private mutating func keepOwn(_ name: OperationID, at now: Now, into actions: inout [KademliaAction]) {
         guard let put = puts[name] else { return }
         let (decision, displaced) = catalog.offer(
-            put.record, condition: put.condition, unixMilliseconds: now.unixMilliseconds)
+            put.record,
+            condition: put.condition,
+            unixMilliseconds: now.unixMilliseconds
+        )
         switch decision {
         case .keep:
             let errand = Errand.keepOwn(name, put.record, displaced: displaced)
@@ -209,7 +268,10 @@ extension KademliaNode {
     }
 
     mutating func putAnswered(
-        _ name: OperationID, _ contact: Contact, _ response: Response, at now: Now,
+        _ name: OperationID,
+        _ contact: Contact,
+        _ response: Response,
+        at now: Now,
         into actions: inout [KademliaAction]
     ) {
         guard puts[name] != nil else { return }
@@ -224,7 +286,8 @@ extension KademliaNode {
         offer(name, to: more, into: &actions)
         if case .stored(let receipt) = response, let location = puts[name]?.record.location {
             // Bad contacts count as known: that others still speak of them is no news.
-            let shouldChase = puts[name]?.shouldChase(receipt.closest, isKnown: table.holds(prefix:))
+            let unknown = receipt.closest.filter { !table.holds(prefix: $0) && !isVain($0, at: now) }
+            let shouldChase = puts[name]?.shouldChase(unknown)
             if shouldChase == true { beginSearch(.chase(name), target: location, at: now, into: &actions) }
         }
         finishIfDone(name, into: &actions)

@@ -24,7 +24,8 @@ package struct NetworkKey: ~Copyable, Sendable {
         let context = Self.idContext
         mustSucceed(
             unsafe dht_blake2b(&id, id.count, context, context.count, bytes.pointer, Self.byteCount),
-            "crypto_generichash_blake2b")
+            "crypto_generichash_blake2b"
+        )
         self.id = NetworkID(bytes: id)
         secret = bytes
     }
@@ -49,8 +50,9 @@ package struct NetworkKey: ~Copyable, Sendable {
 
 /// Masks the headers of datagrams for one recipient.
 ///
-/// One is made for each datagram sent, so it lives in 32 bytes of ordinary heap, wiped at the end: `sodium_malloc` would
-/// cost ten times the mask, and words held inline leave copies behind wherever they are moved.
+/// One is made for each datagram sent, so it lives in 32 bytes of ordinary heap, wiped at the end:
+/// `sodium_malloc` would cost ten times the mask, and words held inline leave copies behind wherever they are
+/// moved.
 @safe package struct HeaderKey: ~Copyable, @unchecked Sendable {
     private let key: UnsafeMutablePointer<UInt8>
 
@@ -58,8 +60,15 @@ package struct NetworkKey: ~Copyable, Sendable {
         let key = UnsafeMutablePointer<UInt8>.allocate(capacity: DHT_SECRETBOX_KEY_BYTES)
         mustSucceed(
             unsafe dht_blake2b(
-                key, DHT_SECRETBOX_KEY_BYTES, message, message.count, secret.pointer, secret.count),
-            "crypto_generichash_blake2b")
+                key,
+                DHT_SECRETBOX_KEY_BYTES,
+                message,
+                message.count,
+                secret.pointer,
+                secret.count
+            ),
+            "crypto_generichash_blake2b"
+        )
         unsafe self.key = key
     }
 
@@ -69,10 +78,17 @@ package struct NetworkKey: ~Copyable, Sendable {
     }
 
     /// Appends tag ‖ ciphertext.
-    package borrowing func seal(_ header: [UInt8], nonce: ArraySlice<UInt8>, appendingTo buffer: inout [UInt8]) {
+    package borrowing func seal(
+        _ header: [UInt8],
+        nonce: ArraySlice<UInt8>,
+        appendingTo buffer: inout [UInt8]
+    ) {
         var sealed = [UInt8](repeating: 0, count: header.count + DHT_TAG_BYTES)
         let nonce = checked(nonce)
-        mustSucceed(unsafe dht_secretbox_seal(&sealed, header, header.count, nonce, key), "crypto_secretbox_easy")
+        mustSucceed(
+            unsafe dht_secretbox_seal(&sealed, header, header.count, nonce, key),
+            "crypto_secretbox_easy"
+        )
         buffer.append(contentsOf: sealed)
     }
 

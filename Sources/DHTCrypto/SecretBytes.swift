@@ -2,7 +2,8 @@ import CSodium
 
 /// Secret bytes in memory that is locked, fenced by guard pages, and wiped when its one owner lets go.
 ///
-/// Each takes four mappings and locks at least 4 KiB: for few and lasting secrets. Many go into a ``SharedKeySlab``.
+/// Each takes four mappings and locks at least 4 KiB: for few and lasting secrets. Many go into a
+/// ``SharedKeySlab``.
 @safe package struct SecretBytes: ~Copyable, @unchecked Sendable {
     package let count: Int
     private let memory: UnsafeMutableRawPointer

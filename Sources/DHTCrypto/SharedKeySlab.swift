@@ -1,6 +1,7 @@
 import CSodium
 
-/// Many shared keys in one locked region: a page of locked memory for each would soon exhaust what a process may have.
+/// Many shared keys in one locked region: a page of locked memory for each would soon exhaust what a process
+/// may have.
 ///
 /// Slots are numbered from 0. One that was never derived into is zeros; using it is the caller's mistake.
 @safe package struct SharedKeySlab: ~Copyable, @unchecked Sendable {
@@ -22,8 +23,8 @@ import CSodium
 
     deinit { unsafe sodium_free(memory) }
 
-    /// Derives the key of `secret` and `peer` into `slot`; false, and the slot is wiped, if libsodium refuses the
-    /// peer's: one of small order would give a shared key that everybody knows.
+    /// Derives the key of `secret` and `peer` into `slot`; false, and the slot is wiped, if libsodium refuses
+    /// the peer's: one of small order would give a shared key that everybody knows.
     package mutating func derive(_ slot: Int, from secret: borrowing BoxKey, and peer: BoxPublicKey) -> Bool {
         if unsafe secret.derive(into: key(slot), with: peer) { return true }
         wipe(slot)
@@ -32,12 +33,17 @@ import CSodium
 
     /// Appends tag ‖ ciphertext.
     package borrowing func seal(
-        _ slot: Int, nonce: ArraySlice<UInt8>, _ plaintext: [UInt8], appendingTo buffer: inout [UInt8]
+        _ slot: Int,
+        nonce: ArraySlice<UInt8>,
+        _ plaintext: [UInt8],
+        appendingTo buffer: inout [UInt8]
     ) {
         var box = [UInt8](repeating: 0, count: plaintext.count + DHT_TAG_BYTES)
         let nonce = checked(nonce)
         mustSucceed(
-            unsafe dht_box_seal(&box, plaintext, plaintext.count, nonce, key(slot)), "crypto_box_easy_afternm")
+            unsafe dht_box_seal(&box, plaintext, plaintext.count, nonce, key(slot)),
+            "crypto_box_easy_afternm"
+        )
         buffer.append(contentsOf: box)
     }
 

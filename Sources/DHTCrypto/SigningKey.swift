@@ -21,7 +21,10 @@ package struct SigningKey: ~Copyable, Sendable {
         let seedPointer = unsafe seed.pointer
         secret = unsafe SecretBytes(count: DHT_SIGN_SECRET_BYTES) { buffer in
             guard let base = unsafe buffer.bindMemory(to: UInt8.self).baseAddress else { return }
-            mustSucceed(unsafe crypto_sign_seed_keypair(&publicKey, base, seedPointer), "crypto_sign_seed_keypair")
+            mustSucceed(
+                unsafe crypto_sign_seed_keypair(&publicKey, base, seedPointer),
+                "crypto_sign_seed_keypair"
+            )
         }
         guard let identity = Identity(publicKey) else { preconditionFailure("a public key has 32 bytes") }
         self.identity = identity
@@ -31,7 +34,10 @@ package struct SigningKey: ~Copyable, Sendable {
     /// The detached signature, 64 bytes. (RFC 8032: the same message gives the same signature.)
     package borrowing func sign(_ message: [UInt8]) -> [UInt8] {
         var signature = [UInt8](repeating: 0, count: Self.signatureLength)
-        mustSucceed(unsafe dht_sign(&signature, message, message.count, secret.pointer), "crypto_sign_detached")
+        mustSucceed(
+            unsafe dht_sign(&signature, message, message.count, secret.pointer),
+            "crypto_sign_detached"
+        )
         return signature
     }
 
@@ -41,13 +47,17 @@ package struct SigningKey: ~Copyable, Sendable {
         let converted = unsafe SecretBytes(count: DHT_BOX_SECRET_BYTES) { buffer in
             guard let base = unsafe buffer.bindMemory(to: UInt8.self).baseAddress else { return }
             mustSucceed(
-                unsafe crypto_sign_ed25519_sk_to_curve25519(base, pointer), "crypto_sign_ed25519_sk_to_curve25519")
+                unsafe crypto_sign_ed25519_sk_to_curve25519(base, pointer),
+                "crypto_sign_ed25519_sk_to_curve25519"
+            )
         }
         return BoxKey(secret: converted)
     }
 
     /// Lends the seed, for writing it to a file.
-    package borrowing func withSeed<Result>(_ body: (borrowing SecretBytes) throws -> Result) rethrows -> Result {
+    package borrowing func withSeed<Result>(_ body: (borrowing SecretBytes) throws -> Result) rethrows
+        -> Result
+    {
         try body(seed)
     }
 
@@ -65,7 +75,8 @@ extension Identity {
     /// SHA-1 of the identity: its place in the key space.
     package var nodeID: NodeID { sha1(bytes) }
 
-    /// The X25519 public key the identity converts to; `nil` if it is no point of the curve or one of small order.
+    /// The X25519 public key the identity converts to; `nil` if it is no point of the curve or one of small
+    /// order.
     package var staticBoxKey: BoxPublicKey? {
         var converted = [UInt8](repeating: 0, count: BoxPublicKey.byteCount)
         guard unsafe crypto_sign_ed25519_pk_to_curve25519(&converted, bytes) == 0 else { return nil }

@@ -19,7 +19,8 @@ func mustSucceed(_ result: Int32, _ call: StaticString) {
 
 /// Overwrites bytes with zeros in a way that is not optimised away.
 ///
-/// An array that somebody else shares is copied before it is written to, so the caller must be its only owner.
+/// An array that somebody else shares is copied before it is written to, so the caller must be its only
+/// owner.
 package func wipe(_ bytes: inout [UInt8]) {
     unsafe bytes.withUnsafeMutableBytes { buffer in
         guard let base = buffer.baseAddress else { return }
@@ -33,7 +34,9 @@ package func constantTimeEqual(_ lhs: some Collection<UInt8>, _ rhs: some Collec
     guard left.count == right.count else { return false }
     return unsafe left.withUnsafeBytes { leftBytes in
         unsafe right.withUnsafeBytes { rightBytes in
-            guard let leftBase = leftBytes.baseAddress, let rightBase = rightBytes.baseAddress else { return true }
+            guard let leftBase = leftBytes.baseAddress, let rightBase = rightBytes.baseAddress else {
+                return true
+            }
             return unsafe sodium_memcmp(leftBase, rightBase, left.count) == 0
         }
     }

@@ -1,7 +1,8 @@
 import CSodium
 import Synchronization
 
-/// libsodium's random bytes, fetched by the half kilobyte: one system call for each nonce would cost more than its MAC.
+/// libsodium's random bytes, fetched by the half kilobyte: one system call for each nonce would cost more
+/// than its MAC.
 ///
 /// Copies share one pool, so no two of them ever give the same words: nonces are made from them.
 package struct SystemEntropy: RandomNumberGenerator, Sendable {

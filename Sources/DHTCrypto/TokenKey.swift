@@ -14,7 +14,8 @@ package struct TokenKey: ~Copyable, Sendable {
         var output = [UInt8](repeating: 0, count: 8)
         mustSucceed(
             unsafe dht_blake2b(&output, output.count, message, message.count, secret.pointer, Self.byteCount),
-            "crypto_generichash_blake2b")
+            "crypto_generichash_blake2b"
+        )
         return output.bigEndian()
     }
 }

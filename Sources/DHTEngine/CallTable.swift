@@ -45,15 +45,25 @@ struct CallTable: Sendable {
 
     var count: Int { calls.count }
     subscript(id: CallID) -> OutgoingCall? { calls[id] }
-    subscript(transaction transaction: UInt64) -> OutgoingCall? { byTransaction[transaction].flatMap { calls[$0] } }
+    subscript(transaction transaction: UInt64) -> OutgoingCall? {
+        byTransaction[transaction].flatMap { calls[$0] }
+    }
 
     /// Enters the call, or its new state, and when to look at it again.
     mutating func keep(_ call: OutgoingCall, due: Instant) {
-        if let old = calls[call.id], old.transaction != call.transaction { byTransaction[old.transaction] = nil }
+        if let old = calls[call.id], old.transaction != call.transaction {
+            byTransaction[old.transaction] = nil
+        }
         calls[call.id] = call
         byTransaction[call.transaction] = call.id
         deadlines.insert(
-            CallDeadline(at: due, call: call.id, transmission: call.transmissions, transaction: call.transaction))
+            CallDeadline(
+                at: due,
+                call: call.id,
+                transmission: call.transmissions,
+                transaction: call.transaction
+            )
+        )
     }
 
     mutating func remove(_ id: CallID) {

@@ -14,19 +14,28 @@ extension Engine {
     }
 
     mutating func start(
-        _ id: CallID, _ contact: Contact, _ request: Request, isConfigured: Bool, at now: Now,
+        _ id: CallID,
+        _ contact: Contact,
+        _ request: Request,
+        isConfigured: Bool,
+        at now: Now,
         into actions: inout [EngineAction]
     ) {
-        // A write without a token would come back with `retry`, and to an address that never answered goes nothing but
-        // a PING: in both cases a PING goes first.
+        // A write without a token would come back with `retry`, and to an address that never answered goes
+        // nothing but a PING: in both cases a PING goes first.
         let isPing = request.operation == .ping
         let isProved = gate.hasProved(contact.identity, at: contact.endpoint)
         let hasToken = gate.hasToken(for: contact.identity, at: contact.endpoint, now: now.instant)
         let needsLife = request == .ping(isLeaving: true) || request.isWrite
         let call = OutgoingCall(
-            id: id, contact: contact, request: request, isConfigured: isConfigured,
-            transaction: gate.makeTransaction(), isPrelude: (!isPing && !isProved) || (needsLife && !hasToken),
-            firstSent: now.instant)
+            id: id,
+            contact: contact,
+            request: request,
+            isConfigured: isConfigured,
+            transaction: gate.makeTransaction(),
+            isPrelude: (!isPing && !isProved) || (needsLife && !hasToken),
+            firstSent: now.instant
+        )
         send(call, at: now, into: &actions)
     }
 
@@ -37,13 +46,18 @@ extension Engine {
         let endpoint = call.contact.endpoint
         let request = call.isPrelude ? .ping(isLeaving: false) : call.request
         let isProved = gate.hasProved(peer, at: endpoint)
-        let timeout = estimators[peer, default: RoundTripEstimator()].timeout(transmission: call.transmissions)
+        let timeout = estimators[peer, default: RoundTripEstimator()].timeout(
+            transmission: call.transmissions
+        )
         let postage = Gate.Postage(
-            transaction: call.transaction, usesStaticKey: call.transmissions > 0,
-            answerLength: Self.answerLength(of: request))
+            transaction: call.transaction,
+            usesStaticKey: call.transmissions > 0,
+            answerLength: Self.answerLength(of: request)
+        )
         let isAllowed = isProved || call.isConfigured || probes.admit(endpoint, at: now.instant)
         if isAllowed, endpoint.isUnicast,
-            let datagram = gate.seal(request, to: peer, at: endpoint, postage, now: now) {
+            let datagram = gate.seal(request, to: peer, at: endpoint, postage, now: now)
+        {
             if call.transmissions > 0 { counters.retransmissions += 1 }
             transmit(datagram, to: endpoint, into: &actions)
         }

@@ -31,7 +31,8 @@ package struct Counters: Hashable, Sendable {
     /// Everything but the drops, by name, in a fixed order.
     package var named: [(name: String, count: UInt64)] {
         [
-            ("received", received), ("transmitted", transmitted), ("inquiries", inquiries), ("answers", answers),
+            ("received", received), ("transmitted", transmitted), ("inquiries", inquiries),
+            ("answers", answers),
             ("retransmissions", retransmissions), ("timeouts", timeouts), ("struck_out", struckOut),
         ]
     }

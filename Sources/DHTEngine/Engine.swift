@@ -4,8 +4,9 @@ import DHTEnvelope
 
 /// One node as a machine: datagrams, wishes and time in; datagrams, storage work and outcomes out.
 ///
-/// Performs no IO and reads no clock. After each call the driver performs the actions in order, then re-arms its one
-/// timer to ``nextDeadline``. Every datagram goes through the ``Gate`` before ``KademliaNode`` sees what was in it.
+/// Performs no IO and reads no clock. After each call the driver performs the actions in order, then re-arms
+/// its one timer to ``nextDeadline``. Every datagram goes through the ``Gate`` before ``KademliaNode`` sees
+/// what was in it.
 package struct Engine: ~Copyable {
     var gate: Gate
     package var core: KademliaNode
@@ -31,7 +32,10 @@ package struct Engine: ~Copyable {
     /// A datagram arrived from `endpoint`.
     @discardableResult
     package mutating func receive(
-        _ datagram: [UInt8], from endpoint: Endpoint, at now: Now, into actions: inout [EngineAction]
+        _ datagram: [UInt8],
+        from endpoint: Endpoint,
+        at now: Now,
+        into actions: inout [EngineAction]
     ) -> Disposition {
         counters.received += 1
         switch gate.receive(datagram, from: endpoint, at: now.instant) {
@@ -51,14 +55,20 @@ package struct Engine: ~Copyable {
 
     /// A user asks for something. `finished` tells how it ended.
     package mutating func submit(
-        _ operation: Operation, as id: OperationID, at now: Now, into actions: inout [EngineAction]
+        _ operation: Operation,
+        as id: OperationID,
+        at now: Now,
+        into actions: inout [EngineAction]
     ) {
         begin(operation, as: id, at: now, into: &actions)
     }
 
     /// The store is done with a ticket.
     package mutating func complete(
-        _ ticket: Ticket, with outcome: StorageOutcome, at now: Now, into actions: inout [EngineAction]
+        _ ticket: Ticket,
+        with outcome: StorageOutcome,
+        at now: Now,
+        into actions: inout [EngineAction]
     ) {
         var wishes: [KademliaAction] = []
         switch outcome {
@@ -74,7 +84,8 @@ package struct Engine: ~Copyable {
     }
 
     /// Peers whose addresses the operator named; `resolve` asks for each when it is needed.
-    package mutating func setSeeds(_ identities: [Identity], at now: Now, into actions: inout [EngineAction]) {
+    package mutating func setSeeds(_ identities: [Identity], at now: Now, into actions: inout [EngineAction])
+    {
         var wishes: [KademliaAction] = []
         let seeds = identities.map { ($0, gate.admission.nodeID(of: $0)) }
         core.setSeeds(seeds, at: now, into: &wishes)
@@ -83,21 +94,31 @@ package struct Engine: ~Copyable {
 
     /// The addresses a seed has now; none if its name does not resolve.
     package mutating func resolved(
-        seed: Int, _ endpoints: [Endpoint], at now: Now, into actions: inout [EngineAction]
+        seed: Int,
+        _ endpoints: [Endpoint],
+        at now: Now,
+        into actions: inout [EngineAction]
     ) {
         var wishes: [KademliaAction] = []
         core.resolved(seed: seed, endpoints, at: now, into: &wishes)
         perform(wishes, at: now, into: &actions)
     }
 
-    /// Replaces who is admitted; those who no longer are, are forgotten.
-    package mutating func replaceAdmission(_ policy: AdmissionPolicy) {
+    /// Replaces who is admitted; those who no longer are, are forgotten, and so is what those wrote who no
+    /// longer may.
+    package mutating func replaceAdmission(
+        _ policy: AdmissionPolicy,
+        at now: Now,
+        into actions: inout [EngineAction]
+    ) {
         gate.replaceAdmission(policy)
-        core.forget { !policy.admits($0) }
+        var wishes: [KademliaAction] = []
+        core.forget(peers: { !policy.admits($0) }, authors: { !policy.mayWrite($0) }, into: &wishes)
+        perform(wishes, at: now, into: &actions)
     }
 
-    /// A record that the store holds at start. Records of authors who may not write, or with bad signatures, are not
-    /// taken; `false` says so.
+    /// A record that the store holds at start. Records of authors who may not write, or with bad signatures,
+    /// are not taken; `false` says so.
     package mutating func restore(_ record: Record) -> Bool {
         guard gate.accepts(record) else { return false }
         core.restore(record)
@@ -159,12 +180,16 @@ package struct Engine: ~Copyable {
         let id = InquiryID(rawValue: nextInquiry)
         inquiries[id] = inquiry
         var wishes: [KademliaAction] = []
-        if case .store(let record, _) = inquiry.request, inquiry.isLive, !gate.admission.mayWrite(record.author) {
+        if case .store(let record, _) = inquiry.request, inquiry.isLive,
+            !gate.admission.mayWrite(record.author)
+        {
             wishes.append(.reply(id, .refused(.denied)))
         } else {
             let sender = Contact(
-                identity: inquiry.sender, id: gate.admission.nodeID(of: inquiry.sender),
-                endpoint: inquiry.endpoint)
+                identity: inquiry.sender,
+                id: gate.admission.nodeID(of: inquiry.sender),
+                endpoint: inquiry.endpoint
+            )
             core.inquired(id, by: sender, inquiry.request, isLive: inquiry.isLive, at: now, into: &wishes)
         }
         perform(wishes, at: now, into: &actions)

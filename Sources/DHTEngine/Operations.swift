@@ -20,7 +20,10 @@ extension Engine {
     private static let signingLimit = 3
 
     mutating func begin(
-        _ operation: Operation, as id: OperationID, at now: Now, into actions: inout [EngineAction]
+        _ operation: Operation,
+        as id: OperationID,
+        at now: Now,
+        into actions: inout [EngineAction]
     ) {
         var wishes: [KademliaAction] = []
         switch operation {
@@ -28,12 +31,20 @@ extension Engine {
         case .delete(let key):
             operations[id] = .delete(key: key)
             let get = KademliaOperation.get(
-                location: sha1(key), author: identity, replicas: Kademlia.parallelism, isExhaustive: false)
+                location: sha1(key),
+                author: identity,
+                replicas: Kademlia.parallelism,
+                isExhaustive: false
+            )
             core.submit(get, as: id, at: now, into: &wishes)
         case .get(let key, let author, let replicas, let isExhaustive):
             operations[id] = .other
             let get = KademliaOperation.get(
-                location: sha1(key), author: author, replicas: replicas, isExhaustive: isExhaustive)
+                location: sha1(key),
+                author: author,
+                replicas: replicas,
+                isExhaustive: isExhaustive
+            )
             core.submit(get, as: id, at: now, into: &wishes)
         case .ping(let peer):
             operations[id] = .other
@@ -47,8 +58,13 @@ extension Engine {
 
     /// Signs and sends off a record with a revision above all we know of ours under the key.
     private mutating func write(
-        _ put: Operation.Put, _ kind: Record.Kind, attempts: Int, above: Revision? = nil, as id: OperationID,
-        at now: Now, into wishes: inout [KademliaAction]
+        _ put: Operation.Put,
+        _ kind: Record.Kind,
+        attempts: Int,
+        above: Revision? = nil,
+        as id: OperationID,
+        at now: Now,
+        into wishes: inout [KademliaAction]
     ) {
         let location = sha1(put.key)
         let known = [above, revisions[location], core.catalog.entry(at: location, by: identity)?.revision]
@@ -60,13 +76,22 @@ extension Engine {
         revisions[location] = revision
         let record = gate.sign(
             RecordCodec.Draft(
-                kind: kind, key: put.key, revision: revision, lifetime: put.lifetime, value: put.value))
+                kind: kind,
+                key: put.key,
+                revision: revision,
+                lifetime: put.lifetime,
+                value: put.value
+            )
+        )
         operations[id] = .put(put, record, attempts: attempts)
         core.submit(.put(record, condition: put.condition), as: id, at: now, into: &wishes)
     }
 
     mutating func finish(
-        _ id: OperationID, _ outcome: KademliaOutcome, at now: Now, into actions: inout [EngineAction]
+        _ id: OperationID,
+        _ outcome: KademliaOutcome,
+        at now: Now,
+        into actions: inout [EngineAction]
     ) {
         guard let operation = operations.removeValue(forKey: id) else { return }
         var wishes: [KademliaAction] = []
@@ -74,8 +99,14 @@ extension Engine {
         case (.put(let outcome), .put(let put, let record, let attempts)):
             if let newer = ownNewerRecord(in: outcome, than: record), attempts < Self.signingLimit {
                 write(
-                    put, record.kind, attempts: attempts + 1, above: newer.revision, as: id, at: now,
-                    into: &wishes)
+                    put,
+                    record.kind,
+                    attempts: attempts + 1,
+                    above: newer.revision,
+                    as: id,
+                    at: now,
+                    into: &wishes
+                )
             } else {
                 actions.append(.finished(id, .put(record, outcome)))
             }
@@ -89,11 +120,13 @@ extension Engine {
         perform(wishes, at: now, into: &actions)
     }
 
-    /// Our own record that stands in the way of our own new one: written by a process before us with a faster clock.
+    /// Our own record that stands in the way of our own new one: written by a process before us with a faster
+    /// clock.
     private func ownNewerRecord(in outcome: PutOutcome, than record: Record) -> Record? {
         for replica in outcome.replicas {
             if case .conflict(let standing?) = replica.verdict, standing.author == identity,
-                standing.revision >= record.revision {
+                standing.revision >= record.revision
+            {
                 return standing
             }
         }
@@ -102,8 +135,12 @@ extension Engine {
 
     /// Writes the tombstone over what the read found of ours; it lasts as long as what it covers might.
     private mutating func bury(
-        _ key: [UInt8], _ outcome: GetOutcome, as id: OperationID, at now: Now,
-        into wishes: inout [KademliaAction], _ actions: inout [EngineAction]
+        _ key: [UInt8],
+        _ outcome: GetOutcome,
+        as id: OperationID,
+        at now: Now,
+        into wishes: inout [KademliaAction],
+        _ actions: inout [EngineAction]
     ) {
         guard let standing = outcome.found.first?.record, !standing.isTombstone else {
             actions.append(.finished(id, .nothingToDelete(outcome)))
@@ -112,7 +149,11 @@ extension Engine {
         let left = (standing.expiry - min(now.unixMilliseconds, standing.expiry)) / 1000
         let limits = RecordLayout.lifetimes
         let lifetime = UInt32(clamping: max(left, UInt64(86_400)) + Self.tombstoneMargin)
-        let put = Operation.Put(key: key, value: [], lifetime: min(max(lifetime, limits.lowerBound), limits.upperBound))
+        let put = Operation.Put(
+            key: key,
+            value: [],
+            lifetime: min(max(lifetime, limits.lowerBound), limits.upperBound)
+        )
         write(put, .tombstone, attempts: 1, above: standing.revision, as: id, at: now, into: &wishes)
     }
 }

@@ -1,7 +1,7 @@
 import DHTCore
 
-/// Bounds what goes to addresses that never answered: hints of a hostile member must not aim us at a third party.
-/// `docs/protocol.md`, section 5.
+/// Bounds what goes to addresses that never answered: hints of a hostile member must not aim us at a third
+/// party. `docs/protocol.md`, section 5.
 struct ProbeLimiter: Sendable {
     /// Datagrams in any ``interval``.
     static let limit = 2

@@ -1,6 +1,7 @@
 import DHTCore
 
-/// What the signature covers and the box hides, before the payload is understood. `docs/protocol.md`, section 3.
+/// What the signature covers and the box hides, before the payload is understood. `docs/protocol.md`, section
+/// 3.
 package struct Body: Hashable, Sendable {
     /// Bytes before the payload.
     package static let fieldsLength = 20
@@ -26,8 +27,12 @@ package struct Body: Hashable, Sendable {
         let start = bytes.startIndex
         guard bytes[start + 2] == 0, bytes[start + 3] == 0 else { return nil }
         return Body(
-            operation: bytes[start], status: bytes[start + 1], transaction: bytes[(start + 4)...].bigEndian(),
-            token: bytes[(start + 12)...].bigEndian(), payload: Array(bytes[(start + fieldsLength)...]))
+            operation: bytes[start],
+            status: bytes[start + 1],
+            transaction: bytes[(start + 4)...].bigEndian(),
+            token: bytes[(start + 12)...].bigEndian(),
+            payload: Array(bytes[(start + fieldsLength)...])
+        )
     }
 
     /// Appends the body, padded with zeros to `length` bytes.

@@ -2,7 +2,8 @@ import DHTCore
 
 /// Bounds the public-key work that requests with an unknown box key can cause: in all, and by source address.
 ///
-/// Never by the claimed identity, which whoever holds the network key can write. `docs/protocol.md`, section 4.
+/// Never by the claimed identity, which whoever holds the network key can write. `docs/protocol.md`, section
+/// 4.
 package struct FirstContactLane: Sendable {
     /// A source may open this many at once, in seconds of its rate.
     private static let burstSeconds: UInt32 = 4
@@ -31,7 +32,8 @@ package struct FirstContactLane: Sendable {
         return all.take(at: now)
     }
 
-    /// Forgets sources whose buckets are full again; once a second, as a flood must not pay for it by the datagram.
+    /// Forgets sources whose buckets are full again; once a second, as a flood must not pay for it by the
+    /// datagram.
     private mutating func sweep(at now: Instant) {
         if let sweptAt, now.since(sweptAt) < .seconds(1) { return }
         sweptAt = now

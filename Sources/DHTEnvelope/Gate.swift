@@ -3,8 +3,9 @@ import DHTCrypto
 
 /// What every datagram passes, in both directions: sealing and opening, admission, replay, tokens, limits.
 ///
-/// ``receive(_:from:at:)`` is `docs/protocol.md`, section 4, in its order. Whatever it lets through was signed by an
-/// admitted peer, for this node, and for the first time; whatever it does not is a counter and nothing else.
+/// ``receive(_:from:at:)`` is `docs/protocol.md`, section 4, in its order. Whatever it lets through was
+/// signed by an admitted peer, for this node, and for the first time; whatever it does not is a counter and
+/// nothing else.
 package struct Gate: ~Copyable {
     /// Bounds a node may set: `docs/operations.md`.
     package struct Limits: Sendable {
@@ -30,8 +31,12 @@ package struct Gate: ~Copyable {
 
     /// `start`: microseconds since 1970, where this node's counters begin.
     package init(
-        keys: consuming KeyRing, admission: AdmissionPolicy, limits: Limits = Limits(), start: UInt64,
-        entropy: some RandomNumberGenerator & Sendable, at now: Instant
+        keys: consuming KeyRing,
+        admission: AdmissionPolicy,
+        limits: Limits = Limits(),
+        start: UInt64,
+        entropy: some RandomNumberGenerator & Sendable,
+        at now: Instant
     ) {
         self.keys = keys
         self.admission = admission
@@ -39,10 +44,15 @@ package struct Gate: ~Copyable {
         // Static, current and previous key with each member; what lies beyond is derived again when needed.
         sharedKeys = SharedKeyCache(capacity: min(4096, max(64, (members ?? 1024) * 3)))
         sessions = SessionTable(
-            capacity: members.map { max($0, 1) } ?? SessionTable.openCapacity, start: start,
-            budgetRate: limits.requestsByPeer)
+            capacity: members.map { max($0, 1) } ?? SessionTable.openCapacity,
+            start: start,
+            budgetRate: limits.requestsByPeer
+        )
         lane = FirstContactLane(
-            rate: limits.firstContacts, sourceRate: limits.firstContactsBySource, at: now)
+            rate: limits.firstContacts,
+            sourceRate: limits.firstContactsBySource,
+            at: now
+        )
         counter = start
         self.entropy = entropy
     }

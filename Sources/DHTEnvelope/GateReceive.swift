@@ -21,7 +21,8 @@ extension Gate {
         package let sender: Identity
         package let endpoint: Endpoint
         package let transaction: UInt64
-        /// Records in it are verified and of the location asked for; contacts are admitted and have unicast addresses.
+        /// Records in it are verified and of the location asked for; contacts are admitted and have unicast
+        /// addresses.
         package let response: Response
         /// Records or contacts that were taken out of it.
         package let struckOut: Int
@@ -59,10 +60,20 @@ extension Gate {
         switch header.kind {
         case .request: return receiveRequest(datagram, header, headerBytes, from: endpoint, at: now)
         case .response:
-            guard pending.awaitsAnswer(from: header.sender, at: endpoint) else { return .dropped(.unsolicited) }
+            guard pending.awaitsAnswer(from: header.sender, at: endpoint) else {
+                return .dropped(.unsolicited)
+            }
             let isKnown = sharedKeys.contains(own: header.recipientKeyID, peer: header.senderBoxKey)
-            let verdict = receiveResponse(datagram, header, headerBytes, isKnown: isKnown, from: endpoint, at: now)
-            // Late answers and replays, which cost no public-key operation, say nothing against the answer to come.
+            let verdict = receiveResponse(
+                datagram,
+                header,
+                headerBytes,
+                isKnown: isKnown,
+                from: endpoint,
+                at: now
+            )
+            // Late answers and replays, which cost no public-key operation, say nothing against the answer to
+            // come.
             if case .dropped(let reason) = verdict, reason == .signature || (!isKnown && reason != .key) {
                 pending.failed(from: header.sender, at: endpoint)
             }
@@ -73,20 +84,31 @@ extension Gate {
     // MARK: Requests
 
     private mutating func receiveRequest(
-        _ datagram: [UInt8], _ header: Header, _ headerBytes: [UInt8], from endpoint: Endpoint, at now: Instant
+        _ datagram: [UInt8],
+        _ header: Header,
+        _ headerBytes: [UInt8],
+        from endpoint: Endpoint,
+        at now: Instant
     ) -> Verdict {
         var session = sessions[header.sender] ?? sessions.fresh(for: header.sender, at: now)
         guard !session.replay.hasSeen(header.counter) else { return .dropped(.replay) }
         guard keys.holds(header.recipientKeyID) else { return .dropped(.key) }
         let isKnown = session.laneKey == header.senderBoxKey
         guard isKnown || lane.admit(endpoint, at: now) else { return .dropped(.lane) }
-        guard let opened = open(datagram, header, headerBytes, isKnown: isKnown) else { return .dropped(.box) }
+        guard let opened = open(datagram, header, headerBytes, isKnown: isKnown) else {
+            return .dropped(.box)
+        }
         guard let body = opened.body, let request = MessageCodec.decodeRequest(body) else {
             return .dropped(.malformed)
         }
         let noDigest = [UInt8](repeating: 0, count: 32)
         let signed = signedInput(
-            datagram[Datagram.nonce], headerBytes, opened.bodyBytes, to: keys.identity, answering: noDigest)
+            datagram[Datagram.nonce],
+            headerBytes,
+            opened.bodyBytes,
+            to: keys.identity,
+            answering: noDigest
+        )
         guard header.sender.verifies(opened.signature, of: signed) else { return .dropped(.signature) }
 
         guard let place = sessions.place(for: header.sender, at: now) else { return .dropped(.capacity) }
@@ -103,28 +125,47 @@ extension Gate {
         }
 
         sessions[place].replay.commit(
-            header.counter, liveEpoch: epoch, currentEpoch: TokenMint.epoch(at: now), at: now)
+            header.counter,
+            liveEpoch: epoch,
+            currentEpoch: TokenMint.epoch(at: now),
+            at: now
+        )
         if judgement != .old {
-            if opened.usedSpare { sharedKeys.keepSpare(own: header.recipientKeyID, peer: header.senderBoxKey) }
+            if opened.usedSpare {
+                sharedKeys.keepSpare(own: header.recipientKeyID, peer: header.senderBoxKey)
+            }
             sessions[place].laneKey = header.senderBoxKey
             sessions[place].lastAccepted = now
         }
         if isLive { sessions[place].sendKey = header.senderBoxKey }
         return .inquiry(
             Inquiry(
-                sender: header.sender, endpoint: endpoint, request: request, isLive: isLive,
-                transaction: body.transaction, boxKey: header.senderBoxKey,
-                digest: blake2b(signed, count: 32), length: datagram.count))
+                sender: header.sender,
+                endpoint: endpoint,
+                request: request,
+                isLive: isLive,
+                transaction: body.transaction,
+                boxKey: header.senderBoxKey,
+                digest: blake2b(signed, count: 32),
+                length: datagram.count
+            )
+        )
     }
 
     // MARK: Responses
 
     private mutating func receiveResponse(
-        _ datagram: [UInt8], _ header: Header, _ headerBytes: [UInt8], isKnown: Bool, from endpoint: Endpoint,
+        _ datagram: [UInt8],
+        _ header: Header,
+        _ headerBytes: [UInt8],
+        isKnown: Bool,
+        from endpoint: Endpoint,
         at now: Instant
     ) -> Verdict {
         guard keys.holds(header.recipientKeyID) else { return .dropped(.key) }
-        guard let opened = open(datagram, header, headerBytes, isKnown: isKnown) else { return .dropped(.box) }
+        guard let opened = open(datagram, header, headerBytes, isKnown: isKnown) else {
+            return .dropped(.box)
+        }
         guard let body = opened.body, let response = MessageCodec.decodeResponse(body) else {
             return .dropped(.malformed)
         }
@@ -134,7 +175,12 @@ extension Gate {
         else { return .dropped(.mismatch) }
         let isSigned = asked.digests.contains { digest in
             let signed = signedInput(
-                datagram[Datagram.nonce], headerBytes, opened.bodyBytes, to: keys.identity, answering: digest)
+                datagram[Datagram.nonce],
+                headerBytes,
+                opened.bodyBytes,
+                to: keys.identity,
+                answering: digest
+            )
             return header.sender.verifies(opened.signature, of: signed)
         }
         guard isSigned else { return .dropped(.signature) }
@@ -143,16 +189,26 @@ extension Gate {
         pending.close(transaction)
         if opened.usedSpare { sharedKeys.keepSpare(own: header.recipientKeyID, peer: header.senderBoxKey) }
         sessions[place].answered(
-            from: endpoint, boxKey: header.senderBoxKey, token: body.token, at: now)
+            from: endpoint,
+            boxKey: header.senderBoxKey,
+            token: body.token,
+            at: now
+        )
         let (checked, struckOut) = strikeOut(response, asked: asked.request)
         return .answer(
             Answer(
-                sender: header.sender, endpoint: endpoint, transaction: transaction, response: checked,
-                struckOut: struckOut))
+                sender: header.sender,
+                endpoint: endpoint,
+                transaction: transaction,
+                response: checked,
+                struckOut: struckOut
+            )
+        )
     }
 
-    /// Takes out of a response what its sender had no right to put in: records that are not of the location or not
-    /// signed by a writer, contacts that are not admitted, are ourselves, or have an address nobody can send to.
+    /// Takes out of a response what its sender had no right to put in: records that are not of the location
+    /// or not signed by a writer, contacts that are not admitted, are ourselves, or have an address nobody
+    /// can send to.
     private mutating func strikeOut(_ response: Response, asked: Request) -> (Response, struckOut: Int) {
         switch (response, asked) {
         case (.nodes(let contacts), _):
@@ -163,7 +219,8 @@ extension Gate {
             var keptRecords: [Record] = []
             for record in records
             where record.location == location && (author == nil || record.author == author)
-                && seen.insert(record.author).inserted && accepts(record) {
+                && seen.insert(record.author).inserted && accepts(record)
+            {
                 keptRecords.append(record)
             }
             let keptContacts = closer.filter { isUsable($0) }
@@ -184,11 +241,15 @@ extension Gate {
 
     /// Opens the box and reads the body. An unknown key is derived into the spare slot, displacing nothing.
     private mutating func open(
-        _ datagram: [UInt8], _ header: Header, _ headerBytes: [UInt8], isKnown: Bool
+        _ datagram: [UInt8],
+        _ header: Header,
+        _ headerBytes: [UInt8],
+        isKnown: Bool
     ) -> Opened? {
         let slot: Int
         if isKnown {
-            guard let known = sharedKeys.slot(own: header.recipientKeyID, peer: header.senderBoxKey, keys: keys)
+            guard
+                let known = sharedKeys.slot(own: header.recipientKeyID, peer: header.senderBoxKey, keys: keys)
             else { return nil }
             slot = known
         } else {
@@ -198,19 +259,29 @@ extension Gate {
         }
         guard
             let contents = sharedKeys.open(
-                slot, nonce: datagram[Datagram.nonce], datagram[Datagram.boxOffset...])
+                slot,
+                nonce: datagram[Datagram.nonce],
+                datagram[Datagram.boxOffset...]
+            )
         else { return nil }
         return Opened(
-            header: header, headerBytes: headerBytes, signature: contents[..<Datagram.signatureLength],
+            header: header,
+            headerBytes: headerBytes,
+            signature: contents[..<Datagram.signatureLength],
             bodyBytes: contents[Datagram.signatureLength...],
-            body: Body.decode(contents[Datagram.signatureLength...]), usedSpare: !isKnown)
+            body: Body.decode(contents[Datagram.signatureLength...]),
+            usedSpare: !isKnown
+        )
     }
 
     private static let context = Array("dht1 envelope".utf8) + [0]
 
     /// What a sender signs: section 3.
     func signedInput(
-        _ nonce: ArraySlice<UInt8>, _ header: [UInt8], _ body: ArraySlice<UInt8>, to recipient: Identity,
+        _ nonce: ArraySlice<UInt8>,
+        _ header: [UInt8],
+        _ body: ArraySlice<UInt8>,
+        to recipient: Identity,
         answering digest: [UInt8]
     ) -> [UInt8] {
         var input: [UInt8] = []

@@ -11,7 +11,11 @@ extension Gate {
         /// The length of the answer it should make room for, if it carries no token.
         package var answerLength: Int
 
-        package init(transaction: UInt64, usesStaticKey: Bool = false, answerLength: Int = Datagram.minimumLength) {
+        package init(
+            transaction: UInt64,
+            usesStaticKey: Bool = false,
+            answerLength: Int = Datagram.minimumLength
+        ) {
             self.transaction = transaction
             self.usesStaticKey = usesStaticKey
             self.answerLength = answerLength
@@ -20,9 +24,14 @@ extension Gate {
 
     /// The datagram for a request; its answer is awaited from now on, until ``close(_:)``.
     ///
-    /// `nil` if the peer is not admitted, or has no key to send to: then there is nothing to send and nothing awaited.
+    /// `nil` if the peer is not admitted, or has no key to send to: then there is nothing to send and nothing
+    /// awaited.
     package mutating func seal(
-        _ request: Request, to peer: Identity, at endpoint: Endpoint, _ postage: Postage, now clocks: Now
+        _ request: Request,
+        to peer: Identity,
+        at endpoint: Endpoint,
+        _ postage: Postage,
+        now clocks: Now
     ) -> [UInt8]? {
         let now = clocks.instant
         guard peer != keys.identity, admission.admits(peer), let place = sessions.place(for: peer, at: now),
@@ -33,18 +42,34 @@ extension Gate {
         let token = sessions[place].token(for: endpoint, at: now)
         // Without a token the receiver may take what is older than itself for a replay.
         if token == nil { counter = max(counter, clocks.unixMilliseconds * 1000 + 999) }
-        let wanted = token == nil ? max(payload.count, postage.answerLength - Datagram.overhead) : payload.count
+        let wanted =
+            token == nil ? max(payload.count, postage.answerLength - Datagram.overhead) : payload.count
         guard let length = Datagram.length(forPayload: wanted) else {
             preconditionFailure("no request has a payload of \(wanted) bytes")
         }
         let body = Body(
-            operation: request.operation.rawValue, status: 0, transaction: postage.transaction,
-            token: token ?? 0, payload: payload)
+            operation: request.operation.rawValue,
+            status: 0,
+            transaction: postage.transaction,
+            token: token ?? 0,
+            payload: payload
+        )
         let (datagram, signed) = seal(
-            .request, body, length: length, to: peer, keyID: keyID, slot: slot,
-            answering: [UInt8](repeating: 0, count: 32))
+            .request,
+            body,
+            length: length,
+            to: peer,
+            keyID: keyID,
+            slot: slot,
+            answering: [UInt8](repeating: 0, count: 32)
+        )
         pending.sent(
-            postage.transaction, to: peer, at: endpoint, request, digest: blake2b(signed, count: 32))
+            postage.transaction,
+            to: peer,
+            at: endpoint,
+            request,
+            digest: blake2b(signed, count: 32)
+        )
         return datagram
     }
 
@@ -65,11 +90,19 @@ extension Gate {
             preconditionFailure("no response has a payload of \(payload.count) bytes")
         }
         let body = Body(
-            operation: inquiry.request.operation.rawValue, status: status, transaction: inquiry.transaction,
+            operation: inquiry.request.operation.rawValue,
+            status: status,
+            transaction: inquiry.transaction,
             token: mint.token(for: inquiry.sender, at: inquiry.endpoint, epoch: TokenMint.epoch(at: now)),
-            payload: payload)
+            payload: payload
+        )
         return seal(
-            .response, body, length: length, to: inquiry.sender, keyID: inquiry.boxKey.id, slot: slot,
+            .response,
+            body,
+            length: length,
+            to: inquiry.sender,
+            keyID: inquiry.boxKey.id,
+            slot: slot,
             answering: inquiry.digest
         ).datagram
     }
@@ -77,13 +110,20 @@ extension Gate {
     /// The key a request is for: the one the peer last showed, or its static one.
     private mutating func recipientKey(of place: Int, isStatic: Bool) -> (id: UInt32, key: BoxPublicKey)? {
         if !isStatic, let shown = sessions[place].sendKey { return (shown.id, shown) }
-        if sessions[place].staticKey == nil { sessions[place].staticKey = sessions[place].identity.staticBoxKey }
+        if sessions[place].staticKey == nil {
+            sessions[place].staticKey = sessions[place].identity.staticBoxKey
+        }
         return sessions[place].staticKey.map { (KeyRing.staticKeyID, $0) }
     }
 
     /// Signs, boxes and masks a body; the tests rebuild the vectors with it.
     mutating func seal(
-        _ kind: Header.Kind, _ body: Body, length: Int, to peer: Identity, keyID: UInt32, slot: Int,
+        _ kind: Header.Kind,
+        _ body: Body,
+        length: Int,
+        to peer: Identity,
+        keyID: UInt32,
+        slot: Int,
         answering digest: [UInt8]
     ) -> (datagram: [UInt8], signed: [UInt8]) {
         var datagram: [UInt8] = []
@@ -91,7 +131,10 @@ extension Gate {
         for _ in 0..<Datagram.nonceLength / 8 { datagram.appendBigEndian(entropy.next()) }
         counter += 1
         let header = Header(
-            kind: kind, recipientKeyID: keyID, counter: counter, sender: keys.identity,
+            kind: kind,
+            recipientKeyID: keyID,
+            counter: counter,
+            sender: keys.identity,
             senderBoxKey: keys.boxPublicKey
         ).encoded
         var contents = [UInt8]()
@@ -99,7 +142,12 @@ extension Gate {
         contents.reserveCapacity(bodyLength)
         body.append(to: &contents, length: bodyLength)
         let signed = signedInput(
-            datagram[Datagram.nonce], header, contents[...], to: peer, answering: digest)
+            datagram[Datagram.nonce],
+            header,
+            contents[...],
+            to: peer,
+            answering: digest
+        )
         let boxed = keys.signing.sign(signed) + contents
         keys.sealHeader(header, for: peer, to: &datagram)
         sharedKeys.seal(slot, nonce: datagram[Datagram.nonce], boxed, to: &datagram)

@@ -19,7 +19,11 @@ package struct Header: Hashable, Sendable {
     package var senderBoxKey: BoxPublicKey
 
     package init(
-        kind: Kind, recipientKeyID: UInt32, counter: UInt64, sender: Identity, senderBoxKey: BoxPublicKey
+        kind: Kind,
+        recipientKeyID: UInt32,
+        counter: UInt64,
+        sender: Identity,
+        senderBoxKey: BoxPublicKey
     ) {
         self.kind = kind
         self.recipientKeyID = recipientKeyID
@@ -37,7 +41,9 @@ package struct Header: Hashable, Sendable {
     package static func decode(_ bytes: [UInt8]) -> Decoded {
         guard bytes.count == byteCount else { return .dropped(.header) }
         guard bytes[0] == version else { return .dropped(.version) }
-        guard let kind = Kind(rawValue: bytes[1]), bytes[2] == 0, bytes[3] == 0 else { return .dropped(.kind) }
+        guard let kind = Kind(rawValue: bytes[1]), bytes[2] == 0, bytes[3] == 0 else {
+            return .dropped(.kind)
+        }
         let keyID: UInt32 = bytes[4..<8].bigEndian()
         if kind == .response, keyID == 0 { return .dropped(.kind) }
         guard let sender = Identity(bytes[16..<48]), let boxKey = BoxPublicKey(bytes[48..<80]) else {
@@ -45,8 +51,13 @@ package struct Header: Hashable, Sendable {
         }
         return .header(
             Header(
-                kind: kind, recipientKeyID: keyID, counter: bytes[8..<16].bigEndian(), sender: sender,
-                senderBoxKey: boxKey))
+                kind: kind,
+                recipientKeyID: keyID,
+                counter: bytes[8..<16].bigEndian(),
+                sender: sender,
+                senderBoxKey: boxKey
+            )
+        )
     }
 
     /// The 80 bytes.

@@ -20,7 +20,9 @@ package struct KeyRing: ~Copyable, Sendable {
 
     /// `boxKey` is given by tests alone; a node makes a fresh one.
     package init(
-        signing: consuming SigningKey, network: consuming NetworkKey, boxKey: consuming BoxKey = BoxKey(),
+        signing: consuming SigningKey,
+        network: consuming NetworkKey,
+        boxKey: consuming BoxKey = BoxKey(),
         at now: Instant
     ) {
         identity = signing.identity
@@ -65,7 +67,8 @@ package struct KeyRing: ~Copyable, Sendable {
         }
     }
 
-    /// Derives the key shared with `peer` into `slot`; false if the id is unknown or the peer's key is no good.
+    /// Derives the key shared with `peer` into `slot`; false if the id is unknown or the peer's key is no
+    /// good.
     func derive(_ slot: Int, of slab: inout SharedKeySlab, own keyID: UInt32, peer: BoxPublicKey) -> Bool {
         if keyID == Self.staticKeyID { return slab.derive(slot, from: staticKey, and: peer) }
         if keyID == current.publicKey.id { return slab.derive(slot, from: current, and: peer) }

@@ -50,7 +50,8 @@ package enum MessageCodec {
     }
 
     private static func request(
-        _ operation: OperationCode, _ reader: inout ByteReader
+        _ operation: OperationCode,
+        _ reader: inout ByteReader
     ) throws(Malformed) -> Request {
         let request: Request
         switch operation {
@@ -135,7 +136,10 @@ package enum MessageCodec {
     /// Appends a count and as many elements as `room` bytes of the whole buffer allow; tells how many.
     @discardableResult
     private static func appendList<Element>(
-        _ elements: [Element], to bytes: inout [UInt8], room: Int, limit: Int,
+        _ elements: [Element],
+        to bytes: inout [UInt8],
+        room: Int,
+        limit: Int,
         _ append: (Element, inout [UInt8]) -> Void
     ) -> Int {
         let countOffset = bytes.count
@@ -173,14 +177,18 @@ package enum MessageCodec {
     }
 
     private static func response(
-        _ operation: OperationCode, status: UInt8, _ reader: inout ByteReader
+        _ operation: OperationCode,
+        status: UInt8,
+        _ reader: inout ByteReader
     ) throws(Malformed) -> Response {
         let response: Response
         switch (status, operation) {
         case (Status.retry, _): response = .retry
         case (Status.ok, .ping):
             response = .pong(
-                observed: try endpoint(&reader), endpoints: try list(&reader, limit: 255, endpoint))
+                observed: try endpoint(&reader),
+                endpoints: try list(&reader, limit: 255, endpoint)
+            )
         case (Status.ok, .findNode): response = .nodes(try list(&reader, limit: Kademlia.replicas, contact))
         case (Status.ok, .findValue):
             let total = try reader.integer(UInt16.self)
@@ -223,7 +231,9 @@ package enum MessageCodec {
     }
 
     private static func list<Element>(
-        _ reader: inout ByteReader, limit: Int, _ read: (inout ByteReader) throws(Malformed) -> Element
+        _ reader: inout ByteReader,
+        limit: Int,
+        _ read: (inout ByteReader) throws(Malformed) -> Element
     ) throws(Malformed) -> [Element] {
         let count = Int(try reader.integer(UInt8.self))
         guard count <= limit else { throw Malformed() }

@@ -2,8 +2,8 @@ import DHTCore
 
 /// Requests that await an answer: by transaction, and by whom and where they went.
 struct PendingRequests: Sendable {
-    /// Responses that may cost a public-key operation in vain while a request is pending, before answers to it are no
-    /// longer looked at.
+    /// Responses that may cost a public-key operation in vain while a request is pending, before answers to
+    /// it are no longer looked at.
     static let failureLimit = 3
 
     struct Pending: Sendable {
@@ -30,13 +30,21 @@ struct PendingRequests: Sendable {
 
     /// Adds a transmission; the first one of a transaction opens it.
     mutating func sent(
-        _ transaction: UInt64, to peer: Identity, at endpoint: Endpoint, _ request: Request, digest: [UInt8]
+        _ transaction: UInt64,
+        to peer: Identity,
+        at endpoint: Endpoint,
+        _ request: Request,
+        digest: [UInt8]
     ) {
         if byTransaction[transaction] != nil {
             byTransaction[transaction]?.digests.insert(digest, at: 0)
         } else {
             byTransaction[transaction] = Pending(
-                peer: peer, endpoint: endpoint, request: request, digests: [digest])
+                peer: peer,
+                endpoint: endpoint,
+                request: request,
+                digests: [digest]
+            )
             transactions[Exchange(peer: peer, endpoint: endpoint), default: []].append(transaction)
         }
     }

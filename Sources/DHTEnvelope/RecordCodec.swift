@@ -5,7 +5,8 @@ import DHTCrypto
 package enum RecordCodec {
     private static let context = Array("dht1 record".utf8) + [0]
 
-    /// The record that `bytes` are, all of them; `nil` if their layout is not canonical. The signature is not checked.
+    /// The record that `bytes` are, all of them; `nil` if their layout is not canonical. The signature is not
+    /// checked.
     package static func decode(_ bytes: [UInt8]) -> Record? {
         var reader = ByteReader(bytes)
         guard let record = try? read(&reader), reader.remaining == 0 else { return nil }
@@ -24,7 +25,9 @@ package enum RecordCodec {
         _ = try ahead.take(Identity.byteCount + 8)
         guard RecordLayout.lifetimes.contains(try ahead.integer(UInt32.self)) else { throw Malformed() }
         let valueLength = Int(try ahead.integer(UInt16.self))
-        guard valueLength <= (kind == .tombstone ? 0 : RecordLayout.maximumValueLength) else { throw Malformed() }
+        guard valueLength <= (kind == .tombstone ? 0 : RecordLayout.maximumValueLength) else {
+            throw Malformed()
+        }
         _ = try ahead.take(valueLength + RecordLayout.signatureLength)
         let location = sha1(key)
         let bytes = Array(try reader.take(ahead.position - reader.position))
@@ -54,13 +57,17 @@ package enum RecordCodec {
     /// Signs a draft whose limits the caller has checked.
     package static func sign(_ draft: Draft, with key: borrowing SigningKey, network: NetworkID) -> Record {
         precondition(RecordLayout.keyLengths.contains(draft.key.count), "key of \(draft.key.count) bytes")
-        precondition(draft.value.count <= RecordLayout.maximumValueLength, "value of \(draft.value.count) bytes")
+        precondition(
+            draft.value.count <= RecordLayout.maximumValueLength,
+            "value of \(draft.value.count) bytes"
+        )
         precondition(RecordLayout.lifetimes.contains(draft.lifetime), "lifetime of \(draft.lifetime) s")
         precondition(draft.kind == .value || draft.value.isEmpty, "a tombstone has no value")
         var bytes: [UInt8] = [RecordLayout.version, draft.kind.rawValue, UInt8(draft.key.count)]
         bytes.reserveCapacity(
             RecordLayout.keyOffset + draft.key.count + RecordLayout.valueOffsetPastKey + draft.value.count
-                + RecordLayout.signatureLength)
+                + RecordLayout.signatureLength
+        )
         bytes.append(contentsOf: draft.key)
         key.identity.append(to: &bytes)
         bytes.appendBigEndian(draft.revision.rawValue)

@@ -28,8 +28,8 @@ package struct ReplayGuard: Sendable {
         counter == highest || windows.contains { $0.window.contains(counter) }
     }
 
-    /// Judges an authenticated request whose counter has not been seen; `liveEpoch` is the epoch of its token if that
-    /// is good. Changes nothing.
+    /// Judges an authenticated request whose counter has not been seen; `liveEpoch` is the epoch of its token
+    /// if that is good. Changes nothing.
     package func judge(_ counter: UInt64, liveEpoch: UInt64?, at now: Instant) -> Judgement {
         if let liveEpoch {
             let window = windows.first { $0.epoch == liveEpoch }?.window
@@ -41,7 +41,8 @@ package struct ReplayGuard: Sendable {
     }
 
     /// Remembers a request that is being answered. `currentEpoch` lets windows of lapsed epochs go.
-    package mutating func commit(_ counter: UInt64, liveEpoch: UInt64?, currentEpoch: UInt64, at now: Instant) {
+    package mutating func commit(_ counter: UInt64, liveEpoch: UInt64?, currentEpoch: UInt64, at now: Instant)
+    {
         if let liveEpoch {
             windows.removeAll { $0.epoch &+ 1 < currentEpoch }
             if let index = windows.firstIndex(where: { $0.epoch == liveEpoch }) {

@@ -1,4 +1,5 @@
-/// Which of the last 1024 counters of one sender were seen: a bitmap that slides with the highest. (RFC 6479.)
+/// Which of the last 1024 counters of one sender were seen: a bitmap that slides with the highest. (RFC
+/// 6479.)
 ///
 /// It says what was seen; it does not authenticate, expire, or know clocks.
 package struct ReplayWindow: Sendable {

@@ -1,15 +1,18 @@
 import DHTCore
 import DHTCrypto
 
-/// What the gate remembers of one admitted peer. All of it may be lost at any time at the cost of a few round trips.
+/// What the gate remembers of one admitted peer. All of it may be lost at any time at the cost of a few round
+/// trips.
 struct Session: Sendable {
     /// How long a token is put into requests: one epoch, after which its maker may refuse it.
     static let tokenLifetime = TokenMint.epochLength
 
     let identity: Identity
-    /// The box key by which requests are told to be in the known lane: the last one that any accepted datagram showed.
+    /// The box key by which requests are told to be in the known lane: the last one that any accepted
+    /// datagram showed.
     var laneKey: BoxPublicKey?
-    /// The box key our requests are for: the last one shown by a live request or an answer, never by a possible replay.
+    /// The box key our requests are for: the last one shown by a live request or an answer, never by a
+    /// possible replay.
     var sendKey: BoxPublicKey?
     /// The identity's own conversion, once it was needed.
     var staticKey: BoxPublicKey?
@@ -59,7 +62,8 @@ struct SessionTable: Sendable {
     private let budgetRate: UInt32
     private var sessions: [Session] = []
     private var indices: [Identity: Int] = [:]
-    /// What peers had sent that were forgotten because nobody admits them: should somebody, none of it counts again.
+    /// What peers had sent that were forgotten because nobody admits them: should somebody, none of it counts
+    /// again.
     private var retired: [Identity: ReplayGuard] = [:]
 
     /// `start`: microseconds since 1970 when the node started.
@@ -83,13 +87,19 @@ struct SessionTable: Sendable {
     /// A new session without a place in the table.
     func fresh(for identity: Identity, at now: Instant) -> Session {
         Session(
-            identity: identity, replay: retired[identity] ?? ReplayGuard(start: start),
+            identity: identity,
+            replay: retired[identity] ?? ReplayGuard(start: start),
             budget: TokenBucket(
-                rate: budgetRate, burst: budgetRate &* Self.budgetBurstSeconds, at: now),
-            at: now)
+                rate: budgetRate,
+                burst: budgetRate &* Self.budgetBurstSeconds,
+                at: now
+            ),
+            at: now
+        )
     }
 
-    /// The session's place, made if need be; `nil` when the table is full of sessions that still guard something.
+    /// The session's place, made if need be; `nil` when the table is full of sessions that still guard
+    /// something.
     mutating func place(for identity: Identity, at now: Instant) -> Int? {
         if let index = indices[identity] { return index }
         let session = fresh(for: identity, at: now)
@@ -99,7 +109,8 @@ struct SessionTable: Sendable {
             indices[identity] = sessions.count - 1
             return sessions.count - 1
         }
-        guard let oldest = sessions.indices.min(by: { sessions[$0].lastAccepted < sessions[$1].lastAccepted }),
+        guard
+            let oldest = sessions.indices.min(by: { sessions[$0].lastAccepted < sessions[$1].lastAccepted }),
             now.since(sessions[oldest].lastAccepted) >= Self.idleLimit
         else { return nil }
         indices[sessions[oldest].identity] = nil

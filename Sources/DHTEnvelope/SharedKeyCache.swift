@@ -47,7 +47,8 @@ package struct SharedKeyCache: ~Copyable, Sendable {
         keys.derive(spare, of: &slab, own: own, peer: peer)
     }
 
-    /// Takes the spare slot's key into the cache: its peer has proved itself. The least recently used one makes room.
+    /// Takes the spare slot's key into the cache: its peer has proved itself. The least recently used one
+    /// makes room.
     @discardableResult
     mutating func keepSpare(own: UInt32, peer: BoxPublicKey) -> Int {
         let pair = Pair(own: own, peer: peer)

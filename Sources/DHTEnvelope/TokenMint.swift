@@ -24,9 +24,13 @@ package struct TokenMint: ~Copyable, Sendable {
         return max(key.token(over: message), 1)
     }
 
-    /// The epoch in which `token` was made for this peer at this address, if that is the current or the previous one.
+    /// The epoch in which `token` was made for this peer at this address, if that is the current or the
+    /// previous one.
     package borrowing func epoch(
-        of token: UInt64, for identity: Identity, at endpoint: Endpoint, now: Instant
+        of token: UInt64,
+        for identity: Identity,
+        at endpoint: Endpoint,
+        now: Instant
     ) -> UInt64? {
         guard token != 0 else { return nil }
         let current = Self.epoch(at: now)

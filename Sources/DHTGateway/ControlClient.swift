@@ -63,9 +63,6 @@ package struct ControlClient: NodeControl {
         }
     }
 
-    /// The label of the socket that answers now; a failure that names all that were tried if there is none.
-    package func probe() async throws(Failure) { try? await connect().close().get() }
-
     private func path(_ key: [UInt8]) throws(Failure) -> String {
         try ValueLimits.check(key: key)
         return "values/" + Base64URL.encode(key)

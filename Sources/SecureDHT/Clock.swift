@@ -22,7 +22,8 @@ enum SystemClock {
     static var now: Now {
         Now(
             instant: Instant(nanoseconds: NIODeadline.now().uptimeNanoseconds),
-            unixMilliseconds: unixMicroseconds / 1000)
+            unixMilliseconds: unixMicroseconds / 1000
+        )
     }
 }
 

@@ -31,7 +31,8 @@ public final class DHTNode: Sendable {
     public let identity: Identity
     /// Where it listens: the addresses of the configuration in their order, with real ports.
     public let addresses: [Endpoint]
-    /// Where others reach it: the first of ``addresses``, and an address of this machine if that one is a wildcard.
+    /// Where others reach it: the first of ``addresses``, and an address of this machine if that one is a
+    /// wildcard.
     public let reachableAddress: Endpoint
 
     private let name: String?
@@ -42,7 +43,10 @@ public final class DHTNode: Sendable {
     private let admission: Mutex<Admission>
 
     private init(
-        configuration: NodeConfiguration, addresses: [Endpoint], reachable: Endpoint, loop: NodeLoop
+        configuration: NodeConfiguration,
+        addresses: [Endpoint],
+        reachable: Endpoint,
+        loop: NodeLoop
     ) {
         identity = configuration.key.identity
         name = configuration.name
@@ -58,8 +62,8 @@ public final class DHTNode: Sendable {
 
     /// Starts a node; it serves when this returns.
     ///
-    /// - Throws: ``DHTError``: `configuration` if an address cannot be bound, `unreachable` if the name of a peer does
-    ///   not resolve.
+    /// - Throws: ``DHTError``: `configuration` if an address cannot be bound, `unreachable` if the name of a
+    ///   peer does not resolve.
     public static func start(_ configuration: NodeConfiguration) async throws -> DHTNode {
         Sodium.initialize()
         guard !configuration.listen.isEmpty else {
@@ -67,7 +71,9 @@ public final class DHTNode: Sendable {
         }
         for peer in configuration.peers where await peer.address.resolve().isEmpty {
             throw DHTError(
-                .unreachable, "\(peer.address.host): this name of a peer does not resolve. Check it, or give an address")
+                .unreachable,
+                "\(peer.address.host): this name of a peer does not resolve. Check it, or give an address"
+            )
         }
         let loop = makeLoop(configuration)
         var bound: [Endpoint] = []
@@ -92,14 +98,22 @@ public final class DHTNode: Sendable {
         let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
         let now = SystemClock.now.instant
         let keys = KeyRing(
-            signing: configuration.key.signingKey.copy(), network: configuration.network.networkKey.copy(), at: now)
+            signing: configuration.key.signingKey.copy(),
+            network: configuration.network.networkKey.copy(),
+            at: now
+        )
         var limits = Gate.Limits()
         limits.firstContacts = configuration.limits.firstContacts
         limits.firstContactsBySource = configuration.limits.firstContactsBySource
         limits.requestsByPeer = configuration.limits.requestsByPeer
         let gate = Gate(
-            keys: keys, admission: configuration.admission.policy, limits: limits,
-            start: SystemClock.unixMicroseconds, entropy: SystemEntropy(), at: now)
+            keys: keys,
+            admission: configuration.admission.policy,
+            limits: limits,
+            start: SystemClock.unixMicroseconds,
+            entropy: SystemEntropy(),
+            at: now
+        )
         var settings = KademliaNode.Settings()
         settings.quota.records = configuration.limits.records
         settings.quota.bytes = configuration.limits.recordBytes
@@ -107,10 +121,17 @@ public final class DHTNode: Sendable {
         settings.quota.bytesByAuthor = configuration.limits.recordBytesByAuthor
         let identity = configuration.key.identity
         let core = KademliaNode(
-            identity: identity, id: identity.nodeID, settings: settings, generator: SystemEntropy())
+            identity: identity,
+            id: identity.nodeID,
+            settings: settings,
+            generator: SystemEntropy()
+        )
         return NodeLoop(
-            engine: Engine(gate: gate, core: core), store: MemoryRecordStore(), eventLoop: eventLoop,
-            logger: configuration.logger)
+            engine: Engine(gate: gate, core: core),
+            store: MemoryRecordStore(),
+            eventLoop: eventLoop,
+            logger: configuration.logger
+        )
     }
 
     private static func bind(_ address: HostPort, _ loop: NodeLoop) async throws -> Endpoint {
@@ -124,7 +145,8 @@ public final class DHTNode: Sendable {
             case EADDRINUSE:
                 throw DHTError(
                     .configuration,
-                    "\(address) is in use by another program. Give another --listen HOST:PORT; port 0 takes a free one")
+                    "\(address) is in use by another program. Give another --listen HOST:PORT; port 0 takes a free one"
+                )
             case EADDRNOTAVAIL:
                 throw DHTError(.configuration, "\(address) is no address of this machine. See: ip address")
             case EACCES:
@@ -170,28 +192,45 @@ public final class DHTNode: Sendable {
     ///   - value: 0…640 bytes.
     /// - Throws: ``DHTError``.
     @discardableResult
-    public func put(_ key: [UInt8], _ value: [UInt8], options: PutOptions = PutOptions()) async throws -> PutReceipt {
+    public func put(_ key: [UInt8], _ value: [UInt8], options: PutOptions = PutOptions()) async throws
+        -> PutReceipt
+    {
         try check(key: key)
         guard value.count <= RecordLayout.maximumValueLength else {
             throw DHTError(
                 .invalidArgument,
-                "value is \(describe(byteCount: value.count)), the limit is \(RecordLayout.maximumValueLength) bytes")
+                "value is \(describe(byteCount: value.count)), the limit is \(RecordLayout.maximumValueLength) bytes"
+            )
         }
         guard RecordLayout.lifetimes.contains(options.lifetime) else {
             throw DHTError(.invalidArgument, "a lifetime is 1 second to 365 days, not \(options.lifetime) s")
         }
         guard (1...Kademlia.replicas).contains(options.minimumCopies) else {
-            throw DHTError(.invalidArgument, "minimum copies are 1 to \(Kademlia.replicas), not \(options.minimumCopies)")
+            throw DHTError(
+                .invalidArgument,
+                "minimum copies are 1 to \(Kademlia.replicas), not \(options.minimumCopies)"
+            )
         }
         let put = DHTEngine.Operation.Put(
-            key: key, value: value, lifetime: options.lifetime, condition: options.condition?.request)
+            key: key,
+            value: value,
+            lifetime: options.lifetime,
+            condition: options.condition?.request
+        )
         guard case .put(let record, let outcome)? = await loop.run(.put(put)) else { throw stopped }
-        return try receipt(record, outcome, minimum: options.minimumCopies, isConditional: options.condition != nil)
+        return try receipt(
+            record,
+            outcome,
+            minimum: options.minimumCopies,
+            isConditional: options.condition != nil
+        )
     }
 
     /// Stores text under text, both as UTF-8.
     @discardableResult
-    public func put(_ key: String, _ value: String, options: PutOptions = PutOptions()) async throws -> PutReceipt {
+    public func put(_ key: String, _ value: String, options: PutOptions = PutOptions()) async throws
+        -> PutReceipt
+    {
         try await put(Array(key.utf8), Array(value.utf8), options: options)
     }
 
@@ -215,17 +254,27 @@ public final class DHTNode: Sendable {
     private func get(_ key: [UInt8], options: GetOptions, isExhaustive: Bool) async throws -> GetResult {
         try check(key: key)
         guard (1...Kademlia.replicas).contains(options.replicas) else {
-            throw DHTError(.invalidArgument, "replicas to ask are 1 to \(Kademlia.replicas), not \(options.replicas)")
+            throw DHTError(
+                .invalidArgument,
+                "replicas to ask are 1 to \(Kademlia.replicas), not \(options.replicas)"
+            )
         }
         let operation = DHTEngine.Operation.get(
-            key: key, author: options.author, replicas: options.replicas, isExhaustive: isExhaustive)
+            key: key,
+            author: options.author,
+            replicas: options.replicas,
+            isExhaustive: isExhaustive
+        )
         guard case .got(let outcome)? = await loop.run(operation) else { throw stopped }
         if outcome.asked > 0, outcome.answered == 0 {
             throw DHTError(.unreachable, "no peer answered (asked \(outcome.asked)). See: dht peers")
         }
         let values = outcome.found.filter { !$0.record.isTombstone && Array($0.record.key) == key }
         return GetResult(
-            values: values.map(StoredValue.init), answered: outcome.answered, asked: outcome.asked)
+            values: values.map(StoredValue.init),
+            answered: outcome.answered,
+            asked: outcome.asked
+        )
     }
 
     /// Deletes our own value by a tombstone. `nil`: there was none of ours.
@@ -268,14 +317,20 @@ public final class DHTNode: Sendable {
             .init(name: "equivocations", count: knowledge.equivocations),
         ]
         return NodeStatus(
-            identity: identity, nodeID: knowledge.id, name: name, addresses: addresses,
+            identity: identity,
+            nodeID: knowledge.id,
+            name: name,
+            addresses: addresses,
             buckets: table.occupancy.map { .init(index: $0.bucket, count: $0.count) },
-            members: memberCount, peersKnown: table.count,
+            members: memberCount,
+            peersKnown: table.count,
             peersUp: table.contacts.count { $0.reachability.grade == .good },
-            records: knowledge.records, recordBytes: knowledge.recordBytes,
+            records: knowledge.records,
+            recordBytes: knowledge.recordBytes,
             rejected: knowledge.counters.rejected.map { .init(reason: $0.reason.rawValue, count: $0.count) },
             counters: knowledge.counters.named.map { .init(name: $0.name, count: $0.count) } + more,
-            uptime: knowledge.uptime)
+            uptime: knowledge.uptime
+        )
     }
 
     private var memberCount: Int? {
@@ -287,14 +342,19 @@ public final class DHTNode: Sendable {
     public func peers() async -> [PeerStatus] {
         var names: [Identity: String] = [:]
         if case .members(let list) = admission.withLock({ $0 }) {
-            for member in list.members where member.identity != identity { names[member.identity] = member.name }
+            for member in list.members where member.identity != identity {
+                names[member.identity] = member.name
+            }
         }
         let knowledge = await loop.knowledge
         let contacts = knowledge.table.contacts.map { entry in
             PeerStatus(
-                identity: entry.contact.identity, name: names[entry.contact.identity],
-                address: entry.contact.endpoint, state: .init(entry.reachability.grade),
-                roundTrip: knowledge.roundTrips[entry.contact.identity])
+                identity: entry.contact.identity,
+                name: names[entry.contact.identity],
+                address: entry.contact.endpoint,
+                state: .init(entry.reachability.grade),
+                roundTrip: knowledge.roundTrips[entry.contact.identity]
+            )
         }
         let known = Set(contacts.map(\.identity))
         let unknown = names.filter { !known.contains($0.key) }.map {

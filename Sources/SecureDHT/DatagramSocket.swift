@@ -29,8 +29,8 @@ final class DatagramReader: ChannelInboundHandler, Sendable {
     }
 
     func errorCaught(context: ChannelHandlerContext, error: any Error) {
-        // Most errors of sending make NIO close the channel, and `channelInactive` has it bound again; the others are
-        // one datagram lost.
+        // Most errors of sending make NIO close the channel, and `channelInactive` has it bound again; the
+        // others are one datagram lost.
         loop.assumeIsolated { $0.socketFailed(error) }
     }
 }
@@ -48,7 +48,8 @@ enum DatagramSocket {
             .channelOption(.socketOption(.so_rcvbuf), value: receiveBuffer)
             .channelOption(.datagramVectorReadMessageCount, value: datagramsPerRead)
             .channelOption(
-                .recvAllocator, value: FixedSizeRecvByteBufferAllocator(capacity: datagramsPerRead * 2048)
+                .recvAllocator,
+                value: FixedSizeRecvByteBufferAllocator(capacity: datagramsPerRead * 2048)
             )
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {

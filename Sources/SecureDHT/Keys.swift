@@ -37,7 +37,8 @@ public final class NetworkSecret: Sendable {
 
     /// The network key of nodes that were given none: BLAKE2b-256 of "dht1 well-known network".
     ///
-    /// With it the allowlist protects as always, but anybody can recognise the datagrams and see who talks to whom.
+    /// With it the allowlist protects as always, but anybody can recognise the datagrams and see who talks to
+    /// whom.
     public static let wellKnown: NetworkSecret = {
         Sodium.initialize()
         var bytes = blake2b(Array("dht1 well-known network".utf8), count: 32)

@@ -9,7 +9,8 @@ public typealias Allowlist = DHTEnvelope.Allowlist
 public enum Admission: Sendable {
     /// The members of this list; an empty list admits nobody.
     case members(Allowlist)
-    /// Whoever holds the network key. Membership then is possession of one shared secret: nobody can be expelled.
+    /// Whoever holds the network key. Membership then is possession of one shared secret: nobody can be
+    /// expelled.
     case everyHolderOfTheNetworkKey
 }
 
@@ -39,7 +40,8 @@ public struct HostPort: Hashable, Sendable, CustomStringConvertible {
     public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 }
 
-/// A peer as people write it: `dht://<identity>@host:port`. The identity is pinned: nobody else can answer for it.
+/// A peer as people write it: `dht://<identity>@host:port`. The identity is pinned: nobody else can answer
+/// for it.
 public struct PeerAddress: Hashable, Sendable, CustomStringConvertible {
     public let identity: Identity
     public let address: HostPort
@@ -52,7 +54,10 @@ public struct PeerAddress: Hashable, Sendable, CustomStringConvertible {
             DHTError(.invalidArgument, "\(text): \(why). A peer is written dht://IDENTITY@HOST:PORT")
         }
         if text.uppercased().contains("DHT-SECRET-KEY-") || text.uppercased().contains("DHT-NETWORK-") {
-            throw DHTError(.invalidArgument, "a peer is written dht://IDENTITY@HOST:PORT; this holds a secret and was not printed")
+            throw DHTError(
+                .invalidArgument,
+                "a peer is written dht://IDENTITY@HOST:PORT; this holds a secret and was not printed"
+            )
         }
         guard text.hasPrefix("dht://") else { throw refuse("it does not begin with dht://") }
         let rest = text.dropFirst("dht://".count)

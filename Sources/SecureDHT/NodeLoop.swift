@@ -7,8 +7,8 @@ import Logging
 import NIOCore
 import NIOPosix
 
-/// Drives one engine: sockets, timer, store. All of it on one event loop, whose thread is this actor's executor, so that
-/// a datagram costs no hop.
+/// Drives one engine: sockets, timer, store. All of it on one event loop, whose thread is this actor's
+/// executor, so that a datagram costs no hop.
 actor NodeLoop {
     /// A socket the node listens on.
     struct Socket {
@@ -19,7 +19,9 @@ actor NodeLoop {
     }
 
     nonisolated let eventLoop: any EventLoop
-    nonisolated var unownedExecutor: UnownedSerialExecutor { unsafe eventLoop.executor.asUnownedSerialExecutor() }
+    nonisolated var unownedExecutor: UnownedSerialExecutor {
+        unsafe eventLoop.executor.asUnownedSerialExecutor()
+    }
 
     private var engine: Engine
     private var store: any RecordStore
@@ -34,8 +36,8 @@ actor NodeLoop {
     private var waiting: [OperationID: CheckedContinuation<Outcome?, Never>] = [:]
     private var nextOperation: UInt64 = 0
     private var addresses = AddressCache()
-    /// Endpoints to which sending made the system refuse so that NIO closed the socket: a broadcast address, say. A
-    /// member that names one must not be able to close it again and again.
+    /// Endpoints to which sending made the system refuse so that NIO closed the socket: a broadcast address,
+    /// say. A member that names one must not be able to close it again and again.
     private var shunned: Set<Endpoint> = []
     private static let shunnedCapacity = 1024
     /// On which socket each peer was last heard; kept only where there is a choice.
@@ -64,14 +66,14 @@ actor NodeLoop {
     }
 
     func received(_ datagram: [UInt8], from endpoint: Endpoint, on socket: Int) {
-        if sockets.count > 1 {
+        var actions: [EngineAction] = []
+        switch engine.receive(datagram, from: endpoint, at: SystemClock.now, into: &actions) {
+        case .dropped(let reason):
+            logger.debug("datagram dropped", metadata: ["reason": "\(reason)", "from": "\(endpoint)"])
+        case .accepted:
+            guard sockets.count > 1 else { break }
             if heardOn.count >= AddressCache.capacity { heardOn = [:] }
             heardOn[endpoint] = socket
-        }
-        var actions: [EngineAction] = []
-        let disposition = engine.receive(datagram, from: endpoint, at: SystemClock.now, into: &actions)
-        if case .dropped(let reason) = disposition {
-            logger.debug("datagram dropped", metadata: ["reason": "\(reason)", "from": "\(endpoint)"])
         }
         perform(actions)
     }
@@ -92,7 +94,8 @@ actor NodeLoop {
     }
 
     private func rebind(_ index: Int) {
-        guard !isStopping, sockets[index].channel == nil, let address = sockets[index].bound.socketAddress else {
+        guard !isStopping, sockets[index].channel == nil, let address = sockets[index].bound.socketAddress
+        else {
             return
         }
         Task {
@@ -123,10 +126,13 @@ actor NodeLoop {
         }
     }
 
-    /// The socket to reach an endpoint by: the one it was heard on, else the first of its family that is not confined to
-    /// this machine when the endpoint is elsewhere (sending there would make the system close it).
+    /// The socket to reach an endpoint by: the one it was heard on, else the first of its family that is not
+    /// confined to this machine when the endpoint is elsewhere (sending there would make the system close
+    /// it).
     private func channel(for endpoint: Endpoint) -> (any Channel)? {
-        if sockets.count > 1, let index = heardOn[endpoint], let channel = sockets[index].channel { return channel }
+        if sockets.count > 1, let index = heardOn[endpoint], let channel = sockets[index].channel {
+            return channel
+        }
         for socket in sockets where socket.bound.family == endpoint.family {
             if socket.bound.isLoopback && !endpoint.isLoopback { continue }
             if let channel = socket.channel { return channel }
@@ -180,14 +186,16 @@ actor NodeLoop {
         }
     }
 
-    /// Sees to it that the one timer fires when the engine next has something to do. A timer that fires too early costs
-    /// one look; re-arming it for each request would cost more.
+    /// Sees to it that the one timer fires when the engine next has something to do. A timer that fires too
+    /// early costs one look; re-arming it for each request would cost more.
     private func arm() {
         guard !isStopping || !waiting.isEmpty, let deadline = engine.nextDeadline else { return }
         if let armed, armed <= deadline { return }
         timer?.cancel()
         armed = deadline
-        timer = eventLoop.scheduleTask(deadline: deadline.deadline) { self.assumeIsolated { $0.timerFired() } }
+        timer = eventLoop.scheduleTask(deadline: deadline.deadline) {
+            self.assumeIsolated { $0.timerFired() }
+        }
     }
 
     private func timerFired() {
@@ -243,7 +251,9 @@ actor NodeLoop {
     }
 
     func replaceAdmission(_ policy: AdmissionPolicy, seeds: [PeerAddress]) {
-        engine.replaceAdmission(policy)
+        var actions: [EngineAction] = []
+        engine.replaceAdmission(policy, at: SystemClock.now, into: &actions)
+        perform(actions)
         setSeeds(seeds)
     }
 
@@ -279,9 +289,16 @@ actor NodeLoop {
             roundTrips[identity] = engine.roundTrip(to: identity).map { $0.nanoseconds / 1000 }
         }
         return NodeKnowledge(
-            id: core.id, table: core.table, records: core.catalog.count, recordBytes: core.catalog.byteCount,
-            equivocations: core.catalog.equivocations, counters: engine.counters, unroutable: unroutable,
-            roundTrips: roundTrips, uptime: SystemClock.now.instant.since(started).milliseconds)
+            id: core.id,
+            table: core.table,
+            records: core.catalog.count,
+            recordBytes: core.catalog.byteCount,
+            equivocations: core.catalog.equivocations,
+            counters: engine.counters,
+            unroutable: unroutable,
+            roundTrips: roundTrips,
+            uptime: SystemClock.now.instant.since(started).milliseconds
+        )
     }
 }
 

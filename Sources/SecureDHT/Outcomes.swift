@@ -69,21 +69,30 @@ extension DHTNode {
         guard RecordLayout.keyLengths.contains(key.count) else {
             throw DHTError(
                 .invalidArgument,
-                key.isEmpty ? "the key is empty; keys have 1 to 128 bytes" : "key is \(describe(byteCount: key.count)), the limit is 128 bytes")
+                key.isEmpty
+                    ? "the key is empty; keys have 1 to 128 bytes"
+                    : "key is \(describe(byteCount: key.count)), the limit is 128 bytes"
+            )
         }
     }
 
     /// What the replicas said, as a receipt, or as the error it amounts to.
     func receipt(
-        _ record: Record, _ outcome: PutOutcome, minimum: Int, isConditional: Bool
+        _ record: Record,
+        _ outcome: PutOutcome,
+        minimum: Int,
+        isConditional: Bool
     ) throws(DHTError) -> PutReceipt {
         let verdicts = outcome.replicas.map(\.verdict)
         let conflicts = verdicts.filter { if case .conflict = $0 { true } else { false } }
-        let standing = conflicts.lazy.compactMap { if case .conflict(let record?) = $0 { record } else { nil } }.first
+        let standing = conflicts.lazy.compactMap {
+            if case .conflict(let record?) = $0 { record } else { nil }
+        }.first
         if let standing, isConditional || outcome.stored == 0 {
             throw DHTError(
                 .conflict,
-                "not stored: revision \(standing.revision.rawValue) by \(standing.author.text) stands there")
+                "not stored: revision \(standing.revision.rawValue) by \(standing.author.text) stands there"
+            )
         }
         // A replica that holds nothing cannot vouch for the condition, nor speak against others that can.
         if !conflicts.isEmpty, outcome.stored == 0 {
@@ -91,12 +100,18 @@ extension DHTNode {
         }
         if outcome.stored == 0 { throw refusal(outcome, record) }
         if outcome.stored < minimum {
-            throw DHTError(.partial, "stored at \(outcome.stored) nodes, \(minimum) were wanted. See: dht peers")
+            throw DHTError(
+                .partial,
+                "stored at \(outcome.stored) nodes, \(minimum) were wanted. See: dht peers"
+            )
         }
         return PutReceipt(
-            revision: record.revision, expires: record.expiry, stored: outcome.stored,
+            revision: record.revision,
+            expires: record.expiry,
+            stored: outcome.stored,
             target: outcome.replicas.count,
-            replicas: outcome.replicas.map { .init(identity: $0.identity, outcome: $0.verdict.name) })
+            replicas: outcome.replicas.map { .init(identity: $0.identity, outcome: $0.verdict.name) }
+        )
     }
 
     /// Why nobody took the record: the first reason that is not silence.
@@ -105,9 +120,11 @@ extension DHTNode {
             guard case .refused(let refusal) = replica.verdict else { continue }
             let peer = replica.identity == identity ? "this node" : replica.identity.text
             switch refusal {
-            case .denied: return DHTError(.denied, "\(peer) does not let this node write. Its allowlist decides")
+            case .denied:
+                return DHTError(.denied, "\(peer) does not let this node write. Its allowlist decides")
             case .quota: return DHTError(.partial, "\(peer) has no room left for this author's records")
-            case .expired: return DHTError(.invalidArgument, "the value's lifetime was over when it reached \(peer)")
+            case .expired:
+                return DHTError(.invalidArgument, "the value's lifetime was over when it reached \(peer)")
             case .unavailable: return DHTError(.partial, "\(peer) cannot write to its disk")
             case .clock(let theirs):
                 let ahead = Int64(clamping: record.revision.unixMilliseconds) - Int64(clamping: theirs)
@@ -115,7 +132,8 @@ extension DHTNode {
                 return DHTError(
                     .partial,
                     "clock differs from \(peer) by \(sign)\(ahead / 1000) s; records more than 5 min ahead are refused. "
-                        + "Check: timedatectl")
+                        + "Check: timedatectl"
+                )
             }
         }
         return DHTError(.unreachable, "no peer answered (asked \(outcome.replicas.count)). See: dht peers")

@@ -7,8 +7,8 @@ public typealias Revision = DHTCore.Revision
 
 /// How a value is to be written.
 public struct PutOptions: Sendable {
-    /// What must be true of the key for the write to happen. Best effort: each replica judges by what it holds, and
-    /// two writers at once may both be told yes.
+    /// What must be true of the key for the write to happen. Best effort: each replica judges by what it
+    /// holds, and two writers at once may both be told yes.
     public enum Condition: Hashable, Sendable {
         /// Nobody's live value stands under the key.
         case absent

@@ -33,7 +33,7 @@ struct Demo: AsyncParsableCommand {
         narrator.chapter(
             "Your turn: a shell at \(first.name). Try: put hello world, get hello, status, peers, quit"
         )
-        _ = await ShellSession(first.control).run()
+        await ShellSession(first.control).run()
     }
 }
 
@@ -155,7 +155,9 @@ private struct Tour {
         for node in lost { network.kill(node) }
         narrator.done(lost.map { "kill -9 \($0.name)" }.joined(separator: ", "))
         for node in survivors { try await read(Self.greetingKey, Self.greeting, at: node) }
-        narrator.done("the greeting is still there, asked at each of the \(survivors.count) others")
+        narrator.done(
+            "the greeting is still there: " + survivors.map(\.name).joined(separator: ", ") + " read it"
+        )
         return survivors
     }
 

@@ -76,7 +76,7 @@ struct RunNode: AsyncParsableCommand {
     }
 
     private func runShell(_ control: LocalNode, _ trigger: AsyncStream<Event>.Continuation) async {
-        _ = await ShellSession(control).run()
+        await ShellSession(control).run()
         trigger.yield(.stop)
     }
 

@@ -5,14 +5,6 @@ import Glibc
 /// The shell on standard input and output: with editing and a prompt on a terminal, else a line in, an answer
 /// out.
 final class ShellSession: Sendable {
-    /// How a session ended.
-    enum End: Sendable {
-        /// `quit`, or the end of the input.
-        case quit
-        /// ^C on an empty line.
-        case interrupt
-    }
-
     static var isOnTerminal: Bool { isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 }
 
     /// Reading blocks, so it has a thread of its own.
@@ -21,7 +13,8 @@ final class ShellSession: Sendable {
 
     init(_ node: any NodeControl) { shell = Shell(node) }
 
-    func run() async -> End {
+    /// Returns after `quit`, at the end of the input, or on ^C on an empty line.
+    func run() async {
         let source = LineSource(isTerminal: Self.isOnTerminal)
         while true {
             let input = await withCheckedContinuation { continuation in
@@ -31,12 +24,12 @@ final class ShellSession: Sendable {
             case .line(let line):
                 let answer = await shell.answer(line)
                 if !answer.lines.isEmpty { Output.text(answer.lines.joined(separator: "\n") + "\n") }
-                if answer.ends { return .quit }
+                if answer.ends { return }
             case .end:
                 Output.line(Shell.farewell)
-                return .quit
+                return
             case .interrupt:
-                return .interrupt
+                return
             }
         }
     }
@@ -70,7 +63,10 @@ private final class LineSource: @unchecked Sendable {
             guard let byte = nextByte() else { return leave(.end) }
             switch editor.feed(byte) {
             case .editing: continue
-            case .line(let line): return leave(.line(Array(line.utf8)))
+            case .line(let line):
+                // Of what was pasted, the last was not shown yet.
+                Output.text("\r\u{1B}[K" + Shell.prompt + line)
+                return leave(.line(Array(line.utf8)))
             case .end: return leave(.end)
             case .interrupt: return leave(.interrupt)
             }

@@ -61,6 +61,11 @@ struct KeyTextTests {
         }
     }
 
+    @Test func `a longer part with a good checksum of its own is no identity`() {
+        let longer = text(Bech32m.encode(Bech32m.words(of: identity.bytes), part: Array("dht1x".utf8)))
+        #expect(throws: reason(.badChecksum(isOneCharacter: false), longer)) { try Identity(text: longer) }
+    }
+
     @Test func `mixed case is refused`() {
         let mixed = "DHT1" + identity.text.dropFirst(4)
         #expect(throws: reason(.mixedCase, mixed)) { try Identity(text: mixed) }

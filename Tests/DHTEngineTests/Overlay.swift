@@ -71,16 +71,28 @@ final class Overlay {
     private func makeEngine(
         _ seed: [UInt8], _ policy: AdmissionPolicy, networkSeed: [UInt8], startMilliseconds: UInt64
     ) -> Engine {
-        let keys = KeyRing(
-            signing: Host.signingKey(seed), network: Host.networkKey(networkSeed), at: clock)
-        let identity = keys.identity
-        let gate = Gate(
-            keys: keys, admission: policy, start: startMilliseconds * 1000,
-            entropy: SplitMix64(seed: chance.next()), at: clock)
+        let gate = makeGate(seed, policy, networkSeed: networkSeed, startMilliseconds: startMilliseconds)
+        let identity = gate.identity
         let core = KademliaNode(
             identity: identity, id: identity.nodeID, settings: settings,
             generator: SplitMix64(seed: chance.next()))
         return Engine(gate: gate, core: core)
+    }
+
+    private func makeGate(
+        _ seed: [UInt8], _ policy: AdmissionPolicy, networkSeed: [UInt8], startMilliseconds: UInt64
+    ) -> Gate {
+        let keys = KeyRing(signing: Host.signingKey(seed), network: Host.networkKey(networkSeed), at: clock)
+        return Gate(
+            keys: keys, admission: policy, start: startMilliseconds * 1000,
+            entropy: SplitMix64(seed: chance.next()), at: clock)
+    }
+
+    /// A gate with a host's keys, for whoever speaks in its name with code of its own.
+    func gate(of index: Int) -> Gate {
+        makeGate(
+            hosts[index].seed, policies[index], networkSeed: networkSeed,
+            startMilliseconds: now(at: hosts[index]).unixMilliseconds)
     }
 
     subscript(index: Int) -> Host { hosts[index] }
@@ -117,7 +129,7 @@ final class Overlay {
 
     func admit(_ policy: AdmissionPolicy, at index: Int) {
         policies[index] = policy
-        act(hosts[index]) { engine, _, _ in engine.replaceAdmission(policy) }
+        act(hosts[index]) { engine, now, actions in engine.replaceAdmission(policy, at: now, into: &actions) }
     }
 
     // MARK: Time

@@ -58,7 +58,9 @@ import Testing
             var absent = PutOptions()
             absent.condition = .absent
             let receipt = try await team.nodes[0].put("lock", "mine", options: absent)
-            await #expect(throws: DHTError.self) { try await team.nodes[1].put("lock", "mine too", options: absent) }
+            await #expect(throws: DHTError.self) {
+                try await team.nodes[1].put("lock", "mine too", options: absent)
+            }
             var revised = PutOptions()
             revised.condition = .revision(receipt.revision)
             try await team.nodes[0].put("lock", "still mine", options: revised)
@@ -78,7 +80,9 @@ import Testing
     }
 
     @Test(arguments: [(0, 1), (129, 1), (1, 641)])
-    func `keys and values outside the limits are refused by name`(lengths: (key: Int, value: Int)) async throws {
+    func `keys and values outside the limits are refused by name`(lengths: (key: Int, value: Int))
+        async throws
+    {
         try await Team.running(1) { team in
             let key = [UInt8](repeating: 65, count: lengths.key)
             let value = [UInt8](repeating: 66, count: lengths.value)

@@ -26,7 +26,10 @@ import Testing
         let team = try Team(2)
         var configuration = team.configuration(of: 0)
         configuration.peers = [
-            PeerAddress(identity: team.keys[1].identity, address: HostPort(host: "no-such-host.invalid", port: 1))
+            PeerAddress(
+                identity: team.keys[1].identity,
+                address: HostPort(host: "no-such-host.invalid", port: 1)
+            )
         ]
         #expect(await code { _ = try await DHTNode.start(configuration) } == .unreachable)
     }
@@ -39,7 +42,10 @@ import Testing
         #expect(first.addresses.map(\.family) == [.ipv4, .ipv6])
         var other = team.configuration(of: 1, listen: "[::1]:0")
         other.peers = [
-            PeerAddress(identity: first.identity, address: HostPort(host: "::1", port: first.addresses[1].port))
+            PeerAddress(
+                identity: first.identity,
+                address: HostPort(host: "::1", port: first.addresses[1].port)
+            )
         ]
         let second = try await team.start(1, other)
         try await second.put("hello", "world")
@@ -47,13 +53,16 @@ import Testing
         await team.stop()
     }
 
-    @Test func `an address that makes the system refuse costs neither the socket nor the port`() async throws {
+    @Test func `an address that makes the system refuse costs neither the socket nor the port`() async throws
+    {
         var team = try Team(3)
         let first = try await team.start(0, team.configuration(of: 0))
         var lured = team.configuration(of: 1)
         // The broadcast address of the loopback network: EACCES, and the socket is closed under the node.
         lured.peers.insert(
-            PeerAddress(identity: team.keys[2].identity, address: HostPort(host: "127.255.255.255", port: 9)), at: 0)
+            PeerAddress(identity: team.keys[2].identity, address: HostPort(host: "127.255.255.255", port: 9)),
+            at: 0
+        )
         let second = try await team.start(1, lured)
         try await eventually("the node is back on its port") { try await first.ping(second.identity) != nil }
         try await second.put("hello", "world")

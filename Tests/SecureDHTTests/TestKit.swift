@@ -20,17 +20,25 @@ struct Team {
         return try Allowlist(parsing: lines.joined(separator: "\n"), file: "team.allow")
     }
 
-    func configuration(of index: Int, admission: Admission? = nil, listen: String = "127.0.0.1:0") -> NodeConfiguration {
+    func configuration(of index: Int, admission: Admission? = nil, listen: String = "127.0.0.1:0")
+        -> NodeConfiguration
+    {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
         let first = nodes.first.map {
             PeerAddress(
                 identity: $0.identity,
-                address: HostPort(host: $0.reachableAddress.host, port: $0.reachableAddress.port))
+                address: HostPort(host: $0.reachableAddress.host, port: $0.reachableAddress.port)
+            )
         }
         return NodeConfiguration(
-            key: keys[index], network: network, admission: admission ?? .members(list),
-            listen: HostPort(listen).map { [$0] } ?? [], peers: first.map { [$0] } ?? [], logger: logger)
+            key: keys[index],
+            network: network,
+            admission: admission ?? .members(list),
+            listen: HostPort(listen).map { [$0] } ?? [],
+            peers: first.map { [$0] } ?? [],
+            logger: logger
+        )
     }
 
     /// Starts all members, each knowing the first.

@@ -1,0 +1,158 @@
+import DHTCore
+import DHTCrypto
+import DHTEnvelope
+import Testing
+
+@testable import DHTEngine
+
+/// What an observer of the network sees: how many datagrams, how long, when, to whom.
+struct WireTests {
+    @Test func `the same seed gives the same trace twice`() {
+        func trace() -> [Flight] {
+            let overlay = Overlay(8, seed: 7)
+            overlay.weather = Weather(delays: 1...200, loss: 100, duplication: 100)
+            overlay.startAll()
+            overlay.put("key", "value", at: 2)
+            overlay.kill(3)
+            overlay.put("key", "newer", at: 5)
+            _ = overlay.look("key", at: 6)
+            overlay.run(for: .minutes(20))
+            return overlay.flights
+        }
+        let first = trace()
+        #expect(first.count > 500)
+        #expect(first == trace())
+    }
+
+    @Test func `a put costs 16 datagrams among 32 nodes that know each other, a get 6`() {
+        let overlay = Overlay(32)
+        overlay.weather.delays = 20...24
+        overlay.startAll()
+        overlay.run(for: .minutes(1))
+        for index in 0..<32 {
+            // Fresh tokens: the costs of first words are not those of a conversation.
+            for peer in 0..<32 where peer != index { _ = overlay.ping(peer, at: index) }
+        }
+        for number in 0..<16 {
+            let before = overlay.flights.count
+            #expect((overlay.put("key \(number)", "value", at: 2 * number)?.stored ?? 0) >= 8)
+            #expect(overlay.flights.count - before <= 16, "put \(number)")
+            let between = overlay.flights.count
+            #expect(overlay.text("key \(number)", at: 31 - 2 * number) == "value")
+            #expect(overlay.flights.count - between <= 6, "get \(number)")
+        }
+    }
+
+    @Test func `32 nodes with nothing to do send few datagrams`() {
+        let overlay = Overlay(32)
+        overlay.startAll()
+        overlay.run(for: .minutes(5))
+        let before = overlay.flights.count
+        overlay.run(for: .minutes(30))
+        // Each 15 minutes: a sign of life of each contact, and a lookup in each occupied bucket.
+        #expect((overlay.flights.count - before) / 32 < 400)
+        #expect(overlay.flights.count(where: { $0.length > 1232 }) == 0)
+    }
+
+    @Test func `an unanswered request is sent at 0, 0.5 and 1.5 seconds and given up at 3.5`() {
+        let overlay = Overlay(2)
+        overlay.start(0, seeds: [1])
+        overlay.run(for: .milliseconds(3400))
+        let origin = overlay.flights.first?.sent ?? overlay.clock
+        #expect(overlay.flights.map { $0.sent.since(origin).milliseconds } == [0, 500, 1500])
+        #expect(overlay[0].engine.callsInFlight == 1)
+        overlay.run(for: .milliseconds(200))
+        #expect(overlay[0].engine.callsInFlight == 0)
+        #expect(overlay[0].engine.counters.timeouts == 1)
+        #expect(overlay[0].engine.counters.retransmissions == 2)
+    }
+
+    @Test func `once a round trip was measured, time-outs follow it, and double`() throws {
+        let overlay = Overlay(2)
+        overlay.weather.delays = 30...30
+        overlay.startAll()
+        for _ in 0..<20 { #expect(overlay.ping(1, at: 0) == .milliseconds(60)) }
+        #expect(overlay[0].engine.roundTrip(to: overlay[1].identity)?.milliseconds == 60)
+        overlay.kill(1)
+        let before = overlay.flights.count
+        let begun = overlay.clock
+        #expect(overlay.ping(1, at: 0) == nil)
+        let times = overlay.flights[before...].prefix(3).map { $0.sent.since(begun).milliseconds }
+        let first = times[1]
+        #expect((60...90).contains(first))
+        #expect(times == [0, first, 3 * first] || times == [0, first, 3 * first + 1])
+        #expect((7 * first...7 * first + 4).contains(overlay.clock.since(begun).milliseconds))
+    }
+
+    @Test func `nothing is called for ever`() {
+        let overlay = Overlay(8)
+        overlay.weather = Weather(delays: 5...300, loss: 150, duplication: 50)
+        overlay.startAll()
+        for number in 0..<10 {
+            overlay.put("key \(number)", "value", at: number % 8)
+            _ = overlay.look("key \(number)", isExhaustive: true, at: (number + 3) % 8)
+        }
+        overlay.kill(7)
+        overlay.delete("key 1", at: 1)
+        overlay.weather = Weather()
+        let isQuiet = overlay.run(until: overlay.clock + .minutes(1)) {
+            overlay.alive.allSatisfy { $0.engine.callsInFlight == 0 }
+        }
+        #expect(isQuiet)
+        for host in overlay.alive {
+            #expect(host.engine.operations.isEmpty)
+            #expect(host.engine.inquiries.isEmpty)
+            #expect(host.engine.core.isIdle)
+        }
+    }
+
+    @Test func `datagrams captured and sent again from elsewhere change nothing and are hardly answered`() {
+        let overlay = Overlay(4)
+        let stranger = Endpoint(ipv4: 0xC0A8_0101, port: 9)
+        var captured: [(datagram: [UInt8], destination: Endpoint)] = []
+        overlay.wiretap = { datagram, _, destination in captured.append((datagram, destination)) }
+        overlay.startAll()
+        overlay.put("key", "value", at: 1)
+        overlay.put("key", "newer", at: 1)
+        overlay.wiretap = nil
+        let tables = overlay.hosts.map { $0.engine.core.table.contacts.map(\.contact) }
+        overlay.run(for: .seconds(31))
+        for (datagram, destination) in captured {
+            overlay.inject(datagram, from: stranger, to: destination)
+        }
+        overlay.run(for: .seconds(5))
+        let answers = overlay.flights.filter { $0.destination == stranger }
+        #expect(answers.count <= 4 * 3)
+        #expect(overlay.hosts.map { $0.engine.core.table.contacts.map(\.contact) } == tables)
+        #expect(overlay.text("key", at: 3) == "newer")
+    }
+
+    @Test func `an answer to an address that is not proved is no longer than its request`() throws {
+        let overlay = Overlay(12)
+        overlay.startAll()
+        let record = try #require(overlay.put("key", [UInt8](repeating: 1, count: 640), at: 0)).record
+        let stranger = Endpoint(ipv4: 0xC0A8_0101, port: 9)
+        // A member with code of its own, who never shows a token.
+        var gate = overlay.gate(of: 11)
+        let holder = overlay[overlay.holders(of: "key").first { $0 != 11 } ?? 0]
+        let requests: [Request] = [
+            .ping(isLeaving: true), .findNode(target: holder.id), .store(record, condition: .absent),
+            .findValue(location: record.location, author: nil, offset: 0),
+        ]
+        for request in requests {
+            for length in Datagram.lengths {
+                let postage = Gate.Postage(transaction: UInt64(length), answerLength: length)
+                let sealed = gate.seal(
+                    request, to: holder.identity, at: holder.endpoint, postage, now: overlay.now(at: holder))
+                let datagram = try #require(sealed)
+                let before = overlay.flights.count
+                overlay.inject(datagram, from: stranger, to: holder.endpoint)
+                overlay.run(for: .milliseconds(100))
+                let answers = overlay.flights[(before + 1)...].filter { $0.destination == stranger }
+                #expect(answers.count == 1)
+                #expect(answers.allSatisfy { $0.length <= datagram.count })
+            }
+        }
+        #expect(holder.engine.core.table.entry(for: overlay[11].id) != nil, "it did not leave")
+    }
+}

@@ -1,0 +1,143 @@
+import DHTCore
+import DHTCrypto
+import Glibc
+import Testing
+
+@testable import DHTEnvelope
+
+private struct MessageVectors: Decodable {
+    struct Place: Decodable, Sendable {
+        let address: String
+        let port: UInt16
+        /// Of a contact.
+        let identity: Hex?
+    }
+
+    /// A message and the fields of it that there are.
+    struct Good: Decodable, Sendable, CustomTestStringConvertible {
+        let name: String
+        let operation: UInt8
+        let status: UInt8
+        let payload: Hex
+        let leaving: Bool?
+        let target: Hex?
+        let location: Hex?
+        let offset: UInt16?
+        let author: Hex?
+        let condition: UInt64?
+        let record: Hex?
+        let records: [Hex]?
+        let contacts: [Place]?
+        let total: UInt16?
+        let observed: Place?
+        let endpoints: [Place]?
+        let lifetime: UInt32?
+        let prefixes: [UInt32]?
+        let time: UInt64?
+
+        var testDescription: String { "\(name), operation \(operation)" }
+    }
+
+    struct Bad: Decodable, Sendable, CustomTestStringConvertible {
+        let kind: UInt8
+        let operation: UInt8
+        let status: UInt8
+        let payload: Hex
+        let why: String
+
+        var testDescription: String { why }
+    }
+
+    let requests: [Good]
+    let responses: [Good]
+    let bad: [Bad]
+
+    static let all: MessageVectors = VectorFile.read("messages")
+}
+
+extension MessageVectors.Place {
+    var endpoint: Endpoint? {
+        let isIPv6 = address.contains(":")
+        var bytes = [UInt8](repeating: 0, count: isIPv6 ? 16 : 4)
+        guard inet_pton(isIPv6 ? AF_INET6 : AF_INET, address, &bytes) == 1 else { return nil }
+        return Endpoint(addressBytes: bytes, port: port)
+    }
+
+    var contact: Contact? {
+        guard let endpoint, let identity = identity.flatMap({ Identity($0.bytes) }) else { return nil }
+        return Contact(identity: identity, id: identity.nodeID, endpoint: endpoint)
+    }
+}
+
+extension MessageVectors.Good {
+    var request: Request? {
+        switch operation {
+        case 1: leaving.map { .ping(isLeaving: $0) }
+        case 2: target.flatMap { NodeID($0.bytes) }.map { .findNode(target: $0) }
+        case 3:
+            location.flatMap { NodeID($0.bytes) }.map {
+                .findValue(location: $0, author: author.flatMap { Identity($0.bytes) }, offset: offset ?? 0)
+            }
+        default:
+            record.flatMap { RecordCodec.decode($0.bytes) }.map {
+                .store($0, condition: condition.map { $0 == 0 ? .absent : .revision(Revision(rawValue: $0)) })
+            }
+        }
+    }
+
+    var response: Response? {
+        switch (operation, status) {
+        case (_, 1): .retry
+        case (1, _): observed?.endpoint.map { .pong(observed: $0, endpoints: (endpoints ?? []).compactMap(\.endpoint)) }
+        case (2, _): .nodes((contacts ?? []).compactMap(\.contact))
+        case (3, _):
+            .values(
+                (records ?? []).compactMap { RecordCodec.decode($0.bytes) }, total: total ?? 0,
+                closer: (contacts ?? []).compactMap(\.contact))
+        case (_, 0): .stored(.init(lifetime: lifetime ?? 0, closest: prefixes ?? []))
+        case (_, 2): .conflict(record.flatMap { RecordCodec.decode($0.bytes) })
+        case (_, 3): .refused(.quota)
+        case (_, 4): .refused(.expired)
+        case (_, 5): time.map { .refused(.clock(unixMilliseconds: $0)) }
+        case (_, 6): .refused(.denied)
+        default: .refused(.unavailable)
+        }
+    }
+}
+
+@Suite struct MessageVectorTests {
+    @Test(arguments: MessageVectors.all.requests)
+    fileprivate func `a request of another implementation is read and made alike`(
+        vector: MessageVectors.Good
+    ) throws {
+        let request = try #require(vector.request)
+        #expect(MessageCodec.encode(request) == vector.payload.bytes)
+        for payload in paddings(vector.payload.bytes) + [vector.payload.bytes] {
+            #expect(decodeRequest(vector.operation, payload) == request)
+        }
+    }
+
+    @Test(arguments: MessageVectors.all.responses)
+    fileprivate func `a response of another implementation is read and made alike`(
+        vector: MessageVectors.Good
+    ) throws {
+        let response = try #require(vector.response)
+        let (status, payload) = MessageCodec.encode(response, room: Datagram.maximumPayload)
+        #expect(status == vector.status)
+        #expect(payload == vector.payload.bytes)
+        for payload in paddings(vector.payload.bytes) + [vector.payload.bytes] {
+            #expect(decodeResponse(vector.operation, vector.status, payload) == response)
+        }
+    }
+
+    @Test(arguments: MessageVectors.all.bad)
+    fileprivate func `a bad message is malformed, however it is padded`(vector: MessageVectors.Bad) {
+        for payload in paddings(vector.payload.bytes) + [vector.payload.bytes] {
+            if vector.kind == 1 {
+                #expect(decodeRequest(vector.operation, payload, status: vector.status) == nil)
+            } else {
+                #expect(decodeResponse(vector.operation, vector.status, payload) == nil)
+            }
+        }
+    }
+}
