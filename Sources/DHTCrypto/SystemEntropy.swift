@@ -24,7 +24,8 @@ package struct SystemEntropy: RandomNumberGenerator, Sendable {
                 position = 0
             }
             defer {
-                buffer[position] = 0  // whoever reads this memory later learns nothing of words already given out
+                // Whoever reads this memory later learns nothing of words already given out.
+                buffer[position] = 0
                 position += 1
             }
             return buffer[position]

@@ -60,6 +60,8 @@ package enum Operation: Sendable {
 /// How an operation ended.
 package enum Outcome: Sendable {
     case put(Record, PutOutcome)
+    /// Nothing was written: the condition does not hold, as this record shows (`nil`: there is none).
+    case conflict(Record?)
     /// There was nothing of ours to delete.
     case nothingToDelete(GetOutcome)
     case got(GetOutcome)

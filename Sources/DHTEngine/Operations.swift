@@ -6,6 +6,8 @@ import DHTEnvelope
 enum PendingOperation: Sendable {
     /// A put or a tombstone; `attempts` counts how often the record was signed.
     case put(Operation.Put, Record, attempts: Int)
+    /// What stands under the key is looked for, to see whether the condition holds.
+    case conditional(Operation.Put)
     /// Our record is looked for, to be replaced by a tombstone.
     case delete(key: [UInt8])
     case other
@@ -27,6 +29,17 @@ extension Engine {
     ) {
         var wishes: [KademliaAction] = []
         switch operation {
+        case .put(let put) where put.condition != nil:
+            // Read first: replicas that lack a copy would take what the others refuse. They still check, for those who
+            // write meanwhile.
+            operations[id] = .conditional(put)
+            let get = KademliaOperation.get(
+                location: sha1(put.key),
+                author: nil,
+                replicas: Kademlia.parallelism,
+                isExhaustive: false
+            )
+            core.submit(get, as: id, at: now, into: &wishes)
         case .put(let put): write(put, .value, attempts: 1, as: id, at: now, into: &wishes)
         case .delete(let key):
             operations[id] = .delete(key: key)
@@ -110,6 +123,12 @@ extension Engine {
             } else {
                 actions.append(.finished(id, .put(record, outcome)))
             }
+        case (.got(let outcome), .conditional(let put)):
+            if let standing = standing(outcome, against: put.condition) {
+                actions.append(.finished(id, .conflict(standing)))
+            } else {
+                write(put, .value, attempts: 1, as: id, at: now, into: &wishes)
+            }
         case (.got(let outcome), .delete(let key)):
             bury(key, outcome, as: id, at: now, into: &wishes, &actions)
         case (.got(let outcome), _): actions.append(.finished(id, .got(outcome)))
@@ -118,6 +137,19 @@ extension Engine {
         case (.put, _): preconditionFailure("a put ended that nobody began")
         }
         perform(wishes, at: now, into: &actions)
+    }
+
+    /// What a read found that contradicts a condition; a record that is not there contradicts one that names it.
+    private func standing(_ outcome: GetOutcome, against condition: Request.Condition?) -> Record?? {
+        switch condition {
+        case nil: return nil
+        case .absent:
+            let value = outcome.found.first { !$0.record.isTombstone }?.record
+            return value.map { .some($0) }
+        case .revision(let expected):
+            let newest = outcome.found.first?.record
+            return newest?.revision == expected ? nil : .some(newest)
+        }
     }
 
     /// Our own record that stands in the way of our own new one: written by a process before us with a faster

@@ -18,7 +18,8 @@ import Synchronization
 
 /// A running node of the overlay.
 ///
-///     let node = try await DHTNode.start(NodeConfiguration(key: key, network: network, admission: .members(list)))
+///     let setup = NodeConfiguration(key: key, network: network, admission: .members(list))
+///     let node = try await DHTNode.start(setup)
 ///     try await node.put("hello", "world")
 ///     let found = try await node.get("hello")
 ///     await node.stop()
@@ -217,13 +218,17 @@ public final class DHTNode: Sendable {
             lifetime: options.lifetime,
             condition: options.condition?.request
         )
-        guard case .put(let record, let outcome)? = await loop.run(.put(put)) else { throw stopped }
-        return try receipt(
-            record,
-            outcome,
-            minimum: options.minimumCopies,
-            isConditional: options.condition != nil
-        )
+        switch await loop.run(.put(put)) {
+        case .put(let record, let outcome)?:
+            return try receipt(
+                record,
+                outcome,
+                minimum: options.minimumCopies,
+                isConditional: options.condition != nil
+            )
+        case .conflict(let standing)?: throw conflict(with: standing)
+        default: throw stopped
+        }
     }
 
     /// Stores text under text, both as UTF-8.

@@ -88,16 +88,9 @@ extension DHTNode {
         let standing = conflicts.lazy.compactMap {
             if case .conflict(let record?) = $0 { record } else { nil }
         }.first
-        if let standing, isConditional || outcome.stored == 0 {
-            throw DHTError(
-                .conflict,
-                "not stored: revision \(standing.revision.rawValue) by \(standing.author.text) stands there"
-            )
-        }
+        if let standing, isConditional || outcome.stored == 0 { throw conflict(with: standing) }
         // A replica that holds nothing cannot vouch for the condition, nor speak against others that can.
-        if !conflicts.isEmpty, outcome.stored == 0 {
-            throw DHTError(.conflict, "not stored: the record the condition names is not there")
-        }
+        if !conflicts.isEmpty, outcome.stored == 0 { throw conflict(with: nil) }
         if outcome.stored == 0 { throw refusal(outcome, record) }
         if outcome.stored < minimum {
             throw DHTError(
@@ -111,6 +104,17 @@ extension DHTNode {
             stored: outcome.stored,
             target: outcome.replicas.count,
             replicas: outcome.replicas.map { .init(identity: $0.identity, outcome: $0.verdict.name) }
+        )
+    }
+
+    func conflict(with standing: Record?) -> DHTError {
+        guard let standing else {
+            return DHTError(.conflict, "not stored: the record the condition names is not there")
+        }
+        let author = standing.author == identity ? "this node" : standing.author.text
+        return DHTError(
+            .conflict,
+            "not stored: revision \(standing.revision.rawValue) by \(author) stands there"
         )
     }
 
@@ -131,8 +135,8 @@ extension DHTNode {
                 let sign = ahead < 0 ? "" : "+"
                 return DHTError(
                     .partial,
-                    "clock differs from \(peer) by \(sign)\(ahead / 1000) s; records more than 5 min ahead are refused. "
-                        + "Check: timedatectl"
+                    "clock differs from \(peer) by \(sign)\(ahead / 1000) s; "
+                        + "records more than 5 min ahead are refused. Check: timedatectl"
                 )
             }
         }

@@ -9,8 +9,12 @@ import Testing
         for _ in 0..<300 {
             let payload = generator.bytes(generator.number(0...1012))
             let body = Body(
-                operation: UInt8(generator.number(0...255)), status: UInt8(generator.number(0...255)),
-                transaction: generator.next(), token: generator.next(), payload: payload)
+                operation: UInt8(generator.number(0...255)),
+                status: UInt8(generator.number(0...255)),
+                transaction: generator.next(),
+                token: generator.next(),
+                payload: payload
+            )
             let length = 20 + payload.count + generator.number(0...50)
             var bytes: [UInt8] = [9, 9]  // what comes before is left alone
             body.append(to: &bytes, length: length)
@@ -41,7 +45,8 @@ import Testing
     }
 
     @Test(arguments: [
-        (0, 256), (36, 256), (37, 512), (292, 512), (293, 768), (548, 768), (549, 1024), (804, 1024), (805, 1232),
+        (0, 256), (36, 256), (37, 512), (292, 512), (293, 768), (548, 768), (549, 1024), (804, 1024),
+        (805, 1232),
         (1012, 1232),
     ])
     func `a payload takes the smallest datagram that carries it`(payload: Int, length: Int) {

@@ -40,15 +40,19 @@ extension EnvelopeVectors.Envelope {
 
     /// The key that the box is for, and its id.
     var recipientKey: (id: UInt32, key: BoxPublicKey) {
-        guard let recipientBoxSecret else { return (0, recipient.staticBoxKey!) }
+        guard let recipientBoxSecret else { return (0, certain(recipient.staticBoxKey)) }
         let key = BoxKey(secret: recipientBoxSecret.secret).publicKey
         return (key.id, key)
     }
 
     var body: Body {
         Body(
-            operation: operation, status: status, transaction: transaction.number, token: token.number,
-            payload: payload.bytes)
+            operation: operation,
+            status: status,
+            transaction: transaction.number,
+            token: token.number,
+            payload: payload.bytes
+        )
     }
 
     /// The request that a response answers.
@@ -61,9 +65,18 @@ extension EnvelopeVectors.Envelope {
         let box: BoxKey
         if let boxSecret { box = BoxKey(secret: boxSecret.secret) } else { box = BoxKey() }
         let keys = KeyRing(
-            signing: SigningKey(seed: seed.secret), network: NetworkKey(bytes: networkKey.secret), boxKey: box,
-            at: at(0))
-        return Gate(keys: keys, admission: .open, start: start, entropy: Scripted(bytes: nonce?.bytes ?? []), at: at(0))
+            signing: SigningKey(seed: seed.secret),
+            network: NetworkKey(bytes: networkKey.secret),
+            boxKey: box,
+            at: at(0)
+        )
+        return Gate(
+            keys: keys,
+            admission: .open,
+            start: start,
+            entropy: Scripted(bytes: nonce?.bytes ?? []),
+            at: at(0)
+        )
     }
 }
 
@@ -79,14 +92,31 @@ private struct Scripted: RandomNumberGenerator, Sendable {
 
 /// What the other implementation sealed, sealed and opened here.
 @Suite struct EnvelopeVectorTests {
-    /// The vector's recipient, who awaits it if it is a response.
-    private func receive(_ vector: EnvelopeVectors.Envelope, _ datagrams: [[UInt8]]) -> [Outcome] {
+    /// What the vector's recipient, who awaits it if it is a response, makes of these; `knowsSender`: and knows the
+    /// sender's box key, so that no lane and no limit stands in the way of wrong ones.
+    private func receive(
+        _ vector: EnvelopeVectors.Envelope,
+        _ datagrams: [[UInt8]],
+        knowsSender: Bool = false
+    ) -> [Outcome] {
         var gate = vector.gate(
-            seed: vector.recipientSeed, boxSecret: vector.recipientBoxSecret, start: vector.counter - 1000)
+            seed: vector.recipientSeed,
+            boxSecret: vector.recipientBoxSecret,
+            start: vector.counter - 1000
+        )
         if let question = vector.question, let asked = MessageCodec.decodeRequest(question.body) {
             gate.pending.sent(
-                question.transaction.number, to: vector.sender, at: .host(1), asked,
-                digest: vector.requestDigest.bytes)
+                question.transaction.number,
+                to: vector.sender,
+                at: .host(1),
+                asked,
+                digest: vector.requestDigest.bytes
+            )
+        }
+        if knowsSender, let place = gate.sessions.place(for: vector.sender, at: at(0)) {
+            let shown = BoxKey(secret: vector.senderBoxSecret.secret).publicKey
+            gate.sessions[place].laneKey = shown
+            _ = gate.sharedKeys.slot(own: vector.recipientKey.id, peer: shown, keys: gate.keys)
         }
         return datagrams.map { Outcome(gate.receive($0, from: .host(1), at: at(0))) }
     }
@@ -94,13 +124,23 @@ private struct Scripted: RandomNumberGenerator, Sendable {
     @Test(arguments: EnvelopeVectors.all.envelopes)
     fileprivate func `an envelope is sealed here byte for byte`(vector: EnvelopeVectors.Envelope) throws {
         var gate = vector.gate(
-            seed: vector.senderSeed, boxSecret: vector.senderBoxSecret, nonce: vector.nonce, start: vector.counter - 1)
+            seed: vector.senderSeed,
+            boxSecret: vector.senderBoxSecret,
+            nonce: vector.nonce,
+            start: vector.counter - 1
+        )
         let (keyID, key) = vector.recipientKey
         let slot = gate.sharedKeys.slot(own: gate.keys.boxPublicKey.id, peer: key, keys: gate.keys)
         let kind = try #require(Header.Kind(rawValue: vector.kind))
         let (datagram, signed) = gate.seal(
-            kind, vector.body, length: vector.length, to: vector.recipient, keyID: keyID, slot: try #require(slot),
-            answering: vector.requestDigest.bytes)
+            kind,
+            vector.body,
+            length: vector.length,
+            to: vector.recipient,
+            keyID: keyID,
+            slot: try #require(slot),
+            answering: vector.requestDigest.bytes
+        )
         #expect(hexadecimal(blake2b(signed, count: 32)) == hexadecimal(vector.signedInputDigest.bytes))
         #expect(hexadecimal(datagram) == hexadecimal(vector.datagram.bytes))
     }
@@ -117,7 +157,9 @@ private struct Scripted: RandomNumberGenerator, Sendable {
             // Contacts that are the recipient itself, and records of other places, were struck out.
             #expect(vector.kind == 2)
             #expect(vector.question != nil)
-            if vector.payload.bytes.count < 40 { #expect(response == MessageCodec.decodeResponse(vector.body)) }
+            if vector.payload.bytes.count < 40 {
+                #expect(response == MessageCodec.decodeResponse(vector.body))
+            }
         case .live, .dropped: Issue.record("neither a request nor an answer")
         }
     }
@@ -127,7 +169,8 @@ private struct Scripted: RandomNumberGenerator, Sendable {
         vector: EnvelopeVectors.Envelope
     ) {
         let flips = vector.datagram.bytes.indices.filter { $0 < 260 || $0 % 7 == 0 }
-        let verdicts = receive(vector, flips.map { vector.datagram.bytes.flipping(1, at: $0) } + [vector.datagram.bytes])
+        let changed = flips.map { vector.datagram.bytes.flipping(1, at: $0) }
+        let verdicts = receive(vector, changed + [vector.datagram.bytes], knowsSender: true)
         let dropped = verdicts.count { $0.isDropped }
         #expect(dropped == flips.count)
         #expect(verdicts.last?.isDropped == false)
@@ -139,11 +182,20 @@ private struct Scripted: RandomNumberGenerator, Sendable {
     ) throws {
         guard vector.recipientBoxSecret == nil else { return }
         var gate = vector.gate(
-            seed: vector.senderSeed, boxSecret: vector.senderBoxSecret, nonce: vector.nonce, start: vector.counter - 1)
+            seed: vector.senderSeed,
+            boxSecret: vector.senderBoxSecret,
+            nonce: vector.nonce,
+            start: vector.counter - 1
+        )
         let request = try #require(MessageCodec.decodeRequest(vector.body))
         let postage = Gate.Postage(transaction: vector.transaction.number, answerLength: vector.length)
         let datagram = gate.seal(
-            request, to: vector.recipient, at: .host(2), postage, now: Now(instant: at(0), unixMilliseconds: 0))
+            request,
+            to: vector.recipient,
+            at: .host(2),
+            postage,
+            now: Now(instant: at(0), unixMilliseconds: 0)
+        )
         #expect(hexadecimal(datagram ?? []) == hexadecimal(vector.datagram.bytes))
         #expect(gate.pending[vector.transaction.number]?.digests == [vector.signedInputDigest.bytes])
     }

@@ -68,7 +68,9 @@ import Testing
 
     @Test func `a flood from many sources looks for quiet ones once a second`() {
         var lane = FirstContactLane(rate: 100_000, sourceRate: 5, at: at(0))
-        for source in 0..<4096 { _ = lane.admit(Endpoint(ipv4: 0x0B00_0000 + UInt32(source), port: 1), at: at(0)) }
+        for source in 0..<4096 {
+            _ = lane.admit(Endpoint(ipv4: 0x0B00_0000 + UInt32(source), port: 1), at: at(0))
+        }
         #expect(lane.admit(.host(1), at: at(0)) == false)
         // All are quiet by now, but somebody looked less than a second ago.
         #expect(lane.admit(.host(1), at: at(milliseconds: 900)) == false)

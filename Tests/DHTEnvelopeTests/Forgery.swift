@@ -29,35 +29,69 @@ struct Forgery {
 
     /// A request that is good in every respect: from `name` to `other`, for the static key if `other` showed no key.
     static func request(
-        _ request: Request = ping, from name: String, to other: String, keyID: UInt32 = 0, counter: UInt64,
-        transaction: UInt64 = 77, token: UInt64 = 0
+        _ request: Request = ping,
+        from name: String,
+        to other: String,
+        keyID: UInt32 = 0,
+        counter: UInt64,
+        transaction: UInt64 = 77,
+        token: UInt64 = 0
     ) -> Forgery {
         let recipient = Identity.named(other)
         return Forgery(
-            recipient: recipient, recipientKeyID: keyID, counter: counter, sender: Identity.named(name),
-            shownBoxKey: boxKey(name).publicKey, boxOwner: name,
-            boxPeer: keyID == 0 ? recipient.staticBoxKey! : boxKey(other).publicKey, signer: name,
+            recipient: recipient,
+            recipientKeyID: keyID,
+            counter: counter,
+            sender: Identity.named(name),
+            shownBoxKey: boxKey(name).publicKey,
+            boxOwner: name,
+            boxPeer: keyID == 0 ? certain(recipient.staticBoxKey) : boxKey(other).publicKey,
+            signer: name,
             body: Forgery.body(
-                operation: request.operation.rawValue, transaction: transaction, token: token,
-                payload: MessageCodec.encode(request)))
+                operation: request.operation.rawValue,
+                transaction: transaction,
+                token: token,
+                payload: MessageCodec.encode(request)
+            )
+        )
     }
 
     /// A response that is good in every respect, to a request of that transaction and digest.
     static func response(
-        _ response: Response, operation: OperationCode = .ping, from name: String, to other: String,
-        transaction: UInt64, digest: [UInt8]
+        _ response: Response,
+        operation: OperationCode = .ping,
+        from name: String,
+        to other: String,
+        transaction: UInt64,
+        digest: [UInt8]
     ) -> Forgery {
         let (status, payload) = MessageCodec.encode(response, room: 36)
         return Forgery(
-            kind: 2, recipient: Identity.named(other), recipientKeyID: boxKey(other).publicKey.id,
-            counter: Party.start + 500, sender: Identity.named(name), shownBoxKey: boxKey(name).publicKey,
-            boxOwner: name, boxPeer: boxKey(other).publicKey, signer: name, digest: digest,
+            kind: 2,
+            recipient: Identity.named(other),
+            recipientKeyID: boxKey(other).publicKey.id,
+            counter: Party.start + 500,
+            sender: Identity.named(name),
+            shownBoxKey: boxKey(name).publicKey,
+            boxOwner: name,
+            boxPeer: boxKey(other).publicKey,
+            signer: name,
+            digest: digest,
             body: Forgery.body(
-                operation: operation.rawValue, status: status, transaction: transaction, payload: payload))
+                operation: operation.rawValue,
+                status: status,
+                transaction: transaction,
+                payload: payload
+            )
+        )
     }
 
     static func body(
-        operation: UInt8, status: UInt8 = 0, reserved: UInt16 = 0, transaction: UInt64, token: UInt64 = 0,
+        operation: UInt8,
+        status: UInt8 = 0,
+        reserved: UInt16 = 0,
+        transaction: UInt64,
+        token: UInt64 = 0,
         payload: [UInt8]
     ) -> [UInt8] {
         var bytes = [operation, status]
@@ -65,7 +99,7 @@ struct Forgery {
         bytes.appendBigEndian(transaction)
         bytes.appendBigEndian(token)
         bytes += payload
-        let length = Datagram.length(forPayload: payload.count)!
+        let length = certain(Datagram.length(forPayload: payload.count))
         return bytes.padded(to: length - 200)
     }
 
@@ -96,7 +130,8 @@ struct Forgery {
 
     /// What `signer` signs.
     var signedInput: [UInt8] {
-        Array("dht1 envelope".utf8) + [0] + networkKey(network).id.bytes + recipient.bytes + digest + nonce + header
+        Array("dht1 envelope".utf8) + [0] + networkKey(network).id.bytes + recipient.bytes + digest + nonce
+            + header
             + body
     }
 

@@ -15,7 +15,8 @@ import Testing
     @Test func `a request made by hand for a box key passes`() {
         let (alice, bob) = strangers()
         let keyID = boxKey("bob").publicKey.id
-        let datagram = Forgery.request(from: "alice", to: "bob", keyID: keyID, counter: Party.start + 1).datagram
+        let datagram = Forgery.request(from: "alice", to: "bob", keyID: keyID, counter: Party.start + 1)
+            .datagram
         #expect(bob.hear(datagram, from: alice) == .tokenless(ping))
     }
 

@@ -10,7 +10,10 @@ import Testing
     private func longAnswer(to request: Request) -> Response {
         let contacts = (1...8).map { Contact.named("carol", at: .ipv6(subnet: 1, host: $0)) }
         let large = record(
-            by: "alice", key: String(repeating: "k", count: 128), value: [UInt8](repeating: 1, count: 640))
+            by: "alice",
+            key: String(repeating: "k", count: 128),
+            value: [UInt8](repeating: 1, count: 640)
+        )
         return switch request {
         case .ping:
             .pong(observed: .host(1), endpoints: (0..<200).map { .host(UInt8($0), port: 9) })

@@ -15,7 +15,12 @@ import Testing
         #expect(!bob.hasToken(for: alice))
         #expect(bob.gate.sessions.count == 0)
         let datagram = bob.gate.seal(
-            ping, to: alice.identity, at: alice.endpoint, Gate.Postage(transaction: 1), now: bob.clocks(at: at(0)))
+            ping,
+            to: alice.identity,
+            at: alice.endpoint,
+            Gate.Postage(transaction: 1),
+            now: bob.clocks(at: at(0))
+        )
         #expect(datagram == nil)
     }
 
@@ -64,7 +69,9 @@ import Testing
 
     @Test func `when an open overlay is closed the others are forgotten`() {
         let bob = Party("bob", at: .host(2), admitting: .open)
-        let (alice, other) = (Party("alice", at: .host(1), admitting: .open), Party("other", at: .host(3), admitting: .open))
+        let (alice, other) = (
+            Party("alice", at: .host(1), admitting: .open), Party("other", at: .host(3), admitting: .open)
+        )
         alice.meet(bob)
         other.meet(bob)
         bob.gate.replaceAdmission(members("alice", "bob"))
@@ -88,7 +95,12 @@ import Testing
     @Test func `a record that was signed here is accepted here`() {
         let bob = Party("bob", at: .host(2), admitting: members("bob"))
         let draft = RecordCodec.Draft(
-            kind: .value, key: [1], revision: Revision(rawValue: 1), lifetime: 60, value: [2])
+            kind: .value,
+            key: [1],
+            revision: Revision(rawValue: 1),
+            lifetime: 60,
+            value: [2]
+        )
         let record = bob.gate.sign(draft)
         let isAccepted = bob.gate.accepts(record)
         #expect(isAccepted)

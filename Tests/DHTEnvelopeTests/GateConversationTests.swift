@@ -93,7 +93,8 @@ import Testing
         let contacts = (1...8).map { Contact.named("carol", at: .ipv6(subnet: 1, host: $0)) }
         let response = bob.answer(request, from: alice, with: .nodes(contacts))
         #expect(response.count <= length)
-        let expected: Response = length == 256 ? .retry : .nodes(Array(contacts.prefix(length == 512 ? 5 : 8)))
+        let expected: Response =
+            length == 256 ? .retry : .nodes(Array(contacts.prefix(length == 512 ? 5 : 8)))
         #expect(alice.hear(response, from: bob) == .answer(expected))
     }
 
@@ -152,8 +153,13 @@ import Testing
     @Test func `a peer that restarted is reached by the static key`() {
         let (alice, bob) = friends()
         let reborn = Party(
-            "bob", at: bob.endpoint, admitting: members("alice", "bob"), boxKey: "bob reborn",
-            start: Party.start + 60_000_000, now: at(60))
+            "bob",
+            at: bob.endpoint,
+            admitting: members("alice", "bob"),
+            boxKey: "bob reborn",
+            start: Party.start + 60_000_000,
+            now: at(60)
+        )
         let first = alice.ask(reborn, transaction: 5, now: at(61))
         #expect(reborn.hear(first, from: alice, now: at(61)) == .dropped(.key))
         let second = alice.ask(reborn, transaction: 5, usesStaticKey: true, now: at(62))
@@ -165,8 +171,13 @@ import Testing
     @Test func `a peer that restarted is heard though its box key is new`() {
         let (alice, _) = friends()
         let reborn = Party(
-            "bob", at: .host(2), admitting: members("alice", "bob"), boxKey: "bob reborn",
-            start: Party.start + 60_000_000, now: at(60))
+            "bob",
+            at: .host(2),
+            admitting: members("alice", "bob"),
+            boxKey: "bob reborn",
+            start: Party.start + 60_000_000,
+            now: at(60)
+        )
         reborn.meet(alice, now: at(61))
         #expect(alice.hear(reborn.ask(alice, now: at(62)), from: reborn, now: at(62)) == .live(ping))
         // And alice writes to the new key, without a detour.
@@ -176,8 +187,12 @@ import Testing
     @Test func `a peer whose clock was set back is answered once in 30 seconds, and live at once`() {
         let (_, bob) = friends()
         let late = Party(
-            "alice", at: .host(1), admitting: members("alice", "bob"), boxKey: "alice reborn",
-            start: Party.start - 3_600_000_000)
+            "alice",
+            at: .host(1),
+            admitting: members("alice", "bob"),
+            boxKey: "alice reborn",
+            start: Party.start - 3_600_000_000
+        )
         #expect(bob.hear(late.ask(bob), from: late) == .tokenless(ping))
         #expect(bob.hear(late.ask(bob), from: late) == .dropped(.stale))
         late.meet(bob, now: at(30))

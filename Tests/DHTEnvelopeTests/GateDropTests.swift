@@ -16,14 +16,19 @@ private struct Provocation {
         let (alice, bob) = reason == .budget ? Provocation.miserly() : friends()
         self.bob = bob
         let forgery = Forgery.request(
-            from: "alice", to: "bob", keyID: boxKey("bob").publicKey.id, counter: Party.start + 100_000)
+            from: "alice",
+            to: "bob",
+            keyID: boxKey("bob").publicKey.id,
+            counter: Party.start + 100_000
+        )
         switch reason {
         case .length: datagram = alice.ask(bob) + [0]
         case .header: datagram = forgery.with(\.network, "elsewhere").datagram
         case .version: datagram = forgery.with(\.version, 2).datagram
         case .kind: datagram = forgery.with(\.kind, 3).datagram
         case .self: datagram = forgery.with(\.sender, bob.identity).with(\.signer, "bob").datagram
-        case .admission: datagram = forgery.with(\.sender, .named("mallory")).with(\.signer, "mallory").datagram
+        case .admission:
+            datagram = forgery.with(\.sender, .named("mallory")).with(\.signer, "mallory").datagram
         case .replay:
             datagram = alice.ask(bob)
             _ = bob.hear(datagram, from: alice)
@@ -49,7 +54,11 @@ private struct Provocation {
             for _ in 0..<2 { _ = bob.hear(alice.ask(bob), from: alice, now: at(1)) }
             datagram = alice.ask(bob)
         case .stale:
-            _ = bob.hear(Forgery.request(from: "alice", to: "bob", counter: 5).datagram, from: alice, now: at(0))
+            _ = bob.hear(
+                Forgery.request(from: "alice", to: "bob", counter: 5).datagram,
+                from: alice,
+                now: at(0)
+            )
             datagram = Forgery.request(from: "alice", to: "bob", counter: 6).datagram
         case .record: datagram = alice.ask(bob, .store(record(by: "carol").forged, condition: nil))
         case .capacity:
@@ -58,7 +67,9 @@ private struct Provocation {
             endpoint = .host(3)
         }
         // What goes unanswered on purpose is no news any more.
-        if reason == .unsolicited { for transaction in 0...9 as ClosedRange<UInt64> { bob.gate.close(transaction) } }
+        if reason == .unsolicited {
+            for transaction in 0...9 as ClosedRange<UInt64> { bob.gate.close(transaction) }
+        }
     }
 
     /// Friends of whom Bob grants one request a second.
@@ -80,13 +91,20 @@ private struct Provocation {
         let provocation = Provocation(reason)
         let bob = provocation.bob
         let before = bob.memory
-        let verdict = Outcome(bob.gate.receive(provocation.datagram, from: provocation.endpoint, at: provocation.now))
+        let verdict = Outcome(
+            bob.gate.receive(provocation.datagram, from: provocation.endpoint, at: provocation.now)
+        )
         #expect(verdict == .dropped(reason))
         #expect(bob.memory == before)
         #expect(!bob.hasCached(boxKey("mallory").publicKey, own: boxKey("bob").publicKey.id))
         // And Alice, whoever wrote in her name, is heard as before.
         if reason != .budget {
-            let alice = Party("alice", at: .host(1), admitting: members("alice", "bob"), start: Party.start + 200_000)
+            let alice = Party(
+                "alice",
+                at: .host(1),
+                admitting: members("alice", "bob"),
+                start: Party.start + 200_000
+            )
             #expect(bob.hear(alice.ask(bob, now: at(2)), from: alice, now: at(2)) == .tokenless(ping))
         }
     }
@@ -98,14 +116,24 @@ private struct Provocation {
         #expect(bob.hear(Array(datagram[..<length]), from: alice) == .dropped(.length))
     }
 
-    @Test(arguments: [
-        (1, 0, 1), (1, 1, 0), (1, 0, 0x100), (4, 0, 0), (0, 0, 0), (5, 0, 0), (255, 0, 0),
-    ] as [(UInt8, UInt8, UInt16)])
+    @Test(
+        arguments: [
+            (1, 0, 1), (1, 1, 0), (1, 0, 0x100), (4, 0, 0), (0, 0, 0), (5, 0, 0), (255, 0, 0),
+        ] as [(UInt8, UInt8, UInt16)]
+    )
     func `a body that says what it must not is malformed`(operation: UInt8, status: UInt8, reserved: UInt16) {
         let (alice, bob) = friends()
         let body = Forgery.body(
-            operation: operation, status: status, reserved: reserved, transaction: 1, payload: [0])
-        let forgery = Forgery.request(from: "alice", to: "bob", counter: Party.start + 100_000).with(\.body, body)
+            operation: operation,
+            status: status,
+            reserved: reserved,
+            transaction: 1,
+            payload: [0]
+        )
+        let forgery = Forgery.request(from: "alice", to: "bob", counter: Party.start + 100_000).with(
+            \.body,
+            body
+        )
         #expect(bob.hear(forgery.datagram, from: alice) == .dropped(.malformed))
     }
 
@@ -114,7 +142,12 @@ private struct Provocation {
         _ = bob.ask(alice, transaction: 5)
         let body = Forgery.body(operation: 1, status: 8, transaction: 5, payload: [])
         let response = Forgery.response(
-            .retry, from: "alice", to: "bob", transaction: 5, digest: bob.digest(of: 5))
+            .retry,
+            from: "alice",
+            to: "bob",
+            transaction: 5,
+            digest: bob.digest(of: 5)
+        )
         #expect(bob.hear(response.with(\.body, body).datagram, from: alice) == .dropped(.malformed))
         #expect(bob.hear(response.datagram, from: alice) == .answer(.retry))
     }
@@ -146,7 +179,9 @@ private struct Provocation {
 
     @Test func `the record of somebody who may not write is let through, to be refused by name`() {
         let list = members("alice", "bob", "reader", readers: ["reader"])
-        let (alice, bob) = (Party("alice", at: .host(1), admitting: list), Party("bob", at: .host(2), admitting: list))
+        let (alice, bob) = (
+            Party("alice", at: .host(1), admitting: list), Party("bob", at: .host(2), admitting: list)
+        )
         alice.meet(bob)
         for author in ["reader", "nobody"] {
             let store = Request.store(record(by: author).forged, condition: nil)

@@ -47,7 +47,9 @@ import Testing
         let response = bob.answer(alice.ask(bob), from: alice)
         for bit in 0..<8 {
             #expect(bob.hear(request.flipping(1 << bit, at: offset), from: alice) == .dropped(reason(offset)))
-            #expect(alice.hear(response.flipping(1 << bit, at: offset), from: bob) == .dropped(reason(offset)))
+            #expect(
+                alice.hear(response.flipping(1 << bit, at: offset), from: bob) == .dropped(reason(offset))
+            )
         }
         #expect(bob.hear(request, from: alice) == .live(ping))
         #expect(!alice.hear(response, from: bob).isDropped)

@@ -85,7 +85,10 @@ import Testing
             #expect(bob.hear(forgery.datagram, from: alice) == .dropped(.admission))
         }
         // All 20 of the source's first contacts are still there.
-        let forgery = Forgery.request(from: "alice", to: "bob", counter: Party.start + 5000).with(\.signer, "mallory")
+        let forgery = Forgery.request(from: "alice", to: "bob", counter: Party.start + 5000).with(
+            \.signer,
+            "mallory"
+        )
         let verdicts = (0..<21).map { bob.hear(forgery.boxed(by: "mallory \($0)").datagram, from: alice) }
         #expect(verdicts == Array(repeating: .dropped(.signature), count: 20) + [.dropped(.lane)])
     }
@@ -101,7 +104,10 @@ import Testing
             #expect(bob.hear(lost, from: alice) == .dropped(.key))
         }
         // One of 20 was used, by the request that passed.
-        let forgery = Forgery.request(from: "alice", to: "bob", counter: Party.start + 5000).with(\.signer, "mallory")
+        let forgery = Forgery.request(from: "alice", to: "bob", counter: Party.start + 5000).with(
+            \.signer,
+            "mallory"
+        )
         let verdicts = (0..<20).map { bob.hear(forgery.boxed(by: "mallory \($0)").datagram, from: alice) }
         #expect(verdicts == Array(repeating: .dropped(.signature), count: 19) + [.dropped(.lane)])
     }
@@ -109,7 +115,11 @@ import Testing
     @Test func `a forged box in the known lane costs the lane nothing`() {
         let (alice, bob) = friends()
         let forgery = Forgery.request(
-            from: "alice", to: "bob", keyID: boxKey("bob").publicKey.id, counter: Party.start + 5000)
+            from: "alice",
+            to: "bob",
+            keyID: boxKey("bob").publicKey.id,
+            counter: Party.start + 5000
+        )
         for _ in 0..<50 {
             let datagram = forgery.with(\.boxPeer, boxKey("carol").publicKey).datagram
             #expect(bob.hear(datagram, from: alice) == .dropped(.box))
@@ -123,7 +133,9 @@ import Testing
         let list = members("alice", "bob")
         let alice = Party("alice", at: .host(1), admitting: list)
         let bob = Party("bob", at: .host(2), admitting: list, limits: limits)
-        let old = (1...40 as ClosedRange<UInt64>).map { Forgery.request(from: "alice", to: "bob", counter: $0).datagram }
+        let old = (1...40 as ClosedRange<UInt64>).map {
+            Forgery.request(from: "alice", to: "bob", counter: $0).datagram
+        }
         alice.meet(bob)
         #expect(bob.hear(old[0], from: alice) == .tokenless(ping))
         for datagram in old.dropFirst() { #expect(bob.hear(datagram, from: alice) == .dropped(.stale)) }
@@ -136,7 +148,9 @@ import Testing
         limits.requestsByPeer = 1
         let list = members("alice", "bob", "carol")
         let bob = Party("bob", at: .host(2), admitting: list, limits: limits)
-        let (alice, carol) = (Party("alice", at: .host(1), admitting: list), Party("carol", at: .host(3), admitting: list))
+        let (alice, carol) = (
+            Party("alice", at: .host(1), admitting: list), Party("carol", at: .host(3), admitting: list)
+        )
         let verdicts = (0..<3).map { _ in bob.hear(alice.ask(bob), from: alice) }
         #expect(verdicts == [.tokenless(ping), .tokenless(ping), .dropped(.budget)])
         #expect(bob.hear(carol.ask(bob), from: carol) == .tokenless(ping))

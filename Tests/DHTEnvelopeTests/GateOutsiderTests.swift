@@ -71,7 +71,9 @@ import Testing
         let requests: [Request] = [
             ping, .findNode(target: NodeID(firstByte: 1)), .store(record(by: "mallory"), condition: nil),
         ]
-        for request in requests { #expect(bob.hear(mallory.ask(bob, request), from: mallory) == .dropped(.admission)) }
+        for request in requests {
+            #expect(bob.hear(mallory.ask(bob, request), from: mallory) == .dropped(.admission))
+        }
         #expect(bob.memory == before)
     }
 
@@ -86,8 +88,12 @@ import Testing
         let mallory = Party("mallory", at: .host(9), admitting: .open)
         let before = (alice.memory, alice.gate.counter)
         let datagram = alice.gate.seal(
-            ping, to: mallory.identity, at: mallory.endpoint, Gate.Postage(transaction: 1),
-            now: alice.clocks(at: at(0)))
+            ping,
+            to: mallory.identity,
+            at: mallory.endpoint,
+            Gate.Postage(transaction: 1),
+            now: alice.clocks(at: at(0))
+        )
         #expect(datagram == nil)
         #expect(alice.memory == before.0)
         #expect(alice.gate.counter == before.1)
@@ -96,7 +102,12 @@ import Testing
     @Test func `nothing is sealed to ourselves`() {
         let (alice, _) = strangers()
         let datagram = alice.gate.seal(
-            ping, to: alice.identity, at: alice.endpoint, Gate.Postage(transaction: 1), now: alice.clocks(at: at(0)))
+            ping,
+            to: alice.identity,
+            at: alice.endpoint,
+            Gate.Postage(transaction: 1),
+            now: alice.clocks(at: at(0))
+        )
         #expect(datagram == nil)
         #expect(alice.gate.pending.count == 0)
     }
@@ -105,7 +116,12 @@ import Testing
         let alice = Party("alice", at: .host(1), admitting: .open)
         let nobody = try #require(Identity([UInt8](repeating: 0, count: 32)))
         let datagram = alice.gate.seal(
-            ping, to: nobody, at: .host(9), Gate.Postage(transaction: 1), now: alice.clocks(at: at(0)))
+            ping,
+            to: nobody,
+            at: .host(9),
+            Gate.Postage(transaction: 1),
+            now: alice.clocks(at: at(0))
+        )
         #expect(datagram == nil)
         #expect(alice.gate.pending.count == 0)
     }
@@ -118,7 +134,11 @@ import Testing
             .named("bob", at: .host(2)),
         ]
         let kept = [told[0], told[5]]
-        let nodes = bob.answer(alice.ask(bob, .findNode(target: NodeID(firstByte: 1))), from: alice, with: .nodes(told))
+        let nodes = bob.answer(
+            alice.ask(bob, .findNode(target: NodeID(firstByte: 1))),
+            from: alice,
+            with: .nodes(told)
+        )
         #expect(alice.hear(nodes, from: bob) == .answer(.nodes(kept)))
         let find = Request.findValue(location: NodeID(firstByte: 1), author: nil, offset: 0)
         let values = bob.answer(alice.ask(bob, find), from: alice, with: .values([], total: 0, closer: told))
@@ -133,7 +153,10 @@ import Testing
     @Test func `the claim to be a member, without its key, goes no further than the lane`() {
         let (alice, bob) = friends()
         let before = bob.memory
-        let claim = Forgery.request(from: "alice", to: "bob", counter: Party.start + 5000).with(\.signer, "mallory")
+        let claim = Forgery.request(from: "alice", to: "bob", counter: Party.start + 5000).with(
+            \.signer,
+            "mallory"
+        )
         for number in 0..<30 {
             let verdict = bob.hear(claim.boxed(by: "mallory \(number)").datagram, from: alice, at: .host(9))
             #expect(verdict == .dropped(number < 20 ? .signature : .lane))
@@ -143,7 +166,10 @@ import Testing
 
     @Test func `no claim, however often made, stops the one whose name is used`() {
         let (alice, bob) = friends()
-        let claim = Forgery.request(from: "alice", to: "bob", counter: Party.start + 5000).with(\.signer, "mallory")
+        let claim = Forgery.request(from: "alice", to: "bob", counter: Party.start + 5000).with(
+            \.signer,
+            "mallory"
+        )
         for number in 0..<300 {
             let source = Endpoint(ipv4: 0x0B00_0000 + UInt32(number), port: 4000)
             _ = bob.hear(claim.boxed(by: "mallory \(number % 7)").datagram, from: alice, at: source)
@@ -159,14 +185,20 @@ import Testing
     @Test(arguments: [0, 2, 3, 127, 255] as [UInt8])
     func `a datagram of another version is dropped, though it is well signed`(version: UInt8) {
         let (alice, bob) = friends()
-        let forgery = Forgery.request(from: "alice", to: "bob", counter: Party.start + 5000).with(\.version, version)
+        let forgery = Forgery.request(from: "alice", to: "bob", counter: Party.start + 5000).with(
+            \.version,
+            version
+        )
         #expect(bob.hear(forgery.datagram, from: alice) == .dropped(.version))
     }
 
     @Test func `a version changed on the way is not what was signed`() {
         // As a holder of the network key, who can mask headers anew, would change it.
         let (alice, bob) = friends()
-        let forgery = Forgery.request(from: "alice", to: "bob", counter: Party.start + 5000).with(\.version, 2)
+        let forgery = Forgery.request(from: "alice", to: "bob", counter: Party.start + 5000).with(
+            \.version,
+            2
+        )
         var remasked = forgery.nonce
         var header = forgery.header
         header[0] = 1

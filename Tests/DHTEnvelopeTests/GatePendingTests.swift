@@ -9,14 +9,20 @@ import Testing
     /// Responses by somebody who holds the network key and saw where the request went.
     private func forged(_ number: Int, transaction: UInt64) -> [UInt8] {
         Forgery.response(
-            .retry, from: "bob", to: "alice", transaction: transaction, digest: [UInt8](repeating: 0, count: 32)
+            .retry,
+            from: "bob",
+            to: "alice",
+            transaction: transaction,
+            digest: [UInt8](repeating: 0, count: 32)
         ).boxed(by: "mallory \(number)").with(\.signer, "mallory").datagram
     }
 
     @Test func `three in vain and the answer is not looked at`() {
         let (alice, bob) = friends()
         let response = bob.answer(alice.ask(bob, transaction: 7), from: alice)
-        for number in 0..<3 { #expect(alice.hear(forged(number, transaction: 7), from: bob) == .dropped(.signature)) }
+        for number in 0..<3 {
+            #expect(alice.hear(forged(number, transaction: 7), from: bob) == .dropped(.signature))
+        }
         #expect(alice.hear(forged(3, transaction: 7), from: bob) == .dropped(.unsolicited))
         #expect(alice.hear(response, from: bob) == .dropped(.unsolicited))
     }
@@ -24,7 +30,9 @@ import Testing
     @Test func `two in vain do no harm`() {
         let (alice, bob) = friends()
         let response = bob.answer(alice.ask(bob, transaction: 7), from: alice)
-        for number in 0..<2 { #expect(alice.hear(forged(number, transaction: 7), from: bob) == .dropped(.signature)) }
+        for number in 0..<2 {
+            #expect(alice.hear(forged(number, transaction: 7), from: bob) == .dropped(.signature))
+        }
         #expect(!alice.hear(response, from: bob).isDropped)
     }
 
@@ -60,7 +68,9 @@ import Testing
         let response = bob.answer(alice.ask(bob, transaction: 7), from: alice)
         var generator = SplitMix64(seed: 1)
         for _ in 0..<20 { #expect(alice.hear(generator.bytes(256), from: bob) == .dropped(.header)) }
-        for index in 120..<140 { #expect(alice.hear(response.flipping(1, at: index), from: bob) == .dropped(.box)) }
+        for index in 120..<140 {
+            #expect(alice.hear(response.flipping(1, at: index), from: bob) == .dropped(.box))
+        }
         #expect(!alice.hear(response, from: bob).isDropped)
     }
 
@@ -71,7 +81,9 @@ import Testing
         for number in 0..<4 { _ = alice.hear(forged(number, transaction: 7), from: bob) }
         #expect(alice.memory == before)
         for number in 0..<4 {
-            #expect(!alice.hasCached(boxKey("mallory \(number)").publicKey, own: boxKey("alice").publicKey.id))
+            #expect(
+                !alice.hasCached(boxKey("mallory \(number)").publicKey, own: boxKey("alice").publicKey.id)
+            )
         }
         #expect(alice.hasProved(bob))
     }

@@ -27,7 +27,9 @@ private struct Captured {
         }
         let store = Request.store(record(by: "alice"), condition: nil)
         exchange(alice, bob, store)
-        for request in [ping, store, .findNode(target: NodeID(firstByte: 1))] { exchange(alice, bob, request) }
+        for request in [ping, store, .findNode(target: NodeID(firstByte: 1))] {
+            exchange(alice, bob, request)
+        }
         exchange(bob, alice, ping)
         for request in [.ping(isLeaving: true), store] { exchange(bob, alice, request) }
         exchange(alice, bob, ping, usesStaticKey: true)
@@ -48,7 +50,9 @@ private struct Captured {
     }
 
     @Test(arguments: 1...10 as ClosedRange<UInt64>)
-    func `replayed in any order, from anywhere, at any time, nothing is live and answers are rare`(seed: UInt64) {
+    func `replayed in any order, from anywhere, at any time, nothing is live and answers are rare`(
+        seed: UInt64
+    ) {
         let (alice, bob) = strangers()
         let captured = conversation(alice, bob)
         var generator = SplitMix64(seed: seed)
@@ -107,7 +111,12 @@ private struct Captured {
         let old = alice.ask(bob)
         // Bob got something later first; so to him this one may be a replay.
         let reborn = Party(
-            "alice", at: .host(1), admitting: list, boxKey: "new", start: Party.start + 1_000_000)
+            "alice",
+            at: .host(1),
+            admitting: list,
+            boxKey: "new",
+            start: Party.start + 1_000_000
+        )
         reborn.meet(bob)
         #expect(bob.hear(reborn.ask(bob), from: reborn) == .live(ping))
         let place = bob.gate.sessions.index(of: alice.identity)!
@@ -126,7 +135,12 @@ private struct Captured {
         let (alice, bob) = strangers()
         let old = (0..<3).map { _ in alice.ask(bob) }
         let reborn = Party(
-            "alice", at: .host(1), admitting: list, boxKey: "new", start: Party.start + 1_000_000)
+            "alice",
+            at: .host(1),
+            admitting: list,
+            boxKey: "new",
+            start: Party.start + 1_000_000
+        )
         reborn.meet(bob)
         // Somebody exhausts the lane, and replays as often as there is an answer to be had.
         let claim = Forgery.request(from: "alice", to: "bob", counter: Party.start + 9_000_000)
@@ -160,7 +174,9 @@ private struct Captured {
         let (alice, bob) = friends()
         let requests = (0..<200).map { _ in alice.ask(bob) }
         var generator = SplitMix64(seed: 1)
-        for request in requests.shuffled(using: &generator) { #expect(bob.hear(request, from: alice) == .live(ping)) }
+        for request in requests.shuffled(using: &generator) {
+            #expect(bob.hear(request, from: alice) == .live(ping))
+        }
         for request in requests { #expect(bob.hear(request, from: alice) == .dropped(.replay)) }
     }
 
@@ -177,7 +193,8 @@ private struct Captured {
         // Each request was sent twice and answered twice, and all second answers come late.
         let (alice, bob) = friends()
         let late = (1...6 as ClosedRange<UInt64>).map { transaction in
-            let answers = (0..<2).map { _ in bob.answer(alice.ask(bob, transaction: transaction), from: alice) }
+            let answers = (0..<2).map { _ in bob.answer(alice.ask(bob, transaction: transaction), from: alice)
+            }
             #expect(!alice.hear(answers[0], from: bob).isDropped)
             return answers[1]
         }
@@ -193,7 +210,13 @@ private struct Captured {
             _ = alice.hear(answer, from: bob)
             return answer
         }
-        let reborn = Party("alice", at: .host(1), admitting: list, boxKey: "new", start: Party.start + 1_000_000)
+        let reborn = Party(
+            "alice",
+            at: .host(1),
+            admitting: list,
+            boxKey: "new",
+            start: Party.start + 1_000_000
+        )
         for asker in [alice, reborn] {
             let response = bob.answer(asker.ask(bob, transaction: 99), from: asker)
             for answer in captured { #expect(asker.hear(answer, from: bob).isDropped) }

@@ -11,7 +11,10 @@ import Testing
     /// A request for Bob's first box key, by somebody who knows it still.
     private func request(number: UInt64) -> [UInt8] {
         Forgery.request(
-            from: "alice", to: "bob", keyID: boxKey("bob").publicKey.id, counter: Party.start + 1_000_000 + number
+            from: "alice",
+            to: "bob",
+            keyID: boxKey("bob").publicKey.id,
+            counter: Party.start + 1_000_000 + number
         ).datagram
     }
 
@@ -79,7 +82,9 @@ import Testing
         #expect(header.recipientKeyID == alice.gate.keys.boxPublicKey.id)
         // The thief of both long-term keys derives what they share, and opens nothing.
         var slab = SharedKeySlab(capacity: 1)
-        for (mine, theirs) in [("alice", boxKey("bob").publicKey), ("alice", Identity.named("bob").staticBoxKey!)] {
+        for (mine, theirs) in [
+            ("alice", boxKey("bob").publicKey), ("alice", Identity.named("bob").staticBoxKey!),
+        ] {
             #expect(slab.derive(0, from: signingKey(mine).staticBoxKey(), and: theirs) == true)
             let contents = slab.open(0, nonce: first[0..<24], first[120...])
             #expect(contents == nil)
@@ -94,7 +99,9 @@ import Testing
         let (alice, bob) = friends()
         let request = alice.ask(bob)
         var slab = SharedKeySlab(capacity: 1)
-        #expect(slab.derive(0, from: signingKey("bob").staticBoxKey(), and: boxKey("alice").publicKey) == true)
+        #expect(
+            slab.derive(0, from: signingKey("bob").staticBoxKey(), and: boxKey("alice").publicKey) == true
+        )
         let contents = slab.open(0, nonce: request[0..<24], request[120...])
         #expect(contents == nil)
     }

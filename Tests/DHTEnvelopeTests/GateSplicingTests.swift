@@ -11,10 +11,14 @@ import Testing
 
     /// The datagram with its header masked for somebody else, and perhaps changed.
     private func remasked(
-        _ datagram: [UInt8], of recipient: Identity, for other: Identity, _ change: (inout [UInt8]) -> Void = { _ in }
+        _ datagram: [UInt8],
+        of recipient: Identity,
+        for other: Identity,
+        _ change: (inout [UInt8]) -> Void = { _ in }
     ) -> [UInt8] {
         let network = networkKey("home")
-        guard var header = network.headerKey(for: recipient).open(datagram[24..<120], nonce: datagram[0..<24]) else {
+        guard var header = network.headerKey(for: recipient).open(datagram[24..<120], nonce: datagram[0..<24])
+        else {
             preconditionFailure("not for \(recipient)")
         }
         change(&header)
@@ -49,7 +53,9 @@ import Testing
         let (alice, _) = friends()
         let carol = Party("carol", at: .host(3), admitting: list)
         let forBob = Forgery.request(from: "alice", to: "bob", counter: Party.start + 5000)
-        var forCarol = Forgery.request(from: "alice", to: "carol", counter: Party.start + 5000).boxed(by: "bob")
+        var forCarol = Forgery.request(from: "alice", to: "carol", counter: Party.start + 5000).boxed(
+            by: "bob"
+        )
         forCarol.signer = "bob"
         #expect(carol.hear(forCarol.datagram, from: alice) == .dropped(.signature))
         // The very signature and body of the first, in a box that Bob can make.
@@ -67,7 +73,9 @@ import Testing
         let (alice, bob) = friends()
         let request = alice.ask(bob)
         #expect(alice.hear(request, from: bob) == .dropped(.header))
-        #expect(alice.hear(remasked(request, of: bob.identity, for: alice.identity), from: bob) == .dropped(.self))
+        #expect(
+            alice.hear(remasked(request, of: bob.identity, for: alice.identity), from: bob) == .dropped(.self)
+        )
     }
 
     @Test func `a request dressed as a response is not one`() {
@@ -85,7 +93,11 @@ import Testing
 
     @Test func `a response dressed as a request is not one`() {
         let (alice, bob) = friends()
-        let response = bob.answer(alice.ask(bob, .findNode(target: NodeID(firstByte: 0))), from: alice, with: .nodes([]))
+        let response = bob.answer(
+            alice.ask(bob, .findNode(target: NodeID(firstByte: 0))),
+            from: alice,
+            with: .nodes([])
+        )
         let dressed = remasked(response, of: alice.identity, for: alice.identity) { $0[1] = 1 }
         #expect(alice.hear(dressed, from: bob) == .dropped(.signature))
         #expect(alice.hear(response, from: bob) == .answer(.nodes([])))
@@ -134,14 +146,23 @@ import Testing
         let (alice, bob) = friends()
         _ = alice.ask(bob, transaction: 7)
         let forgery = Forgery.response(
-            .nodes([]), operation: .findNode, from: "bob", to: "alice", transaction: 7, digest: alice.digest(of: 7))
+            .nodes([]),
+            operation: .findNode,
+            from: "bob",
+            to: "alice",
+            transaction: 7,
+            digest: alice.digest(of: 7)
+        )
         #expect(alice.hear(forgery.datagram, from: bob) == .dropped(.mismatch))
     }
 
     @Test func `what was signed for another overlay is not accepted`() {
         // Somebody who holds both network keys carries a datagram across.
         let (alice, bob) = friends()
-        let there = Forgery.request(from: "alice", to: "bob", counter: Party.start + 5000).with(\.network, "elsewhere")
+        let there = Forgery.request(from: "alice", to: "bob", counter: Party.start + 5000).with(
+            \.network,
+            "elsewhere"
+        )
         var carried = there.nonce
         networkKey("home").headerKey(for: bob.identity)
             .seal(there.header, nonce: there.nonce[...], appendingTo: &carried)
@@ -170,7 +191,9 @@ import Testing
         networkKey("home").headerKey(for: bob.identity)
             .seal(datagram.header, nonce: datagram.nonce[...], appendingTo: &bytes)
         var slab = SharedKeySlab(capacity: 1)
-        #expect(slab.derive(0, from: signingKey("bob").staticBoxKey(), and: boxKey("carol").publicKey) == true)
+        #expect(
+            slab.derive(0, from: signingKey("bob").staticBoxKey(), and: boxKey("carol").publicKey) == true
+        )
         slab.seal(0, nonce: datagram.nonce[...], contents, appendingTo: &bytes)
         #expect(bob.hear(bytes, from: carol) == .dropped(.signature))
         // The box is as good as Carol's own: her signature in it is what was missing.
@@ -182,8 +205,12 @@ import Testing
         let (alice, bob) = friends()
         _ = bob.ask(alice, transaction: 7)
         let answer = Forgery.response(
-            .pong(observed: bob.endpoint, endpoints: []), from: "alice", to: "bob", transaction: 7,
-            digest: bob.digest(of: 7))
+            .pong(observed: bob.endpoint, endpoints: []),
+            from: "alice",
+            to: "bob",
+            transaction: 7,
+            digest: bob.digest(of: 7)
+        )
         #expect(bob.hear(answer.with(\.signer, "bob").datagram, from: alice) == .dropped(.signature))
         #expect(!bob.hear(answer.datagram, from: alice).isDropped)
     }

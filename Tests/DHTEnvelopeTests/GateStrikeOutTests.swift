@@ -19,7 +19,9 @@ import Testing
     /// What is left of a response to that request.
     private func left(of response: Response, to request: Request) -> (response: Response, struckOut: Int)? {
         let datagram = bob.answer(alice.ask(bob, request), from: alice, with: response)
-        guard case .answer(let answer) = alice.gate.receive(datagram, from: bob.endpoint, at: at(0)) else { return nil }
+        guard case .answer(let answer) = alice.gate.receive(datagram, from: bob.endpoint, at: at(0)) else {
+            return nil
+        }
         return (answer.response, answer.struckOut)
     }
 
@@ -53,7 +55,9 @@ import Testing
 
     @Test func `where one author was asked for no other's record stays`() throws {
         let records = [record(by: "carol"), record(by: "bob")]
-        let answer = try #require(left(of: .values(records, total: 2, closer: []), to: find("key", by: "bob")))
+        let answer = try #require(
+            left(of: .values(records, total: 2, closer: []), to: find("key", by: "bob"))
+        )
         #expect(answer.response == .values([records[1]], total: 2, closer: []))
         #expect(answer.struckOut == 1)
     }

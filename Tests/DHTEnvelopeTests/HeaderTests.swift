@@ -6,16 +6,23 @@ import Testing
 
 @Suite struct HeaderTests {
     private let header = Header(
-        kind: .request, recipientKeyID: 5, counter: 6, sender: .named("alice"),
-        senderBoxKey: boxKey("alice").publicKey)
+        kind: .request,
+        recipientKeyID: 5,
+        counter: 6,
+        sender: .named("alice"),
+        senderBoxKey: boxKey("alice").publicKey
+    )
 
     @Test func `a header decodes to what was encoded`() {
         var generator = SplitMix64(seed: 1)
         for _ in 0..<500 {
             let header = Header(
-                kind: generator.pick([.request, .response]), recipientKeyID: UInt32(generator.number(1...0xFFFF_FFFF)),
-                counter: generator.next(), sender: generator.identity(),
-                senderBoxKey: BoxPublicKey(generator.bytes(32))!)
+                kind: generator.pick([.request, .response]),
+                recipientKeyID: UInt32(generator.number(1...0xFFFF_FFFF)),
+                counter: generator.next(),
+                sender: generator.identity(),
+                senderBoxKey: BoxPublicKey(generator.bytes(32))!
+            )
             #expect(header.encoded.count == 80)
             #expect(Header.decode(header.encoded) == .header(header))
         }
@@ -25,7 +32,8 @@ import Testing
         var generator = SplitMix64(seed: 2)
         var decoded = 0
         for _ in 0..<500 {
-            let bytes = [1, UInt8(generator.number(0...3)), 0, UInt8(generator.number(0...1))] + generator.bytes(76)
+            let bytes =
+                [1, UInt8(generator.number(0...3)), 0, UInt8(generator.number(0...1))] + generator.bytes(76)
             guard case .header(let header) = Header.decode(bytes) else { continue }
             #expect(header.encoded == bytes)
             decoded += 1

@@ -7,17 +7,21 @@ import Testing
 /// A request's payload as a body would carry it.
 func decodeRequest(_ operation: UInt8, _ payload: [UInt8], status: UInt8 = 0) -> Request? {
     MessageCodec.decodeRequest(
-        Body(operation: operation, status: status, transaction: 0, token: 0, payload: payload))
+        Body(operation: operation, status: status, transaction: 0, token: 0, payload: payload)
+    )
 }
 
 func decodeResponse(_ operation: UInt8, _ status: UInt8, _ payload: [UInt8]) -> Response? {
     MessageCodec.decodeResponse(
-        Body(operation: operation, status: status, transaction: 0, token: 0, payload: payload))
+        Body(operation: operation, status: status, transaction: 0, token: 0, payload: payload)
+    )
 }
 
 /// Where padding may end: every length of a datagram that carries the payload.
 func paddings(_ payload: [UInt8]) -> [[UInt8]] {
-    Datagram.lengths.map { $0 - Datagram.overhead }.filter { $0 >= payload.count }.map { payload.padded(to: $0) }
+    Datagram.lengths.map { $0 - Datagram.overhead }.filter { $0 >= payload.count }.map {
+        payload.padded(to: $0)
+    }
 }
 
 @Suite struct MessageCodecTests {
@@ -49,7 +53,9 @@ func paddings(_ payload: [UInt8]) -> [[UInt8]] {
         var generator = SplitMix64(seed: 200 + UInt64(operation.rawValue))
         for _ in 0..<8 {
             let payload = MessageCodec.encode(generator.request(operation))
-            for count in 0..<payload.count { #expect(decodeRequest(operation.rawValue, Array(payload[..<count])) == nil) }
+            for count in 0..<payload.count {
+                #expect(decodeRequest(operation.rawValue, Array(payload[..<count])) == nil)
+            }
         }
     }
 
@@ -153,12 +159,18 @@ func paddings(_ payload: [UInt8]) -> [[UInt8]] {
     @Test func `prefixes end at the first zero`() {
         let prefixes: [UInt8] = [0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 2]
         #expect(
-            decodeResponse(4, 0, prefixes.padded(to: 36)) == .stored(.init(lifetime: 9, closest: [1, 2])))
-        #expect(decodeResponse(4, 0, ([0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 2] as [UInt8]).padded(to: 36)) == nil)
+            decodeResponse(4, 0, prefixes.padded(to: 36)) == .stored(.init(lifetime: 9, closest: [1, 2]))
+        )
+        #expect(
+            decodeResponse(4, 0, ([0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 2] as [UInt8]).padded(to: 36)) == nil
+        )
     }
 
     @Test func `a node whose prefix is zero goes unnamed`() {
-        let (status, payload) = MessageCodec.encode(.stored(.init(lifetime: 9, closest: [0, 1, 0, 2])), room: 36)
+        let (status, payload) = MessageCodec.encode(
+            .stored(.init(lifetime: 9, closest: [0, 1, 0, 2])),
+            room: 36
+        )
         #expect(decodeResponse(4, status, payload) == .stored(.init(lifetime: 9, closest: [1, 2])))
     }
 }

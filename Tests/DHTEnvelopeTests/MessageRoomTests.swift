@@ -27,7 +27,11 @@ import Testing
     @Test func `contacts and none are told by what was to be told`() {
         #expect(MessageCodec.encode(.nodes([]), room: 36) == (0, [0]))
         #expect(MessageCodec.encode(.nodes(contacts(1)), room: 36) == (1, []))
-        #expect(MessageCodec.encode(.nodes(contacts(1)), room: 40) == (0, [1] + MessageCodecTests.bytes(contacts(1))))
+        #expect(
+            MessageCodec.encode(.nodes(contacts(1)), room: 40) == (
+                0, [1] + MessageCodecTests.bytes(contacts(1))
+            )
+        )
     }
 
     @Test func `of nine contacts eight are sent`() {
@@ -37,7 +41,10 @@ import Testing
 
     @Test func `the largest record leaves room for three contacts`() {
         let large = record(
-            by: "alice", key: String(repeating: "k", count: 128), value: [UInt8](repeating: 1, count: 640))
+            by: "alice",
+            key: String(repeating: "k", count: 128),
+            value: [UInt8](repeating: 1, count: 640)
+        )
         #expect(large.bytes.count == 881)
         let response = Response.values([large], total: 1, closer: contacts(8))
         let (status, payload) = MessageCodec.encode(response, room: 1012)
@@ -113,7 +120,8 @@ extension MessageCodecTests {
     /// Contacts as section 7 writes them, by hand.
     static func bytes(_ contacts: [Contact]) -> [UInt8] {
         contacts.flatMap { contact in
-            var bytes = contact.identity.bytes + [contact.endpoint.family.rawValue] + contact.endpoint.addressBytes
+            var bytes =
+                contact.identity.bytes + [contact.endpoint.family.rawValue] + contact.endpoint.addressBytes
             bytes.appendBigEndian(contact.endpoint.port)
             return bytes
         }

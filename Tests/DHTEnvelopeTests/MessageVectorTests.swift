@@ -88,12 +88,17 @@ extension MessageVectors.Good {
     var response: Response? {
         switch (operation, status) {
         case (_, 1): .retry
-        case (1, _): observed?.endpoint.map { .pong(observed: $0, endpoints: (endpoints ?? []).compactMap(\.endpoint)) }
+        case (1, _):
+            observed?.endpoint.map {
+                .pong(observed: $0, endpoints: (endpoints ?? []).compactMap(\.endpoint))
+            }
         case (2, _): .nodes((contacts ?? []).compactMap(\.contact))
         case (3, _):
             .values(
-                (records ?? []).compactMap { RecordCodec.decode($0.bytes) }, total: total ?? 0,
-                closer: (contacts ?? []).compactMap(\.contact))
+                (records ?? []).compactMap { RecordCodec.decode($0.bytes) },
+                total: total ?? 0,
+                closer: (contacts ?? []).compactMap(\.contact)
+            )
         case (_, 0): .stored(.init(lifetime: lifetime ?? 0, closest: prefixes ?? []))
         case (_, 2): .conflict(record.flatMap { RecordCodec.decode($0.bytes) })
         case (_, 3): .refused(.quota)

@@ -16,16 +16,27 @@ final class Party {
     static let start: UInt64 = 1_790_000_000_000_000
 
     init(
-        _ name: String, at endpoint: Endpoint, admitting admission: AdmissionPolicy, network: String = "home",
-        boxKey: String? = nil, limits: Gate.Limits = Gate.Limits(), start: UInt64 = Party.start, now: Instant = at(0)
+        _ name: String,
+        at endpoint: Endpoint,
+        admitting admission: AdmissionPolicy,
+        network: String = "home",
+        boxKey: String? = nil,
+        limits: Gate.Limits = Gate.Limits(),
+        start: UInt64 = Party.start,
+        now: Instant = at(0)
     ) {
         self.name = name
         self.endpoint = endpoint
         self.start = start
         startedAt = now
         gate = Gate(
-            keys: keyRing(name, network: network, boxKey: boxKey), admission: admission, limits: limits,
-            start: start, entropy: SplitMix64(seed: UInt64(name.utf8.reduce(0) { $0 * 31 + Int($1) })), at: now)
+            keys: keyRing(name, network: network, boxKey: boxKey),
+            admission: admission,
+            limits: limits,
+            start: start,
+            entropy: SplitMix64(seed: UInt64(name.utf8.reduce(0) { $0 * 31 + Int($1) })),
+            at: now
+        )
     }
 
     var identity: Identity { gate.identity }
@@ -37,30 +48,44 @@ final class Party {
 
     /// Seals a request to the other; traps if there is nothing to send.
     func ask(
-        _ other: Party, _ request: Request = .ping(isLeaving: false), transaction: UInt64? = nil,
-        usesStaticKey: Bool = false, answerLength: Int = 256, now: Instant = at(0)
+        _ other: Party,
+        _ request: Request = .ping(isLeaving: false),
+        transaction: UInt64? = nil,
+        usesStaticKey: Bool = false,
+        answerLength: Int = 256,
+        now: Instant = at(0)
     ) -> [UInt8] {
         lastTransaction += 1
         let postage = Gate.Postage(
-            transaction: transaction ?? lastTransaction, usesStaticKey: usesStaticKey, answerLength: answerLength)
-        return gate.seal(request, to: other.identity, at: other.endpoint, postage, now: clocks(at: now))!
+            transaction: transaction ?? lastTransaction,
+            usesStaticKey: usesStaticKey,
+            answerLength: answerLength
+        )
+        let now = clocks(at: now)
+        return certain(gate.seal(request, to: other.identity, at: other.endpoint, postage, now: now))
     }
 
     /// What becomes of a datagram, from that party's address if no other is given.
     func hear(
-        _ datagram: [UInt8], from other: Party, at endpoint: Endpoint? = nil, now: Instant = at(0)
+        _ datagram: [UInt8],
+        from other: Party,
+        at endpoint: Endpoint? = nil,
+        now: Instant = at(0)
     ) -> Outcome {
         Outcome(gate.receive(datagram, from: endpoint ?? other.endpoint, at: now))
     }
 
     /// Takes a request that must pass, and answers it.
     func answer(
-        _ datagram: [UInt8], from other: Party, with response: Response? = nil, now: Instant = at(0)
+        _ datagram: [UInt8],
+        from other: Party,
+        with response: Response? = nil,
+        now: Instant = at(0)
     ) -> [UInt8] {
         guard case .inquiry(let inquiry) = gate.receive(datagram, from: other.endpoint, at: now) else {
             preconditionFailure("\(name) did not take the request")
         }
-        return gate.seal(response ?? usualAnswer(to: inquiry), to: inquiry, now: now)!
+        return certain(gate.seal(response ?? usualAnswer(to: inquiry), to: inquiry, now: now))
     }
 
     private func usualAnswer(to inquiry: Gate.Inquiry) -> Response {
@@ -89,7 +114,9 @@ final class Party {
     func hasProved(_ other: Party) -> Bool { gate.hasProved(other.identity, at: other.endpoint) }
 
     /// Whether the key shared with that peer's box key is cached; `own` is 0 for the static key.
-    func hasCached(_ peer: BoxPublicKey, own: UInt32) -> Bool { gate.sharedKeys.contains(own: own, peer: peer) }
+    func hasCached(_ peer: BoxPublicKey, own: UInt32) -> Bool {
+        gate.sharedKeys.contains(own: own, peer: peer)
+    }
 
     /// The last transmission's digest.
     func digest(of transaction: UInt64) -> [UInt8] { gate.pending[transaction]?.digests.first ?? [] }
@@ -115,7 +142,8 @@ enum Outcome: Equatable {
 
     init(_ verdict: Gate.Verdict) {
         switch verdict {
-        case .inquiry(let inquiry): self = inquiry.isLive ? .live(inquiry.request) : .tokenless(inquiry.request)
+        case .inquiry(let inquiry):
+            self = inquiry.isLive ? .live(inquiry.request) : .tokenless(inquiry.request)
         case .answer(let answer): self = .answer(answer.response)
         case .dropped(let reason): self = .dropped(reason)
         }

@@ -9,13 +9,13 @@ extension SplitMix64 {
 
     mutating func pick<Value>(_ values: [Value]) -> Value { values[number(0...values.count - 1)] }
 
-    mutating func identity() -> Identity { Identity(bytes(32))! }
+    mutating func identity() -> Identity { certain(Identity(bytes(32))) }
 
-    mutating func nodeID() -> NodeID { NodeID(bytes(20))! }
+    mutating func nodeID() -> NodeID { certain(NodeID(bytes(20))) }
 
     mutating func endpoint() -> Endpoint {
         let port = UInt16(truncatingIfNeeded: next())
-        return Endpoint(addressBytes: bytes(chance() ? 4 : 16), port: port)!
+        return certain(Endpoint(addressBytes: bytes(chance() ? 4 : 16), port: port))
     }
 
     mutating func contact() -> Contact {
@@ -31,9 +31,12 @@ extension SplitMix64 {
     mutating func record(value: ClosedRange<Int> = 0...640, signedBy author: String? = nil) -> Record {
         let isTombstone = next() % 4 == 0
         let draft = RecordCodec.Draft(
-            kind: isTombstone ? .tombstone : .value, key: bytes(number(1...128)), revision: Revision(rawValue: next()),
+            kind: isTombstone ? .tombstone : .value,
+            key: bytes(number(1...128)),
+            revision: Revision(rawValue: next()),
             lifetime: UInt32.random(in: RecordLayout.lifetimes, using: &self),
-            value: isTombstone ? [] : bytes(number(value)))
+            value: isTombstone ? [] : bytes(number(value))
+        )
         return RecordCodec.sign(draft, with: signingKey(author ?? "author"), network: networkKey("home").id)
     }
 

@@ -13,10 +13,12 @@ import Testing
         var generator = SplitMix64(seed: 1)
         for _ in 0..<60 {
             let draft = RecordCodec.Draft(
-                kind: .value, key: generator.bytes(generator.number(1...128)),
+                kind: .value,
+                key: generator.bytes(generator.number(1...128)),
                 revision: Revision(rawValue: generator.next()),
                 lifetime: UInt32.random(in: RecordLayout.lifetimes, using: &generator),
-                value: generator.bytes(generator.number(0...640)))
+                value: generator.bytes(generator.number(0...640))
+            )
             let record = RecordCodec.sign(draft, with: signingKey("alice"), network: network)
             #expect(record.kind == draft.kind)
             #expect(Array(record.key) == draft.key)
@@ -40,10 +42,19 @@ import Testing
 
     @Test func `the smallest and the largest record`() {
         let small = RecordCodec.Draft(
-            kind: .tombstone, key: [0], revision: Revision(rawValue: 0), lifetime: 1, value: [])
+            kind: .tombstone,
+            key: [0],
+            revision: Revision(rawValue: 0),
+            lifetime: 1,
+            value: []
+        )
         let large = RecordCodec.Draft(
-            kind: .value, key: [UInt8](repeating: 1, count: 128), revision: Revision(rawValue: .max),
-            lifetime: 31_536_000, value: [UInt8](repeating: 2, count: 640))
+            kind: .value,
+            key: [UInt8](repeating: 1, count: 128),
+            revision: Revision(rawValue: .max),
+            lifetime: 31_536_000,
+            value: [UInt8](repeating: 2, count: 640)
+        )
         let records = [small, large].map { RecordCodec.sign($0, with: signingKey("alice"), network: network) }
         #expect(records.map(\.bytes.count) == [114, 881])
         #expect(records.map { RecordCodec.decode($0.bytes) } == records)
@@ -59,11 +70,14 @@ import Testing
         #expect(RecordCodec.decode(good.bytes + [byte]) == nil)
     }
 
-    @Test(arguments: [
-        (0, [0]), (0, [2]), (1, [0]), (1, [3]), (2, [0]), (2, [129]), (2, [255]), (46, [0, 0, 0, 0]),
-        (46, [0x01, 0xE1, 0x33, 0x81]), (46, [255, 255, 255, 255]), (50, [0, 4]), (50, [0, 6]), (50, [2, 0x81]),
-        (50, [255, 255]), (1, [2]),
-    ] as [(Int, [UInt8])])
+    @Test(
+        arguments: [
+            (0, [0]), (0, [2]), (1, [0]), (1, [3]), (2, [0]), (2, [129]), (2, [255]), (46, [0, 0, 0, 0]),
+            (46, [0x01, 0xE1, 0x33, 0x81]), (46, [255, 255, 255, 255]), (50, [0, 4]), (50, [0, 6]),
+            (50, [2, 0x81]),
+            (50, [255, 255]), (1, [2]),
+        ] as [(Int, [UInt8])]
+    )
     func `a field outside its bounds is malformed`(offset: Int, bytes: [UInt8]) {
         var changed = good.bytes
         changed.replaceSubrange(offset..<offset + bytes.count, with: bytes)

@@ -42,7 +42,9 @@ private struct RecordVectors: Decodable {
 
 @Suite struct RecordVectorTests {
     @Test(arguments: RecordVectors.all.records)
-    fileprivate func `a record of another implementation is read as it was meant`(vector: RecordVectors.Good) throws {
+    fileprivate func `a record of another implementation is read as it was meant`(vector: RecordVectors.Good)
+        throws
+    {
         let record = try #require(RecordCodec.decode(vector.record.bytes))
         #expect(record.kind.rawValue == vector.kind)
         #expect(Array(record.key) == vector.key.bytes)
@@ -58,10 +60,17 @@ private struct RecordVectors: Decodable {
     @Test(arguments: RecordVectors.all.records)
     fileprivate func `the same record is made here, byte for byte`(vector: RecordVectors.Good) throws {
         let draft = RecordCodec.Draft(
-            kind: try #require(Record.Kind(rawValue: vector.kind)), key: vector.key.bytes,
-            revision: Revision(rawValue: vector.revision), lifetime: vector.lifetime, value: vector.value.bytes)
+            kind: try #require(Record.Kind(rawValue: vector.kind)),
+            key: vector.key.bytes,
+            revision: Revision(rawValue: vector.revision),
+            lifetime: vector.lifetime,
+            value: vector.value.bytes
+        )
         let record = RecordCodec.sign(
-            draft, with: SigningKey(seed: vector.authorSeed.secret), network: vector.network)
+            draft,
+            with: SigningKey(seed: vector.authorSeed.secret),
+            network: vector.network
+        )
         #expect(record.bytes == vector.record.bytes)
     }
 
@@ -71,7 +80,9 @@ private struct RecordVectors: Decodable {
     }
 
     @Test(arguments: RecordVectors.all.badSignatures)
-    fileprivate func `a record that its author did not sign does not verify`(vector: RecordVectors.Unsigned) throws {
+    fileprivate func `a record that its author did not sign does not verify`(vector: RecordVectors.Unsigned)
+        throws
+    {
         let record = try #require(RecordCodec.decode(vector.record.bytes))
         #expect(!RecordCodec.verifies(record, network: NetworkKey(bytes: vector.networkKey.secret).id))
     }

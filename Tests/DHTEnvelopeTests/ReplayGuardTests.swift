@@ -8,7 +8,9 @@ import Testing
     private var replay = ReplayGuard(start: 1000)
 
     /// Judges, and commits what is not dropped, as the gate does.
-    private mutating func take(_ counter: UInt64, epoch: UInt64? = nil, now: Instant = at(0)) -> ReplayGuard.Judgement {
+    private mutating func take(_ counter: UInt64, epoch: UInt64? = nil, now: Instant = at(0))
+        -> ReplayGuard.Judgement
+    {
         if replay.hasSeen(counter) { return .dropped(.replay) }
         let judgement = replay.judge(counter, liveEpoch: epoch, at: now)
         if case .dropped = judgement { return judgement }
@@ -114,7 +116,8 @@ import Testing
         }
     }
 
-    @Test func `over thousands of random requests no counter is live twice and old ones are 30 seconds apart`() {
+    @Test
+    func `over thousands of random requests no counter is live twice and old ones are 30 seconds apart`() {
         var generator = SplitMix64(seed: 4)
         var replay = ReplayGuard(start: 1000)
         var live: Set<UInt64> = []

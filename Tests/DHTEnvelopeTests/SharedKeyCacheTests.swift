@@ -25,7 +25,9 @@ private final class AliceCache {
         cache.contains(own: keyID ?? own, peer: peer)
     }
 
-    func open(_ slot: Int?, _ box: [UInt8]) -> [UInt8]? { slot.flatMap { cache.open($0, nonce: nonce, box[...]) } }
+    func open(_ slot: Int?, _ box: [UInt8]) -> [UInt8]? {
+        slot.flatMap { cache.open($0, nonce: nonce, box[...]) }
+    }
 
     /// Derives the key shared with that peer into the spare slot, and names the slot.
     func deriveSpare(_ peer: BoxPublicKey) -> Int? {
@@ -42,7 +44,10 @@ private final class AliceCache {
     /// What that peer puts into a box for alice's current key.
     private func box(from number: Int) -> [UInt8] {
         var slab = SharedKeySlab(capacity: 1)
-        precondition(slab.derive(0, from: boxKey("peer \(number)"), and: boxKey("alice").publicKey), "good keys")
+        precondition(
+            slab.derive(0, from: boxKey("peer \(number)"), and: boxKey("alice").publicKey),
+            "good keys"
+        )
         var box: [UInt8] = []
         slab.seal(0, nonce: nonce, text, appendingTo: &box)
         return box

@@ -31,6 +31,12 @@ func at(_ seconds: UInt64) -> Instant { Instant(nanoseconds: 0) + .seconds(secon
 /// Moments of a test: milliseconds since its start.
 func at(milliseconds: UInt64) -> Instant { Instant(nanoseconds: 0) + .milliseconds(milliseconds) }
 
+/// What must be there for a test to make sense.
+func certain<Value>(_ value: Value?) -> Value {
+    guard let value else { preconditionFailure("no \(Value.self)") }
+    return value
+}
+
 /// 32 bytes that a name stands for: everybody's keys are made of their names.
 func secret(_ name: String) -> SecretBytes {
     var bytes = blake2b(Array(name.utf8), count: 32)
@@ -43,12 +49,18 @@ func networkKey(_ name: String) -> NetworkKey { NetworkKey(bytes: secret(name)) 
 
 func keyRing(_ name: String, network: String = "home", boxKey box: String? = nil) -> KeyRing {
     KeyRing(
-        signing: signingKey(name), network: networkKey(network), boxKey: boxKey(box ?? name), at: at(0))
+        signing: signingKey(name),
+        network: networkKey(network),
+        boxKey: boxKey(box ?? name),
+        at: at(0)
+    )
 }
 
 /// The list that admits these, who may write unless they are among `readers`.
 func members(_ names: String..., readers: Set<String> = []) -> AdmissionPolicy {
-    let lines = names.map { "\(Identity.named($0).text) \($0) write=\(readers.contains($0) ? "no" : "yes")\n" }
+    let lines = names.map {
+        "\(Identity.named($0).text) \($0) write=\(readers.contains($0) ? "no" : "yes")\n"
+    }
     do {
         return .members(try Allowlist(parsing: lines.joined(), file: "members"))
     } catch {
@@ -72,7 +84,7 @@ extension Endpoint {
         bytes.appendBigEndian(subnet)
         bytes += [0, 0, 0, 0, 0, 0]
         bytes.appendBigEndian(host)
-        return Endpoint(addressBytes: bytes, port: port)!
+        return certain(Endpoint(addressBytes: bytes, port: port))
     }
 }
 
@@ -84,11 +96,19 @@ extension Contact {
 
 /// A record of that author; `revision` tells several under one key apart.
 func record(
-    by author: String, key: String = "key", value: [UInt8] = Array("value".utf8), revision: UInt64 = 1 << 40,
+    by author: String,
+    key: String = "key",
+    value: [UInt8] = Array("value".utf8),
+    revision: UInt64 = 1 << 40,
     network: String = "home"
 ) -> Record {
     let draft = RecordCodec.Draft(
-        kind: .value, key: Array(key.utf8), revision: Revision(rawValue: revision), lifetime: 3600, value: value)
+        kind: .value,
+        key: Array(key.utf8),
+        revision: Revision(rawValue: revision),
+        lifetime: 3600,
+        value: value
+    )
     return RecordCodec.sign(draft, with: signingKey(author), network: networkKey(network).id)
 }
 
@@ -97,7 +117,7 @@ extension Record {
     var forged: Record {
         var changed = bytes
         changed[changed.count - 1] ^= 1
-        return RecordCodec.decode(changed)!
+        return certain(RecordCodec.decode(changed))
     }
 }
 

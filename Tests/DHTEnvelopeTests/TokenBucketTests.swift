@@ -19,7 +19,10 @@ private struct BucketTwin {
 }
 
 @Suite struct TokenBucketTests {
-    @Test(arguments: [(1, 1, 1), (2, 5, 20), (3, 200, 200), (4, 5000, 10_000), (5, 3, 7)] as [(UInt64, UInt32, UInt32)])
+    @Test(
+        arguments: [(1, 1, 1), (2, 5, 20), (3, 200, 200), (4, 5000, 10_000), (5, 3, 7)]
+            as [(UInt64, UInt32, UInt32)]
+    )
     func `it admits what its twin admits`(seed: UInt64, rate: UInt32, burst: UInt32) {
         var generator = SplitMix64(seed: seed)
         var now = at(1000)

@@ -28,8 +28,12 @@ struct Hex: Decodable, Equatable, Sendable {
         let digits = Array(try container.decode(String.self))
         var bytes: [UInt8] = []
         for index in stride(from: 0, to: digits.count, by: 2) {
-            guard index + 1 < digits.count, let byte = UInt8(String(digits[index...index + 1]), radix: 16) else {
-                throw DecodingError.dataCorruptedError(in: container, debugDescription: "no hexadecimal digits")
+            guard index + 1 < digits.count, let byte = UInt8(String(digits[index...index + 1]), radix: 16)
+            else {
+                throw DecodingError.dataCorruptedError(
+                    in: container,
+                    debugDescription: "no hexadecimal digits"
+                )
             }
             bytes.append(byte)
         }

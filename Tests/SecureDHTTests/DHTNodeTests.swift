@@ -55,6 +55,7 @@ import Testing
 
     @Test func `a condition that does not hold is a conflict`() async throws {
         try await Team.running(3) { team in
+            try await eventually("they know each other") { await team.nodes[0].status().peersUp == 2 }
             var absent = PutOptions()
             absent.condition = .absent
             let receipt = try await team.nodes[0].put("lock", "mine", options: absent)
@@ -98,11 +99,11 @@ import Testing
 
     @Test func `status and peers tell what is there`() async throws {
         try await Team.running(3) { team in
-            try await team.nodes[0].put("hello", "world")
             try await eventually("everybody knows everybody") {
                 for node in team.nodes where await node.status().peersUp < 2 { return false }
                 return true
             }
+            try await team.nodes[0].put("hello", "world")
             let status = await team.nodes[1].status()
             #expect(status.nodeID.description.count == 40)
             #expect(status.members == 2)

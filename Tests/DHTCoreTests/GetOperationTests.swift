@@ -1,0 +1,100 @@
+import Testing
+
+@testable import DHTCore
+
+struct GetOperationTests {
+    private func get(isExhaustive: Bool = false) -> GetOperation {
+        GetOperation(location: NodeID(firstByte: 1), author: nil, replicas: 3, isExhaustive: isExhaustive)
+    }
+
+    private func id(_ number: UInt64) -> Identity { .numbered(number) }
+
+    @Test func `the newest of each author is found, newest first, with its copies`() {
+        var get = get()
+        let old = Record.sample(by: 1, revision: 1)
+        let new = Record.sample(by: 1, revision: 2)
+        let other = Record.sample(by: 2, revision: 1)
+        get.take([old, other], from: id(10), unixMilliseconds: 0)
+        get.take([new], from: id(11), unixMilliseconds: 0)
+        get.take([new, other], from: id(12), unixMilliseconds: 0)
+        get.take([old], from: id(13), unixMilliseconds: 0)
+        #expect(get.found == [.init(record: new, copies: 2), .init(record: other, copies: 2)])
+    }
+
+    @Test func `one node's copy told twice is one copy`() {
+        var get = get()
+        for _ in 0..<2 { get.take([.sample()], from: id(10), unixMilliseconds: 0) }
+        #expect(get.found.map(\.copies) == [1])
+    }
+
+    @Test func `an expired record is not found`() {
+        var get = get()
+        get.take([.sample(revision: 1, lifetime: 10)], from: id(10), unixMilliseconds: 11_000)
+        #expect(get.found.isEmpty)
+    }
+
+    @Test func `of two records of one revision every reader prefers the same`() {
+        let records = [Record.sample(value: [1]), .sample(value: [2])].sorted { $0.digest < $1.digest }
+        for order in [records, records.reversed()] {
+            var get = get()
+            for record in order { get.take([record], from: id(10), unixMilliseconds: 0) }
+            #expect(get.found.map(\.record) == [records[1]])
+        }
+    }
+
+    @Test func `of two authors' records of one revision the larger author's comes first`() {
+        var get = get()
+        get.take([.sample(by: 1), .sample(by: 2)], from: id(10), unixMilliseconds: 0)
+        #expect(get.found.map(\.record.author) == [id(2), id(1)])
+    }
+
+    @Test func `those who answered without the newest record are to be repaired`() {
+        var get = get()
+        let new = Record.sample(by: 1, revision: 2)
+        #expect(get.repairs(among: [.at(10)]).isEmpty)
+        get.take([.sample(by: 1, revision: 1)], from: id(10), unixMilliseconds: 0)
+        get.take([new], from: id(11), unixMilliseconds: 0)
+        let repairs = get.repairs(among: [.at(10), .at(11), .at(12)])
+        #expect(repairs.map(\.0) == [new, new])
+        #expect(repairs.map(\.1).places == [10, 12])
+    }
+
+    // MARK: Pages
+
+    @Test func `one value is enough unless all are wanted`() {
+        var brief = get()
+        #expect(brief.nextPage(after: [.sample(by: 9)], of: 3, from: id(10)) == nil)
+        var exhaustive = get(isExhaustive: true)
+        #expect(exhaustive.nextPage(after: [.sample(by: 9)], of: 3, from: id(10)) == 1)
+        #expect(exhaustive.nextPage(after: [.sample(by: 8)], of: 3, from: id(10)) == 2)
+        #expect(exhaustive.nextPage(after: [.sample(by: 7)], of: 3, from: id(10)) == nil)
+    }
+
+    @Test func `tombstones are passed by in search of a value`() {
+        var get = get()
+        #expect(get.nextPage(after: [.sample(by: 9, kind: .tombstone)], of: 3, from: id(10)) == 1)
+        #expect(get.nextPage(after: [.sample(by: 8)], of: 3, from: id(10)) == nil)
+    }
+
+    @Test func `each node's pages are counted apart`() {
+        var get = get(isExhaustive: true)
+        #expect(get.nextPage(after: [.sample(by: 9), .sample(by: 8)], of: 5, from: id(10)) == 2)
+        #expect(get.nextPage(after: [.sample(by: 9)], of: 5, from: id(11)) == 1)
+    }
+
+    @Test func `a node that tells the same page over and over is asked no more`() {
+        var get = get(isExhaustive: true)
+        #expect(get.nextPage(after: [.sample(by: 9)], of: 60_000, from: id(10)) == 1)
+        #expect(get.nextPage(after: [.sample(by: 9, revision: 2)], of: 60_000, from: id(10)) == nil)
+    }
+
+    @Test func `an empty page is the last, and bears nothing`() {
+        var get = get(isExhaustive: true)
+        #expect(get.nextPage(after: [], of: 5, from: id(10)) == nil)
+        #expect(!get.isBearing(id(10)))
+        _ = get.nextPage(after: [.sample()], of: 5, from: id(10))
+        #expect(get.isBearing(id(10)))
+        #expect(get.nextPage(after: [], of: 5, from: id(10)) == nil)
+        #expect(get.isBearing(id(10)))
+    }
+}

@@ -1,0 +1,149 @@
+import Testing
+
+@testable import DHTCore
+
+struct PutOperationTests {
+    /// A put of a record at place 0 among nodes of an 8-bit space.
+    private func put(own: UInt8 = 0xFF, width: Int = 3, hasLookedUp: Bool = false) -> PutOperation {
+        PutOperation(
+            record: .sample(at: 0), condition: nil, own: NodeID(firstByte: own), identity: .numbered(UInt64(own)),
+            hasLookedUp: hasLookedUp, width: width)
+    }
+
+    private func contacts(_ places: UInt8...) -> [Contact] { places.map { .at($0) } }
+
+    private func id(_ place: UInt8) -> Identity { .numbered(UInt64(place)) }
+
+    @Test func `the closest are asked, and we keep a copy if we are among them`() {
+        var far = put()
+        let first = far.begin(contacts(1, 2, 3, 4, 5))
+        #expect(first.ask.places == [1, 2, 3])
+        #expect(!first.keepsOwn)
+
+        var near = put(own: 2)
+        let second = near.begin(contacts(1, 3, 4, 5))
+        #expect(second.ask.places == [1, 3])
+        #expect(second.keepsOwn)
+    }
+
+    @Test func `alone we keep the only copy`() {
+        var put = put()
+        let (ask, keepsOwn) = put.begin([])
+        #expect(ask.isEmpty)
+        #expect(keepsOwn)
+        #expect(!put.isFinished)
+        put.ownStoreEnded(.stored)
+        #expect(put.isFinished)
+        #expect(put.outcome.stored == 1)
+    }
+
+    @Test func `when all have answered it is over`() {
+        var put = put()
+        _ = put.begin(contacts(1, 2, 3, 4))
+        #expect(put.answered(id(1), .stored).isEmpty)
+        #expect(put.answered(id(2), .conflict(nil)).isEmpty)
+        #expect(!put.isFinished)
+        #expect(put.answered(id(3), .stored).isEmpty)
+        #expect(put.isFinished)
+        #expect(put.outcome.replicas.map(\.verdict) == [.stored, .conflict(nil), .stored])
+        #expect(put.outcome.stored == 2)
+    }
+
+    @Test(arguments: [PutOutcome.Verdict.refused(.quota), .refused(.unavailable), .timeout])
+    func `in the stead of one without room another is asked`(verdict: PutOutcome.Verdict) {
+        var put = put()
+        _ = put.begin(contacts(1, 2, 3, 4, 5))
+        #expect(put.answered(id(2), verdict).places == [4])
+        #expect(put.answered(id(4), verdict).places == [5])
+        #expect(put.answered(id(5), verdict).isEmpty)
+    }
+
+    @Test(arguments: [
+        PutOutcome.Verdict.refused(.expired), .refused(.denied), .refused(.clock(unixMilliseconds: 1)), .conflict(nil),
+    ])
+    func `what one refuses for a reason that all share is offered to nobody else`(verdict: PutOutcome.Verdict) {
+        var put = put()
+        _ = put.begin(contacts(1, 2, 3, 4, 5))
+        #expect(put.answered(id(2), verdict).isEmpty)
+    }
+
+    @Test func `in the stead of one that is overdue another is asked, once`() {
+        var put = put()
+        _ = put.begin(contacts(1, 2, 3, 4, 5))
+        #expect(put.overdue(id(2)).places == [4])
+        #expect(put.overdue(id(2)).isEmpty)
+        #expect(put.answered(id(2), .timeout).isEmpty)
+    }
+
+    @Test func `the late are not waited for once there are copies enough`() {
+        var put = put()
+        _ = put.begin(contacts(1, 2, 3, 4))
+        _ = put.overdue(id(2))
+        for place in [1, 3] as [UInt8] { _ = put.answered(id(place), .stored) }
+        #expect(!put.isFinished)
+        _ = put.answered(id(4), .stored)
+        #expect(put.isFinished)
+        #expect(put.outcome.stored == 3)
+        #expect(put.outcome.replicas.map(\.verdict) == [.stored, .timeout, .stored, .stored])
+    }
+
+    @Test func `with copies missing the late are waited for until they fail`() {
+        var put = put()
+        _ = put.begin(contacts(1, 2))
+        put.ownStoreEnded(.stored)
+        _ = put.answered(id(1), .stored)
+        _ = put.overdue(id(2))
+        #expect(!put.isFinished)
+        _ = put.answered(id(2), .timeout)
+        #expect(put.isFinished)
+    }
+
+    @Test func `an answer from somebody who was not asked is nothing`() {
+        var put = put()
+        _ = put.begin(contacts(1, 2, 3))
+        #expect(put.answered(id(9), .stored).isEmpty)
+        #expect(put.overdue(id(9)).isEmpty)
+        #expect(put.outcome.stored == 0)
+    }
+
+    @Test func `a node closer than ours of which a replica speaks is looked for, once`() {
+        var put = put()
+        _ = put.begin(contacts(2, 3, 4))
+        let closer = NodeID(firstByte: 1).prefix
+        let farther = NodeID(firstByte: 9).prefix
+        let known = NodeID(firstByte: 3).prefix
+        #expect(!put.shouldChase([farther, known, NodeID(firstByte: 0xFF).prefix]))
+        #expect(put.shouldChase([closer]))
+        #expect(put.news == [closer])
+        #expect(!put.shouldChase([closer]))
+        for place in [2, 3, 4] as [UInt8] { _ = put.answered(id(place), .stored) }
+        #expect(!put.isFinished)
+        #expect(put.chased(contacts(1, 2, 3, 4)).places == [1])
+        #expect(!put.isFinished)
+        _ = put.answered(id(1), .stored)
+        #expect(put.isFinished)
+        #expect(put.outcome.stored == 4)
+    }
+
+    @Test func `any news is worth a lookup while there are fewer nodes than copies`() {
+        var put = put()
+        _ = put.begin(contacts(2))
+        #expect(put.shouldChase([NodeID(firstByte: 0x70).prefix]))
+    }
+
+    @Test func `after a lookup no other is made`() {
+        var put = put(hasLookedUp: true)
+        _ = put.begin(contacts(2, 3, 4))
+        #expect(!put.shouldChase([NodeID(firstByte: 1).prefix]))
+    }
+
+    @Test func `replicas that lack what a condition names are bare if others took the record`() {
+        var put = put()
+        _ = put.begin(contacts(1, 2, 3))
+        _ = put.answered(id(1), .conflict(nil))
+        #expect(put.bare.isEmpty)
+        _ = put.answered(id(2), .stored)
+        _ = put.answered(id(3), .conflict(.sample(at: 0)))
+        #expect(put.bare.places == [1])
+    }
+}
