@@ -30,8 +30,8 @@ extension Engine {
         var wishes: [KademliaAction] = []
         switch operation {
         case .put(let put) where put.condition != nil:
-            // Read first: replicas that lack a copy would take what the others refuse. They still check, for those who
-            // write meanwhile.
+            // Read first: replicas that lack a copy would take what the others refuse. They still check, for
+            // those who write meanwhile.
             operations[id] = .conditional(put)
             let get = KademliaOperation.get(
                 location: sha1(put.key),
@@ -139,7 +139,7 @@ extension Engine {
         perform(wishes, at: now, into: &actions)
     }
 
-    /// What a read found that contradicts a condition; a record that is not there contradicts one that names it.
+    /// What a read found that contradicts a condition; `.some(nil)`: the record it names is not there.
     private func standing(_ outcome: GetOutcome, against condition: Request.Condition?) -> Record?? {
         switch condition {
         case nil: return nil

@@ -146,7 +146,8 @@ public final class DHTNode: Sendable {
             case EADDRINUSE:
                 throw DHTError(
                     .configuration,
-                    "\(address) is in use by another program. Give another --listen HOST:PORT; port 0 takes a free one"
+                    "\(address) is in use by another program. "
+                        + "Give another --listen HOST:PORT; port 0 takes a free one"
                 )
             case EADDRNOTAVAIL:
                 throw DHTError(.configuration, "\(address) is no address of this machine. See: ip address")
@@ -200,7 +201,8 @@ public final class DHTNode: Sendable {
         guard value.count <= RecordLayout.maximumValueLength else {
             throw DHTError(
                 .invalidArgument,
-                "value is \(describe(byteCount: value.count)), the limit is \(RecordLayout.maximumValueLength) bytes"
+                "value is \(describe(byteCount: value.count)), "
+                    + "the limit is \(RecordLayout.maximumValueLength) bytes"
             )
         }
         guard RecordLayout.lifetimes.contains(options.lifetime) else {

@@ -112,10 +112,10 @@ struct PutOperationTests {
         let closer = NodeID(firstByte: 1).prefix
         let farther = NodeID(firstByte: 9).prefix
         let known = NodeID(firstByte: 3).prefix
-        #expect(!put.shouldChase([farther, known, NodeID(firstByte: 0xFF).prefix]))
-        #expect(put.shouldChase([closer]))
+        #expect(put.shouldChase([farther, known, NodeID(firstByte: 0xFF).prefix]) == false)
+        #expect(put.shouldChase([closer]) == true)
         #expect(put.news == [closer])
-        #expect(!put.shouldChase([closer]))
+        #expect(put.shouldChase([closer]) == false)
         for place in [2, 3, 4] as [UInt8] { _ = put.answered(id(place), .stored) }
         #expect(!put.isFinished)
         #expect(put.chased(contacts(1, 2, 3, 4)).places == [1])
@@ -128,13 +128,13 @@ struct PutOperationTests {
     @Test func `any news is worth a lookup while there are fewer nodes than copies`() {
         var put = put()
         _ = put.begin(contacts(2))
-        #expect(put.shouldChase([NodeID(firstByte: 0x70).prefix]))
+        #expect(put.shouldChase([NodeID(firstByte: 0x70).prefix]) == true)
     }
 
     @Test func `after a lookup no other is made`() {
         var put = put(hasLookedUp: true)
         _ = put.begin(contacts(2, 3, 4))
-        #expect(!put.shouldChase([NodeID(firstByte: 1).prefix]))
+        #expect(put.shouldChase([NodeID(firstByte: 1).prefix]) == false)
     }
 
     @Test func `replicas that lack what a condition names are bare if others took the record`() {

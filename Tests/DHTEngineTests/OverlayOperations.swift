@@ -24,6 +24,13 @@ extension Overlay {
         return (record, outcome)
     }
 
+    /// What stood in the way of a conditional put: a record, nothing (`.some(nil)`); `nil` if it was not refused.
+    func conflict(_ key: String, _ value: [UInt8], condition: Request.Condition, at index: Int) -> Record?? {
+        let put = Operation.Put(key: Array(key.utf8), value: value, lifetime: 3600, condition: condition)
+        guard case .conflict(let standing) = finish(submit(.put(put), at: index), at: index) else { return nil }
+        return .some(standing)
+    }
+
     @discardableResult
     func put(_ key: String, _ value: String, lifetime: UInt32 = 3600, at index: Int) -> PutOutcome? {
         put(key, Array(value.utf8), lifetime: lifetime, at: index)?.outcome

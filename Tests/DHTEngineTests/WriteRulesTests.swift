@@ -16,8 +16,7 @@ struct WriteRulesTests {
         overlay.startAll()
         let first = try #require(overlay.put("key", [1], condition: .absent, at: 1))
         #expect(first.outcome.stored == 5)
-        let second = overlay.put("key", [2], condition: .absent, at: 2)
-        #expect(verdicts(second) == Array(repeating: .conflict(first.record), count: 5))
+        #expect(overlay.conflict("key", [2], condition: .absent, at: 2) == .some(first.record))
         #expect(overlay.get("key", at: 3) == [1])
         overlay.delete("key", at: 1)
         #expect(overlay.put("key", [3], condition: .absent, at: 2)?.outcome.stored == 5)
@@ -29,16 +28,45 @@ struct WriteRulesTests {
         let first = try #require(overlay.put("key", [1], at: 1)).record
         let second = try #require(overlay.put("key", [2], condition: .revision(first.revision), at: 2))
         #expect(second.outcome.stored == 5)
-        let third = overlay.put("key", [3], condition: .revision(first.revision), at: 1)
-        #expect(verdicts(third) == Array(repeating: .conflict(second.record), count: 5))
+        #expect(overlay.conflict("key", [3], condition: .revision(first.revision), at: 1) == .some(second.record))
         #expect(overlay.get("key", at: 4) == [2])
     }
 
     @Test func `a put that expects a revision where nothing is conflicts with nothing`() {
         let overlay = Overlay(3)
         overlay.startAll()
-        let put = overlay.put("key", [1], condition: .revision(Revision(rawValue: 7)), at: 1)
-        #expect(verdicts(put) == Array(repeating: .conflict(nil), count: 3))
+        let standing = overlay.conflict("key", [1], condition: .revision(Revision(rawValue: 7)), at: 1)
+        #expect(standing == .some(nil))
+    }
+
+    @Test func `of two who put at one moment only if nothing is there, no replica takes both`() {
+        let overlay = Overlay(6)
+        overlay.startAll()
+        let names = [1, 2].map { index in
+            overlay.submit(.put(.init(key: [1], value: [], lifetime: 60, condition: .absent)), at: index)
+        }
+        var stored = 0
+        for (index, name) in zip([1, 2], names) {
+            guard case .put(_, let outcome) = overlay.finish(name, at: index) else { continue }
+            stored += outcome.stored
+        }
+        #expect(stored == 6)
+        for host in overlay.hosts { #expect(host.store.count == 1) }
+    }
+
+    @Test func `a replica without what a condition names gets the new record from the others' word`() throws {
+        let overlay = Overlay(5)
+        overlay.startAll()
+        let first = try #require(overlay.put("key", [1], at: 1)).record
+        overlay.kill(4)
+        overlay[4].store = .init()
+        overlay.start(4, seeds: [0])
+        overlay.run(for: .seconds(5))
+        let second = try #require(overlay.put("key", [2], condition: .revision(first.revision), at: 1))
+        #expect(second.outcome.stored >= 4)
+        overlay.run(for: .seconds(2))
+        #expect(overlay.holders(of: "key") == [0, 1, 2, 3, 4])
+        #expect(overlay[4].store.record(at: overlay.location("key"), by: overlay[1].identity) == second.record)
     }
 
     @Test func `records beyond an author's quota are refused, and say so`() {

@@ -92,8 +92,8 @@ private struct Scripted: RandomNumberGenerator, Sendable {
 
 /// What the other implementation sealed, sealed and opened here.
 @Suite struct EnvelopeVectorTests {
-    /// What the vector's recipient, who awaits it if it is a response, makes of these; `knowsSender`: and knows the
-    /// sender's box key, so that no lane and no limit stands in the way of wrong ones.
+    /// What the vector's recipient makes of these; a response is awaited. One who
+    /// `knowsSender` has its box key, so that no lane and no limit stands in the way of wrong ones.
     private func receive(
         _ vector: EnvelopeVectors.Envelope,
         _ datagrams: [[UInt8]],

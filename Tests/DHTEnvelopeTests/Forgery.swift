@@ -3,7 +3,7 @@ import DHTCrypto
 
 @testable import DHTEnvelope
 
-/// A datagram made by hand, with whatever keys and lies its maker has: the layout of section 3, written a second time.
+/// A datagram made by hand, with whatever keys and lies its maker has: section 3, written a second time.
 struct Forgery {
     /// The network key it is masked with.
     var network = "home"
@@ -27,7 +27,7 @@ struct Forgery {
     var body: [UInt8]
     var nonceSeed: UInt64 = 1
 
-    /// A request that is good in every respect: from `name` to `other`, for the static key if `other` showed no key.
+    /// A request that is good in every respect, for the other's static key if `keyID` is 0.
     static func request(
         _ request: Request = ping,
         from name: String,

@@ -15,7 +15,7 @@ private struct Captured {
 @Suite struct GateReplayTests {
     private let list = members("alice", "bob", "carol")
 
-    /// All that Alice and Bob say to each other: first contacts, live requests, a store, retransmissions, answers.
+    /// All that Alice and Bob say to each other: first contacts, live requests, retransmissions, answers.
     private func conversation(_ alice: Party, _ bob: Party, now: Instant = at(0)) -> [Captured] {
         var captured: [Captured] = []
         func exchange(_ asker: Party, _ other: Party, _ request: Request, usesStaticKey: Bool = false) {

@@ -4,8 +4,8 @@ import Testing
 
 @testable import DHTEnvelope
 
-/// Promises P3 and P7: what is accepted was signed by its sender, for this recipient, overlay and direction, and a
-/// response for this very request. The attacker holds the network key, so can open and mask headers as it likes.
+/// Promises P3 and P7: what is accepted was signed by its sender for this recipient, overlay and direction, a
+/// response for this very request. The attacker holds the network key: it masks headers as it likes.
 @Suite struct GateSplicingTests {
     private let list = members("alice", "bob", "carol")
 

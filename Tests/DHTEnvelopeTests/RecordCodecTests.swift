@@ -6,7 +6,7 @@ import Testing
 
 @Suite struct RecordCodecTests {
     private let network = networkKey("home").id
-    /// Key "key" at 3…5, author at 6, revision at 38, lifetime at 46, value length at 50, value "value" at 52.
+    /// Key at 3…5, author at 6, revision at 38, lifetime at 46, value length at 50, value at 52.
     private let good = record(by: "alice")
 
     @Test func `a record says what its draft said`() {

@@ -1,0 +1,234 @@
+import Testing
+
+@testable import DHTCore
+
+/// Transcripts of one node in an 8-bit key space: what it is told, and what it then wants done.
+struct KademliaNodeTests {
+    private var transcript = Transcript(.at(0b0000_0001))
+    private let pong = Response.pong(observed: .port(1), endpoints: [])
+
+    private mutating func inquire(
+        _ request: Request, by place: UInt8 = 0b1000_0000, isLive: Bool = true, at seconds: UInt64 = 10
+    ) {
+        transcript.on { node, actions in
+            let name = InquiryID(rawValue: 1)
+            node.inquired(name, by: .at(place), request, isLive: isLive, at: now(seconds), into: &actions)
+        }
+    }
+
+    private mutating func submit(_ wish: KademliaOperation, at seconds: UInt64 = 10) {
+        transcript.on { node, actions in
+            node.submit(wish, as: OperationID(rawValue: 1), at: now(seconds), into: &actions)
+        }
+    }
+
+    /// The contact at a place answers what it was asked last.
+    private mutating func answer(_ call: CallID, _ response: Response, at seconds: UInt64 = 10) {
+        transcript.on { node, actions in node.answered(call, response, at: now(seconds), into: &actions) }
+    }
+
+    private mutating func store(_ outcome: KademliaNode.StoreOutcome, _ ticket: Ticket, at seconds: UInt64 = 10) {
+        transcript.on { node, actions in node.applied(ticket, outcome, at: now(seconds), into: &actions) }
+    }
+
+    private mutating func load(_ records: [Record]?, _ ticket: Ticket, at seconds: UInt64 = 10) {
+        transcript.on { node, actions in node.loaded(ticket, records, at: now(seconds), into: &actions) }
+    }
+
+    // MARK: Inquiries
+
+    @Test mutating func `a ping tells the sender where it was seen and where we are`() {
+        transcript.node.endpoints = [.port(7)]
+        inquire(.ping(isLeaving: false))
+        #expect(transcript.replies == [.pong(observed: Contact.at(0b1000_0000).endpoint, endpoints: [.port(7)])])
+    }
+
+    @Test mutating func `a live request makes us ask its sender whether it is there`() {
+        inquire(.ping(isLeaving: false))
+        #expect(transcript.asked == [0b1000_0000])
+        #expect(transcript.node.table.count == 0)
+        answer(transcript.requests[0].call, pong)
+        #expect(transcript.node.table.count == 1)
+    }
+
+    @Test mutating func `a request that is not live changes nothing`() {
+        transcript.meet(0b1000_0000)
+        inquire(.ping(isLeaving: true), isLive: false)
+        #expect(transcript.node.table.count == 1)
+        inquire(.store(.sample(), condition: nil), isLive: false)
+        #expect(transcript.replies == [.retry])
+        #expect(transcript.node.catalog.count == 0)
+        inquire(.findNode(target: NodeID(firstByte: 9)), by: 0b0100_0000, isLive: false)
+        #expect(transcript.requests.isEmpty)
+    }
+
+    @Test mutating func `who leaves is forgotten, and for a while not asked for on hearsay`() {
+        transcript.meet(0b1000_0000, 0b1000_0001)
+        inquire(.ping(isLeaving: true))
+        #expect(transcript.node.table.contacts.map(\.contact).places == [0b1000_0001])
+        inquire(.ping(isLeaving: false))
+        #expect(transcript.requests.isEmpty)
+        inquire(.ping(isLeaving: false), at: 41)
+        #expect(transcript.asked == [0b1000_0000])
+    }
+
+    @Test mutating func `the closest are named, without the one who asks`() {
+        transcript.meet(0b1000_0000, 0b1000_0010, 0b0100_0000, 0b0100_0001)
+        inquire(.findNode(target: NodeID(firstByte: 0b1000_0000)))
+        #expect(transcript.replies == [.nodes([.at(0b1000_0010), .at(0b0100_0000), .at(0b0100_0001)])])
+    }
+
+    @Test mutating func `a record is acknowledged once the store has it, with the closest we know`() {
+        transcript.meet(0b1000_0000, 0b0100_0000)
+        let record = Record.sample(at: 0b0100_0001, revision: 10, lifetime: 100)
+        inquire(.store(record, condition: nil), by: 0b0100_0000)
+        #expect(transcript.replies.isEmpty)
+        store(.done, transcript.tickets[0], at: 20)
+        let prefixes = [0b0100_0000, 0b0000_0001, 0b1000_0000].map { NodeID(firstByte: $0).prefix }
+        #expect(transcript.replies == [.stored(.init(lifetime: 90, closest: prefixes))])
+    }
+
+    @Test mutating func `a record the store has no room for is refused and not claimed`() {
+        inquire(.store(.sample(), condition: nil))
+        store(.failed(.quota), transcript.tickets[0])
+        #expect(transcript.replies == [.refused(.quota)])
+        #expect(transcript.node.catalog.count == 0)
+    }
+
+    @Test mutating func `whoever offers an older record is told the newer`() {
+        let newer = Record.sample(revision: 5)
+        transcript.node.restore(newer)
+        inquire(.store(.sample(revision: 4), condition: nil))
+        load([newer], transcript.tickets[0])
+        #expect(transcript.replies == [.conflict(newer)])
+    }
+
+    @Test mutating func `values are told newest first from the offset on, expired ones left out`() {
+        let records = [
+            Record.sample(by: 1, revision: 1), .sample(by: 2, revision: 2), .sample(by: 3, revision: 3),
+            .sample(by: 4, revision: 4, lifetime: 1),
+        ]
+        for record in records { transcript.node.restore(record) }
+        inquire(.findValue(location: records[0].location, author: nil, offset: 1))
+        load(records, transcript.tickets[0])
+        #expect(transcript.replies == [.values([records[1], records[0]], total: 3, closer: [])])
+    }
+
+    @Test mutating func `of what we do not have the store is not asked`() {
+        transcript.meet(0b1000_0000)
+        transcript.node.restore(.sample(at: 1, by: 1))
+        inquire(.findValue(location: NodeID(firstByte: 1), author: .numbered(2), offset: 0), by: 0b0100_0000)
+        #expect(transcript.replies == [.values([], total: 0, closer: [.at(0b1000_0000)])])
+    }
+
+    @Test mutating func `when the store cannot be read contacts are told all the same`() {
+        transcript.meet(0b1000_0000)
+        transcript.node.restore(.sample())
+        inquire(.findValue(location: Record.sample().location, author: nil, offset: 0), by: 0b0100_0000)
+        let ticket = transcript.tickets[0]
+        transcript.on { node, actions in node.storeFailed(ticket, at: now(10), into: &actions) }
+        #expect(transcript.replies == [.values([], total: 0, closer: [.at(0b1000_0000)])])
+    }
+
+    // MARK: Operations
+
+    @Test mutating func `alone we keep the record and are done`() {
+        submit(.put(.sample(), condition: nil))
+        store(.done, transcript.tickets[0])
+        let outcome = PutOutcome(replicas: [.init(identity: transcript.node.identity, verdict: .stored)])
+        #expect(transcript.outcomes == [.put(outcome)])
+        #expect(transcript.node.isIdle)
+    }
+
+    @Test mutating func `a put goes to those we know without a lookup, and ends when they answered`() {
+        transcript.meet(0b1000_0000, 0b0100_0000)
+        submit(.put(.sample(at: 0b0100_0001), condition: nil))
+        #expect(transcript.asked == [0b0100_0000, 0b1000_0000])
+        let calls = transcript.requests.map(\.call)
+        store(.done, transcript.tickets[0])
+        for call in calls { answer(call, .stored(.init(lifetime: 1, closest: []))) }
+        guard case .put(let outcome)? = transcript.outcomes.first else {
+            Issue.record("the put did not end")
+            return
+        }
+        #expect(outcome.stored == 3)
+        #expect(transcript.node.isIdle)
+    }
+
+    @Test mutating func `a get reads our own store and as many others as copies are wanted`() {
+        transcript.meet(0b1000_0000, 0b1000_0001, 0b1000_0010, 0b1000_0011)
+        let record = Record.sample(at: 0b1000_0000, revision: 5)
+        transcript.node.restore(record)
+        submit(.get(location: record.location, author: nil, replicas: 3, isExhaustive: false))
+        #expect(transcript.asked == [0b1000_0000, 0b1000_0001])
+        let calls = transcript.requests.map(\.call)
+        load([record], transcript.tickets[0])
+        for call in calls { answer(call, .values([record], total: 1, closer: [])) }
+        #expect(
+            transcript.outcomes == [.got(.init(found: [.init(record: record, copies: 3)], answered: 3, asked: 3))])
+    }
+
+    @Test mutating func `when our own copy cannot be read another is asked for in its stead`() {
+        transcript.meet(0b1000_0000)
+        let record = Record.sample(at: 0b1000_0000, revision: 5)
+        transcript.node.restore(record)
+        submit(.get(location: record.location, author: nil, replicas: 1, isExhaustive: false))
+        #expect(transcript.requests.isEmpty)
+        load(nil, transcript.tickets[0])
+        #expect(transcript.asked == [0b1000_0000])
+        answer(transcript.requests[0].call, .values([record], total: 1, closer: []))
+        #expect(
+            transcript.outcomes == [.got(.init(found: [.init(record: record, copies: 1)], answered: 1, asked: 1))])
+    }
+
+    @Test mutating func `who answered a get without the record is given it`() {
+        transcript.meet(0b1000_0000, 0b1000_0001)
+        let record = Record.sample(at: 0b1000_0000, revision: 5)
+        submit(.get(location: record.location, author: nil, replicas: 2, isExhaustive: false))
+        let calls = transcript.requests.map(\.call)
+        answer(calls[0], .values([], total: 0, closer: []))
+        answer(calls[1], .values([record], total: 1, closer: []))
+        #expect(transcript.outcomes.count == 1)
+        #expect(transcript.requests.map(\.request) == [.store(record, condition: nil)])
+        #expect(transcript.asked == [0b1000_0000])
+    }
+
+    @Test mutating func `a ping of an unknown peer looks for it first`() {
+        transcript.meet(0b1000_0000)
+        submit(.ping(.numbered(0b1100_0000), id: NodeID(firstByte: 0b1100_0000)))
+        #expect(transcript.requests.map(\.request) == [.findNode(target: NodeID(firstByte: 0b1100_0000))])
+        answer(transcript.requests[0].call, .nodes([.at(0b1100_0000)]))
+        let search = transcript.requests.first { $0.request != .ping(isLeaving: false) }
+        #expect(search?.contact == .at(0b1100_0000))
+    }
+
+    @Test mutating func `answers to nothing are nothing`() {
+        answer(CallID(rawValue: 99), pong)
+        #expect(transcript.actions.isEmpty)
+        store(.done, Ticket(rawValue: 99))
+        #expect(transcript.actions.isEmpty)
+        transcript.on { node, actions in node.failed(CallID(rawValue: 99), at: now(1), into: &actions) }
+        #expect(transcript.actions.isEmpty)
+    }
+
+    // MARK: Time
+
+    @Test mutating func `what has expired is swept from the store`() {
+        let record = Record.sample(revision: 1, lifetime: 9)
+        transcript.node.restore(record)
+        transcript.on { node, actions in node.advance(to: now(9), into: &actions) }
+        #expect(transcript.actions.isEmpty)
+        transcript.on { node, actions in node.advance(to: now(10), into: &actions) }
+        let remove = RecordChange.remove(location: record.location, author: record.author)
+        #expect(transcript.actions == [.apply(transcript.tickets[0], [remove])])
+    }
+
+    @Test mutating func `the next deadline lies ahead after every advance`() {
+        transcript.meet(0b1000_0000, 0b0100_0000)
+        for second in stride(from: 1, to: 4000, by: 7) as StrideTo<UInt64> {
+            transcript.on { node, actions in node.advance(to: now(second), into: &actions) }
+            for (call, _, _) in transcript.requests { answer(call, pong, at: second) }
+            #expect(transcript.node.nextDeadline > at(second))
+        }
+    }
+}

@@ -1,0 +1,211 @@
+import Testing
+
+@testable import DHTCore
+
+/// Transcripts of how one node, in an 8-bit key space, comes to know others.
+struct MembershipTests {
+    private var transcript = Transcript(.at(0b0000_0001))
+    private let pong = Response.pong(observed: .port(1), endpoints: [])
+
+    private mutating func setSeeds(_ places: UInt8..., at seconds: UInt64 = 1) {
+        let seeds = places.map { (Contact.at($0).identity, Contact.at($0).id) }
+        transcript.on { node, actions in node.setSeeds(seeds, at: now(seconds), into: &actions) }
+    }
+
+    private mutating func resolve(_ seed: Int, _ endpoints: [Endpoint], at seconds: UInt64 = 1) {
+        transcript.on { node, actions in node.resolved(seed: seed, endpoints, at: now(seconds), into: &actions) }
+    }
+
+    private mutating func answer(_ call: CallID, _ response: Response, at seconds: UInt64 = 1) {
+        transcript.on { node, actions in node.answered(call, response, at: now(seconds), into: &actions) }
+    }
+
+    private mutating func fail(_ call: CallID, at seconds: UInt64) {
+        transcript.on { node, actions in node.failed(call, at: now(seconds), into: &actions) }
+    }
+
+    private mutating func advance(to seconds: UInt64) {
+        transcript.on { node, actions in node.advance(to: now(seconds), into: &actions) }
+    }
+
+    private mutating func expel(_ isGone: (Identity) -> Bool) {
+        transcript.on { node, actions in
+            node.forget(peers: isGone, authors: { _ in false }, into: &actions)
+        }
+    }
+
+    // MARK: Seeds
+
+    @Test mutating func `a seed is resolved, asked, greeted, and leads to a lookup of our own place`() {
+        setSeeds(0x80)
+        #expect(transcript.actions == [.resolve(seed: 0)])
+        resolve(0, [Contact.at(0x80).endpoint])
+        let call = transcript.requests[0].call
+        #expect(transcript.actions == [.call(call, .at(0x80), .ping(isLeaving: false), isConfigured: true)])
+        answer(call, pong)
+        #expect(
+            transcript.requests.map(\.request) == [
+                .ping(isLeaving: false), .findNode(target: transcript.node.id),
+            ])
+    }
+
+    @Test mutating func `a seed that does not answer is asked again, at its other address`() {
+        setSeeds(0x80)
+        let addresses = [Endpoint.port(1), .port(2)]
+        resolve(0, addresses)
+        #expect(transcript.requests.map(\.contact.endpoint) == [.port(1)])
+        fail(transcript.requests[0].call, at: 5)
+        #expect(transcript.node.nextDeadline <= at(8))
+        advance(to: 8)
+        #expect(transcript.actions == [.resolve(seed: 0)])
+        resolve(0, addresses, at: 8)
+        #expect(transcript.requests.map(\.contact.endpoint) == [.port(2)])
+    }
+
+    @Test mutating func `a seed without a usable address is resolved again, ever more seldom`() {
+        setSeeds(0x80)
+        var attempts: [UInt64] = []
+        for second in 1...200 as ClosedRange<UInt64> {
+            if transcript.actions.contains(.resolve(seed: 0)) {
+                attempts.append(second)
+                resolve(0, [Endpoint(ipv4: 0xE000_0001, port: 1)], at: second)
+            }
+            advance(to: second + 1)
+        }
+        let pauses = zip(attempts, attempts.dropFirst()).map { $1 - $0 }
+        #expect(attempts.count > 10)
+        #expect(pauses.allSatisfy { $0 <= 20 })
+        #expect(pauses.last.map { $0 >= 15 } == true)
+    }
+
+    @Test mutating func `a seed that is ourselves is never resolved`() {
+        setSeeds(0b0000_0001)
+        #expect(transcript.actions.isEmpty)
+        #expect(transcript.node.membership.isSettled(at: at(1), patience: .seconds(2)))
+    }
+
+    @Test mutating func `operations wait for the lookup of our own place, or two seconds`() {
+        setSeeds(0x80)
+        let get = KademliaOperation.get(
+            location: NodeID(firstByte: 1), author: nil, replicas: 1, isExhaustive: false)
+        transcript.on { node, actions in
+            node.submit(get, as: OperationID(rawValue: 1), at: now(1), into: &actions)
+        }
+        #expect(transcript.actions.isEmpty)
+        #expect(transcript.node.nextDeadline == at(3))
+        advance(to: 3)
+        #expect(transcript.outcomes == [.got(.init(found: [], answered: 0, asked: 0))])
+    }
+
+    // MARK: Hints
+
+    /// Starts a lookup that meets `hints` in the answer of the one node known, and returns whom we then ask to verify.
+    private mutating func hear(_ hints: [Contact], at seconds: UInt64 = 10) -> [Contact] {
+        transcript.on { node, actions in
+            node.beginSearch(.refresh, target: NodeID(firstByte: 0x80), at: now(seconds), into: &actions)
+        }
+        answer(transcript.requests[0].call, .nodes(hints), at: seconds)
+        return transcript.requests.filter { $0.request == .ping(isLeaving: false) }.map(\.contact)
+    }
+
+    @Test mutating func `who is named is asked before it is known`() {
+        transcript.meet(0x80)
+        #expect(hear([.at(0x40), .at(0xC0)]).places == [0x40, 0xC0])
+        #expect(transcript.node.table.count == 1)
+    }
+
+    @Test mutating func `who is known is not asked again, who is named again not within 30 seconds`() {
+        transcript.meet(0x80, 0x81)
+        #expect(hear([.at(0x81), .at(0x40)]).places == [0x40])
+        let call = transcript.requests.first { $0.contact == .at(0x40) && $0.request == .ping(isLeaving: false) }?.call
+        fail(call ?? CallID(rawValue: 0), at: 14)
+        transcript.node.table.remove(.numbered(0x81), id: NodeID(firstByte: 0x81))
+        #expect(hear([.at(0x40)], at: 39).isEmpty)
+        #expect(hear([.at(0x40)], at: 41).places == [0x40])
+    }
+
+    @Test mutating func `a hint does not move a contact that answers`() {
+        transcript.meet(0x80, 0x81)
+        #expect(hear([.at(0x81, port: 4999)]).isEmpty)
+        _ = transcript.node.table.failed(.numbered(0x81), id: NodeID(firstByte: 0x81), at: at(9))
+        #expect(hear([.at(0x81, port: 4999)], at: 11) == [.at(0x81, port: 4999)])
+    }
+
+    @Test mutating func `one that was given up and is spoken of is asked again in its old place`() {
+        transcript.meet(0x80, 0x81)
+        for _ in 0..<2 { _ = transcript.node.table.failed(.numbered(0x81), id: NodeID(firstByte: 0x81), at: at(9)) }
+        #expect(hear([.at(0x81)]).places == [0x81])
+    }
+
+    @Test mutating func `no more than 16 are asked at once and 256 wait, the nearest to us first`() {
+        transcript.meet(0x80)
+        // Answers hold eight contacts at most on the wire; the bounds hold whatever comes.
+        let hints = (2...255 as ClosedRange<UInt8>).filter { $0 != 0x80 }.map { Contact.at($0) }
+        let asked = hear(hints)
+        #expect(asked.count == 16)
+        #expect(transcript.node.membership.hints.count == hints.count - 16)
+        let distances = transcript.node.membership.hints.map { $0.id.distance(to: transcript.node.id) }
+        #expect(distances == distances.sorted())
+        answer(transcript.requests.first { $0.contact == asked[0] }?.call ?? CallID(rawValue: 0), pong, at: 10)
+        #expect(transcript.node.membership.verifying.count == 16)
+    }
+
+    // MARK: Silence
+
+    @Test mutating func `one that falls silent is looked for, twice, and then only asked`() {
+        transcript.meet(0x80, 0x81)
+        var lookups = 0
+        for second in stride(from: 1000, to: 1300, by: 1) as StrideTo<UInt64> {
+            advance(to: second)
+            var pending = transcript.requests
+            while let (call, contact, request) = pending.popLast() {
+                if contact == .at(0x81) {
+                    fail(call, at: second)
+                } else {
+                    answer(call, request == .ping(isLeaving: false) ? pong : .nodes([]), at: second)
+                }
+                lookups += transcript.requests.count { $0.request == .findNode(target: NodeID(firstByte: 0x81)) }
+                pending += transcript.requests
+            }
+        }
+        #expect(transcript.node.table.entry(for: NodeID(firstByte: 0x81))?.reachability.grade == .bad)
+        #expect((1...4).contains(lookups))
+    }
+
+    @Test mutating func `when one of those given up answers, all of them are asked at once`() {
+        transcript.meet(0x80, 0x81, 0x82, 0x83)
+        for place in [0x81, 0x82, 0x83] as [UInt8] {
+            for _ in 0..<2 { _ = transcript.node.table.failed(.numbered(UInt64(place)), id: NodeID(firstByte: place), at: at(9)) }
+        }
+        transcript.on { node, actions in
+            node.call(.at(0x81), .ping(isLeaving: false), .upkeep, into: &actions)
+        }
+        answer(transcript.requests[0].call, pong, at: 20)
+        let pinged = transcript.requests.filter { $0.request == .ping(isLeaving: false) }.map(\.contact)
+        #expect(pinged.places == [0x82, 0x83])
+    }
+
+    @Test mutating func `members expelled are forgotten, those who wait for a place included`() {
+        transcript = Transcript(.at(0b0000_0001))
+        // The deepest bucket of an 8-bit space holds eight; two more wait.
+        var generator = SplitMix64(seed: 1)
+        let own = transcript.node.id
+        let crowd = (0..<10).map { number in
+            Contact(
+                identity: .numbered(UInt64(1000 + number)),
+                id: own.flipping(20).flipping(21 + number), endpoint: .random(10_000, using: &generator))
+        }
+        for contact in crowd { _ = transcript.node.table.answered(contact, at: at(1)) }
+        #expect(transcript.node.table.count == 8)
+        expel { $0 == crowd[0].identity || $0 == crowd[9].identity }
+        #expect(transcript.node.table.contacts.map(\.contact.identity).sorted() == crowd[1...8].map(\.identity).sorted())
+        expel { _ in true }
+        #expect(transcript.node.table.count == 0)
+    }
+}
+
+extension Endpoint {
+    fileprivate static func random(_ count: Int, using generator: inout SplitMix64) -> Endpoint {
+        .port(UInt16.random(in: 1...UInt16(count), using: &generator))
+    }
+}

@@ -1,0 +1,74 @@
+import DHTCore
+import Testing
+
+@testable import DHTEngine
+
+struct CallTableTests {
+    private var table = CallTable()
+
+    private func at(_ seconds: UInt64) -> Instant { Instant(nanoseconds: 0) + .seconds(seconds) }
+
+    private func call(_ number: UInt64, transaction: UInt64? = nil, transmissions: Int = 1) -> OutgoingCall {
+        let identity = Identity([UInt8](repeating: UInt8(number), count: 32))
+        let contact = Contact(
+            identity: identity!, id: NodeID(firstByte: UInt8(number)),
+            endpoint: Endpoint(ipv4: 0x0A00_0001, port: UInt16(number)))
+        return OutgoingCall(
+            id: CallID(rawValue: number), contact: contact, request: .ping(isLeaving: false), isConfigured: false,
+            transaction: transaction ?? 100 + number, isPrelude: false, transmissions: transmissions, firstSent: at(0))
+    }
+
+    private mutating func due(at seconds: UInt64) -> [UInt64] {
+        var numbers: [UInt64] = []
+        while let call = table.popDue(at: at(seconds)) {
+            numbers.append(call.id.rawValue)
+            table.remove(call.id)
+        }
+        return numbers
+    }
+
+    @Test mutating func `calls fall due in order of time, then of age`() {
+        table.keep(call(1), due: at(9))
+        table.keep(call(3), due: at(5))
+        table.keep(call(2), due: at(5))
+        #expect(table.nextDeadline == at(5))
+        #expect(due(at: 4) == [])
+        #expect(due(at: 9) == [2, 3, 1])
+        #expect(table.nextDeadline == nil)
+        #expect(table.count == 0)
+    }
+
+    @Test mutating func `a call is found by its name and by its transaction`() {
+        table.keep(call(1), due: at(1))
+        #expect(table[CallID(rawValue: 1)]?.transaction == 101)
+        #expect(table[transaction: 101]?.id == CallID(rawValue: 1))
+        #expect(table[transaction: 7] == nil)
+        table.remove(CallID(rawValue: 1))
+        #expect(table[transaction: 101] == nil)
+    }
+
+    @Test mutating func `a call with a new transaction is no more found by the old one`() {
+        table.keep(call(1), due: at(1))
+        table.keep(call(1, transaction: 500), due: at(2))
+        #expect(table[transaction: 101] == nil)
+        #expect(table[transaction: 500] != nil)
+        #expect(table.count == 1)
+        #expect(table.nextDeadline == at(2))
+    }
+
+    @Test mutating func `a call sent again is due by its last transmission alone`() {
+        table.keep(call(1), due: at(1))
+        table.keep(call(1, transmissions: 2), due: at(3))
+        #expect(table.nextDeadline == at(3))
+        #expect(due(at: 2) == [])
+        #expect(due(at: 3) == [1])
+    }
+
+    @Test mutating func `a call that was answered never falls due`() {
+        table.keep(call(1), due: at(1))
+        table.remove(CallID(rawValue: 1))
+        table.remove(CallID(rawValue: 1))
+        #expect(table.nextDeadline == nil)
+        #expect(due(at: 10) == [])
+    }
+}

@@ -1,0 +1,200 @@
+import Foundation
+import Testing
+
+extension IntegrationTests {
+    @Suite(.serialized) struct CommandTests {
+        // MARK: Keys
+
+        @Test func `keygen prints the identity alone, writes a private file, and never overwrites it`() throws {
+            let folder = try Folder()
+            let made = try Program.run("keygen", "-o", "a.key", "-C", "alpha", in: folder)
+            #expect(made.status == 0)
+            #expect(made.text.hasPrefix("dht1") && made.text.count == 63)
+            let mode = try FileManager.default.attributesOfItem(atPath: folder.file("a.key"))[.posixPermissions]
+            #expect(mode as? Int == 0o600)
+            let text = folder.text("a.key")
+            #expect(text.contains("name: alpha") && text.contains("# identity: \(made.text)"))
+            #expect(!made.errors.contains("DHT-SECRET-KEY"))
+
+            let again = try Program.run("keygen", "-o", "a.key", in: folder)
+            #expect(again.status == 4)
+            #expect(folder.text("a.key") == text)
+            let forced = try Program.run("keygen", "-o", "a.key", "--force", in: folder)
+            #expect(forced.status == 0)
+            #expect(folder.text("a.key.bak") == text)
+            let id = try Program.run("id", "a.key", "--json", in: folder)
+            #expect(id["id"] as? String == forced.text.trimmingCharacters(in: .newlines))
+            #expect((id["node_id"] as? String)?.count == 40)
+        }
+
+        @Test func `without a file the key goes to stdout and the identity to stderr`() throws {
+            let folder = try Folder()
+            let made = try Program.run("keygen", in: folder)
+            #expect(made.text.contains("DHT-SECRET-KEY-1"))
+            #expect(made.errors.contains("dht1") && !made.errors.contains("DHT-SECRET-KEY"))
+            let network = try Program.run("keygen", "--network", in: folder)
+            #expect(network.text.contains("DHT-NETWORK-1"))
+        }
+
+        @Test func `a protected key opens with its passphrase and no other`() throws {
+            let members = try Members(["plain"])
+            let folder = members.folder
+            try folder.write("correct horse\n", to: "right")
+            try folder.write("battery staple\n", to: "wrong")
+            for file in ["right", "wrong"] {
+                try FileManager.default.setAttributes([.posixPermissions: 0o600], ofItemAtPath: folder.file(file))
+            }
+            let made = try Program.run(
+                "keygen", "--passphrase", "--passphrase-file", "right", "-o", "sealed.key", in: folder)
+            #expect(made.status == 0, "\(made.errors)")
+            #expect(folder.text("sealed.key").contains("DHT-SEALED-KEY-1"))
+            try folder.write("\(made.text.trimmingCharacters(in: .newlines)) sealed\n", to: "sealed.allow")
+            let start = ["node", "--key", "sealed.key", "--allow", "sealed.allow", "--listen", "127.0.0.1:0"]
+            #expect(try Program.run(start, in: folder).status == 5)
+            #expect(try Program.run(start + ["--passphrase-file", "wrong"], in: folder).status == 5)
+            let node = try NodeProcess(
+                "sealed", identity: "", in: folder,
+                arguments: ["--allow", "sealed.allow", "--listen", "127.0.0.1:0", "--passphrase-file", "right"])
+            #expect(try node.dht("put", "a", "b").status == 0)
+        }
+
+        @Test func `a full disk leaves no half of a key`() throws {
+            let folder = try Folder()
+            let command = "ulimit -f 0; trap '' XFSZ; exec '\(Program.path)' keygen -o full.key"
+            let ending = try Program.run("-c", command, in: folder, executable: "/bin/bash")
+            #expect(ending.status == 1)
+            let left = try FileManager.default.contentsOfDirectory(atPath: folder.url.path)
+            #expect(!left.contains { $0.contains("full") })
+        }
+
+        // MARK: What keeps a node from starting
+
+        @Test func `a node that cannot start says in one line what to do`() throws {
+            let members = try Members(["alpha"])
+            let folder = members.folder
+            try FileManager.default.copyItem(atPath: folder.file("alpha.key"), toPath: folder.file("open.key"))
+            try FileManager.default.setAttributes([.posixPermissions: 0o640], ofItemAtPath: folder.file("open.key"))
+            let identity = members.identities["alpha"] ?? ""
+            try folder.write("\(identity)  alpha  wirte=yes\n", to: "typo.allow")
+            try folder.write(String(identity.dropLast()) + "x  alpha\n", to: "checksum.allow")
+            try folder.write(folder.text("alpha.key"), to: "secret.allow")
+            let reserved = try String(contentsOf: Program.root.appending(path: "Keys/test-identities.txt"), encoding: .utf8)
+            let known = try #require(reserved.split(whereSeparator: \.isWhitespace).first { $0.hasPrefix("dht1") })
+            try folder.write("\(known)  known\n", to: "known.allow")
+            let running = try members.start("alpha")
+
+            let good = ["--key", "alpha.key", "--allow", "peers.allow", "--network", "net.network"]
+            let free = ["--listen", "127.0.0.1:0"]
+            let cases: [(arguments: [String], status: Int32, says: String)] = [
+                (["--key", "alpha.key"] + free, 9, "nobody is allowed: give --allow FILE"),
+                (["--key", "alpha.key", "--open"] + free, 9, "--network"),
+                (["--key", "missing.key", "--allow", "peers.allow"] + free, 9, "missing.key"),
+                (["--key", "open.key", "--allow", "peers.allow"] + free, 5, "chmod 600 open.key"),
+                (["--key", "alpha.key", "--allow", "typo.allow"] + free, 9, "typo.allow:1:"),
+                (["--key", "alpha.key", "--allow", "typo.allow"] + free, 9, "(did you mean \"write\"?)"),
+                (["--key", "alpha.key", "--allow", "checksum.allow"] + free, 9, "One character is wrong"),
+                (["--key", "alpha.key", "--allow", "secret.allow"] + free, 9, "It was not printed or stored"),
+                (["--key", "alpha.key", "--allow", "known.allow"] + free, 9, "test"),
+                (good + ["--listen", running.address], 9, "in use"),
+                (good + free + ["--peer", "10.0.0.1:4100"], 2, "dht://IDENTITY@HOST:PORT"),
+                (good + free + ["--peer", "dht://\(identity)@no-such-host.invalid:1"], 6, "does not resolve"),
+                (good + free + ["--alow", "x"], 2, "--allow"),
+                (good + free + ["--socket", running.socket], 9, "running"),
+            ]
+            for (arguments, status, says) in cases {
+                let ending = try Program.run(["node"] + arguments, in: folder)
+                #expect(ending.status == status, "\(arguments): \(ending.errors)")
+                #expect(ending.complaint.contains(says), "\(arguments): \(ending.errors)")
+                #expect(!ending.complaint.contains("\n"))
+                #expect(ending.output.isEmpty)
+                #expect(!ending.errors.contains("DHT-SECRET-KEY-1"))
+            }
+        }
+
+        @Test func `an empty list admits nobody`() throws {
+            let members = try Members(["alpha", "beta"])
+            try members.folder.write("", to: "empty.allow")
+            let alpha = try members.start("alpha", allow: "empty.allow")
+            let beta = try members.start("beta")
+            _ = try beta.dht("put", "a", "b")
+            try eventually("alpha turned beta away") { try alpha.rejected()["admission", default: 0] > 0 }
+            #expect(try alpha.peersUp() == 0 && beta.peersUp() == 0)
+        }
+
+        // MARK: Values
+
+        @Test func `commands answer in text and in JSON with the codes they promise`() throws {
+            let members = try Members(["alpha", "beta"])
+            let alpha = try members.start("alpha")
+            let beta = try members.start("beta")
+            try members.acquainted()
+
+            let put = try alpha.dht("put", "motd", "lunch", "--json", "--ttl", "1h")
+            #expect((put["copies"] as? [String: Any])?["stored"] as? Int == 2)
+            #expect(put["schema"] as? Int == 1 && put["revision"] != nil && put["expires"] != nil)
+            let get = try beta.dht("get", "motd", "--json")
+            #expect(get["value"] as? String == "lunch")
+            #expect((get["author"] as? [String: Any])?["id"] as? String == alpha.identity)
+            #expect(try beta.dht("get", "motd", "-o", "out.txt").status == 0)
+            #expect(members.folder.text("out.txt") == "lunch")
+            _ = try alpha.dht("put", "raw", "-", input: Data([0xFF, 0]))
+            #expect(try beta.dht("get", "raw", "--json")["value_base64"] as? String == "/wA=")
+
+            let status = try alpha.dht("status", "--json")
+            #expect(status["id"] as? String == alpha.identity && status["address"] as? String == alpha.address)
+            let peer = (try alpha.dht("peers", "--json")["peers"] as? [[String: Any]])?.first
+            #expect(peer?["name"] as? String == "beta" && peer?["state"] as? String == "good")
+            #expect(peer?["rtt_ms"] is Double && peer?["address"] as? String == beta.address)
+            #expect(try alpha.dht("id").text == alpha.identity + "\n")
+
+            let missing = try beta.dht("get", "nothing")
+            #expect(missing.status == 3)
+            #expect(missing.complaint == "nothing: not found (asked 1 of 1 closest nodes)")
+            #expect(try beta.dht("put", "motd", "mine", "--if-absent").status == 4)
+            #expect(try beta.dht("put", "motd", "mine", "--min-copies", "3").status == 7)
+            #expect(try alpha.dht("del", "motd").status == 0)
+            #expect(try alpha.dht("del", "motd").status == 3)
+            #expect(try alpha.dht("put", "", "x").status == 2)
+            #expect(try alpha.dht("put", String(repeating: "k", count: 129), "x").status == 2)
+            let long = try alpha.dht("put", "k", String(repeating: "v", count: 641))
+            #expect(long.status == 2 && long.complaint.contains("value is 641 bytes, the limit is 640 bytes"))
+            let failure = try alpha.dht("get", "nothing", "--json")
+            let object = try JSONSerialization.jsonObject(with: Data(failure.errors.utf8)) as? [String: Any]
+            #expect((object?["error"] as? [String: Any])?["exit"] as? Int == 3)
+
+            #expect(try beta.dht("stop").status == 0)
+            try eventually("beta ends") { !beta.isRunning }
+            let gone = try beta.dht("status")
+            #expect(gone.status == 6)
+            let nowhere = try Program.run("get", "x", in: try Folder())
+            #expect(nowhere.status == 6 && nowhere.complaint.contains("no node is running"))
+        }
+
+        @Test func `the control socket is for its owner alone`() throws {
+            let members = try Members(["alpha"])
+            let alpha = try members.start("alpha")
+            let mode = try FileManager.default.attributesOfItem(atPath: alpha.socket)[.posixPermissions] as? Int
+            #expect(mode == 0o600)
+            #expect(try alpha.terminate() == 0)
+            #expect(!FileManager.default.fileExists(atPath: alpha.socket))
+        }
+
+        @Test func `a node listens on both families`() throws {
+            let members = try Members(["alpha", "beta"])
+            let alpha = try members.start("alpha", more: ["--listen", "[::1]:0"])
+            let line = alpha.log.split(separator: "\n").first { $0.contains("[::1]:") }
+            let port = line?.split(separator: ":").last.flatMap { UInt16($0.filter(\.isNumber)) }
+            let beta = try members.start(
+                "beta", peers: ["dht://\(alpha.identity)@[::1]:\(try #require(port))"], listen: "[::1]:0")
+            _ = try beta.dht("put", "hello", "world")
+            #expect(try alpha.dht("get", "hello").text == "world")
+        }
+
+        @Test func `the demonstration ends well and leaves nothing behind`() throws {
+            let folder = try Folder()
+            let ending = try Program.run("demo", in: folder)
+            #expect(ending.status == 0, "\(ending.text) \(ending.errors)")
+            #expect(ending.text.contains("Everything went as promised."))
+        }
+    }
+}
