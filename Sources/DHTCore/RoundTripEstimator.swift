@@ -9,12 +9,15 @@ package struct RoundTripEstimator: Hashable, Sendable {
     package private(set) var smoothed: Span?
     /// RTTVAR.
     private var variation = Span(nanoseconds: 0)
+    /// The least time-out until the next sample.
+    private var floor = Span(nanoseconds: 0)
 
     package init() {}
 
     /// Takes in the round trip of a request that was sent once only (Karn's rule: that is up to the caller).
     package mutating func sample(_ roundTrip: Span) {
         let sample = min(roundTrip, Self.longestSample)
+        floor = Span(nanoseconds: 0)
         guard let smoothed else {
             (self.smoothed, variation) = (sample, sample / 2)
             return
@@ -24,12 +27,17 @@ package struct RoundTripEstimator: Hashable, Sendable {
         self.smoothed = (smoothed * 7 + sample) / 8
     }
 
-    /// How long to wait for an answer to the `transmission`-th sending, 0 being the first: doubling, up to 2
-    /// s.
+    /// An answer came so long after the first of several transmissions. That is no sample, but until there is
+    /// one no time-out is shorter: else a peer slower than its time-out would be sent everything twice for
+    /// ever. (RFC 6298 keeps the doubled time-out for the same reason.)
+    package mutating func answeredLate(after wait: Span) { floor = min(wait, Self.longestSample) * 3 / 2 }
+
+    /// How long to wait for an answer to the `transmission`-th sending, 0 being the first. It doubles, up
+    /// to 2 s.
     package func timeout(transmission: Int) -> Span {
         precondition(transmission >= 0, "transmission \(transmission) comes before the first")
         let base = smoothed.map { $0 + variation * 4 } ?? Self.firstTimeout
-        let bounded = min(max(base, Self.timeouts.lowerBound), Self.timeouts.upperBound)
+        let bounded = min(max(base, floor, Self.timeouts.lowerBound), Self.timeouts.upperBound)
         // 50 ms reach 2 s in 6 doublings.
         return min(bounded * (1 << UInt64(min(transmission, 6))), Self.timeouts.upperBound)
     }

@@ -85,11 +85,14 @@ extension Engine {
     mutating func accept(_ answer: Gate.Answer, at now: Now, into actions: inout [EngineAction]) {
         probes.clear(answer.endpoint)
         guard var call = calls[transaction: answer.transaction] else { return }
+        let wait = now.instant.since(call.firstSent)
         if call.transmissions == 1 {
+            estimators[answer.sender, default: RoundTripEstimator()].sample(wait)
+        } else {
             // Karn: an answer to a request that was sent twice does not say to which.
-            estimators[answer.sender, default: RoundTripEstimator()].sample(now.instant.since(call.firstSent))
-            boundEstimators()
+            estimators[answer.sender, default: RoundTripEstimator()].answeredLate(after: wait)
         }
+        boundEstimators()
         let isRetry = answer.response == .retry
         if call.isPrelude || (isRetry && call.retries < OutgoingCall.retryLimit) {
             if isRetry { call.retries += 1 }

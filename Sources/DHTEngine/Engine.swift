@@ -13,6 +13,8 @@ package struct Engine: ~Copyable {
     var calls = CallTable()
     var estimators: [Identity: RoundTripEstimator] = [:]
     var probes = ProbeLimiter()
+    /// Requests that wait for the store. A store that stands still must not fill the memory.
+    static let inquiryCapacity = 16_384
     var inquiries: [InquiryID: Gate.Inquiry] = [:]
     var operations: [OperationID: PendingOperation] = [:]
     /// The last revisions of ours, by location: a new one must be above it whatever the clock says.
@@ -43,6 +45,10 @@ package struct Engine: ~Copyable {
             counters.count(reason)
             return .dropped(reason)
         case .inquiry(let inquiry):
+            guard inquiries.count < Self.inquiryCapacity else {
+                counters.count(.capacity)
+                return .dropped(.capacity)
+            }
             counters.inquiries += 1
             dispatch(inquiry, at: now, into: &actions)
         case .answer(let answer):

@@ -44,6 +44,7 @@ package enum DropReason: String, CaseIterable, Sendable {
     case budget
     case stale
     case record
-    /// There is no room to remember one more peer (open mode only).
+    /// There is no room to remember one more peer (open mode only), or one more request that waits for the
+    /// store.
     case capacity
 }

@@ -13,12 +13,13 @@ enum Interruption {
     /// From now on `signal` calls `body`, in place of what it did before.
     static func on(_ signal: Int32, _ body: @escaping @Sendable () -> Void) {
         sources.withLock { sources in
+            // Before the source is made, and once: making it puts a handler of its own in this one's place.
+            if sources[signal] == nil { Glibc.signal(signal, SIG_IGN) }
             let source = DispatchSource.makeSignalSource(signal: signal, queue: queue)
             source.setEventHandler(handler: body)
             source.resume()
             sources.updateValue(source, forKey: signal)?.cancel()
         }
-        Glibc.signal(signal, SIG_IGN)
     }
 
     /// From now on `signal` ends the program with `code`, whatever is registered with `atexit` done first.

@@ -6,7 +6,9 @@ struct CatalogTests {
     private var catalog = Catalog()
 
     private mutating func offer(
-        _ record: Record, condition: Request.Condition? = nil, at seconds: UInt64 = 10
+        _ record: Record,
+        condition: Request.Condition? = nil,
+        at seconds: UInt64 = 10
     ) -> Catalog.Decision {
         catalog.offer(record, condition: condition, unixMilliseconds: seconds * 1000).decision
     }
@@ -26,7 +28,9 @@ struct CatalogTests {
         #expect(catalog.equivocations == 0)
     }
 
-    @Test mutating func `of two records of one revision the larger digest is kept, and both count as equivocation`() {
+    @Test
+    mutating func `of two records of one revision the larger digest is kept, and both count as equivocation`()
+    {
         let records = [Record.sample(value: [1]), .sample(value: [2])].sorted { $0.digest < $1.digest }
         #expect(offer(records[0]) == .keep)
         #expect(offer(records[1]) == .keep)
@@ -82,7 +86,8 @@ struct CatalogTests {
         #expect(offer(.sample(by: 1, revision: 7), condition: .revision(newest.revision)) == .keep)
         #expect(
             offer(.sample(by: 1, revision: 8), condition: .revision(newest.revision))
-                == .conflict(author: .numbered(1)))
+                == .conflict(author: .numbered(1))
+        )
     }
 
     @Test mutating func `a revision where nothing is conflicts with nobody`() {
@@ -156,7 +161,11 @@ struct CatalogTests {
         let displaced = catalog.offer(new, condition: nil, unixMilliseconds: 10_000).displaced
         _ = catalog.sweep(unixMilliseconds: 30_000)  // forgets when the old one would have expired
         catalog.revert(new, to: displaced)
-        #expect(catalog.sweep(unixMilliseconds: 105_000) == [.remove(location: old.location, author: .numbered(1))])
+        #expect(
+            catalog.sweep(unixMilliseconds: 105_000) == [
+                .remove(location: old.location, author: .numbered(1))
+            ]
+        )
     }
 
     // MARK: Sweeping
@@ -167,7 +176,8 @@ struct CatalogTests {
         #expect(catalog.sweep(unixMilliseconds: 14_999).isEmpty)
         #expect(
             catalog.sweep(unixMilliseconds: 15_000)
-                == [3, 7, 9].map { .remove(location: NodeID(firstByte: $0), author: .numbered(1)) })
+                == [3, 7, 9].map { .remove(location: NodeID(firstByte: $0), author: .numbered(1)) }
+        )
         #expect(catalog.locations == [NodeID(firstByte: 5)])
         #expect(catalog.sweep(unixMilliseconds: 15_000).isEmpty)
     }
@@ -184,9 +194,12 @@ struct CatalogTests {
         var kept: [String: Record] = [:]
         for step in 0..<1000 {
             let record = Record.sample(
-                at: UInt8.random(in: 0..<8, using: &generator), by: .random(in: 0..<4, using: &generator),
-                revision: .random(in: 1..<50, using: &generator), lifetime: .random(in: 1..<100, using: &generator),
-                value: generator.bytes(Int.random(in: 0..<4, using: &generator)))
+                at: UInt8.random(in: 0..<8, using: &generator),
+                by: .random(in: 0..<4, using: &generator),
+                revision: .random(in: 1..<50, using: &generator),
+                lifetime: .random(in: 1..<100, using: &generator),
+                value: generator.bytes(Int.random(in: 0..<4, using: &generator))
+            )
             let name = "\(record.location) \(record.author)"
             if generator.oneIn(20) {
                 _ = catalog.sweep(unixMilliseconds: UInt64(step) * 50)

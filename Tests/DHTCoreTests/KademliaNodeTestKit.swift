@@ -1,12 +1,16 @@
 @testable import DHTCore
 
 extension Record {
-    /// A record laid out as `docs/protocol.md`, section 8, has it, unsigned: the core trusts those who made it.
+    /// A record laid out as `docs/protocol.md`, section 8, has it, unsigned: the core trusts who made it.
     ///
     /// Its key is one byte, and its location the id that begins with that byte. `revision` is in seconds.
     static func sample(
-        at location: UInt8 = 1, by author: UInt64 = 1, revision: UInt64 = 1, lifetime: UInt32 = 3600,
-        value: [UInt8] = [], kind: Kind = .value
+        at location: UInt8 = 1,
+        by author: UInt64 = 1,
+        revision: UInt64 = 1,
+        lifetime: UInt32 = 3600,
+        value: [UInt8] = [],
+        kind: Kind = .value
     ) -> Record {
         var bytes: [UInt8] = [RecordLayout.version, kind.rawValue, 1, location]
         Identity.numbered(author).append(to: &bytes)
@@ -17,7 +21,8 @@ extension Record {
         bytes.append(contentsOf: [UInt8](repeating: 0, count: RecordLayout.signatureLength))
         var digest = [UInt8](repeating: 0, count: 24)
         digest.appendBigEndian(bytes.reduce(UInt64(0)) { $0 &* 31 &+ UInt64($1) })
-        return Record(checkedBytes: bytes, location: NodeID(firstByte: location), digest: Digest(digest)!)
+        guard let digest = Digest(digest) else { preconditionFailure("24 and 8 bytes are 32 bytes") }
+        return Record(checkedBytes: bytes, location: NodeID(firstByte: location), digest: digest)
     }
 }
 
@@ -28,8 +33,11 @@ extension KademliaNode {
     /// The node whose id begins with `firstByte`, and whose identity has the same number.
     static func at(_ firstByte: UInt8, settings: Settings = Settings()) -> KademliaNode {
         KademliaNode(
-            identity: .numbered(UInt64(firstByte)), id: NodeID(firstByte: firstByte), settings: settings,
-            generator: SplitMix64(seed: UInt64(firstByte)))
+            identity: .numbered(UInt64(firstByte)),
+            id: NodeID(firstByte: firstByte),
+            settings: settings,
+            generator: SplitMix64(seed: UInt64(firstByte))
+        )
     }
 }
 
@@ -49,7 +57,11 @@ struct Transcript {
     /// The requests the last event brought, with whom they are for.
     var requests: [(call: CallID, contact: Contact, request: Request)] {
         actions.compactMap { action in
-            if case .call(let call, let contact, let request, _) = action { (call, contact, request) } else { nil }
+            if case .call(let call, let contact, let request, _) = action {
+                (call, contact, request)
+            } else {
+                nil
+            }
         }
     }
 

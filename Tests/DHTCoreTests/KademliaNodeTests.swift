@@ -8,7 +8,10 @@ struct KademliaNodeTests {
     private let pong = Response.pong(observed: .port(1), endpoints: [])
 
     private mutating func inquire(
-        _ request: Request, by place: UInt8 = 0b1000_0000, isLive: Bool = true, at seconds: UInt64 = 10
+        _ request: Request,
+        by place: UInt8 = 0b1000_0000,
+        isLive: Bool = true,
+        at seconds: UInt64 = 10
     ) {
         transcript.on { node, actions in
             let name = InquiryID(rawValue: 1)
@@ -27,7 +30,11 @@ struct KademliaNodeTests {
         transcript.on { node, actions in node.answered(call, response, at: now(seconds), into: &actions) }
     }
 
-    private mutating func store(_ outcome: KademliaNode.StoreOutcome, _ ticket: Ticket, at seconds: UInt64 = 10) {
+    private mutating func store(
+        _ outcome: KademliaNode.StoreOutcome,
+        _ ticket: Ticket,
+        at seconds: UInt64 = 10
+    ) {
         transcript.on { node, actions in node.applied(ticket, outcome, at: now(seconds), into: &actions) }
     }
 
@@ -40,7 +47,9 @@ struct KademliaNodeTests {
     @Test mutating func `a ping tells the sender where it was seen and where we are`() {
         transcript.node.endpoints = [.port(7)]
         inquire(.ping(isLeaving: false))
-        #expect(transcript.replies == [.pong(observed: Contact.at(0b1000_0000).endpoint, endpoints: [.port(7)])])
+        #expect(
+            transcript.replies == [.pong(observed: Contact.at(0b1000_0000).endpoint, endpoints: [.port(7)])]
+        )
     }
 
     @Test mutating func `a live request makes us ask its sender whether it is there`() {
@@ -165,7 +174,10 @@ struct KademliaNodeTests {
         load([record], transcript.tickets[0])
         for call in calls { answer(call, .values([record], total: 1, closer: [])) }
         #expect(
-            transcript.outcomes == [.got(.init(found: [.init(record: record, copies: 3)], answered: 3, asked: 3))])
+            transcript.outcomes == [
+                .got(.init(found: [.init(record: record, copies: 3)], answered: 3, asked: 3))
+            ]
+        )
     }
 
     @Test mutating func `when our own copy cannot be read another is asked for in its stead`() {
@@ -178,7 +190,10 @@ struct KademliaNodeTests {
         #expect(transcript.asked == [0b1000_0000])
         answer(transcript.requests[0].call, .values([record], total: 1, closer: []))
         #expect(
-            transcript.outcomes == [.got(.init(found: [.init(record: record, copies: 1)], answered: 1, asked: 1))])
+            transcript.outcomes == [
+                .got(.init(found: [.init(record: record, copies: 1)], answered: 1, asked: 1))
+            ]
+        )
     }
 
     @Test mutating func `who answered a get without the record is given it`() {

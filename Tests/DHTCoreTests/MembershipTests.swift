@@ -13,7 +13,9 @@ struct MembershipTests {
     }
 
     private mutating func resolve(_ seed: Int, _ endpoints: [Endpoint], at seconds: UInt64 = 1) {
-        transcript.on { node, actions in node.resolved(seed: seed, endpoints, at: now(seconds), into: &actions) }
+        transcript.on { node, actions in
+            node.resolved(seed: seed, endpoints, at: now(seconds), into: &actions)
+        }
     }
 
     private mutating func answer(_ call: CallID, _ response: Response, at seconds: UInt64 = 1) {
@@ -46,7 +48,8 @@ struct MembershipTests {
         #expect(
             transcript.requests.map(\.request) == [
                 .ping(isLeaving: false), .findNode(target: transcript.node.id),
-            ])
+            ]
+        )
     }
 
     @Test mutating func `a seed that does not answer is asked again, at its other address`() {
@@ -87,7 +90,11 @@ struct MembershipTests {
     @Test mutating func `operations wait for the lookup of our own place, or two seconds`() {
         setSeeds(0x80)
         let get = KademliaOperation.get(
-            location: NodeID(firstByte: 1), author: nil, replicas: 1, isExhaustive: false)
+            location: NodeID(firstByte: 1),
+            author: nil,
+            replicas: 1,
+            isExhaustive: false
+        )
         transcript.on { node, actions in
             node.submit(get, as: OperationID(rawValue: 1), at: now(1), into: &actions)
         }
@@ -99,7 +106,7 @@ struct MembershipTests {
 
     // MARK: Hints
 
-    /// Starts a lookup that meets `hints` in the answer of the one node known, and returns whom we then ask to verify.
+    /// A lookup meets `hints` in the answer of the one node known. Returns whom we then ask to verify.
     private mutating func hear(_ hints: [Contact], at seconds: UInt64 = 10) -> [Contact] {
         transcript.on { node, actions in
             node.beginSearch(.refresh, target: NodeID(firstByte: 0x80), at: now(seconds), into: &actions)
@@ -117,7 +124,9 @@ struct MembershipTests {
     @Test mutating func `who is known is not asked again, who is named again not within 30 seconds`() {
         transcript.meet(0x80, 0x81)
         #expect(hear([.at(0x81), .at(0x40)]).places == [0x40])
-        let call = transcript.requests.first { $0.contact == .at(0x40) && $0.request == .ping(isLeaving: false) }?.call
+        let call = transcript.requests.first {
+            $0.contact == .at(0x40) && $0.request == .ping(isLeaving: false)
+        }?.call
         fail(call ?? CallID(rawValue: 0), at: 14)
         transcript.node.table.remove(.numbered(0x81), id: NodeID(firstByte: 0x81))
         #expect(hear([.at(0x40)], at: 39).isEmpty)
@@ -133,7 +142,9 @@ struct MembershipTests {
 
     @Test mutating func `one that was given up and is spoken of is asked again in its old place`() {
         transcript.meet(0x80, 0x81)
-        for _ in 0..<2 { _ = transcript.node.table.failed(.numbered(0x81), id: NodeID(firstByte: 0x81), at: at(9)) }
+        for _ in 0..<2 {
+            _ = transcript.node.table.failed(.numbered(0x81), id: NodeID(firstByte: 0x81), at: at(9))
+        }
         #expect(hear([.at(0x81)]).places == [0x81])
     }
 
@@ -146,7 +157,11 @@ struct MembershipTests {
         #expect(transcript.node.membership.hints.count == hints.count - 16)
         let distances = transcript.node.membership.hints.map { $0.id.distance(to: transcript.node.id) }
         #expect(distances == distances.sorted())
-        answer(transcript.requests.first { $0.contact == asked[0] }?.call ?? CallID(rawValue: 0), pong, at: 10)
+        answer(
+            transcript.requests.first { $0.contact == asked[0] }?.call ?? CallID(rawValue: 0),
+            pong,
+            at: 10
+        )
         #expect(transcript.node.membership.verifying.count == 16)
     }
 
@@ -164,7 +179,9 @@ struct MembershipTests {
                 } else {
                     answer(call, request == .ping(isLeaving: false) ? pong : .nodes([]), at: second)
                 }
-                lookups += transcript.requests.count { $0.request == .findNode(target: NodeID(firstByte: 0x81)) }
+                lookups += transcript.requests.count {
+                    $0.request == .findNode(target: NodeID(firstByte: 0x81))
+                }
                 pending += transcript.requests
             }
         }
@@ -175,7 +192,13 @@ struct MembershipTests {
     @Test mutating func `when one of those given up answers, all of them are asked at once`() {
         transcript.meet(0x80, 0x81, 0x82, 0x83)
         for place in [0x81, 0x82, 0x83] as [UInt8] {
-            for _ in 0..<2 { _ = transcript.node.table.failed(.numbered(UInt64(place)), id: NodeID(firstByte: place), at: at(9)) }
+            for _ in 0..<2 {
+                _ = transcript.node.table.failed(
+                    .numbered(UInt64(place)),
+                    id: NodeID(firstByte: place),
+                    at: at(9)
+                )
+            }
         }
         transcript.on { node, actions in
             node.call(.at(0x81), .ping(isLeaving: false), .upkeep, into: &actions)
@@ -193,12 +216,17 @@ struct MembershipTests {
         let crowd = (0..<10).map { number in
             Contact(
                 identity: .numbered(UInt64(1000 + number)),
-                id: own.flipping(20).flipping(21 + number), endpoint: .random(10_000, using: &generator))
+                id: own.flipping(20).flipping(21 + number),
+                endpoint: .random(10_000, using: &generator)
+            )
         }
         for contact in crowd { _ = transcript.node.table.answered(contact, at: at(1)) }
         #expect(transcript.node.table.count == 8)
         expel { $0 == crowd[0].identity || $0 == crowd[9].identity }
-        #expect(transcript.node.table.contacts.map(\.contact.identity).sorted() == crowd[1...8].map(\.identity).sorted())
+        #expect(
+            transcript.node.table.contacts.map(\.contact.identity).sorted()
+                == crowd[1...8].map(\.identity).sorted()
+        )
         expel { _ in true }
         #expect(transcript.node.table.count == 0)
     }

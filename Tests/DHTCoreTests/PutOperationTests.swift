@@ -6,8 +6,13 @@ struct PutOperationTests {
     /// A put of a record at place 0 among nodes of an 8-bit space.
     private func put(own: UInt8 = 0xFF, width: Int = 3, hasLookedUp: Bool = false) -> PutOperation {
         PutOperation(
-            record: .sample(at: 0), condition: nil, own: NodeID(firstByte: own), identity: .numbered(UInt64(own)),
-            hasLookedUp: hasLookedUp, width: width)
+            record: .sample(at: 0),
+            condition: nil,
+            own: NodeID(firstByte: own),
+            identity: .numbered(UInt64(own)),
+            hasLookedUp: hasLookedUp,
+            width: width
+        )
     }
 
     private func contacts(_ places: UInt8...) -> [Contact] { places.map { .at($0) } }
@@ -59,9 +64,11 @@ struct PutOperationTests {
     }
 
     @Test(arguments: [
-        PutOutcome.Verdict.refused(.expired), .refused(.denied), .refused(.clock(unixMilliseconds: 1)), .conflict(nil),
+        PutOutcome.Verdict.refused(.expired), .refused(.denied), .refused(.clock(unixMilliseconds: 1)),
+        .conflict(nil),
     ])
-    func `what one refuses for a reason that all share is offered to nobody else`(verdict: PutOutcome.Verdict) {
+    func `what one refuses for a reason that all share is offered to nobody else`(verdict: PutOutcome.Verdict)
+    {
         var put = put()
         _ = put.begin(contacts(1, 2, 3, 4, 5))
         #expect(put.answered(id(2), verdict).isEmpty)

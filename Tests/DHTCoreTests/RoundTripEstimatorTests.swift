@@ -27,13 +27,25 @@ import Testing
     @Test func `the second sample is weighed as RFC 6298 says`() {
         let estimator = estimator(after: .milliseconds(100), .milliseconds(180))
         #expect(estimator.smoothed == .milliseconds(110))  // 7/8 × 100 + 1/8 × 180
-        #expect(estimator.timeout(transmission: 0) == .milliseconds(340))  // 110 + 4 × (3/4 × 50 + 1/4 × 80)
+        // 110 + 4 × (3/4 × 50 + 1/4 × 80)
+        #expect(estimator.timeout(transmission: 0) == .milliseconds(340))
     }
 
     @Test func `a shorter sample adds to the variation too`() {
         let estimator = estimator(after: .milliseconds(100), .milliseconds(20))
         #expect(estimator.smoothed == .milliseconds(90))
         #expect(estimator.timeout(transmission: 0) == .milliseconds(320))  // 90 + 4 × 57.5
+    }
+
+    @Test func `after a late answer the time-out is no shorter than the wait was, until there is a sample`() {
+        var estimator = RoundTripEstimator()
+        estimator.answeredLate(after: .milliseconds(700))
+        #expect(estimator.timeout(transmission: 0) == .milliseconds(1050))
+        #expect(estimator.smoothed == nil)
+        estimator.sample(.milliseconds(100))
+        #expect(estimator.timeout(transmission: 0) == .milliseconds(300))
+        estimator.answeredLate(after: .minutes(9))
+        #expect(estimator.timeout(transmission: 0) == .seconds(2))
     }
 
     @Test func `a fast peer is waited for 50 ms, then doubling`() {

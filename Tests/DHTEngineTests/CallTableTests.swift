@@ -9,13 +9,24 @@ struct CallTableTests {
     private func at(_ seconds: UInt64) -> Instant { Instant(nanoseconds: 0) + .seconds(seconds) }
 
     private func call(_ number: UInt64, transaction: UInt64? = nil, transmissions: Int = 1) -> OutgoingCall {
-        let identity = Identity([UInt8](repeating: UInt8(number), count: 32))
+        guard let identity = Identity([UInt8](repeating: UInt8(number), count: 32)) else {
+            preconditionFailure("32 bytes are 32 bytes")
+        }
         let contact = Contact(
-            identity: identity!, id: NodeID(firstByte: UInt8(number)),
-            endpoint: Endpoint(ipv4: 0x0A00_0001, port: UInt16(number)))
+            identity: identity,
+            id: NodeID(firstByte: UInt8(number)),
+            endpoint: Endpoint(ipv4: 0x0A00_0001, port: UInt16(number))
+        )
         return OutgoingCall(
-            id: CallID(rawValue: number), contact: contact, request: .ping(isLeaving: false), isConfigured: false,
-            transaction: transaction ?? 100 + number, isPrelude: false, transmissions: transmissions, firstSent: at(0))
+            id: CallID(rawValue: number),
+            contact: contact,
+            request: .ping(isLeaving: false),
+            isConfigured: false,
+            transaction: transaction ?? 100 + number,
+            isPrelude: false,
+            transmissions: transmissions,
+            firstSent: at(0)
+        )
     }
 
     private mutating func due(at seconds: UInt64) -> [UInt64] {

@@ -14,6 +14,8 @@ final class Host {
     var endpoint: Endpoint
     /// Dead hosts hear and do nothing.
     var isAlive = false
+    /// The store takes work and never completes it.
+    var isStoreStuck = false
     /// What the wall clock is wrong by, in milliseconds.
     var clockError: Int64 = 0
     /// Where this host believes its seeds are.

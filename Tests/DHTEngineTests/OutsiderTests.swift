@@ -96,7 +96,9 @@ struct OutsiderTests {
         let stranger = Endpoint(ipv4: 0xC0A8_0101, port: 9)
         var chance = SplitMix64(seed: 3)
         for _ in 0..<300 {
-            let length = Bool.random(using: &chance) ? Datagram.lengths.randomElement(using: &chance) ?? 0
+            let length =
+                Bool.random(using: &chance)
+                ? Datagram.lengths.randomElement(using: &chance) ?? 0
                 : Int.random(in: 0...1500, using: &chance)
             overlay.inject(chance.bytes(length), from: stranger, to: overlay[0].endpoint)
         }

@@ -59,7 +59,12 @@ final class Overlay {
             let members = isOutsider ? identities : Array(identities.dropLast(outsiders))
             let policy = AdmissionPolicy.list(members, readers: readers)
             let endpoint = Endpoint(ipv4: 0x0A00_0001 + UInt32(index), port: 4000)
-            let engine = makeEngine(seeds[index], policy, networkSeed: networkSeed, startMilliseconds: Self.epoch)
+            let engine = makeEngine(
+                seeds[index],
+                policy,
+                networkSeed: networkSeed,
+                startMilliseconds: Self.epoch
+            )
             hosts.append(Host(index: index, seed: seeds[index], endpoint: endpoint, engine: engine))
             policies.append(policy)
         }
@@ -69,30 +74,46 @@ final class Overlay {
     private var policies: [AdmissionPolicy] = []
 
     private func makeEngine(
-        _ seed: [UInt8], _ policy: AdmissionPolicy, networkSeed: [UInt8], startMilliseconds: UInt64
+        _ seed: [UInt8],
+        _ policy: AdmissionPolicy,
+        networkSeed: [UInt8],
+        startMilliseconds: UInt64
     ) -> Engine {
         let gate = makeGate(seed, policy, networkSeed: networkSeed, startMilliseconds: startMilliseconds)
         let identity = gate.identity
         let core = KademliaNode(
-            identity: identity, id: identity.nodeID, settings: settings,
-            generator: SplitMix64(seed: chance.next()))
+            identity: identity,
+            id: identity.nodeID,
+            settings: settings,
+            generator: SplitMix64(seed: chance.next())
+        )
         return Engine(gate: gate, core: core)
     }
 
     private func makeGate(
-        _ seed: [UInt8], _ policy: AdmissionPolicy, networkSeed: [UInt8], startMilliseconds: UInt64
+        _ seed: [UInt8],
+        _ policy: AdmissionPolicy,
+        networkSeed: [UInt8],
+        startMilliseconds: UInt64
     ) -> Gate {
         let keys = KeyRing(signing: Host.signingKey(seed), network: Host.networkKey(networkSeed), at: clock)
         return Gate(
-            keys: keys, admission: policy, start: startMilliseconds * 1000,
-            entropy: SplitMix64(seed: chance.next()), at: clock)
+            keys: keys,
+            admission: policy,
+            start: startMilliseconds * 1000,
+            entropy: SplitMix64(seed: chance.next()),
+            at: clock
+        )
     }
 
     /// A gate with a host's keys, for whoever speaks in its name with code of its own.
     func gate(of index: Int) -> Gate {
         makeGate(
-            hosts[index].seed, policies[index], networkSeed: networkSeed,
-            startMilliseconds: now(at: hosts[index]).unixMilliseconds)
+            hosts[index].seed,
+            policies[index],
+            networkSeed: networkSeed,
+            startMilliseconds: now(at: hosts[index]).unixMilliseconds
+        )
     }
 
     subscript(index: Int) -> Host { hosts[index] }
@@ -108,8 +129,11 @@ final class Overlay {
     func start(_ index: Int, seeds: [Int] = [], networkSeed: [UInt8]? = nil) {
         let host = hosts[index]
         host.engine = makeEngine(
-            host.seed, policies[index], networkSeed: networkSeed ?? self.networkSeed,
-            startMilliseconds: now(at: host).unixMilliseconds)
+            host.seed,
+            policies[index],
+            networkSeed: networkSeed ?? self.networkSeed,
+            startMilliseconds: now(at: host).unixMilliseconds
+        )
         host.isAlive = true
         host.incarnation += 1
         host.timer = nil
@@ -145,7 +169,9 @@ final class Overlay {
     @discardableResult
     func run(until end: Instant, or isDone: () -> Bool) -> Bool {
         while !isDone() {
-            guard let next = events.nextTime, next <= end, let (at, event) = events.popFirst() else { return false }
+            guard let next = events.nextTime, next <= end, let (at, event) = events.popFirst() else {
+                return false
+            }
             precondition(at >= clock, "time goes back from \(clock) to \(at)")
             clock = at
             switch event {
@@ -182,6 +208,7 @@ final class Overlay {
 
     private func perform(_ action: EngineAction, of host: Host, into actions: inout [EngineAction]) {
         switch action {
+        case .load where host.isStoreStuck, .apply where host.isStoreStuck: break
         case .transmit(let datagram, let destination): send(datagram, from: host, to: destination)
         case .load(let ticket, let location, let author):
             let records = author.map { host.store.record(at: location, by: $0).map { [$0] } ?? [] }
@@ -193,7 +220,11 @@ final class Overlay {
             host.engine.complete(ticket, with: outcome, at: now(at: host), into: &actions)
         case .resolve(let seed):
             host.engine.resolved(
-                seed: seed, [host.seedEndpoints[seed]], at: now(at: host), into: &actions)
+                seed: seed,
+                [host.seedEndpoints[seed]],
+                at: now(at: host),
+                into: &actions
+            )
         case .finished(let operation, let outcome):
             precondition(host.outcomes[operation] == nil, "\(operation) ended twice")
             host.outcomes[operation] = outcome
@@ -204,7 +235,10 @@ final class Overlay {
         guard let deadline = host.engine.nextDeadline else { return }
         if let timer = host.timer, timer == max(deadline, clock) { return }
         host.spins = deadline <= clock ? host.spins + 1 : 0
-        precondition(host.spins < 100, "host \(host.index) is due at \(deadline), before \(clock), over and over")
+        precondition(
+            host.spins < 100,
+            "host \(host.index) is due at \(deadline), before \(clock), over and over"
+        )
         let moment = max(deadline, clock)
         host.timer = moment
         events.insert(.timer(host: host.index, incarnation: host.incarnation), at: moment)

@@ -4,7 +4,8 @@ import DHTEngine
 
 /// What users of an overlay's nodes do, each call until it is over.
 extension Overlay {
-    /// Starts all hosts up to `count`, the later ones with host 0 as their seed, and lets them find each other.
+    /// Starts all hosts up to `count`, the later ones with host 0 as their seed, and lets them find each
+    /// other.
     func startAll(_ count: Int? = nil, settle: Span = .seconds(8)) {
         let count = count ?? hosts.count
         start(0)
@@ -17,17 +18,26 @@ extension Overlay {
 
     @discardableResult
     func put(
-        _ key: String, _ value: [UInt8], lifetime: UInt32 = 3600, condition: Request.Condition? = nil, at index: Int
+        _ key: String,
+        _ value: [UInt8],
+        lifetime: UInt32 = 3600,
+        condition: Request.Condition? = nil,
+        at index: Int
     ) -> (record: Record, outcome: PutOutcome)? {
         let put = Operation.Put(key: Array(key.utf8), value: value, lifetime: lifetime, condition: condition)
-        guard case .put(let record, let outcome) = finish(submit(.put(put), at: index), at: index) else { return nil }
+        guard case .put(let record, let outcome) = finish(submit(.put(put), at: index), at: index) else {
+            return nil
+        }
         return (record, outcome)
     }
 
-    /// What stood in the way of a conditional put: a record, nothing (`.some(nil)`); `nil` if it was not refused.
+    /// What stood in the way of a conditional put: a record, or nothing (`.some(nil)`); `nil` if it was not
+    /// refused.
     func conflict(_ key: String, _ value: [UInt8], condition: Request.Condition, at index: Int) -> Record?? {
         let put = Operation.Put(key: Array(key.utf8), value: value, lifetime: 3600, condition: condition)
-        guard case .conflict(let standing) = finish(submit(.put(put), at: index), at: index) else { return nil }
+        guard case .conflict(let standing) = finish(submit(.put(put), at: index), at: index) else {
+            return nil
+        }
         return .some(standing)
     }
 
@@ -37,11 +47,18 @@ extension Overlay {
     }
 
     func look(
-        _ key: String, author: Int? = nil, replicas: Int = 3, isExhaustive: Bool = false, at index: Int
+        _ key: String,
+        author: Int? = nil,
+        replicas: Int = 3,
+        isExhaustive: Bool = false,
+        at index: Int
     ) -> GetOutcome? {
         let get = Operation.get(
-            key: Array(key.utf8), author: author.map { self[$0].identity }, replicas: replicas,
-            isExhaustive: isExhaustive)
+            key: Array(key.utf8),
+            author: author.map { self[$0].identity },
+            replicas: replicas,
+            isExhaustive: isExhaustive
+        )
         guard case .got(let outcome) = finish(submit(get, at: index), at: index) else { return nil }
         return outcome
     }
@@ -83,7 +100,8 @@ extension Overlay {
 
     /// Whether a node has another in its table, and counts on it.
     func knows(_ index: Int, _ other: Int) -> Bool {
-        guard let entry = self[index].engine.core.table.entry(for: self[other].identity, id: self[other].id) else {
+        guard let entry = self[index].engine.core.table.entry(for: self[other].identity, id: self[other].id)
+        else {
             return false
         }
         return entry.reachability.grade != .bad && entry.contact.endpoint == self[other].endpoint
@@ -94,7 +112,9 @@ extension Overlay {
         hosts.filter { host in
             var isHolder = false
             host.store.forEach { record in
-                if record.key.elementsEqual(key.utf8), author == nil || record.author == self[author ?? 0].identity {
+                if record.key.elementsEqual(key.utf8),
+                    author == nil || record.author == self[author ?? 0].identity
+                {
                     isHolder = true
                 }
             }

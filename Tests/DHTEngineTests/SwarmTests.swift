@@ -35,7 +35,7 @@ private final class Swarm {
     private var chance: SplitMix64
     private let count: Int
     private var portsGiven: UInt16 = 4001
-    /// For each key, what each write put there and how many copies were acknowledged, in the order of writing.
+    /// For each key, what each write put there and how many copies were acknowledged, in order.
     private var written: [Int: [(value: UInt8, stored: Int)]] = [:]
     private var nextValue: UInt8 = 0
     private static let keys = 6
@@ -46,8 +46,10 @@ private final class Swarm {
         overlay = Overlay(count, seed: seed)
         let slowest = UInt64.random(in: 20...250, using: &chance)
         overlay.weather = Weather(
-            delays: 1...slowest, loss: Int.random(in: 0...150, using: &chance),
-            duplication: Int.random(in: 0...100, using: &chance))
+            delays: 1...slowest,
+            loss: Int.random(in: 0...150, using: &chance),
+            duplication: Int.random(in: 0...100, using: &chance)
+        )
         for host in overlay.hosts { host.clockError = Int64.random(in: -60_000...60_000, using: &chance) }
         overlay.startAll(settle: .seconds(20))
     }
@@ -78,7 +80,8 @@ private final class Swarm {
         written[key, default: []].append((nextValue, outcome.stored))
     }
 
-    /// A read that reached enough nodes to meet one that acknowledged a write brings that write or a later one.
+    /// A read that reached enough nodes to meet one that acknowledged a write brings that write or a later
+    /// one.
     private func read() {
         let key = Int.random(in: 0..<Self.keys, using: &chance)
         guard let outcome = overlay.look("key \(key)", replicas: 8, at: someone()) else {
@@ -90,7 +93,9 @@ private final class Swarm {
         let sure = history.lastIndex { $0.stored + outcome.answered > count }
         let place = history.firstIndex { $0.value == found }
         if let found { #expect(place != nil, "nobody wrote \(found)") }
-        if let sure { #expect((place ?? -1) >= sure, "of \(history), found \(found.map { "\($0)" } ?? "nothing")") }
+        if let sure {
+            #expect((place ?? -1) >= sure, "of \(history), found \(found.map { "\($0)" } ?? "nothing")")
+        }
     }
 
     private func crash() {
@@ -99,7 +104,8 @@ private final class Swarm {
     }
 
     private func recover() {
-        guard let dead = overlay.hosts.filter({ !$0.isAlive }).map(\.index).randomElement(using: &chance) else { return }
+        guard let dead = overlay.hosts.filter({ !$0.isAlive }).map(\.index).randomElement(using: &chance)
+        else { return }
         if chance.perMille(300) {
             overlay.move(dead, toPort: portsGiven)
             portsGiven += 1
@@ -119,10 +125,15 @@ private final class Swarm {
         for host in overlay.hosts where !host.isAlive { overlay.start(host.index, seeds: [someone()]) }
         overlay.run(for: .minutes(16))
         for key in 0..<Self.keys {
-            guard let history = written[key], let last = history.lastIndex(where: { $0.stored > 0 }) else { continue }
+            guard let history = written[key], let last = history.lastIndex(where: { $0.stored > 0 }) else {
+                continue
+            }
             let found = overlay.get("key \(key)", replicas: 8, at: someone())?.first
             let place = history.firstIndex { $0.value == found }
-            #expect((place ?? -1) >= last, "key \(key): of \(history), found \(found.map { "\($0)" } ?? "nothing")")
+            #expect(
+                (place ?? -1) >= last,
+                "key \(key): of \(history), found \(found.map { "\($0)" } ?? "nothing")"
+            )
         }
     }
 

@@ -39,6 +39,22 @@ struct ValueTests {
         #expect(overlay.text("key", at: 2) == "newer")
     }
 
+    @Test func `a put while replicas are dead makes eight copies all the same, without waiting for the dead`()
+    {
+        let overlay = Overlay(32)
+        overlay.startAll()
+        for number in 0..<5 {
+            overlay.put("key", "value \(number)", at: 0)
+            let dead = overlay.holders(of: "key").filter { $0 != 0 && overlay[$0].isAlive }.prefix(2)
+            for index in dead { overlay.kill(index) }
+            let begun = overlay.clock
+            #expect((overlay.put("key", "newer \(number)", at: 0)?.stored ?? 0) >= 8)
+            #expect(overlay.clock.since(begun) < .seconds(2))
+            let reader = overlay.alive.map(\.index).last ?? 0
+            #expect(overlay.text("key", at: reader) == "newer \(number)")
+        }
+    }
+
     @Test func `a get of what nobody has ends, and says how many answered`() {
         let overlay = Overlay(12)
         overlay.startAll()
@@ -159,7 +175,10 @@ struct ValueTests {
         overlay.run(for: .seconds(5))
         #expect(overlay.text("key", replicas: 5, at: 1) == "new")
         overlay.run(for: .seconds(1))
-        #expect(overlay[4].store.record(at: overlay.location("key"), by: overlay[0].identity)?.value.elementsEqual("new".utf8) == true)
+        #expect(
+            overlay[4].store.record(at: overlay.location("key"), by: overlay[0].identity)?.value
+                .elementsEqual("new".utf8) == true
+        )
     }
 
     @Test func `a replica that lost its records is repaired by the next get`() {
@@ -182,7 +201,9 @@ struct ValueTests {
         for index in 0..<5 { overlay.kill(index) }
         overlay.run(for: .seconds(10))
         overlay.startAll()
-        for number in 0..<10 { #expect(overlay.text("key \(number)", at: (number + 2) % 5) == "value \(number)") }
+        for number in 0..<10 {
+            #expect(overlay.text("key \(number)", at: (number + 2) % 5) == "value \(number)")
+        }
     }
 
     @Test func `records of more authors than one datagram holds are all found`() throws {

@@ -84,6 +84,16 @@ struct WireTests {
         #expect((7 * first...7 * first + 4).contains(overlay.clock.since(begun).milliseconds))
     }
 
+    @Test func `a peer farther away than the first time-out is not sent everything twice`() {
+        let overlay = Overlay(2)
+        overlay.weather.delays = 350...350
+        overlay.startAll()
+        _ = overlay.ping(1, at: 0)
+        let before = overlay[0].engine.counters.retransmissions
+        for _ in 0..<10 { #expect(overlay.ping(1, at: 0) == .milliseconds(700)) }
+        #expect(overlay[0].engine.counters.retransmissions == before)
+    }
+
     @Test func `nothing is called for ever`() {
         let overlay = Overlay(8)
         overlay.weather = Weather(delays: 5...300, loss: 150, duplication: 50)
@@ -104,6 +114,27 @@ struct WireTests {
             #expect(host.engine.inquiries.isEmpty)
             #expect(host.engine.core.isIdle)
         }
+    }
+
+    @Test func `a store that stands still does not let requests pile up without end`() throws {
+        let overlay = Overlay(2)
+        overlay.startAll()
+        overlay.put("key", "value", at: 0)
+        let host = overlay[0]
+        host.isStoreStuck = true
+        _ = overlay.submit(
+            .get(key: Array("key".utf8), author: nil, replicas: 2, isExhaustive: false),
+            at: 1
+        )
+        overlay.run(for: .seconds(1))
+        let one = try #require(host.engine.inquiries.values.first)
+        for number in 0..<UInt64(Engine.inquiryCapacity) {
+            host.engine.inquiries[InquiryID(rawValue: .max - number)] = one
+        }
+        let full = host.engine.inquiries.count
+        #expect(overlay.ping(0, at: 1) == nil)
+        #expect(host.engine.inquiries.count == full)
+        #expect((host.engine.counters.rejected.first { $0.reason == .capacity }?.count ?? 0) > 0)
     }
 
     @Test func `datagrams captured and sent again from elsewhere change nothing and are hardly answered`() {
@@ -143,7 +174,12 @@ struct WireTests {
             for length in Datagram.lengths {
                 let postage = Gate.Postage(transaction: UInt64(length), answerLength: length)
                 let sealed = gate.seal(
-                    request, to: holder.identity, at: holder.endpoint, postage, now: overlay.now(at: holder))
+                    request,
+                    to: holder.identity,
+                    at: holder.endpoint,
+                    postage,
+                    now: overlay.now(at: holder)
+                )
                 let datagram = try #require(sealed)
                 let before = overlay.flights.count
                 overlay.inject(datagram, from: stranger, to: holder.endpoint)

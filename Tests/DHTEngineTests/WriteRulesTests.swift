@@ -28,7 +28,9 @@ struct WriteRulesTests {
         let first = try #require(overlay.put("key", [1], at: 1)).record
         let second = try #require(overlay.put("key", [2], condition: .revision(first.revision), at: 2))
         #expect(second.outcome.stored == 5)
-        #expect(overlay.conflict("key", [3], condition: .revision(first.revision), at: 1) == .some(second.record))
+        #expect(
+            overlay.conflict("key", [3], condition: .revision(first.revision), at: 1) == .some(second.record)
+        )
         #expect(overlay.get("key", at: 4) == [2])
     }
 
@@ -66,7 +68,9 @@ struct WriteRulesTests {
         #expect(second.outcome.stored >= 4)
         overlay.run(for: .seconds(2))
         #expect(overlay.holders(of: "key") == [0, 1, 2, 3, 4])
-        #expect(overlay[4].store.record(at: overlay.location("key"), by: overlay[1].identity) == second.record)
+        #expect(
+            overlay[4].store.record(at: overlay.location("key"), by: overlay[1].identity) == second.record
+        )
     }
 
     @Test func `records beyond an author's quota are refused, and say so`() {
@@ -142,7 +146,8 @@ struct WriteRulesTests {
         for index in 0..<3 { #expect(overlay.get("mine", at: index) == nil) }
     }
 
-    @Test func `a record whose signature was tampered with on replicas' disks is not taken from them`() throws {
+    @Test func `a record whose signature was tampered with on replicas' disks is not taken from them`() throws
+    {
         let overlay = Overlay(4)
         overlay.startAll()
         let record = try #require(overlay.put("key", Array("value".utf8), at: 0)).record

@@ -120,6 +120,25 @@ import Testing
         }
     }
 
+    @Test func `to a peer that started later a first contact is not old`() {
+        let (alice, _) = strangers()
+        let started = Party.start + 60_000_000
+        let late = Party("bob", at: .host(2), admitting: members("alice", "bob"), start: started, now: at(60))
+        for second in 61...65 as ClosedRange<UInt64> {
+            let now = at(second)
+            #expect(late.hear(alice.ask(late, now: now), from: alice, now: now) == .tokenless(ping))
+            #expect(alice.gate.counter > Party.start + second * 1_000_000)
+        }
+    }
+
+    @Test func `a wall clock set back does not set the counter back`() {
+        let (alice, bob) = strangers()
+        _ = alice.ask(bob, now: at(100))
+        let counter = alice.gate.counter
+        _ = alice.ask(bob, now: at(50))
+        #expect(alice.gate.counter == counter + 1)
+    }
+
     @Test func `an answer to any transmission is taken, and only one`() {
         for answered in 0..<3 {
             let (alice, bob) = friends()

@@ -142,6 +142,31 @@ import Testing
         #expect(!alice.hear(response, from: bob).isDropped)
     }
 
+    @Test func `a response from one of two addresses asked is not taken for the other's`() {
+        let (alice, bob) = friends()
+        let moved = Party("bob", at: .host(9), admitting: list)
+        let response = bob.answer(alice.ask(bob, transaction: 7), from: alice)
+        _ = alice.ask(moved, transaction: 8)
+        #expect(alice.hear(response, from: moved) == .dropped(.mismatch))
+        #expect(!alice.hear(response, from: bob).isDropped)
+    }
+
+    @Test func `of two peers at one address each answers for itself`() {
+        let (alice, bob) = friends()
+        let carol = Party("carol", at: bob.endpoint, admitting: list)
+        let response = bob.answer(alice.ask(bob, transaction: 7), from: alice)
+        _ = alice.ask(carol, transaction: 8)
+        let carols = Forgery.response(
+            .retry,
+            from: "carol",
+            to: "alice",
+            transaction: 7,
+            digest: alice.digest(of: 7)
+        )
+        #expect(alice.hear(carols.datagram, from: carol) == .dropped(.mismatch))
+        #expect(!alice.hear(response, from: bob).isDropped)
+    }
+
     @Test func `a response to another operation is not taken`() {
         let (alice, bob) = friends()
         _ = alice.ask(bob, transaction: 7)

@@ -114,7 +114,9 @@ extension IntegrationTests {
             }
             try replay(captured)
             try replay(captured.shuffled(using: &generator))
-            #expect(answers == 0)
+            // A captured first contact may be answered once in 30 seconds and pair that spoke through the tap: the
+            // second and the third with the first, in both directions. Nothing else is.
+            #expect(answers <= 4)
             #expect(try scene.picture() == before)
 
             // The receiver restarts and has forgotten every counter.
@@ -125,8 +127,8 @@ extension IntegrationTests {
             let held = try again.status()["records"] as? [String: Any]
             try replay(captured)
             try replay(captured.reversed())
-            // At most one answer to a captured first-contact request of each of the two peers in 30 seconds.
-            #expect(answers <= 2)
+            // It may answer each of the two peers' first contacts once more.
+            #expect(answers <= 6)
             let after = try again.status()["records"] as? [String: Any]
             #expect("\(after ?? [:])" == "\(held ?? [:])")
             for index in 0..<10 {
