@@ -53,6 +53,7 @@ package struct ReplayGuard: Sendable {
                 windows.append((liveEpoch, window))
             }
         } else if counter < highest {
+            // Not marked: a replay from before the sender's clock was set back would make live ones too old.
             lastOldAnswer = now
         }
         highest = max(highest, counter)

@@ -54,7 +54,8 @@ struct Put: AsyncParsableCommand {
         let reply = try await node.put(key, bytes, query)
         guard !globals.json else { return Output.json(reply) }
         Output.line(ShellText.stored(reply))
-        globals.hint("read it back: dht\(globals.socketFlag) get \(shellQuoted(self.key))")
+        let end = self.key.hasPrefix("-") ? "-- " : ""  // or it would pass for an option
+        globals.hint("read it back: dht\(globals.socketFlag) get \(end)\(shellQuoted(self.key))")
     }
 
     private func readValue() throws(Failure) -> [UInt8] {

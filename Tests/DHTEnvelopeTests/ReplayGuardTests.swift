@@ -107,6 +107,15 @@ import Testing
         #expect(take(2000, now: at(602)) == .dropped(.stale))
     }
 
+    @Test mutating func `a tokenless counter, however high, does not make live ones too old`() {
+        // The sender's clock was set back: somebody replays what it said before, epoch after epoch.
+        for epoch in 0...5 as ClosedRange<UInt64> {
+            #expect(take(9_000_000 + epoch * 2000, now: at(epoch * 300)) == .tokenless)
+            #expect(take(8_000_000 + epoch, now: at(epoch * 300)) == .old)
+            #expect(take(6000 + epoch, epoch: epoch, now: at(epoch * 300)) == .live)
+        }
+    }
+
     @Test mutating func `asking changes nothing`() {
         for _ in 0..<3 {
             #expect(!replay.hasSeen(1001))

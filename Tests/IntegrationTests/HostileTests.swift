@@ -110,8 +110,13 @@ extension IntegrationTests {
                     for node in [scene.first, scene.second, scene.third] { socket.send(datagram, to: node.port) }
                     if index % 16 == 0 { usleep(2000) }
                 }
-                while socket.receive(milliseconds: 300) != nil { answers += 1 }
+                while let (datagram, port) = socket.receive(milliseconds: 300) { answers += 1; print("ANSWER", datagram.count, port, scene.first.port, scene.second.port, scene.third.port, Date()) }
             }
+            for (index, one) in scene.tap.all.enumerated() {
+                for node in [scene.first, scene.second, scene.third] { socket.send(one.datagram, to: node.port) }
+                while let (datagram, port) = socket.receive(milliseconds: 15) { print("DEBUG", index, one.isInbound, one.datagram.count, "->", datagram.count, port == scene.first.port ? "first" : port == scene.second.port ? "second" : "third") }
+            }
+            print("DEBUG", try scene.first.rejected(), try scene.second.rejected(), try scene.third.rejected())
             try replay(captured)
             try replay(captured.shuffled(using: &generator))
             // A captured first contact may be answered once in 30 seconds and pair that spoke through the tap: the
