@@ -148,19 +148,6 @@ package struct Catalog: Sendable {
         return changes
     }
 
-    /// Forgets all records of some authors, and says what the store may forget, in a fixed order.
-    package mutating func removeAll(where isGone: (Identity) -> Bool) -> [RecordChange] {
-        guard usage.keys.contains(where: isGone) else { return [] }
-        var changes: [RecordChange] = []
-        for location in entries.keys.sorted() {
-            for entry in entries[location] ?? [] where isGone(entry.author) {
-                remove(at: location, by: entry.author)
-                changes.append(.remove(location: location, author: entry.author))
-            }
-        }
-        return changes
-    }
-
     @discardableResult
     package mutating func remove(at location: NodeID, by author: Identity) -> Entry? {
         guard var list = entries[location], let place = list.firstIndex(where: { $0.author == author }) else {

@@ -100,14 +100,8 @@ extension KademliaNode {
         wake(at: membership.seeds[index].nextAttempt)
     }
 
-    /// Members that are no longer admitted are forgotten, and records of authors who may no longer write.
-    package mutating func forget(
-        peers isGone: (Identity) -> Bool,
-        authors isMuted: (Identity) -> Bool,
-        into actions: inout [KademliaAction]
-    ) {
-        let removed = catalog.removeAll(where: isMuted)
-        if !removed.isEmpty { actions.append(.apply(ticket(for: .sweep), removed)) }
+    /// Members that are no longer admitted are forgotten.
+    package mutating func forget(where isGone: (Identity) -> Bool) {
         table.removeAll(where: isGone)
         membership.hints.removeAll { isGone($0.identity) }
     }

@@ -28,7 +28,13 @@ package struct KeyFileError: Error, Hashable, Sendable, CustomStringConvertible 
 
     /// What the system said when reading.
     static func reading(_ path: String, _ code: Int32) -> KeyFileError {
-        switch code {
+        if let kind = KeyKind(mentionedIn: Array(path.utf8)[...]), kind != .identity {
+            return KeyFileError(
+                .notFound,
+                "the name of a file holds a \(kind.name); it was not printed or stored"
+            )
+        }
+        return switch code {
         case ENOENT, ENOTDIR: KeyFileError(.notFound, "\(path): no such file. Make a key: dht keygen -o FILE")
         case EACCES, EPERM:
             KeyFileError(

@@ -110,17 +110,11 @@ package struct Engine: ~Copyable {
         perform(wishes, at: now, into: &actions)
     }
 
-    /// Replaces who is admitted; those who no longer are, are forgotten, and so is what those wrote who no
-    /// longer may.
-    package mutating func replaceAdmission(
-        _ policy: AdmissionPolicy,
-        at now: Now,
-        into actions: inout [EngineAction]
-    ) {
+    /// Replaces who is admitted; those who no longer are, are forgotten. What those wrote who no longer may
+    /// is neither read nor passed on, but kept: the next list may let them again.
+    package mutating func replaceAdmission(_ policy: AdmissionPolicy) {
         gate.replaceAdmission(policy)
-        var wishes: [KademliaAction] = []
-        core.forget(peers: { !policy.admits($0) }, authors: { !policy.mayWrite($0) }, into: &wishes)
-        perform(wishes, at: now, into: &actions)
+        core.forget { !policy.admits($0) }
     }
 
     /// A record that the store holds at start. Records of authors who may not write, or with bad signatures,

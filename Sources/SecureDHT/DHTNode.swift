@@ -104,12 +104,15 @@ public final class DHTNode: Sendable {
             at: now
         )
         var limits = Gate.Limits()
-        limits.firstContacts = configuration.limits.firstContacts
-        limits.firstContactsBySource = configuration.limits.firstContactsBySource
-        limits.requestsByPeer = configuration.limits.requestsByPeer
+        limits.firstContacts = min(configuration.limits.firstContacts, NodeConfiguration.Limits.highestRate)
+        limits.firstContactsBySource = min(
+            configuration.limits.firstContactsBySource,
+            NodeConfiguration.Limits.highestRate
+        )
+        limits.requestsByPeer = min(configuration.limits.requestsByPeer, NodeConfiguration.Limits.highestRate)
         let gate = Gate(
             keys: keys,
-            admission: configuration.admission.policy,
+            admission: configuration.admission.policy(for: configuration.key.identity),
             limits: limits,
             start: SystemClock.unixMicroseconds,
             entropy: SystemEntropy(),
@@ -167,7 +170,7 @@ public final class DHTNode: Sendable {
     /// Replaces who is admitted, from the next datagram on. Who no longer is, is forgotten.
     public func replaceAdmission(_ admission: Admission) async {
         self.admission.withLock { $0 = admission }
-        await loop.replaceAdmission(admission.policy, seeds: seeds(of: admission))
+        await loop.replaceAdmission(admission.policy(for: identity), seeds: seeds(of: admission))
         logger.info("admission replaced")
     }
 
@@ -214,6 +217,7 @@ public final class DHTNode: Sendable {
                 "minimum copies are 1 to \(Kademlia.replicas), not \(options.minimumCopies)"
             )
         }
+        try checkMayWrite()
         let put = DHTEngine.Operation.Put(
             key: key,
             value: value,
@@ -288,6 +292,7 @@ public final class DHTNode: Sendable {
     @discardableResult
     public func delete(_ key: [UInt8]) async throws -> PutReceipt? {
         try check(key: key)
+        try checkMayWrite()
         switch await loop.run(.delete(key: key)) {
         case .put(let record, let outcome)?:
             return try receipt(record, outcome, minimum: 1, isConditional: false)
@@ -304,10 +309,18 @@ public final class DHTNode: Sendable {
     @discardableResult
     public func delete(_ key: String) async throws -> PutReceipt? { try await delete(Array(key.utf8)) }
 
+    /// What a member that may only read signs counts nowhere, so it is not even kept here.
+    private func checkMayWrite() throws(DHTError) {
+        guard case .members(let list) = admission.withLock({ $0 }), list.member(identity)?.mayWrite == false
+        else { return }
+        throw DHTError(.denied, "this node may only read: its own allowlist has it with write=no")
+    }
+
     // MARK: Questions
 
     /// The round-trip time to a peer in microseconds; `nil` if it did not answer.
     public func ping(_ peer: Identity) async throws -> UInt64? {
+        guard peer != identity else { throw DHTError(.invalidArgument, "that is this node itself") }
         if case .members(let list) = admission.withLock({ $0 }), list.member(peer) == nil {
             throw DHTError(.denied, "\(peer.text) is not on the allowlist, so nothing is sent to it")
         }

@@ -126,6 +126,12 @@ extension Allowlist {
     private static let mostBytesRead = 9 << 20
 
     private static func contents(of path: String) throws(DHTError) -> [UInt8] {
+        guard !mentionsSecret(path) else {
+            throw DHTError(
+                .configuration,
+                "the name of an allowlist holds a secret; it was not printed or stored"
+            )
+        }
         let file = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard file >= 0 else {
             throw errno == EACCES
@@ -172,4 +178,9 @@ extension DHTError {
         case .full, .io: self.init(.internal, error.description)
         }
     }
+}
+
+/// Whether a text that should be a name or an address holds a secret key, so that no message may repeat it.
+func mentionsSecret(_ text: String) -> Bool {
+    KeyKind(mentionedIn: Array(text.utf8)[...]).map { $0 != .identity } ?? false
 }

@@ -53,7 +53,7 @@ public struct PeerAddress: Hashable, Sendable, CustomStringConvertible {
         func refuse(_ why: String) -> DHTError {
             DHTError(.invalidArgument, "\(text): \(why). A peer is written dht://IDENTITY@HOST:PORT")
         }
-        if text.uppercased().contains("DHT-SECRET-KEY-") || text.uppercased().contains("DHT-NETWORK-") {
+        if mentionsSecret(text) {
             throw DHTError(
                 .invalidArgument,
                 "a peer is written dht://IDENTITY@HOST:PORT; this holds a secret and was not printed"
@@ -108,6 +108,9 @@ public struct NodeConfiguration: Sendable {
 
     /// Bounds on what the network may make a node do or keep.
     public struct Limits: Sendable {
+        /// What higher rates are taken for, a second.
+        public static let highestRate: UInt32 = 1_000_000
+
         /// First-contact requests opened a second, in all.
         public var firstContacts: UInt32 = 200
         /// First-contact requests opened a second, by source address.

@@ -251,9 +251,7 @@ actor NodeLoop {
     }
 
     func replaceAdmission(_ policy: AdmissionPolicy, seeds: [PeerAddress]) {
-        var actions: [EngineAction] = []
-        engine.replaceAdmission(policy, at: SystemClock.now, into: &actions)
-        perform(actions)
+        engine.replaceAdmission(policy)
         setSeeds(seeds)
     }
 

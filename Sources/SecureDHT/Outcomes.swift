@@ -3,10 +3,17 @@ import DHTEngine
 import DHTEnvelope
 
 extension Admission {
-    var policy: AdmissionPolicy {
+    /// The policy of a node with this identity. A list names whom the node talks to and need not name the
+    /// node itself, whose own values it keeps and reads all the same.
+    func policy(for node: Identity) -> AdmissionPolicy {
         switch self {
-        case .members(let list): .members(list)
-        case .everyHolderOfTheNetworkKey: .open
+        case .members(var list):
+            if list.member(node) == nil, let own = try? Allowlist(parsing: node.text, file: "this node") {
+                // Fails only if another bears the name made of our identity.
+                try? list.merge(own)
+            }
+            return .members(list)
+        case .everyHolderOfTheNetworkKey: return .open
         }
     }
 }

@@ -38,6 +38,15 @@ struct NodeOptions: ParsableArguments {
     @Option(help: ArgumentHelp("What to call the node; for people only.", valueName: "name"))
     var name: String?
 
+    @Flag(help: "Keep records in memory only; the only store there is yet.")
+    var ephemeral = false
+
+    @Flag(help: "Read commands from standard input; so it is anyway on a terminal.")
+    var shell = false
+
+    @Option(help: ArgumentHelp("Let this group open the control socket too.", valueName: "group"))
+    var socketGroup: String?
+
     @OptionGroup var passphrase: PassphraseOptions
 }
 

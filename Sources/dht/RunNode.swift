@@ -13,15 +13,6 @@ struct RunNode: AsyncParsableCommand {
 
     @OptionGroup var options: NodeOptions
 
-    @Flag(help: "Keep records in memory only; the only store there is yet.")
-    var ephemeral = false
-
-    @Flag(help: "Read commands from standard input; so it is anyway on a terminal.")
-    var shell = false
-
-    @Option(help: ArgumentHelp("Let this group open the control socket too.", valueName: "group"))
-    var socketGroup: String?
-
     @OptionGroup var globals: GlobalOptions
 
     /// What ends or changes a running node.
@@ -38,7 +29,7 @@ struct RunNode: AsyncParsableCommand {
         let access = try socketAccess()
         let explicitSocket = globals.candidates.count == 1 ? globals.candidates[0].path : nil
         if let explicitSocket { try ControlSocket.claim(explicitSocket) }
-        let runsShell = shell || ShellSession.isOnTerminal
+        let runsShell = options.shell || ShellSession.isOnTerminal
         let logger = makeLogger(runsShell: runsShell)
         var configuration = setup.configuration
         configuration.logger = logger
@@ -71,7 +62,7 @@ struct RunNode: AsyncParsableCommand {
         shellTask?.cancel()
         forceExit(after: Self.stopDeadline, logger)
         await node.stop()
-        await server?.stop()
+        server?.withdraw()
         logger.info("stopped")
     }
 
@@ -169,7 +160,7 @@ struct RunNode: AsyncParsableCommand {
     }
 
     private func socketAccess() throws(Failure) -> ControlServer.Access {
-        guard let socketGroup else { return .owner }
+        guard let socketGroup = options.socketGroup else { return .owner }
         guard let entry = unsafe getgrnam(socketGroup) else {
             throw Failure(.configuration, "--socket-group: there is no group \"\(socketGroup)\"")
         }

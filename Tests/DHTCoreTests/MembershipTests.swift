@@ -31,9 +31,7 @@ struct MembershipTests {
     }
 
     private mutating func expel(_ isGone: (Identity) -> Bool) {
-        transcript.on { node, actions in
-            node.forget(peers: isGone, authors: { _ in false }, into: &actions)
-        }
+        transcript.on { node, _ in node.forget(where: isGone) }
     }
 
     // MARK: Seeds

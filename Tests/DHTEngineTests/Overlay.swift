@@ -153,7 +153,7 @@ final class Overlay {
 
     func admit(_ policy: AdmissionPolicy, at index: Int) {
         policies[index] = policy
-        act(hosts[index]) { engine, now, actions in engine.replaceAdmission(policy, at: now, into: &actions) }
+        act(hosts[index]) { engine, _, _ in engine.replaceAdmission(policy) }
     }
 
     // MARK: Time

@@ -6,57 +6,65 @@ final class NodeProcess {
     let identity: String
     let folder: Folder
     private(set) var address = ""
-    private let process = Process()
-    private let output: URL
-    private let errors: URL
+    let socket: String
+    private let execution: Execution
 
-    var socket: String { folder.file("\(name).sock") }
     var uri: String { "dht://\(identity)@\(address)" }
     var port: UInt16 { UInt16(address.split(separator: ":").last ?? "") ?? 0 }
-    var isRunning: Bool { process.isRunning }
-    var processID: Int32 { process.processIdentifier }
-    var log: String { (try? String(contentsOf: errors, encoding: .utf8)) ?? "" }
-    var said: String { (try? String(contentsOf: output, encoding: .utf8)) ?? "" }
+    var isRunning: Bool { execution.isRunning }
+    var processID: Int32 { execution.processID }
+    var log: String { execution.log }
 
     /// Starts the node and waits until it serves.
-    init(_ name: String, identity: String, in folder: Folder, arguments: [String], executable: String = Program.path) throws {
+    ///
+    /// - Parameter choosesSocket: Whether the node itself finds a place for its control socket.
+    init(
+        _ name: String,
+        identity: String,
+        in folder: Folder,
+        arguments: [String],
+        choosesSocket: Bool = false
+    ) throws {
         (self.name, self.identity, self.folder) = (name, identity, folder)
-        (output, errors) = (folder.fresh(), folder.fresh())
-        for file in [output, errors] { try Data().write(to: file) }
-        process.executableURL = URL(filePath: executable)
-        process.arguments = ["node", "--key", "\(name).key", "--socket", socket] + arguments
-        process.environment = Program.environment(folder)
-        process.currentDirectoryURL = folder.url
-        process.standardInput = FileHandle.nullDevice
-        process.standardOutput = try FileHandle(forWritingTo: output)
-        process.standardError = try FileHandle(forWritingTo: errors)
-        try process.run()
-        try eventually("\(name) serves; it said: \(log)") { said.contains("READY ") || !process.isRunning }
-        guard let line = said.split(separator: "\n").first(where: { $0.hasPrefix("READY dht://") }),
-            let at = line.firstIndex(of: "@")
-        else { throw NeverHappened(what: "\(name) serves: \(log)") }
+        socket = folder.file(choosesSocket ? "dht/dht.sock" : "\(name).sock")
+        let place = choosesSocket ? [] : ["--socket", socket]
+        execution = try Execution(
+            Program.path,
+            ["node", "--key", "\(name).key"] + place + arguments,
+            in: folder
+        )
+        try eventually("\(name) serves; it said: \(log)") {
+            execution.text.contains("READY ") || !execution.isRunning
+        }
+        let line = execution.text.split(separator: "\n").first { $0.hasPrefix("READY dht://") }
+        guard let line, let at = line.firstIndex(of: "@") else {
+            throw NeverHappened(what: "\(name) serves: \(log)")
+        }
         address = String(line[line.index(after: at)...])
     }
 
-    deinit { kill() }
-
     func dht(_ arguments: String..., input: Data = Data()) throws -> Program.Ending {
+        try dht(arguments, input: input)
+    }
+
+    func dht(_ arguments: [String], input: Data = Data()) throws -> Program.Ending {
         try Program.run(arguments + ["--socket", socket], in: folder, input: input)
     }
 
-    func kill() {
-        guard process.isRunning else { return }
-        Foundation.kill(process.processIdentifier, SIGKILL)
-        process.waitUntilExit()
-    }
+    func kill() { execution.kill() }
 
-    func signal(_ number: Int32) { Foundation.kill(process.processIdentifier, number) }
+    func signal(_ number: Int32) { execution.signal(number) }
 
     /// Ends it by SIGTERM; its exit status.
     func terminate() throws -> Int32 {
         signal(SIGTERM)
-        try eventually("\(name) ends") { !process.isRunning }
-        return process.terminationStatus
+        return try end()
+    }
+
+    /// Waits for its end, which was asked for; its exit status.
+    func end() throws -> Int32 {
+        try eventually("\(name) ends") { !isRunning }
+        return try execution.finish().status
     }
 
     func status() throws -> [String: Any] {
@@ -103,25 +111,34 @@ final class Members {
         identities[name] = ending.text.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 
-    func line(_ name: String, _ options: String = "") -> String { "\(identities[name] ?? "?")  \(name)  \(options)\n" }
+    func line(_ name: String, _ options: String = "") -> String {
+        "\(identities[name] ?? "?")  \(name)  \(options)\n"
+    }
 
     func writeList(_ names: [String], to file: String = "peers.allow") throws {
         try folder.write(names.map { line($0) }.joined(), to: file)
     }
 
-    func adopt(_ node: NodeProcess) { nodes.append(node) }
-
     /// Starts a member; it is told of the first one running, unless `peers` says otherwise.
     @discardableResult
     func start(
-        _ name: String, peers: [String]? = nil, allow: String = "peers.allow", network: String = "net.network",
-        listen: String = "127.0.0.1:0", more: [String] = []
+        _ name: String,
+        peers: [String]? = nil,
+        allow: String = "peers.allow",
+        network: String = "net.network",
+        listen: String = "127.0.0.1:0",
+        choosesSocket: Bool = false,
+        more: [String] = []
     ) throws -> NodeProcess {
         let uris = peers ?? nodes.first { $0.isRunning }.map { [$0.uri] } ?? []
         let arguments = ["--allow", allow, "--network", network, "--listen", listen] + more
         let node = try NodeProcess(
-            name, identity: identities[name] ?? "", in: folder,
-            arguments: arguments + uris.flatMap { ["--peer", $0] })
+            name,
+            identity: identities[name] ?? "",
+            in: folder,
+            arguments: arguments + uris.flatMap { ["--peer", $0] },
+            choosesSocket: choosesSocket
+        )
         nodes.append(node)
         return node
     }

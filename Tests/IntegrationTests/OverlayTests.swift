@@ -38,11 +38,17 @@ extension IntegrationTests {
             defer { tap.close() }
             let tapped = "dht://\(nodes[0].identity)@127.0.0.1:\(tap.port)"
             try members.folder.write(
-                (names + ["outsider", "foreigner"]).map { members.line($0) }.joined(), to: "wide.allow")
+                (names + ["outsider", "foreigner"]).map { members.line($0) }.joined(),
+                to: "wide.allow"
+            )
             try Program.run("keygen", "--network", "-o", "other.network", in: members.folder)
             let outsider = try members.start("outsider", peers: [tapped], allow: "wide.allow")
             let foreigner = try members.start(
-                "foreigner", peers: [tapped], allow: "wide.allow", network: "other.network")
+                "foreigner",
+                peers: [tapped],
+                allow: "wide.allow",
+                network: "other.network"
+            )
             for stranger in [outsider, foreigner] {
                 #expect(try stranger.dht("get", "key/3").status == 3)
                 _ = try stranger.dht("put", "intrusion", "by \(stranger.name)")
@@ -100,7 +106,9 @@ extension IntegrationTests {
             let members = try Members(["first", "second"])
             let first = try members.start("first")
             try members.folder.write(
-                members.line("first", "addr=\(first.address)") + members.line("second"), to: "with.allow")
+                members.line("first", "addr=\(first.address)") + members.line("second"),
+                to: "with.allow"
+            )
             let second = try members.start("second", peers: [], allow: "with.allow")
             try eventually("they meet") { try second.peersUp() == 1 && first.peersUp() == 1 }
         }
@@ -150,7 +158,8 @@ extension IntegrationTests {
             #expect(try first.peersUp() == 2)
             try members.folder.write(
                 members.line("first") + members.line("second") + "@revoked \(third.identity) third\n",
-                to: "peers.allow")
+                to: "peers.allow"
+            )
             #expect(try first.dht("reload").status == 0)
             #expect(try first.contacts() == [second.identity])
             #expect(try first.dht("ping", third.identity).status == 5)

@@ -18,11 +18,15 @@ enum Program {
 
     /// How a run ended.
     struct Ending {
+        /// The exit code, or the number of the signal that ended it.
         let status: Int32
+        let isKilled: Bool
         let output: Data
         let errors: String
 
         var text: String { String(decoding: output, as: UTF8.self) }
+        /// The text without the end of its last line.
+        var line: String { text.trimmingCharacters(in: .newlines) }
         /// The one line of an error, without the program's name.
         var complaint: String {
             let lines = errors.split(separator: "\n").filter { $0.hasPrefix("dht: ") }
@@ -37,30 +41,23 @@ enum Program {
     /// Runs `dht` to its end.
     @discardableResult
     static func run(
-        _ arguments: String..., in folder: Folder, input: Data = Data(), executable: String = path
+        _ arguments: String...,
+        in folder: Folder,
+        input: Data = Data(),
+        executable: String = path,
+        variables: [String: String] = [:]
     ) throws -> Ending {
-        try run(arguments, in: folder, input: input, executable: executable)
+        try run(arguments, in: folder, input: input, executable: executable, variables: variables)
     }
 
     static func run(
-        _ arguments: [String], in folder: Folder, input: Data = Data(), executable: String = path
+        _ arguments: [String],
+        in folder: Folder,
+        input: Data = Data(),
+        executable: String = path,
+        variables: [String: String] = [:]
     ) throws -> Ending {
-        let process = Process()
-        process.executableURL = URL(filePath: executable)
-        process.arguments = arguments
-        process.environment = environment(folder)
-        process.currentDirectoryURL = folder.url
-        let (inputFile, outputFile, errorFile) = (folder.fresh(), folder.fresh(), folder.fresh())
-        try input.write(to: inputFile)
-        for file in [outputFile, errorFile] { try Data().write(to: file) }
-        process.standardInput = try FileHandle(forReadingFrom: inputFile)
-        process.standardOutput = try FileHandle(forWritingTo: outputFile)
-        process.standardError = try FileHandle(forWritingTo: errorFile)
-        try process.run()
-        process.waitUntilExit()
-        return Ending(
-            status: process.terminationStatus, output: try Data(contentsOf: outputFile),
-            errors: String(decoding: try Data(contentsOf: errorFile), as: UTF8.self))
+        try Execution(executable, arguments, in: folder, input: input, variables: variables).finish()
     }
 
     /// An environment in which nothing of the user's is found.
@@ -73,43 +70,18 @@ enum Program {
     }
 }
 
-/// A directory that goes when its owner does.
-final class Folder {
-    let url: URL
-    private var count = 0
-
-    init() throws {
-        url = FileManager.default.temporaryDirectory.appending(path: "dht-\(UUID().uuidString.prefix(8))")
-        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(at: url) }
-
-    func file(_ name: String) -> String { url.appending(path: name).path }
-
-    func write(_ text: String, to name: String) throws {
-        try Data(text.utf8).write(to: url.appending(path: name))
-    }
-
-    func text(_ name: String) -> String { (try? String(contentsOfFile: file(name), encoding: .utf8)) ?? "" }
-
-    /// A path nobody uses yet.
-    func fresh() -> URL {
-        count += 1
-        return url.appending(path: ".stream-\(count)")
-    }
-}
-
 /// Waits until something is so; what it waits for has no other sign.
 func eventually(
-    _ what: String, within seconds: Double = 30, _ condition: () throws -> Bool
+    _ what: @autoclosure () -> String,
+    within seconds: Double = 30,
+    _ condition: () throws -> Bool
 ) throws {
     let end = Date().addingTimeInterval(seconds)
     while Date() < end {
         if try condition() { return }
         usleep(20_000)
     }
-    throw NeverHappened(what: what)
+    throw NeverHappened(what: what())
 }
 
 struct NeverHappened: Error, CustomStringConvertible {

@@ -16,14 +16,19 @@ final class PythonNode {
         process.executableURL = URL(filePath: "/usr/bin/python3")
         let script = Program.root.appending(path: "Tests/Interop/node.py").path
         process.arguments =
-            [script, "--seed", seed, "--network", network, "--allow", folder.file(allow), "--listen", "127.0.0.1:0"]
+            [
+                script, "--seed", seed, "--network", network, "--allow", folder.file(allow), "--listen",
+                "127.0.0.1:0",
+            ]
             + peers.flatMap { ["--peer", $0] }
         process.environment = Program.environment(folder).merging(["PYTHONDONTWRITEBYTECODE": "1"]) { $1 }
         process.standardInput = input
         process.standardOutput = try FileHandle(forWritingTo: output)
         try process.run()
         let line = try nextLine()
-        guard line.hasPrefix("READY "), let at = line.firstIndex(of: "@") else { throw NeverHappened(what: line) }
+        guard line.hasPrefix("READY "), let at = line.firstIndex(of: "@") else {
+            throw NeverHappened(what: line)
+        }
         uri = String(line.dropFirst(6))
         identity = String(line[..<at].dropFirst("READY dht://".count))
     }
@@ -75,17 +80,24 @@ extension IntegrationTests {
         }
 
         private func networkHex(_ folder: Folder) throws -> String {
-            let line = folder.text("net.network").split(separator: "\n").first { $0.hasPrefix("DHT-NETWORK-1") }
+            let line = folder.text("net.network").split(separator: "\n").first {
+                $0.hasPrefix("DHT-NETWORK-1")
+            }
             return bytes(ofText: String(line ?? ""))
         }
 
         private func seedHex(_ folder: Folder, _ name: String) -> String {
-            let line = folder.text("\(name).key").split(separator: "\n").first { $0.hasPrefix("DHT-SECRET-KEY-1") }
+            let line = folder.text("\(name).key").split(separator: "\n").first {
+                $0.hasPrefix("DHT-SECRET-KEY-1")
+            }
             return bytes(ofText: String(line ?? ""))
         }
 
         private func list(_ members: Members) throws {
-            try members.folder.write(members.identities.values.sorted().joined(separator: "\n") + "\n", to: "python.allow")
+            try members.folder.write(
+                members.identities.values.sorted().joined(separator: "\n") + "\n",
+                to: "python.allow"
+            )
         }
 
         @Test func `two implementations that share a page share values`() throws {
@@ -94,15 +106,23 @@ extension IntegrationTests {
             let swift = try members.start("swift")
             let other = try members.start("other")
             let python = try PythonNode(
-                seed: seedHex(members.folder, "python"), network: try networkHex(members.folder),
-                allow: "python.allow", peers: [swift.uri], in: members.folder)
+                seed: seedHex(members.folder, "python"),
+                network: try networkHex(members.folder),
+                allow: "python.allow",
+                peers: [swift.uri],
+                in: members.folder
+            )
             #expect(python.identity == members.identities["python"])
             #expect(try python.ask("ping", swift.identity)["ok"] as? Bool == true)
-            try eventually("all three are known to the others") { try swift.peersUp() == 2 && other.peersUp() == 2 }
+            try eventually("all three are known to the others") {
+                try swift.peersUp() == 2 && other.peersUp() == 2
+            }
             #expect(try swift.dht("ping", python.identity).status == 0)
             #expect(try python.ask("find", String(repeating: "00", count: 20))["ok"] as? Bool == true)
 
-            #expect(try swift.dht("put", "from swift", "grüezi").text == "Stored key 'from swift' at 3 nodes\n")
+            #expect(
+                try swift.dht("put", "from swift", "grüezi").text == "Stored key 'from swift' at 3 nodes\n"
+            )
             #expect("\(try python.ask("get", hex("from swift")))".contains(hex("grüezi")))
             _ = try python.ask("put", hex("from python"), hex("bonjour"))
             #expect(try other.dht("get", "from python").text == "bonjour")
@@ -121,8 +141,12 @@ extension IntegrationTests {
             let swift = try members.start("swift")
             _ = try swift.dht("put", "secret", "value")
             let python = try PythonNode(
-                seed: seedHex(members.folder, "python"), network: try networkHex(members.folder),
-                allow: "python.allow", peers: [swift.uri], in: members.folder)
+                seed: seedHex(members.folder, "python"),
+                network: try networkHex(members.folder),
+                allow: "python.allow",
+                peers: [swift.uri],
+                in: members.folder
+            )
             #expect(try python.ask("ping", swift.identity)["ok"] as? Bool != true)
             #expect(!"\(try python.ask("get", hex("secret")))".contains(hex("value")))
             #expect(try swift.rejected()["admission", default: 0] > 0)

@@ -12,7 +12,14 @@ extension IntegrationTests {
                 let folder = try Folder()
                 let built = URL(filePath: Program.path).deletingLastPathComponent().path
                 let script = "set -eu; export PATH='\(built)':\"$PATH\" TMPDIR='\(folder.url.path)'\n\(block)"
-                let ending = try Program.run("60", "sh", "-c", script, in: folder, executable: "/usr/bin/timeout")
+                let ending = try Program.run(
+                    "60",
+                    "sh",
+                    "-c",
+                    script,
+                    in: folder,
+                    executable: "/usr/bin/timeout"
+                )
                 #expect(ending.status == 0, "\(ending.text)\n\(ending.errors)")
                 #expect(ending.text.contains("good morning"))
             }

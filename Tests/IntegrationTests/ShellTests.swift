@@ -19,7 +19,11 @@ extension IntegrationTests {
         @Test func `the session of the contract through a pipe`() throws {
             let (members, nodes) = try scene()
             let typed = "put hello world\nget hello\nget nothing\nstatus\nquit\n"
-            let ending = try Program.run(arguments(members, nodes), in: members.folder, input: Data(typed.utf8))
+            let ending = try Program.run(
+                arguments(members, nodes),
+                in: members.folder,
+                input: Data(typed.utf8)
+            )
             #expect(ending.status == 0, "\(ending.errors)")
             let lines = ending.text.split(separator: "\n").map(String.init)
             let ready = try #require(lines.first)
@@ -29,7 +33,8 @@ extension IntegrationTests {
                 Array(rest.prefix(4)) == [
                     "Stored key 'hello' at 3 nodes", "Value: world", "Key 'nothing' not found",
                     "=== Node Status ===",
-                ])
+                ]
+            )
             let status = rest.dropFirst(4)
             #expect(status.first?.hasPrefix("Node ID: ") == true && status.first?.count == 49)
             #expect(status.contains { $0.hasPrefix("Identity: dht1") })
@@ -74,7 +79,9 @@ final class Terminal {
         master = open("/dev/ptmx", O_RDWR | O_NOCTTY)
         var (isLocked, number): (Int32, UInt32) = (0, 0)
         // Linux's numbers for unlocking a pseudo-terminal and asking which one it is.
-        guard master >= 0, ioctl(master, 0x4004_5431, &isLocked) == 0, ioctl(master, 0x8004_5430, &number) == 0 else {
+        guard master >= 0, ioctl(master, 0x4004_5431, &isLocked) == 0,
+            ioctl(master, 0x8004_5430, &number) == 0
+        else {
             throw NeverHappened(what: "a pseudo-terminal")
         }
         let slave = open("/dev/pts/\(number)", O_RDWR | O_NOCTTY)

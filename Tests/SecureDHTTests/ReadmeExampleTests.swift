@@ -35,7 +35,9 @@ private func readmeExample(_ print: (String) -> Void) async throws {
         func lines(of text: String, between start: String, and end: String) -> [String] {
             let after = text.components(separatedBy: start).dropFirst().first ?? ""
             let block = after.components(separatedBy: end).first ?? ""
-            return block.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }.filter { !$0.isEmpty }
+            return block.split(separator: "\n").map { $0.trimmingCharacters(in: .whitespaces) }.filter {
+                !$0.isEmpty
+            }
         }
         let shown = lines(of: readme, between: "<!-- runs: library -->\n```swift", and: "```")
         #expect(shown.count >= 10)

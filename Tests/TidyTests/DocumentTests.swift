@@ -6,7 +6,8 @@ struct DocumentTests {
     private static let documents = Tree.paths.filter { $0.hasSuffix(".md") }
 
     @Test(arguments: [
-        "README.md", "docs/architecture.md", "docs/operations.md", "docs/protocol.md", "docs/testing.md",
+        "README.md", "docs/architecture.md", "docs/cli.md", "docs/operations.md", "docs/protocol.md",
+        "docs/testing.md",
     ])
     func `the documents others rely on exist`(path: String) {
         #expect(Tree.exists(path), "\(path) is missing: write it")
