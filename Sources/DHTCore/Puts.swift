@@ -1,0 +1,119 @@
+// Records of ours on their way to the nodes closest to them. The life of one is a `PutOperation`.
+
+extension KademliaNode {
+    mutating func beginPut(
+        _ record: Record,
+        _ condition: Request.Condition?,
+        as name: OperationID,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        // Where no bucket overflowed we know everybody who answered: the lookup would tell nothing, and
+        // should others know more, their answers to the STOREs say so.
+        let isComplete = table.isComplete(around: record.location, count: settings.replicas)
+        puts[name] = PutOperation(
+            record: record,
+            condition: condition,
+            own: id,
+            identity: identity,
+            hasLookedUp: !isComplete,
+            width: settings.replicas
+        )
+        if isComplete {
+            let known = table.closest(to: record.location, count: settings.replicas * 2)
+            targetsFound(name, known, at: now, into: &actions)
+        } else {
+            beginSearch(.put(name), target: record.location, at: now, into: &actions)
+        }
+    }
+
+    mutating func targetsFound(
+        _ name: OperationID,
+        _ contacts: [Contact],
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        guard let (ask, keepsOwn) = puts[name]?.begin(contacts) else { return }
+        offer(name, to: ask, into: &actions)
+        if keepsOwn { keepOwn(name, at: now, into: &actions) }
+        finishIfDone(name, into: &actions)
+    }
+
+    mutating func offer(_ name: OperationID, to contacts: [Contact], into actions: inout [KademliaAction]) {
+        guard let put = puts[name] else { return }
+        for contact in contacts {
+            call(contact, .store(put.record, condition: put.condition), .put(name), into: &actions)
+        }
+    }
+
+    private mutating func keepOwn(_ name: OperationID, at now: Now, into actions: inout [KademliaAction]) {
+        guard let put = puts[name] else { return }
+        let (decision, displaced) = catalog.offer(
+            put.record,
+            condition: put.condition,
+            unixMilliseconds: now.unixMilliseconds
+        )
+        switch decision {
+        case .keep:
+            let errand = Errand.keepOwn(name, put.record, displaced: displaced)
+            actions.append(.apply(ticket(for: errand), [.put(put.record)]))
+        case .same: puts[name]?.ownStoreEnded(.stored)
+        case .conflict(nil): puts[name]?.ownStoreEnded(.conflict(nil))
+        case .conflict(let author?):
+            let ticket = ticket(for: .tellConflict(name))
+            actions.append(.load(ticket, location: put.record.location, author: author))
+        case .refuse(let refusal): puts[name]?.ownStoreEnded(.refused(refusal))
+        }
+    }
+
+    mutating func putAnswered(
+        _ name: OperationID,
+        _ contact: Contact,
+        _ response: Response,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        guard puts[name] != nil else { return }
+        let verdict: PutOutcome.Verdict
+        switch response {
+        case .stored: verdict = .stored
+        case .conflict(let record): verdict = .conflict(record)
+        case .refused(let refusal): verdict = .refused(refusal)
+        case .pong, .nodes, .values, .retry: verdict = .timeout
+        }
+        let more = puts[name]?.answered(contact.identity, verdict) ?? []
+        offer(name, to: more, into: &actions)
+        if case .stored(let receipt) = response, let location = puts[name]?.record.location {
+            // Bad contacts count as known: that others still speak of them is no news.
+            let unknown = receipt.closest.filter { !table.holds(prefix: $0) && !isVain($0, at: now) }
+            let shouldChase = puts[name]?.shouldChase(unknown)
+            if shouldChase == true { beginSearch(.chase(name), target: location, at: now, into: &actions) }
+        }
+        finishIfDone(name, into: &actions)
+    }
+
+    mutating func finishIfDone(_ name: OperationID, into actions: inout [KademliaAction]) {
+        guard let put = puts[name], put.isFinished else { return }
+        puts[name] = nil
+        actions.append(.finished(name, .put(put.outcome)))
+        for contact in put.bare { call(contact, .store(put.record, condition: nil), .repair, into: &actions) }
+    }
+}
+
+// MARK: Nodes others know and we cannot find
+
+extension KademliaNode {
+    /// How long a node that others spoke of and a lookup did not find is not looked for again: it may be
+    /// dead, or admitted by them and not by us.
+    private static let vainInterval = Span.seconds(60)
+    private static let vainCapacity = 1024
+
+    private func isVain(_ prefix: UInt32, at now: Now) -> Bool {
+        vain[prefix].map { now.instant.since($0) < Self.vainInterval } ?? false
+    }
+
+    mutating func noteVain(_ prefixes: [UInt32], at now: Now) {
+        if vain.count >= Self.vainCapacity { vain = [:] }
+        for prefix in prefixes where !table.holds(prefix: prefix) { vain[prefix] = now.instant }
+    }
+}
