@@ -54,7 +54,13 @@ package struct ControlClient: NodeControl {
     /// As ``stop()``, but returns when the node is gone: when its end of the connection closes.
     package func stopAndWait() async throws(Failure) {
         let connection = try await connect()
-        _ = try await exchange(connection, .POST, "stop", body: [], keepOpen: true, as: StopReply.self)
+        do throws(Failure) {
+            _ = try await exchange(connection, .POST, "stop", body: [], keepOpen: true, as: StopReply.self)
+        } catch {
+            // A node with nobody to say goodbye to may be gone before its answer is on its way.
+            if error.code == .unreachable, !connection.isActive { return }
+            throw error
+        }
         do { try await connection.closeFuture.orFail(after: timeout, on: connection.eventLoop).get() } catch {
             throw Failure(
                 .partial,

@@ -77,7 +77,7 @@ package final class ControlServer: Sendable {
     /// Removes the socket, so that nobody finds the node any more; connections last as long as the process.
     ///
     /// What a process does that ends next: cancelling a server that is just taking a connection would trap in
-    /// NIO ("Deinited NIOAsyncWriter", swift-nio issue 3481).
+    /// NIO ("Deinited NIOAsyncWriter without calling finish").
     package func withdraw() {
         if let file, SocketFile(path) == file { unsafe unlink(path) }
     }

@@ -87,7 +87,9 @@ final class DatagramTap: Sendable {
                     behind[peer]?.send(datagram, to: node)
                 }
                 for (peer, socket) in behind {
-                    while let (datagram, _) = socket.receive(milliseconds: 0) {
+                    while let (datagram, source) = socket.receive(milliseconds: 0) {
+                        // Others may have been told of this port; they are to go by the front.
+                        guard source == node else { continue }
                         captured.withLock { $0.append(Captured(datagram: datagram, isInbound: false)) }
                         outer.send(datagram, to: peer)
                     }

@@ -73,6 +73,7 @@ extension IntegrationTests {
             let names = (1...count).map { "node-\($0)" }
             let members = try Members(names)
             for name in names { try members.start(name) }
+            try members.acquainted()
             let put = try members.nodes[count - 1].dht("put", "hello", "world")
             #expect(put.text == "Stored key 'hello' at \(count) nodes\n")
             for node in members.nodes { #expect(try node.dht("get", "hello").text == "world") }

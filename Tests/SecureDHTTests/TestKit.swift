@@ -56,11 +56,27 @@ struct Team {
         for node in nodes { await node.stop() }
     }
 
-    /// Runs `body` with a running team, and stops it whatever happens.
-    static func running(_ count: Int, _ body: (Team) async throws -> Void) async throws {
+    /// Waits until everybody knows everybody.
+    func acquainted() async throws {
+        for node in nodes {
+            try await eventually("a member knows all others") {
+                await node.status().peersUp == nodes.count - 1
+            }
+        }
+    }
+
+    /// Runs `body` with a running team whose members know each other, and stops it whatever happens.
+    static func running(
+        _ count: Int,
+        areAcquainted: Bool = true,
+        _ body: (Team) async throws -> Void
+    ) async throws {
         var team = try Team(count)
         try await team.start()
-        do { try await body(team) } catch {
+        do {
+            if areAcquainted { try await team.acquainted() }
+            try await body(team)
+        } catch {
             await team.stop()
             throw error
         }
