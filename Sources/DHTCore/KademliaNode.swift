@@ -160,8 +160,6 @@ package struct KademliaNode: Sendable {
         begin(operation, as: name, at: now, into: &actions)
     }
 
-    func isWaiting(_ operation: OperationID) -> Bool { waiting.contains { $0.0 == operation } }
-
     private mutating func begin(
         _ operation: KademliaOperation,
         as name: OperationID,

@@ -36,8 +36,6 @@ extension Gate {
 
     /// One way through the gate, opened but not judged.
     private struct Opened {
-        var header: Header
-        var headerBytes: [UInt8]
         var signature: ArraySlice<UInt8>
         var bodyBytes: ArraySlice<UInt8>
         /// `nil` if it is malformed.
@@ -90,12 +88,12 @@ extension Gate {
         from endpoint: Endpoint,
         at now: Instant
     ) -> Verdict {
-        var session = sessions[header.sender] ?? sessions.fresh(for: header.sender, at: now)
+        let session = sessions[header.sender] ?? sessions.fresh(for: header.sender, at: now)
         guard !session.replay.hasSeen(header.counter) else { return .dropped(.replay) }
         guard keys.holds(header.recipientKeyID) else { return .dropped(.key) }
         let isKnown = session.laneKey == header.senderBoxKey
         guard isKnown || lane.admit(endpoint, at: now) else { return .dropped(.lane) }
-        guard let opened = open(datagram, header, headerBytes, isKnown: isKnown) else {
+        guard let opened = open(datagram, header, isKnown: isKnown) else {
             return .dropped(.box)
         }
         guard let body = opened.body, let request = MessageCodec.decodeRequest(body) else {
@@ -112,9 +110,8 @@ extension Gate {
         guard header.sender.verifies(opened.signature, of: signed) else { return .dropped(.signature) }
 
         guard let place = sessions.place(for: header.sender, at: now) else { return .dropped(.capacity) }
-        session = sessions[place]
         let epoch = mint.epoch(of: body.token, for: header.sender, at: endpoint, now: now)
-        let judgement = session.replay.judge(header.counter, liveEpoch: epoch, at: now)
+        let judgement = sessions[place].replay.judge(header.counter, liveEpoch: epoch, at: now)
         if case .dropped(let reason) = judgement { return .dropped(reason) }
         // Charged last: who replays what the peer once sent does not spend its budget.
         guard sessions[place].budget.take(at: now) else { return .dropped(.budget) }
@@ -163,7 +160,7 @@ extension Gate {
         at now: Instant
     ) -> Verdict {
         guard keys.holds(header.recipientKeyID) else { return .dropped(.key) }
-        guard let opened = open(datagram, header, headerBytes, isKnown: isKnown) else {
+        guard let opened = open(datagram, header, isKnown: isKnown) else {
             return .dropped(.box)
         }
         guard let body = opened.body, let response = MessageCodec.decodeResponse(body) else {
@@ -243,7 +240,6 @@ extension Gate {
     private mutating func open(
         _ datagram: [UInt8],
         _ header: Header,
-        _ headerBytes: [UInt8],
         isKnown: Bool
     ) -> Opened? {
         let slot: Int
@@ -265,8 +261,6 @@ extension Gate {
             )
         else { return nil }
         return Opened(
-            header: header,
-            headerBytes: headerBytes,
             signature: contents[..<Datagram.signatureLength],
             bodyBytes: contents[Datagram.signatureLength...],
             body: Body.decode(contents[Datagram.signatureLength...]),
