@@ -61,6 +61,14 @@ let package = Package(
             swiftSettings: strict
         ),
         .target(
+            name: "DHTSimulator",
+            dependencies: [
+                "DHTEngine", "DHTStorage",
+                .product(name: "HeapModule", package: "swift-collections"),
+            ],
+            swiftSettings: strict
+        ),
+        .target(
             name: "DHTGateway",
             dependencies: [
                 "SecureDHT",
@@ -72,7 +80,7 @@ let package = Package(
         .executableTarget(
             name: "dht",
             dependencies: [
-                "SecureDHT", "DHTGateway",
+                "SecureDHT", "DHTGateway", "DHTSimulator",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -90,6 +98,7 @@ let package = Package(
             dependencies: ["DHTStorage", "DHTCrypto"],
             swiftSettings: tested
         ),
+        .testTarget(name: "DHTSimulatorTests", dependencies: ["DHTSimulator"], swiftSettings: tested),
         .testTarget(name: "SecureDHTTests", dependencies: ["SecureDHT"], swiftSettings: tested),
         .testTarget(name: "DHTGatewayTests", dependencies: ["DHTGateway"], swiftSettings: tested),
         .testTarget(name: "TidyTests", swiftSettings: tested),

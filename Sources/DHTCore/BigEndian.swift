@@ -1,14 +1,18 @@
-/// Reads a collection of bytes as big-endian 64-bit words, one after the other.
-struct BigEndianWords<Bytes: Collection<UInt8>> {
-    private var iterator: Bytes.Iterator
+// Every byte from the network goes through here, from other modules too: without `@inlinable` each would cost
+// a call through the collection's witness table.
 
-    init(_ bytes: Bytes) { iterator = bytes.makeIterator() }
+/// Reads a collection of bytes as big-endian 64-bit words, one after the other.
+@usableFromInline
+struct BigEndianWords<Bytes: Collection<UInt8>> {
+    @usableFromInline var iterator: Bytes.Iterator
+
+    @inlinable init(_ bytes: Bytes) { iterator = bytes.makeIterator() }
 
     /// The next eight bytes; bytes past the end read as zero.
-    mutating func next() -> UInt64 { next(byteCount: 8) }
+    @inlinable mutating func next() -> UInt64 { next(byteCount: 8) }
 
     /// The next `byteCount` bytes, at most eight, as one number.
-    mutating func next(byteCount: Int) -> UInt64 {
+    @inlinable mutating func next(byteCount: Int) -> UInt64 {
         var word: UInt64 = 0
         for _ in 0..<byteCount { word = word << 8 | UInt64(iterator.next() ?? 0) }
         return word
@@ -17,7 +21,7 @@ struct BigEndianWords<Bytes: Collection<UInt8>> {
 
 extension Array where Element == UInt8 {
     /// Appends `value`, most significant byte first.
-    package mutating func appendBigEndian(_ value: some FixedWidthInteger & UnsignedInteger) {
+    @inlinable package mutating func appendBigEndian(_ value: some FixedWidthInteger & UnsignedInteger) {
         var shift = value.bitWidth
         while shift > 0 {
             shift -= 8
@@ -28,8 +32,7 @@ extension Array where Element == UInt8 {
 
 extension Collection where Element == UInt8 {
     /// The first eight bytes or fewer as one big-endian number.
-    package func bigEndian<Value: FixedWidthInteger & UnsignedInteger>(as _: Value.Type = Value.self) -> Value
-    {
+    @inlinable package func bigEndian<Value: FixedWidthInteger & UnsignedInteger>() -> Value {
         var value: Value = 0
         for byte in prefix(Value.bitWidth / 8) { value = value << 8 | Value(byte) }
         return value

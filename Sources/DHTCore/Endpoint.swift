@@ -49,6 +49,9 @@ public struct Endpoint: Hashable, Sendable {
         return bytes
     }
 
+    /// The address as ``init(ipv4:port:)`` takes it; `nil` for IPv6.
+    package var ipv4: UInt32? { family == .ipv4 ? UInt32(truncatingIfNeeded: low) : nil }
+
     /// Whether a datagram can be sent there at all: a unicast address and a port.
     ///
     /// Checked before an address is stored and before it is sent to; a member's word is no exception.

@@ -13,7 +13,17 @@ struct GetOperation: Sendable {
 
     private var best: [Best] = []  // by author
     /// What a replica told so far: how many records, where its next page begins, and by whom they were.
-    private var told: [Identity: (records: Int, authors: Set<Identity>)] = [:]
+    private var told: [Identity: Told] = [:]
+
+    private struct Told: Sendable {
+        var records = 0
+        /// Pages with nothing new.
+        var barrenPages = 0
+        var authors: Set<Identity> = []
+    }
+
+    /// Pages full of nothing that one node may send: of authors it lists and we do not, say.
+    private static let barrenPageLimit = 8
 
     init(location: NodeID, author: Identity?, replicas: Int, isExhaustive: Bool) {
         self.location = location
@@ -38,22 +48,32 @@ struct GetOperation: Sendable {
     }
 
     /// After an answer of these records out of `total`: where to ask on, or `nil` if that node has told
-    /// enough.
-    mutating func nextPage(after records: [Record], of total: Int, from identity: Identity) -> UInt16? {
-        guard !records.isEmpty else { return nil }
-        var (count, authors) = told[identity] ?? (0, [])
+    /// enough. `struckOut` records of the answer were not fit to be shown; they count for the place of the
+    /// next.
+    mutating func nextPage(
+        after records: [Record],
+        struckOut: Int = 0,
+        of total: Int,
+        from identity: Identity,
+        unixMilliseconds now: UInt64
+    ) -> UInt16? {
+        guard !records.isEmpty || struckOut > 0 else { return nil }
+        var told = told[identity] ?? Told()
         // One record an author: who tells of no new one would go on for ever.
-        let isNews = records.contains { !authors.contains($0.author) }
-        count += records.count
-        authors.formUnion(records.map(\.author))
-        told[identity] = (count, authors)
-        let hasValue = records.contains { !$0.isTombstone }
-        guard isNews, count < total, isExhaustive || !hasValue else { return nil }
-        return UInt16(exactly: count)
+        let isNews = records.contains { !told.authors.contains($0.author) }
+        told.records += records.count + struckOut
+        told.barrenPages += isNews ? 0 : 1
+        told.authors.formUnion(records.map(\.author))
+        self.told[identity] = told
+        // What is over by our clock is no value to us, though it is to a replica whose clock is behind.
+        let hasValue = records.contains { !$0.isTombstone && $0.expiry > now }
+        let isPromising = isNews || (records.isEmpty && told.barrenPages < Self.barrenPageLimit)
+        guard isPromising, told.records < total, isExhaustive || !hasValue else { return nil }
+        return UInt16(exactly: told.records)
     }
 
     /// Whether the node brought any record.
-    func isBearing(_ identity: Identity) -> Bool { told[identity] != nil }
+    func isBearing(_ identity: Identity) -> Bool { told[identity].map { !$0.authors.isEmpty } ?? false }
 
     /// The newest live record of all, and those among `answered` that do not have it: what read repair needs.
     func repairs(among answered: [Contact]) -> [(Record, Contact)] {

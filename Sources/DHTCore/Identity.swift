@@ -7,13 +7,13 @@ public struct Identity: Hashable, Sendable {
     /// Length of an identity in bytes.
     public static let byteCount = 32
 
-    private let w0: UInt64
-    private let w1: UInt64
-    private let w2: UInt64
-    private let w3: UInt64
+    @usableFromInline let w0: UInt64
+    @usableFromInline let w1: UInt64
+    @usableFromInline let w2: UInt64
+    @usableFromInline let w3: UInt64
 
     /// The identity with these 32 bytes; `nil` if there are more or fewer.
-    public init?(_ bytes: some Collection<UInt8>) {
+    @inlinable public init?(_ bytes: some Collection<UInt8>) {
         guard bytes.count == Self.byteCount else { return nil }
         var words = BigEndianWords(bytes)
         (w0, w1, w2, w3) = (words.next(), words.next(), words.next(), words.next())

@@ -79,10 +79,10 @@ extension KademliaNode {
             unixMilliseconds: now.unixMilliseconds
         )
         switch decision {
-        case .keep:
-            let errand = Errand.keepFor(inquiry, record, displaced: displaced)
-            actions.append(.apply(ticket(for: errand), [.put(record)]))
-        case .same: actions.append(.reply(inquiry, .stored(receipt(for: record, at: now))))
+        case .keep: keep(record, displacing: displaced, for: .inquiry(inquiry), into: &actions)
+        case .same:
+            guard !awaitsStore(record, for: .inquiry(inquiry)) else { return }
+            actions.append(.reply(inquiry, .stored(receipt(for: record, at: now))))
         case .conflict(nil): actions.append(.reply(inquiry, .conflict(nil)))
         case .conflict(let author?):
             let ticket = ticket(for: .answerConflict(inquiry))
@@ -115,20 +115,25 @@ extension KademliaNode {
         guard let errand = errands.removeValue(forKey: ticket) else { return }
         switch errand {
         case .answerInquiry(let inquiry, let location, let author, let offset, let requester):
-            let live = (records ?? [])
+            // A disk that cannot be read is not one that is empty: who asked must not take it for an answer.
+            guard let records else { return actions.append(.reply(inquiry, .retry)) }
+            let live =
+                records
                 .filter { $0.expiry > now.unixMilliseconds && (author == nil || $0.author == author) }
                 .sorted { $0.isNewer(than: $1) }
             let closest = table.closest(to: location, count: settings.replicas, excluding: requester)
             let total = UInt16(clamping: live.count)
             let values = Response.values(Array(live.dropFirst(offset)), total: total, closer: closest)
             actions.append(.reply(inquiry, values))
-        case .answerConflict(let inquiry): actions.append(.reply(inquiry, .conflict(records?.first)))
+        case .answerConflict(let inquiry):
+            let response = records.map { Response.conflict($0.first) } ?? .refused(.unavailable)
+            actions.append(.reply(inquiry, response))
         case .tellConflict(let operation):
-            puts[operation]?.ownStoreEnded(.conflict(records?.first))
+            puts[operation]?.ownStoreEnded(records.map { .conflict($0.first) } ?? .refused(.unavailable))
             finishIfDone(operation, into: &actions)
         case .readOwn(let search): ownRecordsRead(search, records ?? [], at: now, into: &actions)
         case .handover: handOver(records ?? [], at: now, into: &actions)
-        case .keepFor, .keepOwn, .sweep: preconditionFailure("records came for a ticket that asked for none")
+        case .keep, .sweep: preconditionFailure("records came for a ticket that asked for none")
         }
     }
 
@@ -141,21 +146,11 @@ extension KademliaNode {
     ) {
         guard let errand = errands.removeValue(forKey: ticket) else { return }
         switch errand {
-        case .keepFor(let inquiry, let record, let displaced):
-            switch outcome {
-            case .done: actions.append(.reply(inquiry, .stored(receipt(for: record, at: now))))
-            case .failed(let refusal):
-                catalog.revert(record, to: displaced)
-                actions.append(.reply(inquiry, .refused(refusal)))
+        case .keep(let record, let displaced):
+            if case .failed = outcome { takeBack(record, displaced) }
+            for client in undurable.removeValue(forKey: record.digest) ?? [] {
+                tell(client, outcome, record, at: now, into: &actions)
             }
-        case .keepOwn(let operation, let record, let displaced):
-            switch outcome {
-            case .done: puts[operation]?.ownStoreEnded(.stored)
-            case .failed(let refusal):
-                catalog.revert(record, to: displaced)
-                puts[operation]?.ownStoreEnded(.refused(refusal))
-            }
-            finishIfDone(operation, into: &actions)
         case .sweep: break
         case .answerInquiry, .answerConflict, .readOwn, .tellConflict, .handover:
             preconditionFailure("a ticket for reading was used for changes")
@@ -166,7 +161,7 @@ extension KademliaNode {
     /// refused.
     package mutating func storeFailed(_ ticket: Ticket, at now: Now, into actions: inout [KademliaAction]) {
         switch errands[ticket] {
-        case .keepFor, .keepOwn, .sweep: applied(ticket, .failed(.unavailable), at: now, into: &actions)
+        case .keep, .sweep: applied(ticket, .failed(.unavailable), at: now, into: &actions)
         case .answerInquiry, .answerConflict, .readOwn, .tellConflict, .handover:
             loaded(ticket, nil, at: now, into: &actions)
         case nil: break

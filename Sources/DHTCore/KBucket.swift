@@ -6,13 +6,12 @@ package struct KBucket: Sendable {
     /// A contact and what its answers tell of it.
     package struct Entry: Hashable, Sendable {
         package internal(set) var contact: Contact
-        package let firstAnswered: Instant
         package internal(set) var lastAnswered: Instant
         package internal(set) var reachability: Reachability
 
-        init(_ contact: Contact, at now: Instant) {
+        package init(_ contact: Contact, at now: Instant) {
             self.contact = contact
-            (firstAnswered, lastAnswered) = (now, now)
+            lastAnswered = now
             reachability = Reachability(answeredAt: now)
         }
 
@@ -40,6 +39,14 @@ package struct KBucket: Sendable {
     init(capacity: Int) {
         precondition(capacity > 0, "a bucket of capacity \(capacity) holds nobody")
         self.capacity = capacity
+    }
+
+    /// A bucket of contacts that answered before. They may share their memory with others' until they change.
+    init(capacity: Int, _ entries: [Entry], isComplete: Bool) {
+        self.init(capacity: capacity)
+        precondition(entries.count <= capacity, "\(entries.count) contacts in a bucket of \(capacity)")
+        self.entries = entries
+        hasOverflowed = !isComplete
     }
 
     /// Whether a newcomer would enter without displacing a live contact.

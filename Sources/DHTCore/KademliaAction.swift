@@ -43,8 +43,9 @@ package enum KademliaAction: Hashable, Sendable {
 package enum KademliaOperation: Hashable, Sendable {
     /// Keep a record of ours at the closest nodes.
     case put(Record, condition: Request.Condition?)
-    /// Read what is at a location. `isExhaustive`: every author's, not only the newest.
-    case get(location: NodeID, author: Identity?, replicas: Int, isExhaustive: Bool)
+    /// Read what is at a location. `isExhaustive`: every author's, not only the newest. `paths`: in the place
+    /// of the node's setting.
+    case get(location: NodeID, author: Identity?, replicas: Int, isExhaustive: Bool, paths: Int? = nil)
     /// Ask one peer for a sign of life, looking it up if need be.
     case ping(Identity, id: NodeID)
     /// Hand over what is kept here, and say goodbye.
@@ -93,4 +94,8 @@ package struct GetOutcome: Hashable, Sendable {
     package var found: [Found]
     package var answered: Int
     package var asked: Int
+    /// The longest chain of contacts asked, each named by the one before; 0 if only our own store was read.
+    package var hops = 0
+    /// Who answered, nearest first, ourselves included if we hold a record: as many as ``answered``.
+    package var answeredBy: [Identity] = []
 }

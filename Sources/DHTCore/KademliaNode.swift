@@ -6,11 +6,17 @@ package struct KademliaNode: Sendable {
     package struct Settings: Sendable {
         package var replicas = Kademlia.replicas
         package var parallelism = Kademlia.parallelism
+        /// d: paths of each lookup for a user that share nobody, 1…8. Nodes that lie mislead only the paths
+        /// they are on; every path costs about as many queries as the first, but for gets that find what they
+        /// want straight away.
+        package var paths = 1
         /// Between lookups through each part of the key space.
         package var refreshInterval = Span.minutes(15)
         /// How long an operation waits, at most, for a node that has just started to find its neighbours.
         package var joinPatience = Span.seconds(2)
         package var quota = Catalog.Quota()
+        /// Contacts a bucket holds, from the root on; those deeper hold ``Kademlia/replicas``.
+        package var bucketCapacities = RoutingTable.standardCapacities
 
         package init() {}
     }
@@ -40,8 +46,7 @@ package struct KademliaNode: Sendable {
     enum Errand: Hashable, Sendable {
         case answerInquiry(InquiryID, location: NodeID, author: Identity?, offset: Int, requester: Identity)
         case answerConflict(InquiryID)
-        case keepFor(InquiryID, Record, displaced: Catalog.Entry?)
-        case keepOwn(OperationID, Record, displaced: Catalog.Entry?)
+        case keep(Record, displaced: Catalog.Entry?)
         case readOwn(SearchID)
         case tellConflict(OperationID)
         case handover
@@ -58,6 +63,8 @@ package struct KademliaNode: Sendable {
 
     var calls: [CallID: Call] = [:]
     var errands: [Ticket: Errand] = [:]
+    /// Records the catalog has and the store does not yet, and who waits for each.
+    var undurable: [Digest: [KeepingClient]] = [:]
     var searches: [SearchID: Search] = [:]
     var puts: [OperationID: PutOperation] = [:]
     var membership: Membership
@@ -69,27 +76,31 @@ package struct KademliaNode: Sendable {
     var generator: any RandomNumberGenerator & Sendable
     private var nextName: UInt64 = 0
 
+    /// `table`: contacts known from before, if any.
     package init(
         identity: Identity,
         id: NodeID,
         settings: Settings = Settings(),
+        table: RoutingTable? = nil,
         generator: some RandomNumberGenerator & Sendable
     ) {
         self.identity = identity
         self.id = id
         self.settings = settings
         self.generator = generator
-        table = RoutingTable(own: id)
+        self.table = table ?? RoutingTable(own: id, capacities: settings.bucketCapacities)
         catalog = Catalog(quota: settings.quota)
         membership = Membership()
     }
 
     // MARK: Events of calls
 
-    /// The peer answered. Contacts in the answer are admitted, records verified.
+    /// The peer answered. Contacts in the answer are admitted, records verified; `struckOut` records were
+    /// not, and are gone from it.
     package mutating func answered(
         _ callID: CallID,
         _ response: Response,
+        struckOut: Int = 0,
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
@@ -100,7 +111,8 @@ package struct KademliaNode: Sendable {
         case .pong, .stored, .conflict, .refused, .retry: break
         }
         switch call.purpose {
-        case .search(let search): searchAnswered(search, call.contact, response, at: now, into: &actions)
+        case .search(let search):
+            searchAnswered(search, call.contact, response, struckOut: struckOut, at: now, into: &actions)
         case .put(let operation): putAnswered(operation, call.contact, response, at: now, into: &actions)
         case .ping(let operation, let sent):
             actions.append(.finished(operation, .pinged(now.instant.since(sent))))
@@ -169,14 +181,14 @@ package struct KademliaNode: Sendable {
         switch operation {
         case .put(let record, let condition):
             beginPut(record, condition, as: name, at: now, into: &actions)
-        case .get(let location, let author, let replicas, let isExhaustive):
+        case .get(let location, let author, let replicas, let isExhaustive, let paths):
             let get = GetOperation(
                 location: location,
                 author: author,
                 replicas: replicas,
                 isExhaustive: isExhaustive
             )
-            beginGet(get, as: name, at: now, into: &actions)
+            beginGet(get, paths: paths, as: name, at: now, into: &actions)
         case .ping(let identity, let id): beginPing(identity, id, as: name, at: now, into: &actions)
         case .leave: beginLeaving(as: name, at: now, into: &actions)
         }

@@ -1,6 +1,8 @@
 /// One iterative lookup: asks ever nearer contacts until those nearest to the target have answered, or enough
 /// of them brought what is looked for. (Kademlia, section 2.3.)
 ///
+/// It stands alone or is one path of a ``DisjointLookup``.
+///
 /// Driven by events: after each one, ask whom ``nextQueries()`` names; when ``isFinished``, take the result.
 package struct Lookup: Sendable {
     package enum Goal: Hashable, Sendable {
@@ -27,9 +29,11 @@ package struct Lookup: Sendable {
     /// Everybody heard of: nearest first, no identity twice.
     private var shortlist: [Candidate] = []
 
-    fileprivate struct Candidate: Sendable {
+    struct Candidate: Sendable {
         enum State: Sendable {
             case heard
+            /// Another path asks it.
+            case taken
             case inFlight
             case slow
             case answered(bearing: Bool)
@@ -76,24 +80,18 @@ package struct Lookup: Sendable {
 extension Lookup {
     /// Contacts to query now; they count as in flight from here on. To be called after every event.
     package mutating func nextQueries() -> [Contact] {
-        guard !isFinished else { return [] }
         var queries: [Contact] = []
-        var room = allowance - shortlist.count { $0.state.isInFlight }
-        var considered = 0
-        for index in shortlist.indices where room > 0 && considered < width {
-            switch shortlist[index].state {
-            case .failed, .slow: continue  // a slow one must not keep others from being asked
-            case .inFlight, .answered: considered += 1
-            case .heard:
-                considered += 1
-                room -= 1
-                asked += 1
-                hops = max(hops, shortlist[index].hop)
-                shortlist[index].state = .inFlight
-                queries.append(shortlist[index].contact)
-            }
-        }
+        while let contact = nextQuery() { queries.append(contact) }
         return queries
+    }
+
+    /// The first of ``nextQueries()``, if there is one.
+    mutating func nextQuery() -> Contact? {
+        guard let index = indexOfNext else { return nil }
+        asked += 1
+        hops = max(hops, shortlist[index].hop)
+        shortlist[index].state = .inFlight
+        return shortlist[index].contact
     }
 
     /// An answer came, naming `contacts`; `bearing` if it brought a record that is looked for.
@@ -116,9 +114,24 @@ extension Lookup {
     /// No answer will come.
     package mutating func failed(_ identity: Identity) {
         guard let index = indexOfAsked(identity) else { return }
-        shortlist[index].state = .failed
-        giveLastChance(index)
-        dropFarthest { $0.state.isFailed }
+        fail(index)
+    }
+
+    /// Another path asks that identity: this one passes it over.
+    mutating func taken(_ identity: Identity) {
+        guard let index = index(of: identity, where: \.isHeard) else { return }
+        shortlist[index].state = .taken
+    }
+
+    /// The other path got no answer from that contact. If the peer is somewhere else by what this path heard,
+    /// it may be asked there.
+    mutating func released(_ contact: Contact) {
+        guard let index = index(of: contact.identity, where: \.isTaken) else { return }
+        if shortlist[index].contact.endpoint == contact.endpoint {
+            fail(index)
+        } else {
+            shortlist[index].state = .heard
+        }
     }
 
     /// Our own store bore a record: one replica more has answered.
@@ -133,14 +146,11 @@ extension Lookup {
 extension Lookup {
     /// Whether the goal is reached, or nobody is left whose answer could bring it nearer.
     package var isFinished: Bool {
-        if case .values(let replicas) = goal, bearing >= replicas { return true }
-        return nearest.allSatisfy(\.state.isAnswered)
+        goal.isReached(bearing: bearing) || nearest.allSatisfy(\.state.isAnswered)
     }
 
     /// Those that answered, nearest first, at most `width`.
-    package var closest: [Contact] {
-        shortlist.lazy.filter(\.state.isAnswered).prefix(width).map(\.contact)
-    }
+    package var closest: [Contact] { answerers.prefix(width).map(\.contact) }
 
     /// Those among the `width` closest that answered and bore nothing, nearest first: where a copy is
     /// missing.
@@ -149,17 +159,45 @@ extension Lookup {
     /// Those among the `width` closest that answered, nearest first: where copies belong, as far as we know.
     package var answeredNearest: [Contact] { nearest.filter(\.state.isAnswered).map(\.contact) }
 
-    /// The `width` nearest candidates that have not failed.
-    private var nearest: some Sequence<Candidate> {
-        shortlist.lazy.filter { !$0.state.isFailed }.prefix(width)
+    /// Everybody that answered, nearest first.
+    var answerers: some Sequence<Candidate> { shortlist.lazy.filter(\.state.isAnswered) }
+
+    /// The `width` nearest candidates that have not failed and are not another path's.
+    var nearest: some Sequence<Candidate> {
+        shortlist.lazy.filter { !$0.state.isFailed && !$0.state.isTaken }.prefix(width)
     }
 
-    /// How many queries may be in flight. As long as each query finds a replica, no more are asked than are
-    /// wanted.
+    /// Queries in flight, without those overdue.
+    var inFlight: Int { shortlist.count { $0.state.isInFlight } }
+
+    /// Whether each query found a replica, as far as is known.
+    var isStraight: Bool { shortlist.allSatisfy { !$0.state.isDetour } }
+
+    /// Whom ``nextQuery()`` asks.
+    var next: Candidate? { indexOfNext.map { shortlist[$0] } }
+
+    private var indexOfNext: Int? {
+        guard !isFinished, inFlight < allowance else { return nil }
+        return shortlist.indices.lazy.filter { !shortlist[$0].state.isPassedOver }.prefix(width)
+            .first { shortlist[$0].state.isHeard }
+    }
+
     private var allowance: Int {
-        guard case .values(let replicas) = goal else { return parallelism }
-        let isStraight = shortlist.allSatisfy { !$0.state.isDetour }
-        return isStraight ? min(parallelism, replicas - bearing) : parallelism
+        goal.allowance(of: parallelism, bearing: bearing, isStraight: isStraight)
+    }
+}
+
+extension Lookup.Goal {
+    /// Whether it is, once that many replicas brought records.
+    func isReached(bearing: Int) -> Bool {
+        if case .values(let replicas) = self { bearing >= replicas } else { false }
+    }
+
+    /// How many queries may be in flight, out of `parallelism`. As long as each query finds a replica, no
+    /// more are asked than are wanted.
+    func allowance(of parallelism: Int, bearing: Int, isStraight: Bool) -> Int {
+        guard case .values(let replicas) = self, isStraight else { return parallelism }
+        return min(parallelism, replicas - bearing)
     }
 }
 
@@ -183,6 +221,13 @@ extension Lookup {
         }
         shortlist.insert(candidate, at: place)
         dropFarthest { $0.state.isHeard }
+    }
+
+    /// The candidate will not answer where it was, or where another path asked it.
+    private mutating func fail(_ index: Int) {
+        shortlist[index].state = .failed
+        giveLastChance(index)
+        dropFarthest { $0.state.isFailed }
     }
 
     /// If the candidate failed and may be elsewhere, it waits to be asked there.
@@ -219,17 +264,25 @@ extension Lookup {
 
     /// The candidate of that identity, if a query to it is under way.
     private func indexOfAsked(_ identity: Identity) -> Int? {
-        shortlist.firstIndex { $0.contact.identity == identity && ($0.state.isInFlight || $0.state.isSlow) }
+        index(of: identity) { $0.isInFlight || $0.isSlow }
+    }
+
+    /// The candidate of that identity, if it is in such a state.
+    private func index(of identity: Identity, where isOfKind: (Candidate.State) -> Bool) -> Int? {
+        shortlist.firstIndex { $0.contact.identity == identity && isOfKind($0.state) }
     }
 }
 
 extension Lookup.Candidate.State {
     fileprivate var isHeard: Bool { if case .heard = self { true } else { false } }
+    fileprivate var isTaken: Bool { if case .taken = self { true } else { false } }
     fileprivate var isInFlight: Bool { if case .inFlight = self { true } else { false } }
     fileprivate var isSlow: Bool { if case .slow = self { true } else { false } }
     fileprivate var isFailed: Bool { if case .failed = self { true } else { false } }
-    fileprivate var isAnswered: Bool { if case .answered = self { true } else { false } }
+    var isAnswered: Bool { if case .answered = self { true } else { false } }
     fileprivate var isEmptyHanded: Bool { if case .answered(bearing: false) = self { true } else { false } }
+    /// Whether others are asked in its place. A slow one must not keep them from it.
+    fileprivate var isPassedOver: Bool { isFailed || isTaken || isSlow }
     /// Whether it shows that the replicas are not simply the nearest contacts known.
     fileprivate var isDetour: Bool { isSlow || isFailed || isEmptyHanded }
 }

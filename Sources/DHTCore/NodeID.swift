@@ -7,16 +7,16 @@ public struct NodeID: Hashable, Sendable {
     /// Length in bytes.
     public static let byteCount = 20
 
-    let high: UInt64
-    let middle: UInt64
-    let low: UInt32
+    @usableFromInline let high: UInt64
+    @usableFromInline let middle: UInt64
+    @usableFromInline let low: UInt32
 
     init(high: UInt64, middle: UInt64, low: UInt32) {
         (self.high, self.middle, self.low) = (high, middle, low)
     }
 
     /// The id with these 20 bytes; `nil` if there are more or fewer.
-    public init?(_ bytes: some Collection<UInt8>) {
+    @inlinable public init?(_ bytes: some Collection<UInt8>) {
         guard bytes.count == Self.byteCount else { return nil }
         var words = BigEndianWords(bytes)
         (high, middle, low) = (words.next(), words.next(), UInt32(words.next(byteCount: 4)))

@@ -54,10 +54,10 @@ extension KademliaNode {
             unixMilliseconds: now.unixMilliseconds
         )
         switch decision {
-        case .keep:
-            let errand = Errand.keepOwn(name, put.record, displaced: displaced)
-            actions.append(.apply(ticket(for: errand), [.put(put.record)]))
-        case .same: puts[name]?.ownStoreEnded(.stored)
+        case .keep: keep(put.record, displacing: displaced, for: .operation(name), into: &actions)
+        case .same:
+            guard !awaitsStore(put.record, for: .operation(name)) else { return }
+            puts[name]?.ownStoreEnded(.stored)
         case .conflict(nil): puts[name]?.ownStoreEnded(.conflict(nil))
         case .conflict(let author?):
             let ticket = ticket(for: .tellConflict(name))
@@ -106,7 +106,7 @@ extension KademliaNode {
     /// How long a node that others spoke of and a lookup did not find is not looked for again: it may be
     /// dead, or admitted by them and not by us.
     private static let vainInterval = Span.seconds(60)
-    private static let vainCapacity = 1024
+    static let vainCapacity = 1024
 
     private func isVain(_ prefix: UInt32, at now: Now) -> Bool {
         vain[prefix].map { now.instant.since($0) < Self.vainInterval } ?? false

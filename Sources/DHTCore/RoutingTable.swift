@@ -40,6 +40,20 @@ package struct RoutingTable: Sendable {
     package init(own: NodeID, capacities: [Int] = RoutingTable.standardCapacities) {
         (self.own, self.capacities) = (own, capacities)
     }
+
+    /// A table of contacts that answered before: `buckets`, from the root on, each no larger than its
+    /// capacity. `isComplete`: there was never anybody else in that part of the key space.
+    package init(
+        own: NodeID,
+        capacities: [Int],
+        buckets: some Sequence<(entries: [Entry], isComplete: Bool)>
+    ) {
+        self.init(own: own, capacities: capacities)
+        for (depth, bucket) in buckets.enumerated() {
+            let capacity = depth < capacities.count ? capacities[depth] : Kademlia.replicas
+            self.buckets.append(KBucket(capacity: capacity, bucket.entries, isComplete: bucket.isComplete))
+        }
+    }
 }
 
 // MARK: Events
@@ -102,6 +116,14 @@ extension RoutingTable {
 extension RoutingTable {
     /// Contacts in buckets, bad ones included.
     package var count: Int { buckets.reduce(0) { $0 + $1.entries.count } }
+
+    /// Contacts that buckets and their caches hold beyond their capacity: none, ever.
+    var excess: Int {
+        buckets.reduce(0) {
+            $0 + max($1.entries.count - $1.capacity, 0)
+                + max($1.replacements.count - KBucket.replacementCapacity, 0)
+        }
+    }
 
     /// The buckets that hold contacts, nearest the root first.
     package var occupancy: [(bucket: Int, count: Int)] {
@@ -259,7 +281,7 @@ extension RoutingTable {
 
 extension Distance {
     /// Bit 0 is the most significant one.
-    fileprivate subscript(bit index: Int) -> Bool {
+    package subscript(bit index: Int) -> Bool {
         switch index {
         case ..<64: high >> (63 - index) & 1 == 1
         case ..<128: middle >> (127 - index) & 1 == 1

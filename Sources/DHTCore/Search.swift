@@ -20,10 +20,18 @@ struct Search: Sendable {
         case refresh
         /// A peer that went silent: others may know where it is now.
         case rescue(Identity)
+
+        /// Nobody waits for it, and what it brings is believed only once it answers: one path will do.
+        var isUpkeep: Bool {
+            switch self {
+            case .join, .refresh, .rescue: true
+            case .put, .chase, .get, .peer: false
+            }
+        }
     }
 
     let client: Client
-    var lookup: Lookup
+    var lookup: DisjointLookup
     var get: GetOperation?
     /// We hold a record ourselves, which counts as an answer.
     var hasOwn = false
@@ -37,6 +45,7 @@ extension KademliaNode {
         target: NodeID,
         goal: Lookup.Goal = .nodes,
         get: GetOperation? = nil,
+        paths: Int? = nil,
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
@@ -44,11 +53,14 @@ extension KademliaNode {
         // Some of them may be dead without anybody knowing: with four times as many as are wanted, enough are
         // not.
         let seeds = table.closest(to: target, count: settings.replicas * 4)
-        let lookup = Lookup(
+        let limits = DisjointLookup.pathCounts
+        let wanted = client.isUpkeep ? 1 : paths ?? settings.paths
+        let lookup = DisjointLookup(
             target: target,
             own: identity,
             goal: goal,
             seeds: seeds,
+            paths: min(max(wanted, limits.lowerBound), limits.upperBound),
             parallelism: settings.parallelism,
             width: settings.replicas
         )
@@ -70,13 +82,22 @@ extension KademliaNode {
 
     mutating func beginGet(
         _ get: GetOperation,
+        paths: Int?,
         as name: OperationID,
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
         let replicas = min(max(get.replicas, 1), settings.replicas)
         let goal = Lookup.Goal.values(replicas: get.isExhaustive ? settings.replicas : replicas)
-        beginSearch(.get(name), target: get.location, goal: goal, get: get, at: now, into: &actions)
+        beginSearch(
+            .get(name),
+            target: get.location,
+            goal: goal,
+            get: get,
+            paths: paths,
+            at: now,
+            into: &actions
+        )
     }
 
     /// Asks on, or ends the search.
@@ -100,6 +121,7 @@ extension KademliaNode {
         _ name: SearchID,
         _ contact: Contact,
         _ response: Response,
+        struckOut: Int,
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
@@ -109,7 +131,13 @@ extension KademliaNode {
             search.lookup.answered(contact.identity, contacts: contacts, bearing: false)
         case .values(let records, let total, let closer):
             search.get?.take(records, from: contact.identity, unixMilliseconds: now.unixMilliseconds)
-            let page = search.get?.nextPage(after: records, of: Int(total), from: contact.identity)
+            let page = search.get?.nextPage(
+                after: records,
+                struckOut: struckOut,
+                of: Int(total),
+                from: contact.identity,
+                unixMilliseconds: now.unixMilliseconds
+            )
             if let page {
                 call(contact, request(of: search, offset: page), .search(name), into: &actions)
                 searches[name] = search
@@ -132,7 +160,7 @@ extension KademliaNode {
         guard var search = searches[name] else { return }
         search.get?.take(records, from: identity, unixMilliseconds: now.unixMilliseconds)
         search.awaitsOwn = false
-        if records.isEmpty {
+        if !records.contains(where: { $0.expiry > now.unixMilliseconds }) {
             search.hasOwn = false
             search.lookup.discountLocalAnswer()
         }
@@ -171,12 +199,26 @@ extension KademliaNode {
         let outcome = GetOutcome(
             found: get.found,
             answered: search.lookup.answered + own,
-            asked: search.lookup.asked + own
+            asked: search.lookup.asked + own,
+            hops: search.lookup.hops,
+            answeredBy: answerers(of: search)
         )
         actions.append(.finished(operation, .got(outcome)))
         // Only whoever answered among the closest ought to have the record and is known to lack it.
         for (record, contact) in get.repairs(among: search.lookup.answeredNearest) {
             call(contact, .store(record, condition: nil), .repair, into: &actions)
         }
+    }
+
+    /// Who answered, nearest first, ourselves among them if we hold a record.
+    private func answerers(of search: Search) -> [Identity] {
+        let others = search.lookup.answerers
+        var answerers = others.map(\.identity)
+        if search.hasOwn {
+            let target = search.lookup.target
+            let place = others.firstIndex { $0.id.distance(to: target) > id.distance(to: target) }
+            answerers.insert(identity, at: place ?? others.endIndex)
+        }
+        return answerers
     }
 }

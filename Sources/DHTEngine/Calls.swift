@@ -3,7 +3,7 @@ import DHTEnvelope
 
 // Requests of ours: sent, sent again, answered, given up.
 
-extension Engine {
+extension GatedEngine where Keeper: ~Copyable {
     /// The length of the answer each request makes room for while it has no token.
     private static func answerLength(of request: Request) -> Int {
         switch request {
@@ -105,13 +105,22 @@ extension Engine {
         }
         calls.remove(call.id)
         var wishes: [KademliaAction] = []
-        core.answered(call.id, answer.response, at: now, into: &wishes)
+        core.answered(
+            call.id,
+            answer.response,
+            struckOut: answer.recordsStruckOut,
+            at: now,
+            into: &wishes
+        )
         perform(wishes, at: now, into: &actions)
     }
 
+    /// Round-trip estimates remembered.
+    static var estimatorCapacity: Int { 8192 }
+
     /// Estimates are kept for contacts; those of others go when there are many.
     private mutating func boundEstimators() {
-        guard estimators.count > 8192 else { return }
+        guard estimators.count > Self.estimatorCapacity else { return }
         let kept = Set(core.table.contacts.map(\.contact.identity))
         estimators = estimators.filter { kept.contains($0.key) }
     }

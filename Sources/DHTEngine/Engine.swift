@@ -2,19 +2,22 @@ import DHTCore
 import DHTCrypto
 import DHTEnvelope
 
+/// A node's machine: every datagram is sealed and opened by libsodium.
+package typealias Engine = GatedEngine<Gate>
+
 /// One node as a machine: datagrams, wishes and time in; datagrams, storage work and outcomes out.
 ///
 /// Performs no IO and reads no clock. After each call the driver performs the actions in order, then re-arms
-/// its one timer to ``nextDeadline``. Every datagram goes through the ``Gate`` before ``KademliaNode`` sees
-/// what was in it.
-package struct Engine: ~Copyable {
-    var gate: Gate
+/// its one timer to ``nextDeadline``. Every datagram goes through the gate before ``KademliaNode`` sees what
+/// was in it. Which gate is a type: a node can hold no other than its own, see ``Gatekeeper``.
+package struct GatedEngine<Keeper: Gatekeeper & ~Copyable>: ~Copyable {
+    package var gate: Keeper
     package var core: KademliaNode
     var calls = CallTable()
     var estimators: [Identity: RoundTripEstimator] = [:]
     var probes = ProbeLimiter()
     /// Requests that wait for the store. A store that stands still must not fill the memory.
-    static let inquiryCapacity = 16_384
+    static var inquiryCapacity: Int { 16_384 }
     var inquiries: [InquiryID: Gate.Inquiry] = [:]
     var operations: [OperationID: PendingOperation] = [:]
     /// The last revisions of ours, by location: a new one must be above it whatever the clock says.
@@ -22,15 +25,17 @@ package struct Engine: ~Copyable {
     package internal(set) var counters = Counters()
     private var nextInquiry: UInt64 = 0
 
-    package init(gate: consuming Gate, core: KademliaNode) {
+    package init(gate: consuming Keeper, core: KademliaNode) {
         self.gate = gate
         self.core = core
     }
 
     package var identity: Identity { gate.identity }
+}
 
-    // MARK: Events
+// MARK: Events
 
+extension GatedEngine where Keeper: ~Copyable {
     /// A datagram arrived from `endpoint`.
     @discardableResult
     package mutating func receive(
@@ -149,8 +154,21 @@ package struct Engine: ~Copyable {
 
     package var callsInFlight: Int { calls.count }
 
-    // MARK: What the core wants
+    /// All collections that others can make grow: the gate's, the core's and our own.
+    package var occupancies: [Occupancy] {
+        gate.occupancies + core.occupancies + [
+            Occupancy("inquiries", inquiries.count, of: Self.inquiryCapacity),
+            Occupancy("revisions", revisions.count, of: Self.revisionCapacity),
+            Occupancy("estimators", estimators.count, of: Self.estimatorCapacity),
+            Occupancy("probed addresses", probes.count, of: ProbeLimiter.capacity),
+        ]
+    }
 
+}
+
+// MARK: What the core wants
+
+extension GatedEngine where Keeper: ~Copyable {
     mutating func perform(_ wishes: [KademliaAction], at now: Now, into actions: inout [EngineAction]) {
         for wish in wishes {
             switch wish {

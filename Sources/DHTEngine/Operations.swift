@@ -13,13 +13,13 @@ enum PendingOperation: Sendable {
     case other
 }
 
-extension Engine {
+extension GatedEngine where Keeper: ~Copyable {
     /// Revisions remembered so that a clock set back does not make a write older than the one before.
-    private static let revisionCapacity = 65_536
+    static var revisionCapacity: Int { 65_536 }
     /// A tombstone outlives what it deletes by this much, in seconds: clocks differ.
-    private static let tombstoneMargin: UInt64 = 600
+    private static var tombstoneMargin: UInt64 { 600 }
     /// How often a record is signed anew because a replica knows a newer one of ours.
-    private static let signingLimit = 3
+    private static var signingLimit: Int { 3 }
 
     mutating func begin(
         _ operation: Operation,

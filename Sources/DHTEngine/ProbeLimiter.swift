@@ -11,6 +11,8 @@ struct ProbeLimiter: Sendable {
     /// When the last ones were sent, at most ``limit`` an address.
     private var probes: [Endpoint: [Instant]] = [:]
 
+    var count: Int { probes.count }
+
     /// Whether one more datagram may go there now.
     mutating func admit(_ endpoint: Endpoint, at now: Instant) -> Bool {
         if probes[endpoint] == nil, probes.count >= Self.capacity {

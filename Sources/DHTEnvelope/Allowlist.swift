@@ -74,6 +74,18 @@ public struct Allowlist: Sendable {
         }
     }
 
+    /// The list of these members, whose identities and names differ: made by a program, not by a person.
+    package init(members: [Member]) {
+        self.members = members
+        positions.reserveCapacity(members.count)
+        for (index, member) in members.enumerated() {
+            positions[member.identity] = index
+            let place = Place(file: "members", line: index + 1, column: 1)
+            entries.append(Entry(member: member, place: place, namePlace: place))
+        }
+        precondition(positions.count == members.count, "an identity is listed twice")
+    }
+
     /// The member with this identity; `nil` if nobody admits it or somebody revoked it.
     public func member(_ identity: Identity) -> Member? { positions[identity].map { members[$0] } }
 

@@ -7,7 +7,7 @@ import DHTCore
 package struct FirstContactLane: Sendable {
     /// A source may open this many at once, in seconds of its rate.
     private static let burstSeconds: UInt32 = 4
-    private static let sourceCapacity = 4096
+    static let sourceCapacity = 4096
 
     private let sourceRate: UInt32
     private var all: TokenBucket
@@ -18,6 +18,8 @@ package struct FirstContactLane: Sendable {
         self.sourceRate = sourceRate
         all = TokenBucket(rate: rate, burst: rate, at: now)
     }
+
+    var sourceCount: Int { sources.count }
 
     /// Whether one more request from `endpoint` may be opened now.
     package mutating func admit(_ endpoint: Endpoint, at now: Instant) -> Bool {

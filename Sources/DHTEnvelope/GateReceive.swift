@@ -9,11 +9,15 @@ extension Gate {
         package let request: Request
         /// Whether the sender proved that it receives at `endpoint`; if not, nothing may change.
         package let isLive: Bool
-        let transaction: UInt64
-        let boxKey: BoxPublicKey
-        let digest: [UInt8]
+        package let transaction: UInt64
         /// Of the request: what an answer to an address that is not proved may have at most.
-        let length: Int
+        package let length: Int
+        /// `nil` if no real gate opened the request: then none seals an answer to it.
+        let boxKey: BoxPublicKey?
+        let digest: [UInt8]
+
+        /// The longest answer allowed, in bytes.
+        package var longestAnswer: Int { isLive ? Datagram.maximumLength : length }
     }
 
     /// A response that passed: to `transaction`, which is now closed.
@@ -24,8 +28,29 @@ extension Gate {
         /// Records in it are verified and of the location asked for; contacts are admitted and have unicast
         /// addresses.
         package let response: Response
-        /// Records or contacts that were taken out of it.
+        /// Records that were taken out of it.
+        package let recordsStruckOut: Int
+        /// Records and contacts that were taken out of it.
         package let struckOut: Int
+
+        /// What is left of `response` once the gate has struck out what does not belong there.
+        package init(
+            sender: Identity,
+            endpoint: Endpoint,
+            transaction: UInt64,
+            checked: (response: Response, struckOut: StruckOut)
+        ) {
+            (self.sender, self.endpoint, self.transaction) = (sender, endpoint, transaction)
+            response = checked.response
+            recordsStruckOut = checked.struckOut.records
+            struckOut = checked.struckOut.records + checked.struckOut.contacts
+        }
+    }
+
+    /// How much of a response its sender had no right to put in.
+    package struct StruckOut: Hashable, Sendable {
+        package var records = 0
+        package var contacts = 0
     }
 
     package enum Verdict: Sendable {
@@ -142,9 +167,9 @@ extension Gate {
                 request: request,
                 isLive: isLive,
                 transaction: body.transaction,
+                length: datagram.count,
                 boxKey: header.senderBoxKey,
-                digest: blake2b(signed, count: 32),
-                length: datagram.count
+                digest: blake2b(signed, count: 32)
             )
         )
     }
@@ -191,47 +216,15 @@ extension Gate {
             token: body.token,
             at: now
         )
-        let (checked, struckOut) = strikeOut(response, asked: asked.request)
+        let checked = strikeOut(response, asked: asked.request)
         return .answer(
             Answer(
                 sender: header.sender,
                 endpoint: endpoint,
                 transaction: transaction,
-                response: checked,
-                struckOut: struckOut
+                checked: checked
             )
         )
-    }
-
-    /// Takes out of a response what its sender had no right to put in: records that are not of the location
-    /// or not signed by a writer, contacts that are not admitted, are ourselves, or have an address nobody
-    /// can send to.
-    private mutating func strikeOut(_ response: Response, asked: Request) -> (Response, struckOut: Int) {
-        switch (response, asked) {
-        case (.nodes(let contacts), _):
-            let kept = contacts.filter { isUsable($0) }
-            return (.nodes(kept), contacts.count - kept.count)
-        case (.values(let records, let total, let closer), .findValue(let location, let author, _)):
-            var seen: Set<Identity> = []
-            var keptRecords: [Record] = []
-            for record in records
-            where record.location == location && (author == nil || record.author == author)
-                && seen.insert(record.author).inserted && accepts(record)
-            {
-                keptRecords.append(record)
-            }
-            let keptContacts = closer.filter { isUsable($0) }
-            let struckOut = records.count - keptRecords.count + closer.count - keptContacts.count
-            return (.values(keptRecords, total: total, closer: keptContacts), struckOut)
-        case (.conflict(let record?), .store(let offered, _)):
-            guard record.location == offered.location, accepts(record) else { return (.conflict(nil), 1) }
-            return (response, 0)
-        default: return (response, 0)
-        }
-    }
-
-    private func isUsable(_ contact: Contact) -> Bool {
-        contact.identity != keys.identity && contact.endpoint.isUnicast && admission.admits(contact.identity)
     }
 
     // MARK: Opening

@@ -81,11 +81,11 @@ extension Gate {
 
     /// The datagram that answers a request: no longer than it, unless its sender proved its address.
     package mutating func seal(_ response: Response, to inquiry: Inquiry, now: Instant) -> [UInt8]? {
-        guard let slot = sharedKeys.slot(own: keys.boxPublicKey.id, peer: inquiry.boxKey, keys: keys) else {
-            return nil
-        }
-        let most = inquiry.isLive ? Datagram.maximumLength : inquiry.length
-        let (status, payload) = MessageCodec.encode(response, room: most - Datagram.overhead)
+        guard let boxKey = inquiry.boxKey,
+            let slot = sharedKeys.slot(own: keys.boxPublicKey.id, peer: boxKey, keys: keys)
+        else { return nil }
+        let room = inquiry.longestAnswer - Datagram.overhead
+        let (status, payload) = MessageCodec.encode(response, room: room)
         guard let length = Datagram.length(forPayload: payload.count) else {
             preconditionFailure("no response has a payload of \(payload.count) bytes")
         }
@@ -101,7 +101,7 @@ extension Gate {
             body,
             length: length,
             to: inquiry.sender,
-            keyID: inquiry.boxKey.id,
+            keyID: boxKey.id,
             slot: slot,
             answering: inquiry.digest
         ).datagram

@@ -56,6 +56,13 @@ package enum RecordCodec {
 
     /// Signs a draft whose limits the caller has checked.
     package static func sign(_ draft: Draft, with key: borrowing SigningKey, network: NetworkID) -> Record {
+        var bytes = fields(of: draft, by: key.identity)
+        bytes.append(contentsOf: key.sign(signedInput(bytes[...], network: network)))
+        return Record(checkedBytes: bytes, location: sha1(draft.key), digest: Digest(blake2bOf: bytes))
+    }
+
+    /// All of a record but its signature.
+    package static func fields(of draft: Draft, by author: Identity) -> [UInt8] {
         precondition(RecordLayout.keyLengths.contains(draft.key.count), "key of \(draft.key.count) bytes")
         precondition(
             draft.value.count <= RecordLayout.maximumValueLength,
@@ -69,13 +76,12 @@ package enum RecordCodec {
                 + RecordLayout.signatureLength
         )
         bytes.append(contentsOf: draft.key)
-        key.identity.append(to: &bytes)
+        author.append(to: &bytes)
         bytes.appendBigEndian(draft.revision.rawValue)
         bytes.appendBigEndian(draft.lifetime)
         bytes.appendBigEndian(UInt16(draft.value.count))
         bytes.append(contentsOf: draft.value)
-        bytes.append(contentsOf: key.sign(signedInput(bytes[...], network: network)))
-        return Record(checkedBytes: bytes, location: sha1(draft.key), digest: Digest(blake2bOf: bytes))
+        return bytes
     }
 
     /// Whether the author signed this record, for this overlay.

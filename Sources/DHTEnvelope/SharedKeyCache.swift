@@ -39,6 +39,10 @@ package struct SharedKeyCache: ~Copyable, Sendable {
         return keepSpare(own: own, peer: peer)
     }
 
+    var count: Int { slots.count }
+    /// How many keys there is room for.
+    var capacity: Int { owners.count - 1 }
+
     /// Whether the pair's key is here already.
     func contains(own: UInt32, peer: BoxPublicKey) -> Bool { slots[Pair(own: own, peer: peer)] != nil }
 

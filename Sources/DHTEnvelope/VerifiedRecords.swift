@@ -3,11 +3,13 @@ import DHTCore
 /// Digests of records whose signatures were found good: the same record comes from several replicas, and a
 /// verification costs as much as thirty digests.
 struct VerifiedRecords: Sendable {
-    private static let capacity = 2048
+    static let capacity = 2048
 
     private var digests: Set<Digest> = []
     private var order: [Digest] = []
     private var next = 0
+
+    var count: Int { digests.count }
 
     func contains(_ record: Record) -> Bool { digests.contains(record.digest) }
 

@@ -61,7 +61,7 @@ enum FileBytes {
         }
     }
 
-    private static func failure(_ path: String, _ what: String, _ number: Int32 = errno) -> Failure {
+    static func failure(_ path: String, _ what: String, _ number: Int32 = errno) -> Failure {
         let code: Failure.Code =
             switch number {
             case EACCES, EPERM, EROFS: .denied

@@ -20,7 +20,7 @@ struct DHT: AsyncParsableCommand {
         subcommands: [
             Keygen.self, Identify.self, Check.self, RunNode.self, Put.self, Get.self, Delete.self,
             Status.self, Peers.self,
-            Ping.self, Reload.self, Stop.self, Demo.self,
+            Ping.self, Reload.self, Stop.self, Demo.self, Simulate.self,
         ]
     )
 }

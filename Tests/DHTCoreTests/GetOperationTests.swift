@@ -76,6 +76,29 @@ struct GetOperationTests {
         #expect(get.nextPage(after: [.sample(by: 8)], of: 3, from: id(10)) == nil)
     }
 
+    @Test func `what is over by our clock is no value, so the next page is asked for`() {
+        var get = get()
+        let over = Record.sample(by: 9, revision: 10, lifetime: 5)
+        #expect(get.nextPage(after: [over], of: 2, from: id(10), unixMilliseconds: 15_000) == 1)
+        #expect(get.nextPage(after: [over], of: 2, from: id(11), unixMilliseconds: 14_999) == nil)
+    }
+
+    @Test func `records that were struck out count for the place of the next page`() {
+        var get = get(isExhaustive: true)
+        #expect(get.nextPage(after: [], struckOut: 2, of: 4, from: id(10)) == 2)
+        #expect(!get.isBearing(id(10)))
+        #expect(get.nextPage(after: [.sample(by: 9)], struckOut: 0, of: 4, from: id(10)) == 3)
+        #expect(get.isBearing(id(10)))
+    }
+
+    @Test func `a node that sends nothing but what is struck out is not asked for ever`() {
+        var get = get()
+        let pages = (1...100).prefix { _ in
+            get.nextPage(after: [], struckOut: 1, of: 60_000, from: id(10)) != nil
+        }
+        #expect(pages.count == 7)
+    }
+
     @Test func `each node's pages are counted apart`() {
         var get = get(isExhaustive: true)
         #expect(get.nextPage(after: [.sample(by: 9), .sample(by: 8)], of: 5, from: id(10)) == 2)
@@ -96,5 +119,17 @@ struct GetOperationTests {
         #expect(get.isBearing(id(10)))
         #expect(get.nextPage(after: [], of: 5, from: id(10)) == nil)
         #expect(get.isBearing(id(10)))
+    }
+}
+
+extension GetOperation {
+    /// At a time when nothing has ended.
+    fileprivate mutating func nextPage(
+        after records: [Record],
+        struckOut: Int = 0,
+        of total: Int,
+        from identity: Identity
+    ) -> UInt16? {
+        nextPage(after: records, struckOut: struckOut, of: total, from: identity, unixMilliseconds: 0)
     }
 }

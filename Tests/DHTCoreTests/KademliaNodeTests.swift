@@ -130,13 +130,12 @@ struct KademliaNodeTests {
         #expect(transcript.replies == [.values([], total: 0, closer: [.at(0b1000_0000)])])
     }
 
-    @Test mutating func `when the store cannot be read contacts are told all the same`() {
-        transcript.meet(0b1000_0000)
+    @Test mutating func `a store that cannot be read is not an empty one: who asked is to ask again`() {
         transcript.node.restore(.sample())
         inquire(.findValue(location: Record.sample().location, author: nil, offset: 0), by: 0b0100_0000)
         let ticket = transcript.tickets[0]
         transcript.on { node, actions in node.storeFailed(ticket, at: now(10), into: &actions) }
-        #expect(transcript.replies == [.values([], total: 0, closer: [.at(0b1000_0000)])])
+        #expect(transcript.replies == [.retry])
     }
 
     // MARK: Operations
@@ -173,11 +172,14 @@ struct KademliaNodeTests {
         let calls = transcript.requests.map(\.call)
         load([record], transcript.tickets[0])
         for call in calls { answer(call, .values([record], total: 1, closer: [])) }
-        #expect(
-            transcript.outcomes == [
-                .got(.init(found: [.init(record: record, copies: 3)], answered: 3, asked: 3))
-            ]
+        let outcome = GetOutcome(
+            found: [.init(record: record, copies: 3)],
+            answered: 3,
+            asked: 3,
+            hops: 1,
+            answeredBy: [.numbered(0b1000_0000), .numbered(0b1000_0001), .numbered(0b0000_0001)]
         )
+        #expect(transcript.outcomes == [.got(outcome)])
     }
 
     @Test mutating func `when our own copy cannot be read another is asked for in its stead`() {
@@ -189,11 +191,14 @@ struct KademliaNodeTests {
         load(nil, transcript.tickets[0])
         #expect(transcript.asked == [0b1000_0000])
         answer(transcript.requests[0].call, .values([record], total: 1, closer: []))
-        #expect(
-            transcript.outcomes == [
-                .got(.init(found: [.init(record: record, copies: 1)], answered: 1, asked: 1))
-            ]
+        let outcome = GetOutcome(
+            found: [.init(record: record, copies: 1)],
+            answered: 1,
+            asked: 1,
+            hops: 1,
+            answeredBy: [.numbered(0b1000_0000)]
         )
+        #expect(transcript.outcomes == [.got(outcome)])
     }
 
     @Test mutating func `who answered a get without the record is given it`() {
@@ -206,6 +211,50 @@ struct KademliaNodeTests {
         #expect(transcript.outcomes.count == 1)
         #expect(transcript.requests.map(\.request) == [.store(record, condition: nil)])
         #expect(transcript.asked == [0b1000_0000])
+    }
+
+    @Test mutating func `a get tells who answered, nearest first, ourselves among them`() {
+        transcript.meet(0b0000_0000, 0b0000_0011)
+        let record = Record.sample(at: 0b0000_0000)
+        transcript.node.restore(record)
+        submit(.get(location: record.location, author: nil, replicas: 3, isExhaustive: false))
+        let calls = transcript.requests.map(\.call)
+        load([record], transcript.tickets[0])
+        for call in calls.reversed() { answer(call, .values([record], total: 1, closer: [])) }
+        guard case .got(let outcome)? = transcript.outcomes.first else {
+            Issue.record("the get did not end")
+            return
+        }
+        #expect(outcome.answeredBy == [.numbered(0), .numbered(1), .numbered(3)])
+    }
+
+    @Test mutating func `a get of what only we have tells of no hops`() {
+        let record = Record.sample()
+        transcript.node.restore(record)
+        submit(.get(location: record.location, author: nil, replicas: 1, isExhaustive: false))
+        load([record], transcript.tickets[0])
+        guard case .got(let outcome)? = transcript.outcomes.first else {
+            Issue.record("the get did not end")
+            return
+        }
+        #expect((outcome.hops, outcome.answeredBy) == (0, [transcript.node.identity]))
+    }
+
+    @Test(arguments: [(-1, nil, 3), (1, nil, 3), (5, nil, 5), (100, nil, 8), (5, 1, 3), (1, 6, 6)])
+    mutating func `a get goes as many paths as it or the node is set to`(
+        setting: Int,
+        ofGet: Int?,
+        asked: Int
+    ) {
+        var settings = KademliaNode.Settings()
+        settings.paths = setting
+        transcript = Transcript(.at(0b0000_0001, settings: settings))
+        transcript.meet(0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88)
+        let location = NodeID(firstByte: 0x80)
+        submit(.get(location: location, author: nil, replicas: 8, isExhaustive: false, paths: ofGet))
+        #expect(transcript.asked.count == asked)
+        transcript.on { $0.beginSearch(.refresh, target: location, at: now(10), into: &$1) }
+        #expect(transcript.asked.count == 3, "upkeep goes one path")
     }
 
     @Test mutating func `a ping of an unknown peer looks for it first`() {

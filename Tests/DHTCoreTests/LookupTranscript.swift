@@ -19,14 +19,6 @@ extension Lookup {
         )
     }
 
-    mutating func answer(_ place: UInt8, bearing: Bool = false, naming: UInt8...) {
-        answered(Contact.at(place).identity, contacts: naming.map { Contact.at($0) }, bearing: bearing)
-    }
-
-    mutating func fail(_ place: UInt8) { failed(Contact.at(place).identity) }
-
-    mutating func slow(_ place: UInt8) { slow(Contact.at(place).identity) }
-
     /// Lets each query fail as it is asked; whom it asked.
     mutating func failAll() -> [UInt8] {
         var asked: [UInt8] = []
@@ -36,4 +28,45 @@ extension Lookup {
         }
         return asked
     }
+}
+
+extension DisjointLookup {
+    /// Of 0, so that a contact's number is its distance. We ourselves are number 99.
+    static func ofZero(
+        _ goal: Lookup.Goal = .nodes,
+        seeds: [UInt8],
+        paths: Int,
+        parallelism: Int = 3,
+        width: Int = 3
+    ) -> DisjointLookup {
+        DisjointLookup(
+            target: NodeID(firstByte: 0),
+            own: .numbered(99),
+            goal: goal,
+            seeds: seeds.map { Contact.at($0) },
+            paths: paths,
+            parallelism: parallelism,
+            width: width
+        )
+    }
+}
+
+/// A lookup that is told what becomes of its queries.
+protocol LookupTranscript {
+    mutating func answered(_ identity: Identity, contacts: [Contact], bearing isBearing: Bool)
+    mutating func slow(_ identity: Identity)
+    mutating func failed(_ identity: Identity)
+}
+
+extension Lookup: LookupTranscript {}
+extension DisjointLookup: LookupTranscript {}
+
+extension LookupTranscript {
+    mutating func answer(_ place: UInt8, bearing: Bool = false, naming: UInt8...) {
+        answered(Contact.at(place).identity, contacts: naming.map { Contact.at($0) }, bearing: bearing)
+    }
+
+    mutating func fail(_ place: UInt8) { failed(Contact.at(place).identity) }
+
+    mutating func slow(_ place: UInt8) { slow(Contact.at(place).identity) }
 }

@@ -34,7 +34,6 @@ import Testing
         #expect(table.answered(.at(200), at: at(7)) == .inserted)
         let entry = table.entry(for: NodeID(firstByte: 200))
         #expect(entry?.contact == .at(200))
-        #expect(entry?.firstAnswered == at(7))
         #expect(entry?.lastAnswered == at(7))
         #expect(entry?.reachability == Reachability(answeredAt: at(7)))
     }
@@ -43,7 +42,6 @@ import Testing
         var table = table(200)
         #expect(table.answered(.at(200), at: at(9)) == .refreshed)
         let entry = table.entry(for: NodeID(firstByte: 200))
-        #expect(entry?.firstAnswered == at(0))
         #expect(entry?.lastAnswered == at(9))
         #expect(table.count == 1)
     }
@@ -177,7 +175,6 @@ import Testing
         #expect(table.answered(moved, at: at(10)) == .cached)
         _ = fail(200, in: &table, at: at(10))
         #expect(fail(200, in: &table, at: at(12)) == .replaced(by: moved))
-        #expect(table.entry(for: moved.id)?.firstAnswered == at(3))
         #expect(table.entry(for: moved.id)?.lastAnswered == at(10))
     }
 

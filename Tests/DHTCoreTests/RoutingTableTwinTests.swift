@@ -25,7 +25,6 @@ import Testing
                 #expect(after.entry(for: contact.identity, id: contact.id) == entry)
                 #expect(endpoints[contact.identity] == contact.endpoint)
                 #expect(entry.reachability.failures == failures[contact.identity])
-                #expect(entry.firstAnswered <= entry.lastAnswered)
             }
             let gone = Set(before.contacts.map(\.contact.identity)).subtracting(
                 entries.map(\.contact.identity)

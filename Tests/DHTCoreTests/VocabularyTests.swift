@@ -121,18 +121,19 @@ import Testing
             #expect(buffer.bigEndian() == number)
             buffer = []
             buffer.appendBigEndian(UInt32(truncatingIfNeeded: number))
-            #expect(buffer.bigEndian(as: UInt32.self) == UInt32(truncatingIfNeeded: number))
+            #expect(buffer.bigEndian() == UInt32(truncatingIfNeeded: number))
         }
     }
 
     @Test func `only as many bytes are read as the number has`() {
-        #expect((1...9).map { UInt8($0) }.bigEndian(as: UInt16.self) == 0x0102)
-        #expect((1...9).map { UInt8($0) }.bigEndian(as: UInt64.self) == 0x0102_0304_0506_0708)
+        let bytes = (1...9).map { UInt8($0) }
+        #expect(bytes.bigEndian() == UInt16(0x0102))
+        #expect(bytes.bigEndian() == UInt64(0x0102_0304_0506_0708))
     }
 
     @Test func `fewer bytes make a smaller number`() {
-        #expect([UInt8]().bigEndian(as: UInt64.self) == 0)
-        #expect([0x12, 0x34, 0x56].bigEndian(as: UInt32.self) == 0x12_3456)
+        #expect([UInt8]().bigEndian() == UInt64(0))
+        #expect([0x12, 0x34, 0x56].bigEndian() == UInt32(0x12_3456))
     }
 
     @Test func `words follow one another and end in zeros`() {

@@ -18,6 +18,9 @@ struct LayeringTests {
             "NIOPosix",
             "Synchronization",
         ]),
+        "DHTSimulator": collections.union([
+            "DHTCore", "DHTCrypto", "DHTEngine", "DHTEnvelope", "DHTStorage",
+        ]),
     ]
 
     /// Targets at the outside of the house, which may import anything.
@@ -27,7 +30,7 @@ struct LayeringTests {
     static let shims: Set = ["CSodium"]
 
     /// Targets that perform no IO and read neither clock nor chance of their own.
-    static let pure = ["DHTCore", "DHTEnvelope", "DHTEngine", "DHTStorage"]
+    static let pure = ["DHTCore", "DHTEnvelope", "DHTEngine", "DHTStorage", "DHTSimulator"]
 
     @Test func `every target imports only what its layer may see`() {
         let findings = Self.imports.sorted { $0.key < $1.key }.flatMap { target, allowed in
@@ -44,6 +47,22 @@ struct LayeringTests {
                     )
                 }
             }
+        }
+        expectNone(findings)
+    }
+
+    @Test func `a real node can hold no other gate than its own`() {
+        let word = #/\b(?:StandInGate|LyingGate|GatedEngine)\b/#
+        let findings = ["SecureDHT", "DHTGateway"].flatMap { Tree.sources(of: $0) }.flatMap { file in
+            file.imports.filter { $0.module == "DHTSimulator" }
+                .map {
+                    Finding(file.path, line: $0.line, "imports DHTSimulator, whose gates keep nobody out")
+                }
+                + file.code.enumerated().compactMap { index, line in
+                    line.firstMatch(of: word).map {
+                        Finding(file.path, line: index + 1, "names \($0.0): a node's engine is `Engine`")
+                    }
+                }
         }
         expectNone(findings)
     }

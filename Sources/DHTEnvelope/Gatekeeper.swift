@@ -1,0 +1,131 @@
+import DHTCore
+
+/// What an engine has its datagrams sealed and opened by.
+///
+/// A node's is the ``Gate``, and it can have no other: `SecureDHT` knows none. The simulator has two of its
+/// own: one that seals nothing, for worlds too large to encrypt, and one that lies.
+package protocol Gatekeeper: ~Copyable {
+    var identity: Identity { get }
+    /// Who may speak, and who may write.
+    var admission: AdmissionPolicy { get }
+
+    /// Replaces the list of who is admitted, and forgets those who no longer are.
+    mutating func replaceAdmission(_ policy: AdmissionPolicy)
+
+    /// Whether the peer's last answer came from `endpoint`.
+    func hasProved(_ identity: Identity, at endpoint: Endpoint) -> Bool
+
+    /// Whether a request to the peer would be live.
+    func hasToken(for identity: Identity, at endpoint: Endpoint, now: Instant) -> Bool
+
+    /// Judges one datagram.
+    mutating func receive(_ datagram: [UInt8], from endpoint: Endpoint, at now: Instant) -> Gate.Verdict
+
+    /// A name for a request that nobody can guess.
+    mutating func makeTransaction() -> UInt64
+
+    /// The datagram for a request, whose answer is awaited from now on; `nil` if it may not be sent.
+    mutating func seal(
+        _ request: Request,
+        to peer: Identity,
+        at endpoint: Endpoint,
+        _ postage: Gate.Postage,
+        now: Now
+    ) -> [UInt8]?
+
+    /// The datagram that answers a request.
+    mutating func seal(_ response: Response, to inquiry: Gate.Inquiry, now: Instant) -> [UInt8]?
+
+    /// No more answers to this transaction are looked at.
+    mutating func close(_ transaction: UInt64)
+
+    /// Signs a record as this node.
+    mutating func sign(_ draft: RecordCodec.Draft) -> Record
+
+    /// Whether the record was signed by somebody who may write here.
+    mutating func accepts(_ record: Record) -> Bool
+
+    /// Does what has fallen due.
+    mutating func advance(to now: Instant)
+
+    /// When ``advance(to:)`` has something to do.
+    var nextDeadline: Instant { get }
+
+    /// The collections that others can make grow.
+    var occupancies: [Occupancy] { get }
+}
+
+extension Gate: Gatekeeper {
+    package var occupancies: [Occupancy] {
+        [
+            Occupancy("sessions", sessions.count, of: sessions.capacity),
+            Occupancy("shared keys", sharedKeys.count, of: sharedKeys.capacity),
+            Occupancy("verified records", verified.count, of: VerifiedRecords.capacity),
+            Occupancy("first-contact sources", lane.sourceCount, of: FirstContactLane.sourceCapacity),
+        ]
+    }
+}
+
+extension Gate.Inquiry {
+    /// Of a request that a gate of another kind took in.
+    package init(
+        sender: Identity,
+        endpoint: Endpoint,
+        request: Request,
+        isLive: Bool,
+        transaction: UInt64,
+        length: Int
+    ) {
+        self.init(
+            sender: sender,
+            endpoint: endpoint,
+            request: request,
+            isLive: isLive,
+            transaction: transaction,
+            length: length,
+            boxKey: nil,
+            digest: []
+        )
+    }
+}
+
+extension Gatekeeper where Self: ~Copyable {
+    /// Takes out of a response what its sender had no right to put in: records that are not of the location
+    /// or not signed by a writer, contacts that are not admitted, are ourselves, or have an address nobody
+    /// can send to.
+    package mutating func strikeOut(
+        _ response: Response,
+        asked: Request
+    ) -> (response: Response, struckOut: Gate.StruckOut) {
+        switch (response, asked) {
+        case (.nodes(let contacts), _):
+            let kept = contacts.filter { isUsable($0) }
+            return (.nodes(kept), .init(contacts: contacts.count - kept.count))
+        case (.values(let records, let total, let closer), .findValue(let location, let author, _)):
+            var seen: Set<Identity> = []
+            var keptRecords: [Record] = []
+            for record in records
+            where record.location == location && (author == nil || record.author == author)
+                && seen.insert(record.author).inserted && accepts(record)
+            {
+                keptRecords.append(record)
+            }
+            let keptContacts = closer.filter { isUsable($0) }
+            let struckOut = Gate.StruckOut(
+                records: records.count - keptRecords.count,
+                contacts: closer.count - keptContacts.count
+            )
+            return (.values(keptRecords, total: total, closer: keptContacts), struckOut)
+        case (.conflict(let record?), .store(let offered, _)):
+            guard record.location == offered.location, accepts(record) else {
+                return (.conflict(nil), .init(records: 1))
+            }
+            return (response, .init())
+        default: return (response, .init())
+        }
+    }
+
+    private func isUsable(_ contact: Contact) -> Bool {
+        contact.identity != identity && contact.endpoint.isUnicast && admission.admits(contact.identity)
+    }
+}

@@ -1,0 +1,205 @@
+import DHTCore
+import DHTEngine
+
+/// People and programs that use a world's nodes: what they ask, how often, and what they make of the answers.
+final class Clients {
+    /// How much of what they do.
+    struct Mix: Hashable {
+        /// Between one thing and the next, in milliseconds.
+        var pause: ClosedRange<UInt64> = 5_000...30_000
+        var keys = 12
+        /// Weights.
+        var puts = 30
+        var gets = 55
+        var deletes = 6
+        var conditional = 4
+        var pings = 5
+        /// Bytes of a value.
+        var lengths: ClosedRange<UInt64> = 8...640
+        /// Seconds that values last; each is drawn alike.
+        var lifetimes: [UInt32] = [86_400]
+        /// How many replicas reads ask; each is drawn alike.
+        var replicas = [3]
+        /// Whether several authors write under one key.
+        var sharesKeys = false
+    }
+
+    let world: World
+    var mix: Mix
+    var history = History()
+    var tally: Tally
+    var chance: Chance
+    /// Reads that brought bytes nobody signed, or something older than they had to.
+    var wrong = 0
+    private(set) var putsStarted = 0
+    private(set) var putsFailed = 0
+    private var isActive = false
+
+    init(_ world: World, mix: Mix, chance: Chance, tally: Tally) {
+        (self.world, self.mix, self.chance, self.tally) = (world, mix, chance, tally)
+    }
+
+    // MARK: What they do
+
+    /// Keeps doing things until ``stop()``.
+    func start() {
+        isActive = true
+        next()
+    }
+
+    func stop() { isActive = false }
+
+    private func next() {
+        world.after(.milliseconds(chance.span(in: mix.pause))) { [self] in
+            guard isActive else { return }
+            doSomething()
+            next()
+        }
+    }
+
+    func doSomething() {
+        let key = chance.index(below: mix.keys)
+        let dice = chance.index(below: mix.puts + mix.gets + mix.deletes + mix.conditional + mix.pings)
+        switch dice {
+        case ..<mix.puts: put(key, at: author(of: key))
+        case ..<(mix.puts + mix.gets): get(key, at: someone())
+        case ..<(mix.puts + mix.gets + mix.deletes): delete(key, at: author(of: key))
+        case ..<(mix.puts + mix.gets + mix.deletes + mix.conditional):
+            put(key, at: author(of: key), condition: condition(on: key))
+        default: ping()
+        }
+    }
+
+    /// A node that runs and is honest, or nobody.
+    func someone() -> SimulatedNode? {
+        for _ in 0..<20 {
+            let node = world.nodes[chance.index(below: world.nodes.count)]
+            if node.isUp, node.isHonest { return node }
+        }
+        return nil
+    }
+
+    /// Who writes under a key: always the same, or one of three.
+    private func author(of key: Int) -> SimulatedNode? {
+        let honest = world.nodes.count
+        let turn = mix.sharesKeys ? chance.index(below: 3) : 0
+        let node = world.nodes[Int(Chance.mix(UInt64(key * 3 + turn)) % UInt64(honest))]
+        return node.isUp && !node.isRevoked ? node : nil
+    }
+
+    private func condition(on key: Int) -> Request.Condition {
+        guard chance.happens(0.6), let write = history.writes[key]?.last else { return .absent }
+        return .revision(write.record.revision)
+    }
+
+    // MARK: Writing
+
+    func put(
+        _ key: Int,
+        at node: SimulatedNode?,
+        condition: Request.Condition? = nil,
+        then: ((History.Write?) -> Void)? = nil
+    ) {
+        guard let node else { return }
+        let lifetime = mix.lifetimes[chance.index(below: mix.lifetimes.count)]
+        let length = Int(chance.span(in: mix.lengths))
+        let value = history.makeValue(
+            for: key,
+            by: node.index,
+            length: length,
+            lifetime: lifetime,
+            at: world.clock
+        )
+        putsStarted += 1
+        let put = DHTEngine.Operation.Put(
+            key: History.name(of: key),
+            value: value,
+            lifetime: lifetime,
+            condition: condition
+        )
+        let startedAt = world.clock
+        world.submit(.put(put), at: node) { [self] outcome in
+            let write = acknowledged(outcome, key, by: node, startedAt)
+            then?(write)
+        }
+    }
+
+    private func delete(_ key: Int, at node: SimulatedNode?) {
+        guard let node else { return }
+        history.noteDeletion(of: key, by: node.index)
+        let startedAt = world.clock
+        world.submit(.delete(key: History.name(of: key)), at: node) { [self] outcome in
+            _ = acknowledged(outcome, key, by: node, startedAt)
+        }
+    }
+
+    private func acknowledged(
+        _ outcome: Outcome,
+        _ key: Int,
+        by node: SimulatedNode,
+        _ startedAt: Instant
+    ) -> History.Write? {
+        guard case .put(let record, let replies) = outcome, node.isHonest else { return nil }
+        let replicas = replies.replicas.compactMap { replica in
+            replica.verdict == .stored ? world.byIdentity[replica.identity] : nil
+        }
+        guard !replicas.isEmpty else {
+            putsFailed += 1
+            return nil
+        }
+        let write = History.Write(
+            author: node.index,
+            record: record,
+            replicas: replicas,
+            startedAt: startedAt,
+            acknowledgedAt: world.clock
+        )
+        history.note(write, of: key)
+        return write
+    }
+
+    // MARK: Reading
+
+    func get(
+        _ key: Int,
+        at reader: SimulatedNode?,
+        replicas: Int? = nil,
+        isExhaustive: Bool? = nil,
+        then: ((GetOutcome) -> Void)? = nil
+    ) {
+        guard let reader else { return }
+        let read = Read(
+            key: key,
+            reader: reader,
+            isExhaustive: isExhaustive ?? chance.happens(0.15),
+            startedAt: world.clock,
+            wallAtStart: world.now(of: reader).unixMilliseconds
+        )
+        let operation = DHTEngine.Operation.get(
+            key: History.name(of: key),
+            author: nil,
+            replicas: replicas ?? mix.replicas[chance.index(below: mix.replicas.count)],
+            isExhaustive: read.isExhaustive
+        )
+        world.submit(operation, at: reader) { [self] outcome in
+            guard case .got(let got) = outcome else { return }
+            check(read, got)
+            then?(got)
+        }
+    }
+
+    /// Stores something nobody asked for, under keys nobody reads.
+    func flood(from node: SimulatedNode) {
+        let put = DHTEngine.Operation.Put(
+            key: Array("flood \(chance.next())".utf8),
+            value: chance.bytes(RecordLayout.maximumValueLength),
+            lifetime: RecordLayout.lifetimes.upperBound
+        )
+        world.submit(.put(put), at: node) { _ in }
+    }
+
+    private func ping() {
+        guard let asker = someone(), let asked = someone(), asker !== asked else { return }
+        world.submit(.ping(asked.identity), at: asker) { _ in }
+    }
+}

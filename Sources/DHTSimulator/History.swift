@@ -1,0 +1,87 @@
+import DHTCore
+import DHTEngine
+
+/// What users of a world wrote and were told of it.
+struct History {
+    /// A write that at least one replica acknowledged.
+    struct Write {
+        let author: Int
+        let record: Record
+        /// Who acknowledged it: good for as long as the node keeps its disk.
+        let replicas: [Int]
+        let startedAt: Instant
+        let acknowledgedAt: Instant
+    }
+
+    /// By key, in the order of their acknowledgement.
+    private(set) var writes: [Int: [Write]] = [:]
+    /// What each value that somebody tried to write was: its number is in its first bytes.
+    private var attempts: [UInt64: (key: Int, author: Int)] = [:]
+    /// When each author began to write under each key, and when that would end: what is superseded by
+    /// something short-lived is gone when that is.
+    private var ends: [[Int]: [(startedAt: Instant, end: Instant)]] = [:]
+    private var deletions: Set<[Int]> = []
+    private var nextNumber: UInt64 = 0
+
+    var keys: [Int] { writes.keys.sorted() }
+
+    static func name(of key: Int) -> [UInt8] { Array("key \(key)".utf8) }
+
+    // MARK: Values
+
+    /// A value that nobody wrote before.
+    mutating func makeValue(
+        for key: Int,
+        by author: Int,
+        length: Int,
+        lifetime: UInt32,
+        at now: Instant
+    ) -> [UInt8] {
+        nextNumber += 1
+        attempts[nextNumber] = (key, author)
+        ends[[key, author], default: []].append((now, now + .seconds(UInt64(lifetime))))
+        return Self.value(nextNumber, length: length)
+    }
+
+    /// Whether the author wrote something later that may have ended by `moment`: something with a higher
+    /// revision, which may have been begun earlier and signed anew.
+    func mayHaveEnded(_ write: Write, of key: Int, at moment: Instant) -> Bool {
+        (ends[[key, write.author]] ?? []).contains {
+            $0.startedAt + World.operationPatience >= write.startedAt && $0.end <= moment
+        }
+    }
+
+    mutating func noteDeletion(of key: Int, by author: Int) { deletions.insert([key, author]) }
+
+    /// Whether the author tried to write this, tombstones included.
+    func isGenuine(_ record: Record, of key: Int, by author: Int) -> Bool {
+        guard record.key.elementsEqual(Self.name(of: key)) else { return false }
+        if record.isTombstone { return deletions.contains([key, author]) }
+        let number: UInt64 = record.value.bigEndian()
+        guard let attempt = attempts[number], attempt == (key, author) else { return false }
+        return record.value.elementsEqual(Self.value(number, length: record.value.count))
+    }
+
+    /// The number, then as many bytes that follow from it as are wanted.
+    private static func value(_ number: UInt64, length: Int) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.appendBigEndian(number)
+        var filler = Chance(seed: number)
+        while bytes.count < length { bytes.appendBigEndian(filler.next()) }
+        return Array(bytes.prefix(max(length, 8)))
+    }
+
+    // MARK: Writes
+
+    mutating func note(_ write: Write, of key: Int) { writes[key, default: []].append(write) }
+
+    /// Of each author the acknowledged write with the highest revision.
+    func newest(of key: Int) -> [Write] {
+        var newest: [Int: Write] = [:]
+        for write in writes[key] ?? [] {
+            if let other = newest[write.author], !write.record.supersedes(other.record) { continue }
+            newest[write.author] = write
+        }
+        return newest.values.sorted { $0.author < $1.author }
+    }
+}

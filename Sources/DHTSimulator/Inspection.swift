@@ -1,0 +1,86 @@
+import DHTCore
+import DHTEngine
+
+// Promises that hold at every moment, and those that hold once all is quiet.
+
+extension World {
+    /// Longest that an operation may take.
+    static let operationPatience = Span.minutes(3)
+
+    /// Looks at all honest nodes: whom their tables hold, how full everything is.
+    func inspect() {
+        for node in nodes where node.isHonest {
+            guard let machine = node.machine else { continue }
+            for occupancy in machine.occupancies where !occupancy.isWithinBound {
+                violate("bounds", "n\(node.index) holds \(occupancy.count) \(occupancy.name)")
+            }
+            inspectTable(of: node, machine.core.table)
+        }
+        for overdue in operationsOlder(than: Self.operationPatience) {
+            violate("liveness", "an operation of n\(overdue) does not end")
+        }
+    }
+
+    /// A routing table holds only admitted peers that answered, at addresses that are theirs.
+    private func inspectTable(of node: SimulatedNode, _ table: RoutingTable) {
+        for entry in table.contacts {
+            let contact = entry.contact
+            guard node.policy.admits(contact.identity), let index = byIdentity[contact.identity] else {
+                violate("table", "n\(node.index) knows somebody it does not admit")
+                continue
+            }
+            if plan.beginning != .acquainted, !node.heardFrom.contains(Int32(index)) {
+                violate("table", "n\(node.index) knows n\(index), from which it never heard")
+            }
+            if owner(of: contact.endpoint)?.index != index {
+                violate("table", "n\(node.index) has n\(index) at \(contact.endpoint), which is not its own")
+            }
+        }
+    }
+
+    /// Calls ``inspect()`` once a minute from now on.
+    func inspectRegularly() {
+        inspect()
+        after(.minutes(1)) { [self] in inspectRegularly() }
+    }
+
+    // MARK: Convergence
+
+    /// Whether the node's closest contacts are the closest nodes there are.
+    func isConverged(_ node: SimulatedNode) -> Bool {
+        guard let machine = node.machine else { return true }
+        let closest = machine.core.table.closest(to: node.id, count: plan.settings.replicas)
+        return closest == trueClosest(to: node.id, for: node).map(\.contact)
+    }
+
+    /// The nearest nodes to a place that the node and they themselves let speak to each other.
+    func trueClosest(to target: NodeID, for node: SimulatedNode) -> [SimulatedNode] {
+        let others = nodes.filter { $0.isUp && areAcquaintable($0, node) }
+        return Array(
+            others.sorted { $0.id.distance(to: target) < $1.id.distance(to: target) }
+                .prefix(plan.settings.replicas)
+        )
+    }
+
+    /// Lets time pass until every honest node's closest contacts are the true ones; how long that took.
+    /// `nil`, and a promise is broken, if it takes longer than `patience`.
+    func converge(within patience: Span) -> Span? {
+        let start = clock
+        while clock < start + patience {
+            if nodes.allSatisfy({ !$0.isHonest || isConverged($0) }) { return clock.since(start) }
+            run(for: .seconds(10))
+        }
+        for node in nodes where node.isHonest && !isConverged(node) {
+            let known = node.machine?.core.table.closest(to: node.id, count: plan.settings.replicas) ?? []
+            let truth = trueClosest(to: node.id, for: node)
+            violate(
+                "convergence",
+                """
+                \(patience.seconds) s after all faults n\(node.index)'s closest are \
+                \(known.compactMap { byIdentity[$0.identity] }), not \(truth.map(\.index))
+                """
+            )
+        }
+        return nil
+    }
+}

@@ -1,0 +1,212 @@
+import DHTCore
+import DHTCrypto
+import DHTEngine
+import DHTEnvelope
+import DHTStorage
+
+// The nodes of a world: how they come to be, start, stop and are expelled.
+
+extension World {
+    /// Makes all nodes of the plan; none runs yet.
+    func populate() {
+        var keys: [(seed: [UInt8], identity: Identity, id: NodeID)] = []
+        keys.reserveCapacity(plan.nodes)
+        for index in 0..<plan.nodes { keys.append(makeKey(near: plan.ground[index])) }
+        let members = keys.enumerated().map { index, key in
+            Allowlist.Member(identity: key.identity, name: "n\(index)")
+        }
+        let everybody = AdmissionPolicy.members(Allowlist(members: members))
+        nodes.reserveCapacity(plan.nodes)
+        for (index, key) in keys.enumerated() {
+            let endpoint = Endpoint(ipv4: Self.firstAddress + UInt32(index), port: 4000)
+            let contact = Contact(identity: key.identity, id: key.id, endpoint: endpoint)
+            let node = SimulatedNode(index: index, contact: contact, keySeed: key.seed, policy: everybody)
+            node.treachery = plan.traitors[index]
+            if plan.isWatched { node.clockOrigin = Span(nanoseconds: chance.next() >> 14) }
+            nodes.append(node)
+            byIdentity[key.identity] = index
+        }
+        for node in nodes {
+            if let omitted = plan.omissions[node.index] { node.policy = policy(without: omitted) }
+        }
+        if !plan.traitors.isEmpty {
+            conspiracy.population = nodes.map(\.contact)
+            conspiracy.accomplices = nodes.filter { $0.treachery == .colluding }.map(\.contact)
+        }
+        if plan.beginning == .acquainted { tables = acquaintances() }
+    }
+
+    /// A list of all members but these.
+    func policy(without omitted: Set<Int>) -> AdmissionPolicy {
+        let members = nodes.filter { !omitted.contains($0.index) }
+        return .members(
+            Allowlist(members: members.map { .init(identity: $0.identity, name: "n\($0.index)") })
+        )
+    }
+
+    private func makeKey(near place: NodeID?) -> (seed: [UInt8], identity: Identity, id: NodeID) {
+        // As close as nobody else in the plan is likely to be.
+        let closeness = 4 + Int.bitWidth - plan.nodes.leadingZeroBitCount
+        while true {
+            let seed = chance.bytes(32)
+            guard let identity = identity(of: seed) else { continue }
+            let id = identity.nodeID
+            if let place, id.commonPrefixLength(with: place) < closeness { continue }
+            return (seed, identity, id)
+        }
+    }
+
+    private func identity(of seed: [UInt8]) -> Identity? {
+        guard plan.sealing == .real else { return Identity(seed) }
+        var bytes = seed
+        return SigningKey(seed: SecretBytes(wiping: &bytes)).identity
+    }
+
+    // MARK: Starting and stopping
+
+    /// Starts all nodes, as the plan has them begin, and lets them find each other for a while.
+    func startAll(without reserve: Set<Int> = [], settle: Span = .seconds(30)) {
+        switch plan.beginning {
+        case .acquainted: for node in nodes where !reserve.contains(node.index) { start(node) }
+        case .joining(let pause):
+            for node in nodes where !reserve.contains(node.index) {
+                // The first node is one seed, so that the world is one; another may be any before.
+                let earlier = nodes.prefix(node.index).filter { $0.isUp && areAcquaintable($0, node) }
+                var seeds = earlier.first.map { [$0.index] } ?? []
+                if let other = earlier.dropFirst().randomElement(using: &chance) { seeds.append(other.index) }
+                start(node, seeds: seeds)
+                run(for: pause)
+            }
+        }
+        run(for: settle)
+    }
+
+    /// Whether two nodes let each other speak.
+    func areAcquaintable(_ one: SimulatedNode, _ other: SimulatedNode) -> Bool {
+        one !== other && one.policy.admits(other.identity) && other.policy.admits(one.identity)
+    }
+
+    /// Starts a node as a fresh process, with the records its disk holds.
+    func start(_ node: SimulatedNode, seeds: [Int] = []) {
+        node.incarnation += 1
+        node.timer = nil
+        node.heardFrom = []
+        node.seeds = seeds.filter { $0 != node.index && node.policy.admits(nodes[$0].identity) }
+        node.disk.freeAt = clock
+        let machine = makeMachine(node)
+        node.machine = machine
+        trace.note(clock, 9 << 56 | UInt64(node.index), UInt64(node.incarnation))
+        trace.tell(clock) {
+            let missing = nodes.filter { !node.policy.admits($0.identity) }.map { " n\($0.index)" }.joined()
+            let traits =
+                (node.treachery.map { ", \($0.rawValue)" } ?? "")
+                + (missing.isEmpty ? "" : ", without\(missing)")
+            return "n\(node.index) starts with \(node.disk.store.count) records\(traits)"
+        }
+        node.disk.store.forEach { record in
+            // What was admitted once may not be now; then the engine leaves it be.
+            _ = machine.restore(record)
+        }
+        guard !node.seeds.isEmpty else {
+            act(node) { machine, now, actions in machine.advance(to: now, into: &actions) }
+            return
+        }
+        let identities = node.seeds.map { nodes[$0].identity }
+        act(node) { machine, now, actions in machine.setSeeds(identities, at: now, into: &actions) }
+    }
+
+    /// Ends a node's process without a word. `losesDisk`: its records go with it.
+    func crash(_ node: SimulatedNode, losesDisk: Bool) {
+        trace.note(clock, 10 << 56 | UInt64(node.index), losesDisk ? 1 : 0)
+        trace.tell(clock) { "n\(node.index) crashes\(losesDisk ? " and loses its disk" : "")" }
+        node.machine = nil
+        node.timer = nil
+        if losesDisk { loseDisk(of: node) }
+    }
+
+    func loseDisk(of node: SimulatedNode) {
+        node.disk = Disk()
+        node.lostAt = clock
+    }
+
+    /// Lets a node hand over and leave; `then` is called when it is gone.
+    func leave(_ node: SimulatedNode, then: @escaping () -> Void) {
+        trace.tell(clock) { "n\(node.index) leaves" }
+        submit(.leave, at: node) { _ in
+            node.machine = nil
+            node.timer = nil
+            then()
+        }
+    }
+
+    /// Gives a node another list, while it runs.
+    func admit(_ policy: AdmissionPolicy, at node: SimulatedNode) {
+        node.policy = policy
+        trace.note(clock, 11 << 56 | UInt64(node.index))
+        act(node) { machine, _, _ in machine.replaceAdmission(policy) }
+    }
+
+    // MARK: Engines
+
+    private func makeMachine(_ node: SimulatedNode) -> any Machine {
+        let core = KademliaNode(
+            identity: node.identity,
+            id: node.id,
+            settings: plan.settings,
+            table: tables.isEmpty ? nil : tables[node.index],
+            generator: chance.fork()
+        )
+        switch plan.sealing {
+        case .real: return machine(node, realGate(node), core)
+        case .standIn:
+            let gate = StandInGate(
+                identity: node.identity,
+                admission: node.policy,
+                bootSecret: chance.next(),
+                isAcquainted: plan.beginning == .acquainted
+            )
+            return machine(node, gate, core)
+        }
+    }
+
+    private func machine<Keeper: Gatekeeper & ~Copyable>(
+        _ node: SimulatedNode,
+        _ gate: consuming Keeper,
+        _ core: KademliaNode
+    ) -> any Machine {
+        guard let treachery = node.treachery else {
+            return EngineMachine(GatedEngine(gate: gate, core: core))
+        }
+        let liar = LyingGate(gate, treachery, conspiracy, chance: chance.fork())
+        return EngineMachine(GatedEngine(gate: liar, core: core))
+    }
+
+    private func realGate(_ node: SimulatedNode) -> Gate {
+        let now = now(of: node)
+        var seed = node.keySeed
+        var network = networkSeed
+        let keys = KeyRing(
+            signing: SigningKey(seed: SecretBytes(wiping: &seed)),
+            network: NetworkKey(bytes: SecretBytes(wiping: &network)),
+            at: now.instant
+        )
+        return Gate(
+            keys: keys,
+            admission: node.policy,
+            start: now.unixMilliseconds * 1000,
+            entropy: chance.fork(),
+            at: now.instant
+        )
+    }
+
+    /// Whether somebody the network admits signed these bytes.
+    func isSigned(_ record: Record) -> Bool {
+        guard plan.sealing == .real else { return StandInGate.isSigned(record) }
+        return RecordCodec.verifies(record, network: networkID)
+    }
+
+    private var networkID: NetworkID {
+        var bytes = networkSeed
+        return NetworkKey(bytes: SecretBytes(wiping: &bytes)).id
+    }
+}

@@ -1,0 +1,100 @@
+import DHTCore
+import DHTEngine
+
+/// A read under way.
+struct Read {
+    let key: Int
+    let reader: SimulatedNode
+    let isExhaustive: Bool
+    let startedAt: Instant
+    /// The reader's Unix milliseconds then.
+    let wallAtStart: UInt64
+}
+
+// What must be true of everything that is read.
+
+extension Clients {
+    func check(_ read: Read, _ outcome: GetOutcome) {
+        let before = world.violations.count
+        for found in outcome.found { checkGenuine(found.record, read) }
+        checkFresh(read, outcome)
+        if world.violations.count > before { wrong += 1 }
+        tallyRead(read, outcome)
+    }
+
+    /// No bytes that no admitted author signed, and nothing whose time is over.
+    private func checkGenuine(_ record: Record, _ read: Read) {
+        guard let author = world.byIdentity[record.author] else {
+            return world.violate("authenticity", "key \(read.key): a record of an author nobody knows")
+        }
+        let node = world.nodes[author]
+        guard world.isSigned(record) else {
+            return world.violate("authenticity", "key \(read.key): a record that n\(author) did not sign")
+        }
+        if node.treachery != .equivocating, !history.isGenuine(record, of: read.key, by: author) {
+            world.violate("authenticity", "key \(read.key): n\(author) never wrote what was read")
+        }
+        let wall = min(read.wallAtStart, world.now(of: read.reader).unixMilliseconds)
+        if record.expiry <= wall {
+            world.violate("expiry", "key \(read.key): n\(read.reader.index) read what had expired")
+        }
+    }
+
+    /// A read that was answered by somebody who acknowledged a write sees it, or something newer; so a
+    /// deleted value does not come back, and R + W > K is enough.
+    private func checkFresh(_ read: Read, _ outcome: GetOutcome) {
+        let answered = Set(outcome.answeredBy.compactMap { world.byIdentity[$0] })
+        for write in history.writes[read.key] ?? []
+        where write.acknowledgedAt <= read.startedAt && isLasting(write, of: read.key, for: read.reader) {
+            let holders = write.replicas.filter { answered.contains($0) && isKeeping(write, at: $0) }
+            guard let holder = holders.first else { continue }
+            let seen: Record?
+            if read.isExhaustive {
+                seen = outcome.found.first { $0.record.author == write.record.author }?.record
+            } else {
+                seen = outcome.found.first?.record
+            }
+            guard let seen, seen == write.record || !write.record.isNewer(than: seen) else {
+                let text = seen.map { "\($0.revision.rawValue)" } ?? "nothing"
+                world.violate(
+                    "freshness",
+                    """
+                    key \(read.key): n\(read.reader.index) asked n\(holder), which had acknowledged revision \
+                    \(write.record.revision.rawValue) of n\(write.author), and read \(text)
+                    """
+                )
+                return
+            }
+        }
+    }
+
+    /// Whether the node still has what it acknowledged, or something newer of that author.
+    func isKeeping(_ write: History.Write, at index: Int) -> Bool {
+        let node = world.nodes[index]
+        guard node.treachery == nil, !node.isRevoked else { return false }
+        if let lostAt = node.lostAt, lostAt >= write.startedAt { return false }
+        return node.policy.mayWrite(write.record.author)
+    }
+
+    /// Whether no clock says that the record's time is over, and its author counts for the reader.
+    func isLasting(_ write: History.Write, of key: Int, for reader: SimulatedNode) -> Bool {
+        let wall = Int64(World.epoch) + Int64(world.clock.nanoseconds / 1_000_000)
+        let margin = 2 * world.largestClockError + 1000
+        return Int64(write.record.expiry) > wall + margin
+            && !history.mayHaveEnded(write, of: key, at: world.clock + .milliseconds(UInt64(margin)))
+            && reader.policy.mayWrite(write.record.author) && !world.nodes[write.author].isRevoked
+            && world.nodes[write.author].treachery != .equivocating
+    }
+
+    /// Counts the read if there is something to be read: as a success if it brought that.
+    private func tallyRead(_ read: Read, _ outcome: GetOutcome) {
+        let known = history.newest(of: read.key).filter {
+            $0.acknowledgedAt <= read.startedAt && isLasting($0, of: read.key, for: read.reader)
+        }
+        guard let newest = known.max(by: { $1.record.isNewer(than: $0.record) }), !newest.record.isTombstone
+        else { return }
+        let found = outcome.found.first { !$0.record.isTombstone }?.record
+        let isGood = found.map { !newest.record.isNewer(than: $0) } ?? false
+        tally.note(at: read.startedAt, succeeded: isGood, hops: outcome.hops, requests: outcome.asked)
+    }
+}

@@ -1,0 +1,224 @@
+import DHTCore
+
+/// One world from its beginning to its end.
+package final class Simulation {
+    let options: SimulationOptions
+    let world: World
+    let clients: Clients
+    private(set) var marks: [(hour: Double, label: String)] = []
+    private let swarm: SwarmPlan?
+    private var misfortune: Misfortune?
+    private var recordsPut = 0
+    private var recordsLost = 0
+    private var convergence: Span?
+    /// When the world had come about.
+    private var begin = Instant(nanoseconds: 0)
+    /// Nodes that are not part of the world at first, or not any more.
+    var reserve: [SimulatedNode] = []
+    var chance: Chance
+    /// The time for faults is over.
+    var isOver = false
+    private static let progressSteps: UInt64 = 200
+
+    package init(_ options: SimulationOptions) {
+        self.options = options
+        chance = Chance(seed: Chance.mix(options.seed ^ 0x5354_4F52))
+        let swarm = options.scenario == .swarm ? SwarmPlan(seed: options.seed, sealing: options.sealing) : nil
+        self.swarm = swarm
+        world = World(swarm?.world ?? Self.plan(of: options))
+        let mix = swarm?.mix ?? Self.mix(of: options)
+        let length = Self.length(of: options).nanoseconds
+        let slice = Span(nanoseconds: max(length / 60, 1))
+        let tally = Tally(start: Instant(nanoseconds: 0), sliceLength: slice)
+        clients = Clients(world, mix: mix, chance: chance.fork(), tally: tally)
+    }
+
+    /// Takes a line for every event, without its end.
+    package var listener: ((String) -> Void)? {
+        get { world.trace.listener }
+        set { world.trace.listener = newValue }
+    }
+
+    /// Lives through all of it. `progress` is told the share done, 0…1, now and then.
+    package func run(progress: (Double) -> Void = { _ in }) -> SimulationReport {
+        comeAbout()
+        begin = world.clock
+        let end = begin + Self.length(of: options)
+        clients.tally = Tally(start: begin, sliceLength: clients.tally.sliceLength)
+        clients.start()
+        unfold(until: end)
+        let step = Span(nanoseconds: max(Self.length(of: options).nanoseconds / Self.progressSteps, 1))
+        while world.clock < end {
+            world.run(until: min(world.clock + step, end))
+            progress(
+                min(Double(world.clock.since(begin).nanoseconds) / Double(end.since(begin).nanoseconds), 1)
+            )
+        }
+        clients.stop()
+        comeToRest()
+        return report
+    }
+
+    // MARK: Chapters
+
+    private func comeAbout() {
+        if let swarm {
+            for (node, error) in zip(world.nodes, swarm.clockErrors) { node.clockError = error }
+            world.largestClockError = swarm.clockErrors.map { abs($0) }.max() ?? 0
+        }
+        setClocks()
+        if options.scenario == .churn || options.churn ?? 0 > 0 {
+            reserve = Array(world.nodes.suffix(world.nodes.count / 5))
+        }
+        world.startAll(without: Set(reserve.map(\.index)), settle: settleTime)
+        if world.plan.isWatched { world.inspectRegularly() }
+        putFirstValues()
+    }
+
+    private var settleTime: Span { world.plan.beginning == .acquainted ? .seconds(1) : .seconds(60) }
+
+    private func putFirstValues() {
+        guard swarm == nil else { return }
+        for key in 0..<clients.mix.keys {
+            clients.put(key, at: clients.someone())
+            world.run(for: .milliseconds(100))
+        }
+        world.run(for: .seconds(30))
+    }
+
+    private func unfold(until end: Instant) {
+        guard let swarm else { return tell(until: end) }
+        let misfortune = Misfortune(world, faults: swarm.faults, pause: swarm.pause, chance: chance.fork())
+        misfortune.start()
+        self.misfortune = misfortune
+    }
+
+    /// All faults end; then everything acknowledged must be there.
+    private func comeToRest() {
+        stopFaults()
+        misfortune?.stop()
+        if world.plan.isWatched {
+            world.run(for: .seconds(30))
+            convergence = world.converge(within: SimulationOptions.convergencePatience)
+            world.inspect()
+        }
+        readEverything()
+        world.run(for: World.operationPatience + .seconds(60))
+        if world.plan.isWatched { world.inspect() }
+    }
+
+    private func readEverything() {
+        for key in clients.history.keys {
+            for write in clients.history.newest(of: key) { verify(write, of: key) }
+        }
+    }
+
+    /// Reads what was written last, with all replicas: it must be there if anybody who ought to have it has
+    /// it.
+    private func verify(_ write: History.Write, of key: Int) {
+        guard let reader = clients.someone(), clients.isLasting(write, of: key, for: reader) else { return }
+        recordsPut += 1
+        var isThere = false
+        clients.get(key, at: reader, replicas: 8, isExhaustive: true) { outcome in
+            isThere = outcome.found.contains {
+                $0.record.author == write.record.author && !write.record.supersedes($0.record)
+            }
+        }
+        world.run(for: .seconds(20))
+        guard !isThere else { return }
+        recordsLost += 1
+        let closest = world.trueClosest(to: write.record.location, for: reader) + [reader]
+        let keepers = write.replicas.filter { index in
+            world.nodes[index].isUp && clients.isKeeping(write, at: index)
+                && closest.contains { $0.index == index }
+        }
+        guard !keepers.isEmpty else { return }
+        world.violate(
+            "durability",
+            "key \(key): n\(reader.index) cannot read what n\(keepers[0]) acknowledged and ought to have"
+        )
+    }
+
+    func mark(_ label: String) {
+        let hour = Double(world.clock.since(begin).nanoseconds) / 3.6e12
+        marks.append((hour, label))
+    }
+
+    // MARK: Plans
+
+    private static func length(of options: SimulationOptions) -> Span {
+        Span(nanoseconds: UInt64(max(options.hours, 0) * 3600) * 1_000_000_000)
+    }
+
+    private static func plan(of options: SimulationOptions) -> WorldPlan {
+        var plan = WorldPlan(nodes: options.nodes, seed: options.seed, sealing: options.sealing)
+        plan.settings.paths = options.paths
+        plan.weather.loss = options.loss ?? options.scenario.loss
+        if options.scenario == .lossy {
+            (plan.weather.duplication, plan.weather.reordering) = (0.05, 0.1)
+            plan.weather.corruption = 0.01
+        }
+        if options.nodes > 2000 { plan.beginning = .acquainted }
+        if plan.beginning == .acquainted { plan.sealing = .standIn }
+        if options.nodes > 200_000 {
+            plan.settings.bucketCapacities = [Int](repeating: 8, count: 4)
+        }
+        var chance = Chance(seed: Chance.mix(options.seed ^ 0x484F_5354))
+        let hostile = Int(Double(options.nodes) * (options.adversaries ?? options.scenario.adversaries))
+        let order = (1..<max(options.nodes, 2)).shuffled(using: &chance)
+        for index in order.prefix(hostile) { plan.traitors[index] = options.scenario.treachery }
+        if options.scenario == .eclipse {
+            for index in order.prefix(Kademlia.replicas) {
+                plan.traitors[index] = .colluding
+                plan.ground[index] = location(of: History.name(of: 0))
+            }
+        }
+        return plan
+    }
+
+    private static func mix(of options: SimulationOptions) -> Clients.Mix {
+        var mix = Clients.Mix()
+        mix.keys = options.values ?? min(4 * options.nodes, 500)
+        (mix.puts, mix.deletes, mix.conditional, mix.pings) = (5, 0, 0, 0)
+        mix.gets = 95
+        mix.lifetimes = [7 * 86_400]
+        mix.lengths = 8...200
+        let pause = UInt64(options.hours * 3_600_000) / UInt64(max(options.reads, 1))
+        mix.pause = max(pause / 2, 1)...max(pause * 3 / 2, 1)
+        return mix
+    }
+
+    private var report: SimulationReport {
+        let tally = clients.tally
+        let sliceHours = Double(tally.sliceLength.nanoseconds) / 3.6e12
+        return SimulationReport(
+            seed: options.seed,
+            nodes: world.nodes.count,
+            sealing: world.plan.sealing,
+            traceDigest: world.trace.digest,
+            reads: tally.reads,
+            readsSucceeded: tally.succeeded,
+            hopsMedian: tally.hops(atQuantile: 0.5),
+            hops99: tally.hops(atQuantile: 0.99),
+            requestsMean: tally.requestsMean,
+            recordsPut: recordsPut,
+            recordsLost: recordsLost,
+            readsWrong: clients.wrong,
+            events: world.trace.events,
+            datagrams: world.traffic.datagrams,
+            bytes: world.traffic.bytes,
+            virtualHours: Double(world.clock.nanoseconds) / 3.6e12,
+            convergence: convergence,
+            violations: world.violations,
+            slices: tally.slices.enumerated().map { index, slice in
+                .init(
+                    hour: (Double(index) + 0.5) * sliceHours,
+                    reads: slice.reads,
+                    succeeded: slice.succeeded,
+                    hopsMean: slice.reads == 0 ? 0 : Double(slice.hops) / Double(slice.reads)
+                )
+            },
+            marks: marks
+        )
+    }
+}

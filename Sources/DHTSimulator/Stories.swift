@@ -1,0 +1,139 @@
+import DHTCore
+import DHTCrypto
+import DHTEnvelope
+
+// The named scenarios: what happens when, between the first put and the last read.
+
+extension Simulation {
+    /// SHA-1 of a key.
+    static func location(of key: [UInt8]) -> NodeID { sha1(key) }
+
+    /// Sets clocks before anybody starts.
+    func setClocks() {
+        guard options.scenario == .clocks else { return }
+        for node in world.nodes { node.clockError = Int64(chance.index(below: 240_000)) - 120_000 }
+        world.largestClockError = 120_000
+    }
+
+    /// Lets a named scenario take its course.
+    func tell(until end: Instant) {
+        let length = end.since(world.clock)
+        switch options.scenario {
+        case .calm, .lossy, .hostile, .eclipse, .swarm: break
+        case .vanish: world.after(length / 4) { [self] in vanish() }
+        case .partition: part(after: length / 4, for: length / 10)
+        case .churn: break
+        case .roaming: repeatedly(every: length / 100) { [self] in someRunning()?.port += 1 }
+        case .restart: world.after(length / 4) { [self] in restartAll() }
+        case .clocks: repeatedly(every: length / 50) { [self] in jumpSomeClock() }
+        case .disks: repeatedly(every: length / 50) { [self] in troubleSomeDisk() }
+        case .revocation: for turn in 1...3 { world.after(length * UInt64(turn) / 4) { [self] in expel() } }
+        case .flood: repeatedly(every: .milliseconds(200)) { [self] in flood() }
+        }
+        if let churn = options.churn ?? (options.scenario.churn > 0 ? options.scenario.churn : nil), churn > 0
+        {
+            let members = Double(world.nodes.count - reserve.count)
+            let pause = UInt64(3.6e12 / (members * churn))
+            repeatedly(every: Span(nanoseconds: pause)) { [self] in replaceOne() }
+        }
+    }
+
+    /// Nothing goes wrong any more; who was stopped for a while is started.
+    func stopFaults() {
+        isOver = true
+        world.weather = Weather()
+        world.blocked = []
+        for node in world.nodes {
+            node.group = 0
+            (node.disk.delay, node.disk.isFull, node.disk.failure) = (0...0, false, 0)
+        }
+    }
+
+    private func repeatedly(every pause: Span, _ body: @escaping () -> Void) {
+        world.after(Span(nanoseconds: max(pause.nanoseconds, 1_000_000))) { [self] in
+            guard !isOver else { return }
+            body()
+            repeatedly(every: pause, body)
+        }
+    }
+
+    private func someRunning() -> SimulatedNode? {
+        world.nodes.filter { $0.isUp && $0.isHonest }.randomElement(using: &chance)
+    }
+
+    // MARK: What happens
+
+    private func vanish() {
+        let running = world.nodes.filter(\.isUp).shuffled(using: &chance)
+        let share = options.vanishing ?? options.scenario.vanishing
+        for node in running.prefix(Int(Double(running.count) * share)) { world.crash(node, losesDisk: true) }
+        mark("\(Int(share * 100)) % vanish")
+    }
+
+    private func part(after pause: Span, for length: Span) {
+        world.after(pause) { [self] in
+            for node in world.nodes where chance.happens(0.5) { node.group = 1 }
+            mark("parted")
+        }
+        world.after(pause + length) { [self] in
+            for node in world.nodes { node.group = 0 }
+            mark("healed")
+        }
+    }
+
+    private func restartAll() {
+        mark("restart")
+        for node in world.nodes where node.isUp {
+            world.after(.milliseconds(chance.span(in: 0...60_000))) { [self] in
+                world.crash(node, losesDisk: false)
+                world.after(.seconds(5)) { [self] in
+                    world.start(node, seeds: [0, chance.index(below: world.nodes.count)])
+                }
+            }
+        }
+    }
+
+    private func jumpSomeClock() {
+        guard let node = someRunning() else { return }
+        node.clockError = Int64(chance.index(below: 240_000)) - 120_000
+    }
+
+    private func troubleSomeDisk() {
+        guard let node = someRunning() else { return }
+        switch chance.index(below: 4) {
+        case 0: node.disk.delay = 0...chance.span(in: 1...500)
+        case 1: node.disk.isFull.toggle()
+        case 2: node.disk.failure = node.disk.failure > 0 ? 0 : 0.3
+        default: (node.disk.delay, node.disk.isFull, node.disk.failure) = (0...0, false, 0)
+        }
+    }
+
+    private func expel() {
+        guard let node = someRunning(), node.index != 0 else { return }
+        node.isRevoked = true
+        let expelled = Set(world.nodes.filter(\.isRevoked).map(\.index))
+        let policy = world.policy(without: expelled)
+        for other in world.nodes where other !== node {
+            world.after(.milliseconds(chance.span(in: 0...30_000))) { [self] in
+                world.admit(policy, at: other)
+            }
+        }
+        mark("n\(node.index) expelled")
+    }
+
+    private func flood() {
+        for node in world.nodes where node.treachery == .flooding && node.isUp {
+            clients.flood(from: node)
+        }
+    }
+
+    /// One node is gone for good with its disk; an empty one takes its place.
+    private func replaceOne() {
+        guard let leaver = someRunning(), leaver.index != 0, !reserve.isEmpty else { return }
+        let newcomer = reserve.removeFirst()
+        world.crash(leaver, losesDisk: true)
+        reserve.append(leaver)
+        guard let seed = someRunning() else { return }
+        world.start(newcomer, seeds: [seed.index])
+    }
+}

@@ -1,0 +1,187 @@
+import DHTCore
+import DHTEnvelope
+
+/// How a hostile member behaves. It is admitted, and answers PING, or nobody would ever ask it.
+package enum Treachery: String, CaseIterable, Hashable, Sendable {
+    /// Answers nothing else.
+    case blackHole = "black-hole"
+    /// Names members from anywhere, most of them far from the target, and has no records.
+    case misleading
+    /// Names identities that nobody has, at addresses where nobody is.
+    case inventing
+    /// Names its accomplices nearest to the target, has no records, and says that it stored what it did not.
+    case colluding
+    /// Answers with the first record it ever saw under a key.
+    case stale
+    /// Signs two records of one revision, and tells one half of the others this and one half that.
+    case equivocating
+    /// Is as honest as anybody, and stores without end.
+    case flooding
+    /// Changes bytes in the records it returns.
+    case forging
+}
+
+/// What hostile members know of each other.
+final class Conspiracy {
+    /// All colluding members.
+    var accomplices: [Contact] = []
+    /// All members.
+    var population: [Contact] = []
+    /// The first record seen of each author under each key.
+    private var oldest: [NodeID: [Record]] = [:]
+
+    func accomplices(near target: NodeID, besides identity: Identity) -> [Contact] {
+        var nearest: [(distance: Distance, contact: Contact)] = []
+        for contact in accomplices where contact.identity != identity {
+            let distance = contact.id.distance(to: target)
+            if nearest.count == Kademlia.replicas {
+                guard let last = nearest.last, distance < last.distance else { continue }
+                nearest.removeLast()
+            }
+            let place = nearest.firstIndex { distance < $0.distance } ?? nearest.endIndex
+            nearest.insert((distance, contact), at: place)
+        }
+        return nearest.map(\.contact)
+    }
+
+    func note(_ record: Record) {
+        var shelf = oldest[record.location] ?? []
+        guard !shelf.contains(where: { $0.author == record.author }) else { return }
+        shelf.append(record)
+        oldest[record.location] = shelf
+    }
+
+    func oldestRecords(at location: NodeID) -> [Record] { oldest[location] ?? [] }
+}
+
+/// A gate that lies: the engine behind it is as honest as any, what goes out is not.
+struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
+    private var base: Base
+    private let treachery: Treachery
+    private let conspiracy: Conspiracy
+    private var chance: Chance
+    /// Twins of records of our own.
+    private var twins: [Digest: Record] = [:]
+
+    init(_ base: consuming Base, _ treachery: Treachery, _ conspiracy: Conspiracy, chance: Chance) {
+        self.base = base
+        (self.treachery, self.conspiracy, self.chance) = (treachery, conspiracy, chance)
+    }
+
+    var identity: Identity { base.identity }
+    var admission: AdmissionPolicy { base.admission }
+    var nextDeadline: Instant { base.nextDeadline }
+    var occupancies: [Occupancy] { [] }
+
+    mutating func replaceAdmission(_ policy: AdmissionPolicy) { base.replaceAdmission(policy) }
+    func hasProved(_ identity: Identity, at endpoint: Endpoint) -> Bool {
+        base.hasProved(identity, at: endpoint)
+    }
+    func hasToken(for identity: Identity, at endpoint: Endpoint, now: Instant) -> Bool {
+        base.hasToken(for: identity, at: endpoint, now: now)
+    }
+    mutating func makeTransaction() -> UInt64 { base.makeTransaction() }
+    mutating func close(_ transaction: UInt64) { base.close(transaction) }
+    mutating func accepts(_ record: Record) -> Bool { base.accepts(record) }
+    mutating func advance(to now: Instant) { base.advance(to: now) }
+
+    mutating func receive(_ datagram: [UInt8], from endpoint: Endpoint, at now: Instant) -> Gate.Verdict {
+        let verdict = base.receive(datagram, from: endpoint, at: now)
+        if case .inquiry(let inquiry) = verdict, case .store(let record, _) = inquiry.request {
+            conspiracy.note(record)
+        }
+        return verdict
+    }
+
+    // MARK: Lies
+
+    mutating func seal(
+        _ request: Request,
+        to peer: Identity,
+        at endpoint: Endpoint,
+        _ postage: Gate.Postage,
+        now: Now
+    ) -> [UInt8]? {
+        var request = request
+        if treachery == .equivocating, case .store(let record, let condition) = request,
+            let twin = twins[record.digest], peer.prefix & 1 == 1
+        {
+            request = .store(twin, condition: condition)
+        }
+        return base.seal(request, to: peer, at: endpoint, postage, now: now)
+    }
+
+    mutating func seal(_ response: Response, to inquiry: Gate.Inquiry, now: Instant) -> [UInt8]? {
+        if case .ping = inquiry.request { return base.seal(response, to: inquiry, now: now) }
+        guard let lie = lie(instead: response, to: inquiry) else { return nil }
+        return base.seal(lie, to: inquiry, now: now)
+    }
+
+    mutating func sign(_ draft: RecordCodec.Draft) -> Record {
+        let record = base.sign(draft)
+        if treachery == .equivocating, draft.kind == .value, !draft.value.isEmpty {
+            var other = draft
+            other.value[other.value.count - 1] ^= 0xFF
+            twins[record.digest] = base.sign(other)
+        }
+        return record
+    }
+
+    private mutating func lie(instead truth: Response, to inquiry: Gate.Inquiry) -> Response? {
+        switch treachery {
+        case .blackHole: return nil
+        case .flooding, .equivocating: return truth
+        case .stale: return stale(truth, to: inquiry.request)
+        case .forging: return forged(truth)
+        case .misleading, .inventing, .colluding: break
+        }
+        switch inquiry.request {
+        case .ping: return truth
+        case .findNode(let target): return .nodes(contacts(near: target, for: inquiry))
+        case .findValue(let location, _, _):
+            let closer = contacts(near: location, for: inquiry)
+            return .values([], total: 0, closer: closer)
+        case .store(let record, _):
+            guard inquiry.isLive else { return truth }
+            return .stored(.init(lifetime: record.lifetime, closest: []))
+        }
+    }
+
+    private func stale(_ truth: Response, to request: Request) -> Response {
+        guard case .findValue(let location, let author, _) = request,
+            case .values(_, _, let closer) = truth
+        else { return truth }
+        let old = conspiracy.oldestRecords(at: location).filter { author == nil || $0.author == author }
+        return .values(old, total: UInt16(clamping: old.count), closer: closer)
+    }
+
+    private mutating func forged(_ truth: Response) -> Response {
+        guard case .values(let records, let total, let closer) = truth else { return truth }
+        return .values(records.map { forged($0) }, total: total, closer: closer)
+    }
+
+    /// The record with one bit of its value or signature another.
+    private mutating func forged(_ record: Record) -> Record {
+        var bytes = record.bytes
+        let first = bytes.count - RecordLayout.signatureLength - record.value.count
+        bytes[first + chance.index(below: bytes.count - first)] ^= 1 << UInt8(chance.index(below: 8))
+        return RecordCodec.decode(bytes) ?? record
+    }
+
+    private mutating func contacts(near target: NodeID, for inquiry: Gate.Inquiry) -> [Contact] {
+        switch treachery {
+        case .colluding:
+            return conspiracy.accomplices(near: target, besides: inquiry.sender)
+        case .inventing:
+            return (0..<Kademlia.replicas).compactMap { _ in
+                guard let nobody = Identity(chance.bytes(Identity.byteCount)) else { return nil }
+                let nowhere = Endpoint(ipv4: 0xC633_6400 | UInt32(chance.index(below: 256)), port: 4000)
+                return Contact(identity: nobody, id: nobody.nodeID, endpoint: nowhere)
+            }
+        default:
+            return (0..<Kademlia.replicas).compactMap { _ in
+                conspiracy.population.randomElement(using: &chance)
+            }
+        }
+    }
+}

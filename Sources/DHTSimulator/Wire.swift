@@ -1,0 +1,160 @@
+import DHTCore
+import DHTEngine
+import DHTEnvelope
+
+// The network of a world: from one engine's `transmit` to another's `receive`.
+
+extension World {
+    /// Datagrams that somebody on the wire keeps.
+    private static let captureLimit = 256
+
+    func send(_ datagram: [UInt8], from node: SimulatedNode, to destination: Endpoint) {
+        traffic.datagrams += 1
+        traffic.bytes += UInt64(datagram.count)
+        trace.note(clock, 6 << 56 | UInt64(node.index) << 24 | UInt64(datagram.count), destination.word)
+        guard let receiver = owner(of: destination) else {
+            trace.tell(clock) { "n\(node.index) > \(destination) \(datagram.count) bytes, nobody is there" }
+            return
+        }
+        trace.tell(clock) {
+            let summary = plan.sealing == .standIn ? " " + StandInGate.summary(of: datagram) : ""
+            return "n\(node.index) > n\(receiver.index) \(datagram.count) bytes\(summary)"
+        }
+        let delivery = Delivery(
+            bytes: datagram,
+            source: node.endpoint,
+            sender: Int32(node.index),
+            receiver: Int32(receiver.index),
+            port: destination.port,
+            isAdmitted: !plan.isWatched || node.policy.admits(receiver.identity)
+        )
+        if captures { capture(delivery) }
+        inject(delivery)
+    }
+
+    /// Whose address it is; whether it is there now, and on this port, shows when something arrives.
+    func owner(of endpoint: Endpoint) -> SimulatedNode? {
+        guard let address = endpoint.ipv4, address >= Self.firstAddress else { return nil }
+        let index = Int(address - Self.firstAddress)
+        return index < nodes.count ? nodes[index] : nil
+    }
+
+    /// Puts a datagram on the network, where what befalls it is up to the weather.
+    func inject(_ delivery: Delivery) {
+        let (source, destination) = (nodes[Int(delivery.sender)], nodes[Int(delivery.receiver)])
+        var isLost = source.group != destination.group
+        if let mtu = weather.mtu, delivery.bytes.count > mtu { isLost = true }
+        if !blocked.isEmpty, blocked.contains([delivery.sender, delivery.receiver]) { isLost = true }
+        if isLost {
+            traffic.lost += 1
+            return
+        }
+        for _ in 0..<(chance.happens(weather.duplication) ? 2 : 1) {
+            if chance.happens(weather.loss) {
+                traffic.lost += 1
+                continue
+            }
+            let delay = weather.delay(from: source.index, to: destination.index, using: &chance)
+            let departure = max(clock, source.cloggedUntil)
+            queue.insert(.delivery(spoilt(delivery)), at: departure + delay)
+        }
+    }
+
+    /// Sends on what somebody on the wire kept: the same bytes, perhaps from elsewhere, perhaps to another.
+    func replayCaptured(using chance: inout Chance) {
+        guard let kept = captured.randomElement(using: &chance) else { return }
+        let receiver = chance.happens(0.7) ? kept.receiver : Int32(chance.index(below: nodes.count))
+        let thief = nodes[chance.index(below: nodes.count)]
+        let isMoved = chance.happens(0.5)
+        inject(
+            Delivery(
+                bytes: kept.bytes,
+                source: isMoved ? Endpoint(ipv4: Self.firstAddress + 0x0080_0000, port: 9) : kept.source,
+                sender: isMoved ? Int32(thief.index) : kept.sender,
+                receiver: receiver,
+                port: nodes[Int(receiver)].port,
+                isAdmitted: receiver == kept.receiver && kept.isAdmitted
+            )
+        )
+    }
+
+    private func capture(_ delivery: Delivery) {
+        if captured.count < Self.captureLimit {
+            captured.append(delivery)
+        } else {
+            captured[chance.index(below: Self.captureLimit)] = delivery
+        }
+    }
+
+    /// The datagram as a bad line leaves it.
+    private func spoilt(_ delivery: Delivery) -> Delivery {
+        guard chance.happens(weather.corruption) else { return delivery }
+        var bytes = delivery.bytes
+        if chance.happens(0.3) {
+            bytes.removeLast(1 + chance.index(below: bytes.count))
+        } else if plan.sealing == .standIn {
+            bytes[bytes.count - 1] = 0  // what does not authenticate shows all damage at one place
+        } else {
+            for _ in 0...chance.index(below: 3) {
+                bytes[chance.index(below: bytes.count)] ^= 1 << UInt8(chance.index(below: 8))
+            }
+            if bytes == delivery.bytes { bytes[0] ^= 1 }
+        }
+        return Delivery(
+            bytes: bytes,
+            source: delivery.source,
+            sender: delivery.sender,
+            receiver: delivery.receiver,
+            port: delivery.port,
+            isAdmitted: delivery.isAdmitted
+        )
+    }
+
+    // MARK: Watching
+
+    /// Looks at what became of a datagram.
+    func judge(_ disposition: Disposition, of delivery: Delivery, at node: SimulatedNode) {
+        switch disposition {
+        case .accepted:
+            trace.note(clock, 7 << 56 | UInt64(node.index))
+            trace.tell(clock) { "n\(node.index) < n\(delivery.sender) accepted" }
+        case .dropped(let reason):
+            trace.note(clock, 8 << 56 | UInt64(node.index), reason.number)
+            trace.tell(clock) { "n\(node.index) < n\(delivery.sender) dropped: \(reason.rawValue)" }
+        }
+        guard plan.isWatched else { return }
+        let sender = nodes[Int(delivery.sender)]
+        if disposition == .accepted, delivery.source.source == sender.endpoint.source {
+            node.heardFrom.insert(delivery.sender)
+        }
+        // Whatever reaches somebody its sender does not admit must have been meant for somebody else.
+        if !delivery.isAdmitted, sender.isHonest, !disposition.isUnread {
+            violate("admission", "n\(sender.index) sent to n\(node.index), whom it does not admit")
+        }
+        if disposition == .accepted, node.isHonest, !node.policy.admits(sender.identity),
+            delivery.source.source == sender.endpoint.source
+        {
+            violate("admission", "n\(node.index) accepted what n\(sender.index) sent, and does not admit it")
+        }
+    }
+}
+
+extension Disposition {
+    /// Whether the receiver could not even read whom it was from.
+    fileprivate var isUnread: Bool {
+        switch self {
+        case .dropped(.header), .dropped(.length): true
+        default: false
+        }
+    }
+}
+
+extension DropReason {
+    /// Its place in the order of checks.
+    fileprivate var number: UInt64 { UInt64(Self.allCases.firstIndex(of: self) ?? 0) }
+}
+
+extension Endpoint {
+    /// Address and port of IPv4 in one word.
+    fileprivate var word: UInt64 { UInt64(ipv4 ?? 0) << 16 | UInt64(port) }
+}

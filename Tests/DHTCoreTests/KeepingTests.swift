@@ -1,0 +1,83 @@
+import Testing
+
+@testable import DHTCore
+
+/// Nothing is acknowledged before the store has it.
+struct KeepingTests {
+    private var transcript = Transcript(.at(1))
+    private let sender = Contact.at(0b1000_0000)
+    private let older = Record.sample(revision: 5, value: [5])
+    private let newer = Record.sample(revision: 6, value: [6])
+
+    private mutating func store(_ record: Record, inquiry: UInt64) {
+        let (sender, inquiry) = (sender, InquiryID(rawValue: inquiry))
+        transcript.on { node, actions in
+            node.inquired(
+                inquiry,
+                by: sender,
+                .store(record, condition: nil),
+                isLive: true,
+                at: now(10),
+                into: &actions
+            )
+        }
+    }
+
+    private mutating func end(_ ticket: Ticket, _ outcome: KademliaNode.StoreOutcome) {
+        transcript.on { node, actions in node.applied(ticket, outcome, at: now(11), into: &actions) }
+    }
+
+    @Test mutating func `a record that is stored again while the store works waits for it too`() {
+        store(older, inquiry: 1)
+        let ticket = transcript.tickets[0]
+        store(older, inquiry: 2)
+        #expect(transcript.replies.isEmpty)
+        #expect(transcript.tickets.isEmpty)
+        end(ticket, .done)
+        #expect(transcript.replies.count == 2)
+        store(older, inquiry: 3)
+        #expect(transcript.replies.count == 1)
+    }
+
+    @Test mutating func `if the store fails all who wait are refused, and nothing is there`() {
+        store(older, inquiry: 1)
+        let ticket = transcript.tickets[0]
+        store(older, inquiry: 2)
+        end(ticket, .failed(.quota))
+        #expect(transcript.replies == [.refused(.quota), .refused(.quota)])
+        #expect(transcript.node.catalog.count == 0)
+        store(older, inquiry: 3)
+        #expect(transcript.tickets.count == 1)
+    }
+
+    @Test mutating func `a record whose store fails does not come back when its successor's fails as well`() {
+        store(older, inquiry: 1)
+        let first = transcript.tickets[0]
+        store(newer, inquiry: 2)
+        let second = transcript.tickets[0]
+        end(first, .failed(.unavailable))
+        end(second, .failed(.unavailable))
+        #expect(transcript.node.catalog.count == 0)
+        store(older, inquiry: 3)
+        #expect(transcript.replies.isEmpty)
+        #expect(transcript.tickets.count == 1)
+    }
+
+    @Test mutating func `a record the store has stands again when its successor fails`() {
+        store(older, inquiry: 1)
+        end(transcript.tickets[0], .done)
+        store(newer, inquiry: 2)
+        end(transcript.tickets[0], .failed(.quota))
+        store(older, inquiry: 3)
+        #expect(transcript.replies.count == 1)
+        #expect(transcript.tickets.isEmpty)
+    }
+
+    @Test mutating func `a conflict whose record cannot be read is no word that nothing is there`() {
+        transcript.node.restore(newer)
+        store(older, inquiry: 1)
+        let ticket = transcript.tickets[0]
+        transcript.on { node, actions in node.storeFailed(ticket, at: now(10), into: &actions) }
+        #expect(transcript.replies == [.refused(.unavailable)])
+    }
+}
