@@ -76,7 +76,7 @@ package struct KademliaNode: Sendable {
     var generator: any RandomNumberGenerator & Sendable
     private var nextName: UInt64 = 0
 
-    /// `table`: contacts known from before, if any.
+    /// `table`: contacts known from before, if any; with them the node need not join.
     package init(
         identity: Identity,
         id: NodeID,
@@ -91,6 +91,7 @@ package struct KademliaNode: Sendable {
         self.table = table ?? RoutingTable(own: id, capacities: settings.bucketCapacities)
         catalog = Catalog(quota: settings.quota)
         membership = Membership()
+        if table != nil { membership.join = .done }
     }
 
     // MARK: Events of calls

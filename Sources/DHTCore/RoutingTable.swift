@@ -42,16 +42,20 @@ package struct RoutingTable: Sendable {
     }
 
     /// A table of contacts that answered before: `buckets`, from the root on, each no larger than its
-    /// capacity. `isComplete`: there was never anybody else in that part of the key space.
+    /// capacity. `isComplete`: there was never anybody else in that part of the key space. All of it was
+    /// refreshed just now.
     package init(
         own: NodeID,
         capacities: [Int],
-        buckets: some Sequence<(entries: [Entry], isComplete: Bool)>
+        buckets: some Sequence<(entries: [Entry], isComplete: Bool)>,
+        at now: Instant
     ) {
         self.init(own: own, capacities: capacities)
         for (depth, bucket) in buckets.enumerated() {
             let capacity = depth < capacities.count ? capacities[depth] : Kademlia.replicas
-            self.buckets.append(KBucket(capacity: capacity, bucket.entries, isComplete: bucket.isComplete))
+            var restored = KBucket(capacity: capacity, bucket.entries, isComplete: bucket.isComplete)
+            restored.refreshedAt = now
+            self.buckets.append(restored)
         }
     }
 }

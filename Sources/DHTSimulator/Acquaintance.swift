@@ -18,7 +18,8 @@ extension World {
             RoutingTable(
                 own: node.id,
                 capacities: plan.settings.bucketCapacities,
-                buckets: buckets[node.index]
+                buckets: buckets[node.index],
+                at: clock + node.clockOrigin
             )
         }
     }

@@ -107,25 +107,27 @@ package final class Simulation {
         if world.plan.isWatched { world.inspect() }
     }
 
+    /// Reads what was written last under every key, with all replicas.
     private func readEverything() {
         for key in clients.history.keys {
             for write in clients.history.newest(of: key) { verify(write, of: key) }
+            world.run(for: .milliseconds(100))
         }
     }
 
-    /// Reads what was written last, with all replicas: it must be there if anybody who ought to have it has
-    /// it.
+    /// It must be there if anybody who ought to have it has it.
     private func verify(_ write: History.Write, of key: Int) {
         guard let reader = clients.someone(), clients.isLasting(write, of: key, for: reader) else { return }
         recordsPut += 1
-        var isThere = false
-        clients.get(key, at: reader, replicas: 8, isExhaustive: true) { outcome in
-            isThere = outcome.found.contains {
+        clients.get(key, at: reader, replicas: 8, isExhaustive: true) { [self] outcome in
+            let isThere = outcome.found.contains {
                 $0.record.author == write.record.author && !write.record.supersedes($0.record)
             }
+            if !isThere { noteLost(write, of: key, reader) }
         }
-        world.run(for: .seconds(20))
-        guard !isThere else { return }
+    }
+
+    private func noteLost(_ write: History.Write, of key: Int, _ reader: SimulatedNode) {
         recordsLost += 1
         let closest = world.trueClosest(to: write.record.location, for: reader) + [reader]
         let keepers = write.replicas.filter { index in
