@@ -34,6 +34,8 @@ final class Clients {
     private(set) var putsStarted = 0
     private(set) var putsFailed = 0
     private var isActive = false
+    /// Whether reads count for the tally.
+    var isTallying = true
 
     init(_ world: World, mix: Mix, chance: Chance, tally: Tally) {
         (self.world, self.mix, self.chance, self.tally) = (world, mix, chance, tally)

@@ -19,7 +19,7 @@ extension Clients {
         for found in outcome.found { checkGenuine(found.record, read) }
         checkFresh(read, outcome)
         if world.violations.count > before { wrong += 1 }
-        tallyRead(read, outcome)
+        if isTallying { tallyRead(read, outcome) }
     }
 
     /// No bytes that no admitted author signed, and nothing whose time is over.

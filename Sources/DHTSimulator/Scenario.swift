@@ -14,7 +14,7 @@ package enum Scenario: String, CaseIterable, Sendable {
         case .partition: "the network falls into two halves for a tenth of the time, and heals"
         case .roaming: "nodes get other addresses while they run"
         case .restart: "all nodes are restarted within a minute, with their disks"
-        case .clocks: "clocks are wrong by up to four minutes, and jump"
+        case .clocks: "clocks are wrong by up to two minutes, and jump"
         case .disks: "disks are slow, full, or fail"
         case .revocation: "members are expelled while they run"
         case .hostile: "20 % of the members collude: they name each other, and keep nothing"

@@ -95,11 +95,17 @@ package final class Simulation {
 
     /// All faults end; then everything acknowledged must be there.
     private func comeToRest() {
+        isOver = true
+        clients.isTallying = false
         stopFaults()
         misfortune?.stop()
         if world.plan.isWatched {
             world.run(for: .seconds(30))
-            convergence = world.converge(within: SimulationOptions.convergencePatience)
+            // Where liars are part of the story they keep nodes apart for as long as they are there; and a
+            // world that begins at rest is not one that came together.
+            if swarm != nil || (world.plan.traitors.isEmpty && world.plan.beginning != .acquainted) {
+                convergence = world.converge(within: SimulationOptions.convergencePatience)
+            }
             world.inspect()
         }
         readEverything()
@@ -149,7 +155,7 @@ package final class Simulation {
     // MARK: Plans
 
     private static func length(of options: SimulationOptions) -> Span {
-        Span(nanoseconds: UInt64(max(options.hours, 0) * 3600) * 1_000_000_000)
+        Span(nanoseconds: UInt64((max(options.hours, 0) * 3600).rounded()) * 1_000_000_000)
     }
 
     private static func plan(of options: SimulationOptions) -> WorldPlan {
@@ -160,7 +166,7 @@ package final class Simulation {
             (plan.weather.duplication, plan.weather.reordering) = (0.05, 0.1)
             plan.weather.corruption = 0.01
         }
-        if options.nodes > 2000 { plan.beginning = .acquainted }
+        if options.nodes >= WorldPlan.largestSealed { plan.beginning = .acquainted }
         if plan.beginning == .acquainted { plan.sealing = .standIn }
         if options.nodes > 200_000 {
             plan.settings.bucketCapacities = [Int](repeating: 8, count: 4)

@@ -40,7 +40,6 @@ extension Simulation {
 
     /// Nothing goes wrong any more; who was stopped for a while is started.
     func stopFaults() {
-        isOver = true
         world.weather = Weather()
         world.blocked = []
         for node in world.nodes {
@@ -66,8 +65,10 @@ extension Simulation {
     private func vanish() {
         let running = world.nodes.filter(\.isUp).shuffled(using: &chance)
         let share = options.vanishing ?? options.scenario.vanishing
-        for node in running.prefix(Int(Double(running.count) * share)) { world.crash(node, losesDisk: true) }
-        mark("\(Int(share * 100)) % vanish")
+        for node in running.prefix(Int((Double(running.count) * share).rounded())) {
+            world.crash(node, losesDisk: true)
+        }
+        mark("\(Int((share * 100).rounded())) % vanish")
     }
 
     private func part(after pause: Span, for length: Span) {

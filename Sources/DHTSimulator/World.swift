@@ -73,7 +73,8 @@ package final class World {
     let networkSeed: [UInt8]
     let conspiracy = Conspiracy()
     var tables: [RoutingTable] = []
-    private var scripts: [() -> Void] = []
+    private var scripts: [Int: () -> Void] = [:]
+    private var nextScript = 0
     private var waiting: [OperationID: UnderWay] = [:]
     private var nextOperation: UInt64 = 0
     private static let violationLimit = 50
@@ -90,8 +91,9 @@ package final class World {
 
     /// Calls `body` at a moment, or now if that is past.
     func at(_ moment: Instant, _ body: @escaping () -> Void) {
-        scripts.append(body)
-        queue.insert(.script(scripts.count - 1), at: max(moment, clock))
+        nextScript += 1
+        scripts[nextScript] = body
+        queue.insert(.script(nextScript), at: max(moment, clock))
     }
 
     func after(_ span: Span, _ body: @escaping () -> Void) { at(clock + span, body) }
@@ -136,9 +138,7 @@ package final class World {
             perform(actions, of: node)
         case .script(let number):
             trace.note(clock, 3 << 56)
-            let script = scripts[number]
-            scripts[number] = {}
-            script()
+            scripts.removeValue(forKey: number)?()
         }
     }
 
