@@ -6,24 +6,24 @@ import Testing
 /// Whole worlds, from the first node's start to the last read.
 struct SimulationTests {
     private func options(_ scenario: Scenario, nodes: Int = 8, seed: UInt64 = 1) -> SimulationOptions {
-        var options = SimulationOptions(scenario: scenario, nodes: nodes, hours: 0.05, seed: seed)
+        var options = SimulationOptions(scenario: scenario, nodes: nodes, hours: 0.02, seed: seed)
         options.sealing = .standIn
-        options.reads = 40
-        options.values = 10
+        options.reads = 20
+        options.values = 5
         return options
     }
 
     @Test(arguments: Scenario.allCases)
     func `no scenario breaks a promise`(scenario: Scenario) {
-        let report = Simulation(options(scenario, nodes: 12)).run()
-        #expect(report.violations.isEmpty, "dht simulate --scenario \(scenario.rawValue) --nodes 12 --seed 1")
+        let report = Simulation(options(scenario, nodes: 6)).run()
+        #expect(report.violations.isEmpty, "dht simulate --scenario \(scenario.rawValue) --nodes 6 --seed 1")
         #expect(report.readsWrong == 0)
     }
 
-    @Test(arguments: 1...12 as ClosedRange<UInt64>)
+    @Test(arguments: 1...6 as ClosedRange<UInt64>)
     func `a swarm of small worlds keeps all promises`(seed: UInt64) {
         let report = Simulation(options(.swarm, seed: seed)).run()
-        #expect(report.violations.isEmpty, "dht simulate --scenario swarm --hours 0.05 --seed \(seed)")
+        #expect(report.violations.isEmpty, "dht simulate --scenario swarm --hours 0.02 --seed \(seed)")
     }
 
     @Test func `worlds whose datagrams are really sealed keep all promises`() {
@@ -45,8 +45,8 @@ struct SimulationTests {
     }
 
     @Test func `a world that begins at rest needs no joining`() {
-        var options = options(.calm, nodes: 1500)
-        options.reads = 100
+        var options = options(.calm, nodes: 1000)
+        options.reads = 20
         let report = Simulation(options).run()
         #expect(report.readsSucceeded == report.reads)
         #expect((1...4).contains(report.hopsMedian))

@@ -37,10 +37,10 @@ struct WorldPartTests {
 
     @Test func `tables of a world at rest hold those who belong there, and all of them where there is room`()
     {
-        var plan = WorldPlan(nodes: 300, seed: 4, sealing: .standIn)
+        var plan = WorldPlan(nodes: 150, seed: 4, sealing: .standIn)
         plan.beginning = .acquainted
         let world = World(plan)
-        for node in world.nodes.prefix(20) {
+        for node in world.nodes.prefix(10) {
             let table = world.tables[node.index]
             for (bucket, count) in table.occupancy {
                 let belonging = world.nodes.count { table.bucket(of: $0.id) == bucket }
