@@ -38,17 +38,9 @@ final class Misfortune {
         }
     }
 
-    /// Nothing more goes wrong; the network, the disks and the dead are mended.
+    /// Nothing more goes wrong, and the dead are started. What can be mended ``World/mend()`` has mended.
     func stop() {
         isActive = false
-        world.weather = Weather()
-        world.blocked = []
-        world.captures = false
-        for node in world.nodes {
-            node.group = 0
-            node.cloggedUntil = world.clock
-            (node.disk.delay, node.disk.isFull, node.disk.failure) = (0...0, false, 0)
-        }
         // Who moved while nobody spoke to it is found again only once it asks somebody twice within the life
         // of a token, which a quiet node may not do for hours: known, and not what convergence is about here.
         for index in roamed.sorted() where world.nodes[index].isUp {

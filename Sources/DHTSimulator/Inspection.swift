@@ -44,6 +44,18 @@ extension World {
         after(.minutes(1)) { [self] in inspectRegularly() }
     }
 
+    /// The network and all disks are well again.
+    func mend() {
+        weather = Weather()
+        blocked = []
+        captures = false
+        for node in nodes {
+            node.group = 0
+            node.cloggedUntil = clock
+            (node.disk.delay, node.disk.isFull, node.disk.failure) = (0...0, false, 0)
+        }
+    }
+
     // MARK: Convergence
 
     /// Whether the node's closest contacts are the closest nodes there are.

@@ -97,7 +97,7 @@ package final class Simulation {
     private func comeToRest() {
         isOver = true
         clients.isTallying = false
-        stopFaults()
+        world.mend()
         misfortune?.stop()
         if world.plan.isWatched {
             world.run(for: .seconds(30))

@@ -38,16 +38,6 @@ extension Simulation {
         }
     }
 
-    /// Nothing goes wrong any more; who was stopped for a while is started.
-    func stopFaults() {
-        world.weather = Weather()
-        world.blocked = []
-        for node in world.nodes {
-            node.group = 0
-            (node.disk.delay, node.disk.isFull, node.disk.failure) = (0...0, false, 0)
-        }
-    }
-
     private func repeatedly(every pause: Span, _ body: @escaping () -> Void) {
         world.after(Span(nanoseconds: max(pause.nanoseconds, 1_000_000))) { [self] in
             guard !isOver else { return }
