@@ -8,10 +8,13 @@ package struct KBucket: Sendable {
         package internal(set) var contact: Contact
         package internal(set) var lastAnswered: Instant
         package internal(set) var reachability: Reachability
+        /// When it last answered a request that told it who we are and where.
+        package internal(set) var lastTold: Instant
 
         package init(_ contact: Contact, at now: Instant) {
             self.contact = contact
             lastAnswered = now
+            lastTold = now
             reachability = Reachability(answeredAt: now)
         }
 
@@ -88,6 +91,21 @@ package struct KBucket: Sendable {
         entries.remove(at: index)
         entries.append(newest)
         return .replaced(by: newest.contact)
+    }
+
+    /// A live request of the contact's came: as good a sign of life as an answer, if we counted on it where
+    /// it is.
+    mutating func heard(_ contact: Contact, at now: Instant) {
+        guard let index = entries.firstIndex(where: { $0.contact == contact }),
+            entries[index].reachability.grade == .good
+        else { return }
+        entries[index].reachability.answered(at: now)
+    }
+
+    /// The contact was told who we are and where.
+    mutating func told(_ identity: Identity, at now: Instant) {
+        guard let index = entries.firstIndex(where: { $0.contact.identity == identity }) else { return }
+        entries[index].lastTold = now
     }
 
     /// A probe of the contact is under way.

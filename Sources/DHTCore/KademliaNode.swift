@@ -97,16 +97,18 @@ package struct KademliaNode: Sendable {
     // MARK: Events of calls
 
     /// The peer answered. Contacts in the answer are admitted, records verified; `struckOut` records were
-    /// not, and are gone from it.
+    /// not, and are gone from it. `wasLive`: the request could change something at the peer, as one without a
+    /// token cannot.
     package mutating func answered(
         _ callID: CallID,
         _ response: Response,
         struckOut: Int = 0,
+        wasLive: Bool = true,
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
         guard let call = calls.removeValue(forKey: callID) else { return }
-        noteAnswer(of: call, at: now, into: &actions)
+        noteAnswer(of: call, wasLive: wasLive, at: now, into: &actions)
         switch response {
         case .nodes(let contacts), .values(_, _, let contacts): noteHints(contacts, at: now, into: &actions)
         case .pong, .stored, .conflict, .refused, .retry: break

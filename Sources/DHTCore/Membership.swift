@@ -119,7 +119,12 @@ extension KademliaNode {
 
     // MARK: What calls tell
 
-    mutating func noteAnswer(of call: Call, at now: Now, into actions: inout [KademliaAction]) {
+    mutating func noteAnswer(
+        of call: Call,
+        wasLive: Bool,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
         let contact = call.contact
         membership.verifying.remove(contact.identity)
         if case .seed(let index) = call.purpose, membership.seeds.indices.contains(index) {
@@ -132,14 +137,35 @@ extension KademliaNode {
         case .inserted, .replaced:
             // Our requests without a token changed nothing at their receiver: this one makes us known. Who
             // wrote to us first knows us already.
-            if call.purpose != .verification(isInbound: true) {
-                self.call(contact, .ping(isLeaving: false), .greeting, into: &actions)
-            }
+            if call.purpose != .verification(isInbound: true) { greet(contact, into: &actions) }
             beginJoin(at: now, into: &actions)
-        case .refreshed, .moved, .cached, .refused: break
+        case .refreshed, .moved:
+            introduce(contact, wasLive: wasLive, at: now, into: &actions)
+        case .cached, .refused: break
         }
         if wasGivenUp { reviveOthers(at: now, into: &actions) }
         followHints(at: now, into: &actions)
+    }
+
+    /// Sees to it that a contact that answers hears from us now and then with a token. Of a node that asks
+    /// each contact less often than tokens last nobody would learn that it moved, nor would those who lost it.
+    private mutating func introduce(
+        _ contact: Contact,
+        wasLive: Bool,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        guard let entry = table.entry(for: contact.identity, id: contact.id) else { return }
+        if !wasLive {
+            guard now.instant.since(entry.lastTold) >= Reachability.patience / 2 else { return }
+            greet(contact, into: &actions)
+        }
+        table.told(contact.identity, id: contact.id, at: now.instant)
+    }
+
+    /// Makes us known to a peer whose token we have just got.
+    private mutating func greet(_ contact: Contact, into actions: inout [KademliaAction]) {
+        call(contact, .ping(isLeaving: false), .greeting, into: &actions)
     }
 
     /// One whom we had given up answers: perhaps it was us who were cut off. So the others are asked at once,
@@ -189,7 +215,10 @@ extension KademliaNode {
     /// A live request came from the peer: it receives there. It enters the table once it answers us.
     mutating func noteInbound(_ contact: Contact, at now: Now, into actions: inout [KademliaAction]) {
         let entry = table.entry(for: contact.identity, id: contact.id)
-        if let entry, entry.contact.endpoint == contact.endpoint, entry.reachability.grade == .good { return }
+        if let entry, entry.contact.endpoint == contact.endpoint, entry.reachability.grade == .good {
+            table.heard(contact, at: now.instant)
+            return
+        }
         guard entry != nil || table.hasRoom(for: contact.id) else { return }
         verify(contact, isInbound: true, at: now, into: &actions)
     }

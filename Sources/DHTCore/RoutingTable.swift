@@ -78,6 +78,20 @@ extension RoutingTable {
         return buckets[index].failed(identity, at: now)
     }
 
+    /// A live request of the contact's came, from where it said.
+    package mutating func heard(_ contact: Contact, at now: Instant) {
+        let index = bucket(of: contact.id)
+        guard index < buckets.count else { return }
+        buckets[index].heard(contact, at: now)
+    }
+
+    /// The contact answered a request that told it who we are and where.
+    package mutating func told(_ identity: Identity, id: NodeID, at now: Instant) {
+        let index = bucket(of: id)
+        guard index < buckets.count else { return }
+        buckets[index].told(identity, at: now)
+    }
+
     /// A probe of the contact is under way: ``contactsDue(at:)`` leaves it out until the probe must have
     /// ended.
     package mutating func probed(_ identity: Identity, id: NodeID, at now: Instant) {

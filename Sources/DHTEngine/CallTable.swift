@@ -21,6 +21,8 @@ struct OutgoingCall: Sendable {
     var transmissions = 0
     var retries = 0
     var firstSent: Instant
+    /// The last transmission bore a token, so it told the peer who we are and where.
+    var wasLive = false
     /// The core was told that the answer is late.
     var isOverdue = false
 }

@@ -61,6 +61,7 @@ extension GatedEngine where Keeper: ~Copyable {
             if call.transmissions > 0 { counters.retransmissions += 1 }
             transmit(datagram, to: endpoint, into: &actions)
         }
+        call.wasLive = gate.hasToken(for: peer, at: endpoint, now: now.instant)
         call.transmissions += 1
         calls.keep(call, due: now.instant + timeout)
     }
@@ -109,6 +110,7 @@ extension GatedEngine where Keeper: ~Copyable {
             call.id,
             answer.response,
             struckOut: answer.recordsStruckOut,
+            wasLive: call.wasLive,
             at: now,
             into: &wishes
         )

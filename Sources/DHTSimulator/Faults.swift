@@ -16,7 +16,6 @@ final class Misfortune {
     private var isActive = false
     private let pause: ClosedRange<UInt64>
     private var revoked: Set<Int> = []
-    private var roamed: Set<Int> = []
 
     /// `pause`: between one fault and the next, in milliseconds.
     init(_ world: World, faults: [Fault], pause: ClosedRange<UInt64>, chance: Chance) {
@@ -41,11 +40,6 @@ final class Misfortune {
     /// Nothing more goes wrong, and the dead are started. What can be mended ``World/mend()`` has mended.
     func stop() {
         isActive = false
-        // Who moved while nobody spoke to it is found again only once it asks somebody twice within the life
-        // of a token, which a quiet node may not do for hours: known, and not what convergence is about here.
-        for index in roamed.sorted() where world.nodes[index].isUp {
-            world.crash(world.nodes[index], losesDisk: false)
-        }
         for node in world.nodes where !node.isUp && !node.isRevoked { restart(node) }
     }
 
@@ -66,9 +60,7 @@ final class Misfortune {
         case .fullDisk: node.disk.isFull.toggle()
         case .failingDisk: node.disk.failure = node.disk.failure > 0 ? 0 : 0.4
         case .clockJump: jump(node)
-        case .addressChange:
-            node.port += 1
-            roamed.insert(node.index)
+        case .addressChange: node.port += 1
         case .revocation: revoke(node)
         case .replay:
             for _ in 0..<(1 + chance.index(below: 20)) { world.replayCaptured(using: &chance) }
@@ -104,10 +96,13 @@ final class Misfortune {
         }
     }
 
+    /// One of the two it is told to contact first is honest: whoever names liars alone meets nobody else, by
+    /// whatever protocol.
     private func restart(_ node: SimulatedNode) {
         if chance.happens(0.3) { node.port += 1 }
         let others = world.nodes.filter { $0.isUp && !$0.isRevoked && world.areAcquaintable($0, node) }
-        let seeds = (0..<2).compactMap { _ in others.randomElement(using: &chance)?.index }
+        let candidates = [others.filter(\.isHonest), others]
+        let seeds = candidates.compactMap { $0.randomElement(using: &chance)?.index }
         world.start(node, seeds: Array(Set(seeds)).sorted())
     }
 

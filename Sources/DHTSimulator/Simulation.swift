@@ -56,6 +56,7 @@ package final class Simulation {
         }
         clients.stop()
         comeToRest()
+        world.end()
         return report
     }
 

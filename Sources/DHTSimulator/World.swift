@@ -106,6 +106,13 @@ package final class World {
 
     package func run(for span: Span) { run(until: clock + span) }
 
+    /// Forgets what was still to come. It holds on to the world, which else would live on for ever.
+    func end() {
+        queue = EventQueue()
+        scripts = [:]
+        waiting = [:]
+    }
+
     /// Lets time pass until `isDone` or `end`, whichever is first; tells whether it was the former.
     @discardableResult
     func run(until end: Instant, or isDone: () -> Bool) -> Bool {

@@ -228,6 +228,66 @@ struct MembershipTests {
         expel { _ in true }
         #expect(transcript.node.table.count == 0)
     }
+
+    // MARK: Being known
+
+    /// Asks the contact at 0x80, as a lookup does, and lets it answer.
+    private mutating func converse(at seconds: UInt64, wasLive: Bool) {
+        transcript.on { node, actions in
+            node.call(.at(0x80), .ping(isLeaving: false), .upkeep, into: &actions)
+        }
+        let (call, pong) = (transcript.requests[0].call, pong)
+        transcript.on { node, actions in
+            node.answered(call, pong, wasLive: wasLive, at: now(seconds), into: &actions)
+        }
+    }
+
+    @Test mutating func `a contact asked without a token is greeted, once in a while`() {
+        transcript.meet(0x80)
+        converse(at: 400, wasLive: false)
+        #expect(transcript.requests.isEmpty)  // it was told 400 s ago
+        converse(at: 450, wasLive: false)
+        #expect(transcript.requests.map(\.request) == [.ping(isLeaving: false)])
+        #expect(transcript.asked == [0x80])
+        converse(at: 451, wasLive: false)
+        #expect(transcript.requests.isEmpty)
+        converse(at: 899, wasLive: true)
+        #expect(transcript.requests.isEmpty)
+        converse(at: 1300, wasLive: false)
+        #expect(transcript.requests.isEmpty)
+        converse(at: 1349, wasLive: false)
+        #expect(transcript.asked == [0x80])
+    }
+
+    @Test mutating func `a live request is a sign of life of a good contact where it is known to be`() {
+        func inquire(_ contact: Contact, at seconds: UInt64) {
+            transcript.on { node, actions in
+                let inquiry = InquiryID(rawValue: seconds)
+                node.inquired(
+                    inquiry,
+                    by: contact,
+                    .ping(isLeaving: false),
+                    isLive: true,
+                    at: now(seconds),
+                    into: &actions
+                )
+            }
+        }
+        transcript.meet(0x80)
+        inquire(.at(0x80), at: 800)
+        #expect(transcript.requests.isEmpty)
+        advance(to: 1699)
+        #expect(!transcript.requests.contains { $0.request == .ping(isLeaving: false) })
+        advance(to: 1701)
+        #expect(transcript.requests.contains { $0.request == .ping(isLeaving: false) })
+        let call = transcript.requests.first { $0.request == .ping(isLeaving: false) }?.call
+        // Questionable: what it asks of us is no answer to what we asked.
+        if let call { fail(call, at: 1704) }
+        inquire(.at(0x80), at: 1705)
+        #expect(
+            transcript.node.table.entry(for: NodeID(firstByte: 0x80))?.reachability.grade == .questionable
+        )
+    }
 }
 
 extension Endpoint {
