@@ -103,9 +103,11 @@ extension KademliaNode {
     /// Asks on, or ends the search.
     mutating func pursue(_ name: SearchID, at now: Now, into actions: inout [KademliaAction]) {
         guard let search = searches[name] else { return }
-        let contacts = searches[name]?.lookup.nextQueries() ?? []
-        for contact in contacts {
-            call(contact, request(of: search, offset: 0), .search(name), into: &actions)
+        while let contacts = searches[name]?.lookup.nextQueries(), !contacts.isEmpty {
+            for contact in contacts {
+                call(contact, request(of: search, offset: 0), .search(name), into: &actions)
+                if isSuspect(contact) { searches[name]?.lookup.slow(contact.identity) }
+            }
         }
         guard let current = searches[name], current.lookup.isFinished, !current.awaitsOwn else { return }
         searches[name] = nil
@@ -170,10 +172,10 @@ extension KademliaNode {
 
     private mutating func ended(_ search: Search, at now: Now, into actions: inout [KademliaAction]) {
         switch search.client {
-        case .put(let operation): targetsFound(operation, search.lookup.closest, at: now, into: &actions)
+        case .put(let operation): targetsFound(operation, search.lookup.reachable, at: now, into: &actions)
         case .chase(let operation):
             noteVain(puts[operation]?.news ?? [], at: now)
-            let more = puts[operation]?.chased(search.lookup.closest) ?? []
+            let more = puts[operation]?.chased(search.lookup.reachable) ?? []
             offer(operation, to: more, into: &actions)
             finishIfDone(operation, into: &actions)
         case .get(let operation): finishGet(operation, search, into: &actions)
