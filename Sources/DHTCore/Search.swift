@@ -33,9 +33,9 @@ struct Search: Sendable {
     let client: Client
     var lookup: DisjointLookup
     var get: GetOperation?
-    /// We hold a record ourselves, which counts as an answer.
+    /// We hold a record ourselves and are one of its replicas, which counts as an answer.
     var hasOwn = false
-    /// That record is being read.
+    /// What we hold is being read.
     var awaitsOwn = false
 }
 
@@ -69,9 +69,12 @@ extension KademliaNode {
             let isOwn = catalog.entries(at: get.location, unixMilliseconds: now.unixMilliseconds)
                 .contains { get.author == nil || $0.author == get.author }
             if isOwn {
-                search.hasOwn = true
                 search.awaitsOwn = true
-                search.lookup.countLocalAnswer()
+                // A copy where none belongs may be old: it is looked at, but is no replica's answer.
+                if isReplica(for: target) {
+                    search.hasOwn = true
+                    search.lookup.countLocalAnswer()
+                }
                 let ticket = ticket(for: .readOwn(name))
                 actions.append(.load(ticket, location: get.location, author: get.author))
             }
@@ -162,7 +165,7 @@ extension KademliaNode {
         guard var search = searches[name] else { return }
         search.get?.take(records, from: identity, unixMilliseconds: now.unixMilliseconds)
         search.awaitsOwn = false
-        if !records.contains(where: { $0.expiry > now.unixMilliseconds }) {
+        if search.hasOwn, !records.contains(where: { $0.expiry > now.unixMilliseconds }) {
             search.hasOwn = false
             search.lookup.discountLocalAnswer()
         }
@@ -210,6 +213,13 @@ extension KademliaNode {
         for (record, contact) in get.repairs(among: search.lookup.answeredNearest) {
             call(contact, .store(record, condition: nil), .repair, into: &actions)
         }
+    }
+
+    /// Whether we are among the closest to the target, as far as we know.
+    private func isReplica(for target: NodeID) -> Bool {
+        let closest = table.closest(to: target, count: settings.replicas)
+        guard closest.count == settings.replicas, let farthest = closest.last else { return true }
+        return id.distance(to: target) < farthest.id.distance(to: target)
     }
 
     /// Who answered, nearest first, ourselves among them if we hold a record.

@@ -62,7 +62,9 @@ extension GatedEngine where Keeper: ~Copyable {
         }
         call.wasLive = gate.hasToken(for: peer, at: endpoint, now: now.instant)
         call.transmissions += 1
-        calls.keep(call, due: call.isOverdue ? call.timeout : now.instant + estimator.patience)
+        // Whoever takes longer than peers do at present is overdue, though it was slow itself when last asked.
+        let patience = min(estimator.patience, commonEstimator.patience)
+        calls.keep(call, due: call.isOverdue ? call.timeout : now.instant + patience)
     }
 
     mutating func timedOut(_ call: OutgoingCall, at now: Now, into actions: inout [EngineAction]) {
@@ -92,6 +94,7 @@ extension GatedEngine where Keeper: ~Copyable {
         let wait = now.instant.since(call.firstSent)
         if call.transmissions == 1 {
             estimators[answer.sender, default: RoundTripEstimator()].sample(wait)
+            commonEstimator.sample(wait)
         } else {
             // Karn: an answer to a request that was sent twice does not say to which.
             estimators[answer.sender, default: RoundTripEstimator()].answeredLate(after: wait)
