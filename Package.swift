@@ -85,7 +85,7 @@ let package = Package(
         .executableTarget(
             name: "dht",
             dependencies: [
-                "SecureDHT", "DHTGateway", "DHTSimulator",
+                "SecureDHT", "DHTGateway", "DHTSimulator", "DHTStorage",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -107,7 +107,11 @@ let package = Package(
         .testTarget(name: "SecureDHTTests", dependencies: ["SecureDHT"], swiftSettings: tested),
         .testTarget(name: "DHTGatewayTests", dependencies: ["DHTGateway"], swiftSettings: tested),
         .testTarget(name: "TidyTests", swiftSettings: tested),
-        .testTarget(name: "IntegrationTests", dependencies: ["dht", "DHTEnvelope"], swiftSettings: tested),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["dht", "DHTEnvelope", "DHTStorage"],
+            swiftSettings: tested
+        ),
     ]
 )
 

@@ -20,10 +20,10 @@ struct DatabaseFile {
         if unsafe mkdir(directory, 0o700) == 0 {
             flush(parent(of: directory))
         } else if errno != EEXIST {
-            throw .unavailable(path: directory, reason: systemMessage(errno))
+            throw NodeDatabaseError(directory, errno)
         }
         guard let status = status(directory), status.st_mode & S_IFMT == S_IFDIR else {
-            throw .unavailable(path: directory, reason: systemMessage(ENOTDIR))
+            throw NodeDatabaseError(directory, ENOTDIR)
         }
     }
 
@@ -37,7 +37,7 @@ struct DatabaseFile {
         unsafe unlink(draft)
         // SQLite gives -wal and -shm the mode of the file itself.
         let file = unsafe open(draft, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0o600)
-        guard file >= 0 else { throw .unavailable(path: draft, reason: systemMessage(errno)) }
+        guard file >= 0 else { throw NodeDatabaseError(draft, errno) }
         fchmod(file, 0o600)  // whatever the umask
         close(file)
         do {
@@ -57,15 +57,15 @@ struct DatabaseFile {
             throw .unavailable(path: draft, reason: Self.message(error))
         }
         guard unsafe rename(draft, path) == 0 else {
-            throw .unavailable(path: path, reason: systemMessage(errno))
+            throw NodeDatabaseError(path, errno)
         }
         Self.flush(directory)
     }
 
     // MARK: Looking
 
-    /// Refuses whatever we must not write to. Only reads; at most SQLite's `-shm` is written anew, which
-    /// holds nothing of its own.
+    /// Refuses whatever we must not write to. Only reads; beside the file SQLite may leave an empty `-wal`
+    /// and a `-shm`, which hold nothing of their own.
     func examine(_ schema: Schema, owner: Identity?) throws(NodeDatabaseError) {
         try examineHeader(schema)
         var configuration = Configuration()
@@ -100,11 +100,11 @@ struct DatabaseFile {
     /// Before SQLite sees the file: it makes files beside even a foreign one.
     private func examineHeader(_ schema: Schema) throws(NodeDatabaseError) {
         let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard file >= 0 else { throw .unavailable(path: path, reason: systemMessage(errno)) }
+        guard file >= 0 else { throw NodeDatabaseError(path, errno) }
         defer { close(file) }
         var header = [UInt8](repeating: 0, count: 100)
         let length = unsafe header.withUnsafeMutableBytes { unsafe pread(file, $0.baseAddress, $0.count, 0) }
-        if length < 0 { throw .unavailable(path: path, reason: systemMessage(errno)) }
+        if length < 0 { throw NodeDatabaseError(path, errno) }
         guard length == header.count, header.starts(with: Array("SQLite format 3".utf8) + [0]) else {
             throw .noDatabase(path: path)
         }

@@ -14,13 +14,11 @@ final class DirectoryLock: Sendable {
         let path = directory + "/lock"
         // Closed in children, which would hold the lock on.
         let file = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
-        guard file >= 0 else { throw .unavailable(path: path, reason: systemMessage(errno)) }
+        guard file >= 0 else { throw NodeDatabaseError(path, errno) }
         guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
             let code = errno
             close(file)
-            throw code == EWOULDBLOCK
-                ? .inUse(directory: directory)
-                : .unavailable(path: path, reason: systemMessage(code))
+            throw code == EWOULDBLOCK ? .inUse(directory: directory) : NodeDatabaseError(path, code)
         }
         descriptor = Mutex(file)
     }
@@ -34,10 +32,4 @@ final class DirectoryLock: Sendable {
             file = nil
         }
     }
-}
-
-/// The system's word for an error.
-func systemMessage(_ code: Int32) -> String {
-    guard let text = unsafe strerror(code) else { return "error \(code)" }
-    return unsafe String(cString: text)
 }

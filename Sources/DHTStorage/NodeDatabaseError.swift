@@ -1,4 +1,5 @@
 import DHTCore
+import Glibc
 
 /// Why a node's directory was not opened. Whatever was in it is as it was.
 package enum NodeDatabaseError: Error, Hashable, Sendable {
@@ -16,6 +17,8 @@ package enum NodeDatabaseError: Error, Hashable, Sendable {
     case damaged(path: String, problem: String)
     /// The database is of another node, whose identity is `owner`.
     case otherOwner(path: String, owner: Identity)
+    /// Permissions forbid it.
+    case denied(path: String)
     /// The system refused; `reason` is its word for it.
     case unavailable(path: String, reason: String)
 }
@@ -44,8 +47,26 @@ extension NodeDatabaseError: CustomStringConvertible {
             \(path) belongs to another node's identity. Start it with that node's key, or give this node a \
             directory of its own
             """
+        case .denied(let path):
+            "\(path) cannot be opened: permission denied. See its owner: ls -ld \(path)"
         case .unavailable(let path, let reason):
             "\(path) cannot be opened: \(reason)"
         }
     }
+}
+
+extension NodeDatabaseError {
+    /// What the system said of a path; `code` is its `errno`.
+    init(_ path: String, _ code: Int32) {
+        switch code {
+        case EACCES, EPERM, EROFS: self = .denied(path: path)
+        default: self = .unavailable(path: path, reason: systemMessage(code))
+        }
+    }
+}
+
+/// The system's word for an error.
+private func systemMessage(_ code: Int32) -> String {
+    guard let text = unsafe strerror(code) else { return "error \(code)" }
+    return unsafe String(cString: text)
 }

@@ -4,21 +4,27 @@ import FoundationEssentials
 /// A record as a line of JSON, which is what an export consists of.
 ///
 /// Only `schema` and `record` are read; the other fields say for people and tools what is in `record`.
-struct RecordLine: Codable {
+struct RecordLine: Encodable {
     private static let schema = 1
 
-    private let schema: Int
+    /// All that is read of a line. A tool that rounds revisions does no harm.
+    private struct Essence: Decodable {
+        let schema: Int
+        let record: String
+    }
+
+    private let schema = Self.schema
     /// The key, if it is UTF-8; else its base64 in `keyBase64`.
     private let key: String?
     private let keyBase64: String?
     /// As people write it.
-    private let author: String?
-    private let revision: UInt64?
+    private let author: String
+    private let revision: UInt64
     /// A revision exceeds what a double holds.
-    private let revisionText: String?
+    private let revisionText: String
     /// Unix seconds, rounded down.
-    private let expires: UInt64?
-    private let tombstone: Bool?
+    private let expires: UInt64
+    private let tombstone: Bool
     /// The canonical bytes, in base64.
     private let record: String
 
@@ -29,7 +35,6 @@ struct RecordLine: Codable {
     }
 
     init(_ record: Record, author: String) {
-        schema = Self.schema
         key = String(validating: record.key, as: UTF8.self)
         keyBase64 = key == nil ? Data(record.key).base64EncodedString() : nil
         self.author = author
@@ -52,10 +57,8 @@ struct RecordLine: Codable {
 
     /// The bytes of the record on a line, or what is wrong with the line.
     static func recordBytes(_ line: [UInt8]) -> Result<[UInt8], Fault> {
-        guard let line = try? JSONDecoder().decode(RecordLine.self, from: Data(line)) else {
-            return .failure(
-                Fault("no JSON object with schema and record, or one with a field of another type")
-            )
+        guard let line = try? JSONDecoder().decode(Essence.self, from: Data(line)) else {
+            return .failure(Fault("no JSON object with a schema and a record"))
         }
         guard line.schema == schema else {
             return .failure(Fault("schema \(line.schema) is not known here; upgrade dht"))

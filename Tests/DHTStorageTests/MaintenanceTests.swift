@@ -185,6 +185,14 @@ struct MaintenanceTests {
         #expect((task.summary.bad, task.summary.stored, task.summary.lines) == (7, 2, 10))
     }
 
+    @Test func `only schema and record of a line count`() throws {
+        let folder = try Folder()
+        let line = try exported(store(in: folder))[0]
+            .replacing("\"revision\":1152921504606846976", with: "\"revision\":1.2e18")
+            .replacing("\"author\":", with: "\"AUTHOR\":")
+        #expect(try imported([line], into: MemoryRecordStore()).summary.stored == 1)
+    }
+
     @Test func `an import commits by batches and tells of each`() throws {
         let (one, two) = (try Folder(), try Folder())
         let records = (0..<6).flatMap { place in (0..<200).map { record(at: place, by: $0) } }

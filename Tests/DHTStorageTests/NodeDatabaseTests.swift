@@ -208,7 +208,8 @@ struct NodeDatabaseTests {
         let refusals: [NodeDatabaseError] = [
             .inUse(directory: "D"), .absent(directory: "D"), .noDatabase(path: "D/f"), .foreign(path: "D/f"),
             .newer(path: "D/f"), .damaged(path: "D/f", problem: "why"),
-            .otherOwner(path: "D/f", owner: author(1)), .unavailable(path: "D/f", reason: "why"),
+            .otherOwner(path: "D/f", owner: author(1)), .denied(path: "D/f"),
+            .unavailable(path: "D/f", reason: "why"),
         ]
         for refusal in refusals {
             #expect(refusal.description.hasPrefix("D") && !refusal.description.contains("\n"))
