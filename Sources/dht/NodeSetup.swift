@@ -17,6 +17,7 @@ struct NodeSetup {
         }
         let listen = try Self.listenAddresses(list(options.listen, "DHT_LISTEN"))
         let peers = try Self.peers(list(options.peer, "DHT_PEER"))
+        if let paths = options.paths { try ValueLimits.check(paths: paths, for: "--paths") }
         allowFiles = options.open ? options.allow : list(options.allow, "DHT_ALLOW")
         let networkFile = options.network ?? variable("DHT_NETWORK")
         guard let keyFile = options.key ?? variable("DHT_KEY") else {
@@ -59,7 +60,7 @@ struct NodeSetup {
                 try Passphrase.ask(for: keyFile, options.passphrase)
             }
             try Self.refuseTestIdentity(key.identity, in: keyFile)
-            configuration = NodeConfiguration(
+            var configuration = NodeConfiguration(
                 key: key,
                 network: network ?? .wellKnown,
                 admission: admission,
@@ -67,6 +68,8 @@ struct NodeSetup {
                 peers: peers,
                 name: options.name ?? variable("DHT_NAME")
             )
+            if let paths = options.paths { configuration.paths = paths }
+            self.configuration = configuration
         } catch { throw Failure(error) }
     }
 
