@@ -23,6 +23,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
+        .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
     ],
     targets: [
@@ -49,7 +50,11 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        .target(name: "DHTStorage", dependencies: ["DHTCore"], swiftSettings: strict),
+        .target(
+            name: "DHTStorage",
+            dependencies: ["DHTCore", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: strict
+        ),
         .target(
             name: "SecureDHT",
             dependencies: [
@@ -80,7 +85,7 @@ let package = Package(
         .executableTarget(
             name: "dht",
             dependencies: [
-                "SecureDHT", "DHTGateway", "DHTSimulator",
+                "SecureDHT", "DHTGateway", "DHTSimulator", "DHTStorage",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -95,14 +100,18 @@ let package = Package(
         ),
         .testTarget(
             name: "DHTStorageTests",
-            dependencies: ["DHTStorage", "DHTCrypto"],
+            dependencies: ["DHTStorage", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: tested
         ),
         .testTarget(name: "DHTSimulatorTests", dependencies: ["DHTSimulator"], swiftSettings: tested),
         .testTarget(name: "SecureDHTTests", dependencies: ["SecureDHT"], swiftSettings: tested),
         .testTarget(name: "DHTGatewayTests", dependencies: ["DHTGateway"], swiftSettings: tested),
         .testTarget(name: "TidyTests", swiftSettings: tested),
-        .testTarget(name: "IntegrationTests", dependencies: ["dht", "DHTEnvelope"], swiftSettings: tested),
+        .testTarget(
+            name: "IntegrationTests",
+            dependencies: ["dht", "DHTEnvelope", "DHTStorage"],
+            swiftSettings: tested
+        ),
     ]
 )
 

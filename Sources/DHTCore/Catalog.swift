@@ -42,6 +42,19 @@ package struct Catalog: Sendable {
             isTombstone = record.isTombstone
             byteCount = record.bytes.count
         }
+
+        /// What a store remembers beside the bytes, so that at start it need not read them.
+        package init(
+            author: Identity,
+            revision: Revision,
+            digest: Digest,
+            expiry: UInt64,
+            isTombstone: Bool,
+            byteCount: Int
+        ) {
+            (self.author, self.revision, self.digest) = (author, revision, digest)
+            (self.expiry, self.isTombstone, self.byteCount) = (expiry, isTombstone, byteCount)
+        }
     }
 
     /// What becomes of a record that is offered.

@@ -136,6 +136,12 @@ extension DisjointLookup {
     /// Those that answered, nearest first, at most `width`.
     package var closest: [Contact] { Array(answerers.prefix(width)) }
 
+    /// Those that answered, or are slow and may, nearest first: twice as many as a record has replicas, since
+    /// some may not take it.
+    package var reachable: [Contact] {
+        merged { Array($0.reachable) }.prefix(2 * width).map(\.contact)
+    }
+
     /// Those among the `width` closest of all paths that answered, nearest first: where copies belong, as far
     /// as we know.
     package var answeredNearest: [Contact] {

@@ -16,13 +16,19 @@ struct GetOperation: Sendable {
     private var told: [Identity: Told] = [:]
 
     private struct Told: Sendable {
+        /// Where its next page begins.
         var records = 0
-        /// Pages with nothing new.
+        /// Those of them that were not fit to be shown.
+        var struckOut = 0
+        /// How many there were in all when it was last asked; `nil` before.
+        var total: Int?
+        /// Pages with nothing new, and beginnings anew.
         var barrenPages = 0
         var authors: Set<Identity> = []
     }
 
-    /// Pages full of nothing that one node may send: of authors it lists and we do not, say.
+    /// Pages full of nothing that one node may send: of authors it lists and we do not, or of those whose
+    /// records moved while we read.
     private static let barrenPageLimit = 8
 
     init(location: NodeID, author: Identity?, replicas: Int, isExhaustive: Bool) {
@@ -59,16 +65,23 @@ struct GetOperation: Sendable {
     ) -> UInt16? {
         guard !records.isEmpty || struckOut > 0 else { return nil }
         var told = told[identity] ?? Told()
-        // One record an author: who tells of no new one would go on for ever.
+        defer { self.told[identity] = told }
         let isNews = records.contains { !told.authors.contains($0.author) }
+        let hasChanged = told.total.map { $0 != total } ?? false
+        told.total = total
         told.records += records.count + struckOut
+        told.struckOut += struckOut
         told.barrenPages += isNews ? 0 : 1
         told.authors.formUnion(records.map(\.author))
-        self.told[identity] = told
         // What is over by our clock is no value to us, though it is to a replica whose clock is behind.
         let hasValue = records.contains { !$0.isTombstone && $0.expiry > now }
-        let isPromising = isNews || (records.isEmpty && told.barrenPages < Self.barrenPageLimit)
-        guard isPromising, told.records < total, isExhaustive || !hasValue else { return nil }
+        guard isExhaustive || !hasValue, told.barrenPages < Self.barrenPageLimit else { return nil }
+        if told.records >= total {
+            // One record an author, newest first: whoever wrote while we read moved the others' places.
+            guard hasChanged || told.authors.count + told.struckOut < total else { return nil }
+            told.barrenPages += 1
+            (told.records, told.struckOut) = (0, 0)
+        }
         return UInt16(exactly: told.records)
     }
 

@@ -68,6 +68,8 @@ package struct KademliaNode: Sendable {
     var searches: [SearchID: Search] = [:]
     var puts: [OperationID: PutOperation] = [:]
     var membership: Membership
+    /// Peers whose answer to some call is overdue. The calls bound it.
+    var overdue: Set<Identity> = []
     var handover = Handover()
     /// Id prefixes of nodes that were looked for in vain, and when.
     var vain: [UInt32: Instant] = [:]
@@ -108,6 +110,7 @@ package struct KademliaNode: Sendable {
         into actions: inout [KademliaAction]
     ) {
         guard let call = calls.removeValue(forKey: callID) else { return }
+        overdue.remove(call.contact.identity)
         noteAnswer(of: call, wasLive: wasLive, at: now, into: &actions)
         switch response {
         case .nodes(let contacts), .values(_, _, let contacts): noteHints(contacts, at: now, into: &actions)
@@ -127,6 +130,7 @@ package struct KademliaNode: Sendable {
     /// The peer has not answered in its usual time; it may still.
     package mutating func overdue(_ callID: CallID, at now: Now, into actions: inout [KademliaAction]) {
         guard let call = calls[callID] else { return }
+        overdue.insert(call.contact.identity)
         switch call.purpose {
         case .search(let search):
             searches[search]?.lookup.slow(call.contact.identity)
@@ -142,6 +146,7 @@ package struct KademliaNode: Sendable {
     /// The peer will not answer.
     package mutating func failed(_ callID: CallID, at now: Now, into actions: inout [KademliaAction]) {
         guard let call = calls.removeValue(forKey: callID) else { return }
+        overdue.remove(call.contact.identity)
         noteSilence(of: call, at: now, into: &actions)
         switch call.purpose {
         case .search(let search):
@@ -155,6 +160,14 @@ package struct KademliaNode: Sendable {
         case .handover, .goodbye: handoverAdvanced(at: now, into: &actions)
         case .verification, .greeting, .seed, .upkeep, .repair: break
         }
+    }
+
+    /// Whether somebody else is asked at once beside this contact: it owes an answer, or left its last request
+    /// unanswered. So a dead member costs one wait, and not one for each lookup.
+    func isSuspect(_ contact: Contact) -> Bool {
+        if overdue.contains(contact.identity) { return true }
+        return table.entry(for: contact.identity, id: contact.id).map { $0.reachability.grade != .good }
+            ?? false
     }
 
     // MARK: Events of users

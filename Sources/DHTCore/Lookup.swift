@@ -6,8 +6,10 @@
 /// Driven by events: after each one, ask whom ``nextQueries()`` names; when ``isFinished``, take the result.
 package struct Lookup: Sendable {
     package enum Goal: Hashable, Sendable {
-        /// The contacts nearest to the target.
+        /// The contacts nearest to the target that answer.
         case nodes
+        /// The contacts nearest to the target, whether they answered or are slow: for those who will find out.
+        case reachable
         /// Records at the target, in the answers of this many replicas, our own included.
         case values(replicas: Int)
     }
@@ -144,13 +146,31 @@ extension Lookup {
 // MARK: Queries
 
 extension Lookup {
-    /// Whether the goal is reached, or nobody is left whose answer could bring it nearer.
+    /// Whether the goal is reached, or nobody is left whose answer could bring it nearer. Slow ones
+    /// are not waited for if enough others answered in their stead, unless that would not do.
     package var isFinished: Bool {
-        goal.isReached(bearing: bearing) || nearest.allSatisfy(\.state.isAnswered)
+        if goal.isReached(bearing: bearing) || nearest.allSatisfy(\.state.isAnswered) { return true }
+        guard isHasty else { return false }
+        let prompt = shortlist.lazy.filter { !$0.state.isPassedOver }.prefix(width)
+        return prompt.allSatisfy(\.state.isAnswered) && prompt.count == width
+    }
+
+    /// Whether what there is will do without what the slow may bring: not if all replicas were asked for.
+    private var isHasty: Bool {
+        switch goal {
+        case .nodes: false
+        case .reachable: true
+        case .values(let replicas): bearing > 0 && replicas < width
+        }
     }
 
     /// Those that answered, nearest first, at most `width`.
     package var closest: [Contact] { answerers.prefix(width).map(\.contact) }
+
+    /// Those that answered, or are slow and may, nearest first.
+    var reachable: some Sequence<Candidate> {
+        shortlist.lazy.filter { $0.state.isAnswered || $0.state.isSlow }
+    }
 
     /// Those among the `width` closest that answered and bore nothing, nearest first: where a copy is
     /// missing.

@@ -23,7 +23,7 @@ extension KademliaNode {
             let known = table.closest(to: record.location, count: settings.replicas * 2)
             targetsFound(name, known, at: now, into: &actions)
         } else {
-            beginSearch(.put(name), target: record.location, at: now, into: &actions)
+            beginSearch(.put(name), target: record.location, goal: .reachable, at: now, into: &actions)
         }
     }
 
@@ -41,8 +41,12 @@ extension KademliaNode {
 
     mutating func offer(_ name: OperationID, to contacts: [Contact], into actions: inout [KademliaAction]) {
         guard let put = puts[name] else { return }
-        for contact in contacts {
+        var (contacts, next) = (contacts, 0)
+        while next < contacts.count {
+            let contact = contacts[next]
+            next += 1
             call(contact, .store(put.record, condition: put.condition), .put(name), into: &actions)
+            if isSuspect(contact) { contacts += puts[name]?.overdue(contact.identity) ?? [] }
         }
     }
 
@@ -87,7 +91,9 @@ extension KademliaNode {
             // Bad contacts count as known: that others still speak of them is no news.
             let unknown = receipt.closest.filter { !table.holds(prefix: $0) && !isVain($0, at: now) }
             let shouldChase = puts[name]?.shouldChase(unknown)
-            if shouldChase == true { beginSearch(.chase(name), target: location, at: now, into: &actions) }
+            if shouldChase == true {
+                beginSearch(.chase(name), target: location, goal: .reachable, at: now, into: &actions)
+            }
         }
         finishIfDone(name, into: &actions)
     }

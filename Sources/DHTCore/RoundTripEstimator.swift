@@ -2,6 +2,9 @@
 package struct RoundTripEstimator: Hashable, Sendable {
     package static let firstTimeout = Span.milliseconds(500)
     package static let timeouts = Span.milliseconds(50)...Span.seconds(2)
+    /// The least wait before another is asked as well. Far below the least time-out: asking one peer more
+    /// costs one request, and waiting for the dead costs people their time.
+    package static let leastPatience = Span.milliseconds(5)
     /// Longer samples count as this long: the sums below stay far from overflow.
     private static let longestSample = Span.minutes(1)
 
@@ -36,11 +39,17 @@ package struct RoundTripEstimator: Hashable, Sendable {
     /// to 2 s.
     package func timeout(transmission: Int) -> Span {
         precondition(transmission >= 0, "transmission \(transmission) comes before the first")
-        let base = smoothed.map { $0 + variation * 4 } ?? Self.firstTimeout
-        let bounded = min(max(base, floor, Self.timeouts.lowerBound), Self.timeouts.upperBound)
+        let bounded = min(max(usualWait, Self.timeouts.lowerBound), Self.timeouts.upperBound)
         // 50 ms reach 2 s in 6 doublings.
         return min(bounded * (1 << UInt64(min(transmission, 6))), Self.timeouts.upperBound)
     }
+
+    /// How long an answer may take before it is overdue: the peer may still answer, but another is asked in
+    /// its stead. No longer than the first time-out.
+    package var patience: Span { min(max(usualWait, Self.leastPatience), Self.timeouts.upperBound) }
+
+    /// SRTT + 4 RTTVAR: few answers take longer.
+    private var usualWait: Span { max(smoothed.map { $0 + variation * 4 } ?? Self.firstTimeout, floor) }
 }
 
 extension Span {

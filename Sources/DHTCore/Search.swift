@@ -33,9 +33,9 @@ struct Search: Sendable {
     let client: Client
     var lookup: DisjointLookup
     var get: GetOperation?
-    /// We hold a record ourselves, which counts as an answer.
+    /// We hold a record ourselves and are one of its replicas, which counts as an answer.
     var hasOwn = false
-    /// That record is being read.
+    /// What we hold is being read.
     var awaitsOwn = false
 }
 
@@ -69,9 +69,12 @@ extension KademliaNode {
             let isOwn = catalog.entries(at: get.location, unixMilliseconds: now.unixMilliseconds)
                 .contains { get.author == nil || $0.author == get.author }
             if isOwn {
-                search.hasOwn = true
                 search.awaitsOwn = true
-                search.lookup.countLocalAnswer()
+                // A copy where none belongs may be old: it is looked at, but is no replica's answer.
+                if isReplica(for: target) {
+                    search.hasOwn = true
+                    search.lookup.countLocalAnswer()
+                }
                 let ticket = ticket(for: .readOwn(name))
                 actions.append(.load(ticket, location: get.location, author: get.author))
             }
@@ -103,9 +106,11 @@ extension KademliaNode {
     /// Asks on, or ends the search.
     mutating func pursue(_ name: SearchID, at now: Now, into actions: inout [KademliaAction]) {
         guard let search = searches[name] else { return }
-        let contacts = searches[name]?.lookup.nextQueries() ?? []
-        for contact in contacts {
-            call(contact, request(of: search, offset: 0), .search(name), into: &actions)
+        while let contacts = searches[name]?.lookup.nextQueries(), !contacts.isEmpty {
+            for contact in contacts {
+                call(contact, request(of: search, offset: 0), .search(name), into: &actions)
+                if isSuspect(contact) { searches[name]?.lookup.slow(contact.identity) }
+            }
         }
         guard let current = searches[name], current.lookup.isFinished, !current.awaitsOwn else { return }
         searches[name] = nil
@@ -160,7 +165,7 @@ extension KademliaNode {
         guard var search = searches[name] else { return }
         search.get?.take(records, from: identity, unixMilliseconds: now.unixMilliseconds)
         search.awaitsOwn = false
-        if !records.contains(where: { $0.expiry > now.unixMilliseconds }) {
+        if search.hasOwn, !records.contains(where: { $0.expiry > now.unixMilliseconds }) {
             search.hasOwn = false
             search.lookup.discountLocalAnswer()
         }
@@ -170,10 +175,10 @@ extension KademliaNode {
 
     private mutating func ended(_ search: Search, at now: Now, into actions: inout [KademliaAction]) {
         switch search.client {
-        case .put(let operation): targetsFound(operation, search.lookup.closest, at: now, into: &actions)
+        case .put(let operation): targetsFound(operation, search.lookup.reachable, at: now, into: &actions)
         case .chase(let operation):
             noteVain(puts[operation]?.news ?? [], at: now)
-            let more = puts[operation]?.chased(search.lookup.closest) ?? []
+            let more = puts[operation]?.chased(search.lookup.reachable) ?? []
             offer(operation, to: more, into: &actions)
             finishIfDone(operation, into: &actions)
         case .get(let operation): finishGet(operation, search, into: &actions)
@@ -208,6 +213,13 @@ extension KademliaNode {
         for (record, contact) in get.repairs(among: search.lookup.answeredNearest) {
             call(contact, .store(record, condition: nil), .repair, into: &actions)
         }
+    }
+
+    /// Whether we are among the closest to the target, as far as we know.
+    private func isReplica(for target: NodeID) -> Bool {
+        let closest = table.closest(to: target, count: settings.replicas)
+        guard closest.count == settings.replicas, let farthest = closest.last else { return true }
+        return id.distance(to: target) < farthest.id.distance(to: target)
     }
 
     /// Who answered, nearest first, ourselves among them if we hold a record.

@@ -23,6 +23,8 @@ struct OutgoingCall: Sendable {
     var firstSent: Instant
     /// The last transmission bore a token, so it told the peer who we are and where.
     var wasLive = false
+    /// When it is sent again, or given up.
+    var timeout = Instant(nanoseconds: 0)
     /// The core was told that the answer is late.
     var isOverdue = false
 }

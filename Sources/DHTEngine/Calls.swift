@@ -46,9 +46,8 @@ extension GatedEngine where Keeper: ~Copyable {
         let endpoint = call.contact.endpoint
         let request = call.isPrelude ? .ping(isLeaving: false) : call.request
         let isProved = gate.hasProved(peer, at: endpoint)
-        let timeout = estimators[peer, default: RoundTripEstimator()].timeout(
-            transmission: call.transmissions
-        )
+        let estimator = estimators[peer] ?? RoundTripEstimator()
+        call.timeout = now.instant + estimator.timeout(transmission: call.transmissions)
         let postage = Gate.Postage(
             transaction: call.transaction,
             usesStaticKey: call.transmissions > 0,
@@ -63,17 +62,23 @@ extension GatedEngine where Keeper: ~Copyable {
         }
         call.wasLive = gate.hasToken(for: peer, at: endpoint, now: now.instant)
         call.transmissions += 1
-        calls.keep(call, due: now.instant + timeout)
+        // Whoever takes longer than peers do at present is overdue, though it was slow itself when last asked.
+        let patience = min(estimator.patience, commonEstimator.patience)
+        calls.keep(call, due: call.isOverdue ? call.timeout : now.instant + patience)
     }
 
     mutating func timedOut(_ call: OutgoingCall, at now: Now, into actions: inout [EngineAction]) {
+        var call = call
         var wishes: [KademliaAction] = []
-        if call.transmissions < OutgoingCall.transmissionLimit {
-            var call = call
-            let isFirst = !call.isOverdue
+        if !call.isOverdue {
+            counters.overdue += 1
             call.isOverdue = true
+            core.overdue(call.id, at: now, into: &wishes)
+        }
+        if now.instant < call.timeout {
+            calls.keep(call, due: call.timeout)
+        } else if call.transmissions < OutgoingCall.transmissionLimit {
             send(call, at: now, into: &actions)
-            if isFirst { core.overdue(call.id, at: now, into: &wishes) }
         } else {
             counters.timeouts += 1
             gate.close(call.transaction)
@@ -89,6 +94,7 @@ extension GatedEngine where Keeper: ~Copyable {
         let wait = now.instant.since(call.firstSent)
         if call.transmissions == 1 {
             estimators[answer.sender, default: RoundTripEstimator()].sample(wait)
+            commonEstimator.sample(wait)
         } else {
             // Karn: an answer to a request that was sent twice does not say to which.
             estimators[answer.sender, default: RoundTripEstimator()].answeredLate(after: wait)

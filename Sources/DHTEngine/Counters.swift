@@ -12,6 +12,8 @@ package struct Counters: Hashable, Sendable {
     package var answers: UInt64 = 0
     /// Requests sent again.
     package var retransmissions: UInt64 = 0
+    /// Requests whose answers were late, so that others were asked in their stead.
+    package var overdue: UInt64 = 0
     /// Requests given up.
     package var timeouts: UInt64 = 0
     /// Records and contacts taken out of responses whose senders had no right to put them there.
@@ -33,7 +35,8 @@ package struct Counters: Hashable, Sendable {
         [
             ("received", received), ("transmitted", transmitted), ("inquiries", inquiries),
             ("answers", answers),
-            ("retransmissions", retransmissions), ("timeouts", timeouts), ("struck_out", struckOut),
+            ("overdue", overdue), ("retransmissions", retransmissions), ("timeouts", timeouts),
+            ("struck_out", struckOut),
         ]
     }
 }

@@ -15,6 +15,8 @@ package struct GatedEngine<Keeper: Gatekeeper & ~Copyable>: ~Copyable {
     package var core: KademliaNode
     var calls = CallTable()
     var estimators: [Identity: RoundTripEstimator] = [:]
+    /// Of all peers together: it follows how busy we and the network are, where some were asked long ago.
+    var commonEstimator = RoundTripEstimator()
     var probes = ProbeLimiter()
     /// Requests that wait for the store. A store that stands still must not fill the memory.
     static var inquiryCapacity: Int { 16_384 }

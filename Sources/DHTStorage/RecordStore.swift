@@ -3,8 +3,8 @@ import DHTCore
 /// Where a node keeps its records: one per location and author.
 ///
 /// What to keep, whom to refuse and what has expired is decided in the core; a store does as it is told. One
-/// driver owns it and calls it from one thread at a time. Copies of a store are not for keeping: whether they
-/// share its records depends on the store.
+/// driver owns it and calls it from one thread at a time; a store that allows more says so. Copies of a store
+/// are not for keeping: whether they share its records depends on the store.
 ///
 /// Two keys whose SHA-1 is the same share a location, so of one author only the record put last is there.
 /// Whoever looks for a key compares it with ``DHTCore/Record/key``.
@@ -21,11 +21,31 @@ package protocol RecordStore: Sendable {
     /// The author's record at a location, if there is one.
     func record(at location: NodeID, by author: Identity) throws(RecordStoreError) -> Record?
 
-    /// Shows every record once, by ascending location, then author: for start-up.
+    /// Shows every record once, by ascending location, then author. `body` may call the store.
     func forEach(_ body: (Record) -> Void) throws(RecordStoreError)
+
+    /// Shows what the core remembers of every record, in the same order: for start-up. A store that has it
+    /// apart from the bytes reads no bytes.
+    func forEachEntry(_ body: (NodeID, Catalog.Entry) -> Void) throws(RecordStoreError)
 
     /// Makes the changes in this order: all of them, durably, when it returns; none of them when it throws.
     mutating func apply(_ changes: [RecordChange]) throws(RecordStoreError)
+
+    /// Group commit: each batch in this order, each of them all or nothing on its own. A store for which a
+    /// commit is dear makes one for all. One that does not fit does not refuse the others.
+    ///
+    /// - Returns: How each batch ended, in the order of the batches.
+    mutating func apply(batches: [[RecordChange]]) -> [Result<Void, RecordStoreError>]
+}
+
+extension RecordStore {
+    package func forEachEntry(_ body: (NodeID, Catalog.Entry) -> Void) throws(RecordStoreError) {
+        try forEach { body($0.location, Catalog.Entry($0)) }
+    }
+
+    package mutating func apply(batches: [[RecordChange]]) -> [Result<Void, RecordStoreError>] {
+        batches.map { changes in Result { () throws(RecordStoreError) in try apply(changes) } }
+    }
 }
 
 /// Why a store did not do what it was told.

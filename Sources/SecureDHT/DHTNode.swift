@@ -169,6 +169,13 @@ public final class DHTNode: Sendable {
         logger.info("node stopped")
     }
 
+    /// Closes its sockets without a word and without handing anything over, as a crash would: for tests of what
+    /// its peers do then.
+    public func abandon() async {
+        await loop.abandon()
+        logger.info("node abandoned")
+    }
+
     /// Replaces who is admitted, from the next datagram on. Who no longer is, is forgotten.
     public func replaceAdmission(_ admission: Admission) async {
         self.admission.withLock { $0 = admission }

@@ -261,6 +261,11 @@ actor NodeLoop {
         let giveUp = eventLoop.scheduleTask(in: patience) { self.assumeIsolated { $0.abandonAll() } }
         _ = await run(.leave)
         giveUp.cancel()
+        await abandon()
+    }
+
+    /// Closes everything; whatever is under way ends without an outcome.
+    func abandon() async {
         isStopping = true
         timer?.cancel()
         abandonAll()

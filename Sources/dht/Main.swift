@@ -20,7 +20,7 @@ struct DHT: AsyncParsableCommand {
         subcommands: [
             Keygen.self, Identify.self, Check.self, RunNode.self, Put.self, Get.self, Delete.self,
             Status.self, Peers.self,
-            Ping.self, Reload.self, Stop.self, Demo.self, Simulate.self,
+            Ping.self, Reload.self, Stop.self, Store.self, Demo.self, Simulate.self,
         ]
     )
 }
@@ -57,18 +57,30 @@ enum Main {
             rest = rest.dropFirst(isPair ? 2 : 1)
         }
         guard let command = rest.first, !command.hasPrefix("-") else { return arguments }
-        return [command] + globals + rest.dropFirst()
+        let words = command == Store.configuration.commandName ? 2 : 1
+        return Array(rest.prefix(words)) + globals + rest.dropFirst(words)
     }
 
     /// ArgumentParser calls an unknown command an unexpected argument; say what was meant.
     private static func refuseUnknownCommand(_ arguments: [String]) throws(Failure) {
+        try refuseUnknown(arguments, among: DHT.configuration, "dht")
+        if arguments.first == Store.configuration.commandName {
+            try refuseUnknown(arguments.dropFirst(), among: Store.configuration, "dht store")
+        }
+    }
+
+    private static func refuseUnknown(
+        _ arguments: some Collection<String>,
+        among commands: CommandConfiguration,
+        _ prefix: String
+    ) throws(Failure) {
         guard let word = arguments.first, !word.hasPrefix("-") else { return }
-        let known = DHT.configuration.subcommands.compactMap { $0.configuration.commandName } + ["help"]
+        let known = commands.subcommands.compactMap { $0.configuration.commandName } + ["help"]
         guard !known.contains(word) else { return }
         throw Failure(
             .invalidArgument,
             "unknown command \"\(word)\"" + Suggestion.hint(for: word, among: known)
-                + ". All of them: dht --help"
+                + ". All of them: \(prefix) --help"
         )
     }
 

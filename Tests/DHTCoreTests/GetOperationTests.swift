@@ -107,8 +107,28 @@ struct GetOperationTests {
 
     @Test func `a node that tells the same page over and over is asked no more`() {
         var get = get(isExhaustive: true)
-        #expect(get.nextPage(after: [.sample(by: 9)], of: 60_000, from: id(10)) == 1)
-        #expect(get.nextPage(after: [.sample(by: 9, revision: 2)], of: 60_000, from: id(10)) == nil)
+        let pages = (1...100 as ClosedRange<UInt64>).prefix { revision in
+            let page = [Record.sample(by: 9, revision: revision)]
+            return get.nextPage(after: page, of: 60_000, from: id(10)) != nil
+        }
+        #expect(pages.count == 8)
+    }
+
+    @Test func `when a write moves the records between two pages none is passed over`() {
+        var get = get(isExhaustive: true)
+        #expect(get.nextPage(after: [.sample(by: 9)], of: 3, from: id(10)) == 1)
+        // The last author writes: its record comes first now, and the one we know second.
+        #expect(get.nextPage(after: [.sample(by: 9)], of: 3, from: id(10)) == 2)
+        #expect(get.nextPage(after: [.sample(by: 8)], of: 3, from: id(10)) == 0)
+        #expect(get.nextPage(after: [.sample(by: 7, revision: 2)], of: 3, from: id(10)) == 1)
+        #expect(get.nextPage(after: [.sample(by: 9), .sample(by: 8)], of: 3, from: id(10)) == nil)
+    }
+
+    @Test func `when a record goes between two pages none is passed over`() {
+        var get = get(isExhaustive: true)
+        #expect(get.nextPage(after: [.sample(by: 9)], of: 3, from: id(10)) == 1)
+        #expect(get.nextPage(after: [.sample(by: 7)], of: 2, from: id(10)) == 0)
+        #expect(get.nextPage(after: [.sample(by: 8), .sample(by: 7)], of: 2, from: id(10)) == nil)
     }
 
     @Test func `an empty page is the last, and bears nothing`() {

@@ -201,6 +201,25 @@ struct KademliaNodeTests {
         #expect(transcript.outcomes == [.got(outcome)])
     }
 
+    @Test mutating func `our own copy is read, but counts as no replica's where eight are nearer`() {
+        transcript.meet(0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87)
+        let record = Record.sample(at: 0x80, revision: 5)
+        transcript.node.restore(record)
+        submit(.get(location: record.location, author: nil, replicas: 1, isExhaustive: false))
+        #expect(transcript.asked == [0x80])
+        let call = transcript.requests[0].call
+        load([record], transcript.tickets[0])
+        #expect(transcript.outcomes.isEmpty)
+        let newer = Record.sample(at: 0x80, revision: 6)
+        answer(call, .values([newer], total: 1, closer: []))
+        guard case .got(let outcome)? = transcript.outcomes.first else {
+            Issue.record("the get did not end")
+            return
+        }
+        #expect(outcome.found.map(\.record) == [newer])
+        #expect(outcome.answered == 1)
+    }
+
     @Test mutating func `who answered a get without the record is given it`() {
         transcript.meet(0b1000_0000, 0b1000_0001)
         let record = Record.sample(at: 0b1000_0000, revision: 5)

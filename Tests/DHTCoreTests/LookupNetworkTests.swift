@@ -208,8 +208,10 @@ import Testing
         let holder = closest.randomElement(using: &network.generator)!
         let lookup = network.find(target, goal: .values(replicas: 3), holders: [holder.identity])
         #expect(lookup.bearing == 1)
-        #expect(lookup.closest == closest)
-        #expect(lookup.answeredWithout == closest.filter { $0 != holder })
+        // Slow ones are not waited for once the copy is there.
+        #expect(lookup.closest.count == 8 && lookup.closest.contains(holder))
+        #expect(!lookup.answeredWithout.contains(holder))
+        #expect(lookup.answeredNearest.allSatisfy { closest.contains($0) })
     }
 
     @Test func `the same seed takes the same path`() {

@@ -7,6 +7,8 @@ import Testing
         let target: NodeID
         let own: Identity
         let replicas: Int?
+        /// Nodes are looked for, slow ones will do.
+        let isHasty: Bool
         let (parallelism, width): (Int, Int)
         var known: [Identity: Contact] = [:]
         var inFlight: Set<Identity> = []
@@ -22,7 +24,10 @@ import Testing
 
         var isFinished: Bool {
             if let replicas, bearing >= replicas { return true }
-            return living.prefix(width).allSatisfy { answers[$0.identity] != nil }
+            if living.prefix(width).allSatisfy({ answers[$0.identity] != nil }) { return true }
+            guard isHasty || replicas.map({ bearing > 0 && $0 < width }) == true else { return false }
+            let prompt = living.filter { !slow.contains($0.identity) }.prefix(width)
+            return prompt.count == width && prompt.allSatisfy { answers[$0.identity] != nil }
         }
 
         mutating func hear(_ contacts: [Contact]) {
@@ -65,7 +70,9 @@ import Testing
         let everybody = (1...60).map { Contact.random($0, using: &generator) }
         let target = NodeID.random(using: &generator)
         let goal: Lookup.Goal =
-            generator.oneIn(2) ? .nodes : .values(replicas: .random(in: 1...8, using: &generator))
+            generator.oneIn(2)
+            ? (generator.oneIn(2) ? .nodes : .reachable)
+            : .values(replicas: .random(in: 1...8, using: &generator))
         let width = 8
         let parallelism = Int.random(in: 1...5, using: &generator)
         let own = everybody[0].identity
@@ -86,6 +93,7 @@ import Testing
             target: target,
             own: own,
             replicas: replicas,
+            isHasty: goal == .reachable,
             parallelism: parallelism,
             width: width
         )

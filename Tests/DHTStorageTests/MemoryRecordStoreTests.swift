@@ -79,4 +79,13 @@ struct MemoryRecordStoreTests {
         store.forEach { contents.append($0) }
         return contents
     }
+
+    @Test func `a batch that does not fit does not refuse the others`() throws {
+        var store = MemoryRecordStore(byteCapacity: 2 * record().bytes.count)
+        let ends = store.apply(batches: [
+            [.put(record(by: 1))], [.put(record(by: 2)), .put(record(by: 3))], [.put(record(by: 4))],
+        ])
+        #expect(ends.map { Ending($0) } == [.stored, .full, .stored])
+        #expect(store.records(at: record().location) == [record(by: 1), record(by: 4)])
+    }
 }

@@ -8,8 +8,8 @@ func author(_ byte: UInt8) -> Identity {
     return identity
 }
 
-/// A record built by hand as `docs/protocol.md`, section 8, lays it out. The signature is zeros, the digest a
-/// count of its own: a store looks at neither.
+/// A record built by hand as `docs/protocol.md`, section 8, lays it out. The signature is the location and
+/// zeros, the digest a count of its own: a store looks at neither.
 func record(
     at location: UInt8 = 1,
     by authorByte: UInt8 = 1,
@@ -25,11 +25,29 @@ func record(
     bytes.appendBigEndian(UInt32(3600))
     bytes.appendBigEndian(UInt16(value.count))
     bytes.append(contentsOf: value)
-    bytes.append(contentsOf: [UInt8](repeating: 0, count: RecordLayout.signatureLength))
+    bytes.append(location)
+    bytes.append(contentsOf: [UInt8](repeating: 0, count: RecordLayout.signatureLength - 1))
+    return wrapped(bytes)
+}
+
+/// What stands in for `RecordCodec.decode`: the record that ``record(at:by:key:revision:value:kind:)`` made,
+/// if its lengths add up.
+func decoded(_ bytes: [UInt8]) -> Record? {
+    guard bytes.count >= RecordLayout.keyOffset, RecordLayout.keyLengths.contains(Int(bytes[2])),
+        bytes.count >= Int(bytes[2]) + RecordLayout.keyOffset + RecordLayout.valueOffsetPastKey
+    else { return nil }
+    let lengthOffset = RecordLayout.keyOffset + Int(bytes[2]) + RecordLayout.valueLengthOffsetPastKey
+    let valueLength = Int(bytes[lengthOffset]) << 8 | Int(bytes[lengthOffset + 1])
+    guard bytes.count == lengthOffset + 2 + valueLength + RecordLayout.signatureLength else { return nil }
+    return wrapped(bytes)
+}
+
+private func wrapped(_ bytes: [UInt8]) -> Record {
     var digest = [UInt8](repeating: 0, count: 24)
     digest.appendBigEndian(bytes.reduce(UInt64(0)) { $0 &* 31 &+ UInt64($1) })
     guard let digest = Digest(digest) else { preconditionFailure("24 and 8 bytes are 32 bytes") }
-    return Record(checkedBytes: bytes, location: NodeID(firstByte: location), digest: digest)
+    let location = NodeID(firstByte: bytes[bytes.count - RecordLayout.signatureLength])
+    return Record(checkedBytes: bytes, location: location, digest: digest)
 }
 
 /// Seeded chance: the same seed, the same test. (Steele, Lea and Flood, 2014.)

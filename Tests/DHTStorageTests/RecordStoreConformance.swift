@@ -7,7 +7,8 @@ struct RecordStoreConformance<Store: RecordStore> {
     /// A new and empty store with room for all that is put here.
     let make: () throws -> Store
 
-    func checkAll() throws {
+    /// - Parameter seeds: How many random histories are compared with those of a twin.
+    func checkAll(seeds: UInt64 = 20) throws {
         try checkEmpty()
         try checkKeys()
         try checkOverwrites()
@@ -15,7 +16,10 @@ struct RecordStoreConformance<Store: RecordStore> {
         try checkBatchOrder()
         try checkSharedLocation()
         try checkExtremes()
-        for seed in 1...20 { try checkAgainstTwin(seed: UInt64(seed)) }
+        try checkReentrance()
+        try checkManyRecords()
+        try checkBatches()
+        for seed in 1...seeds { try checkAgainstTwin(seed: seed) }
     }
 
     private func checkEmpty() throws {
@@ -97,6 +101,39 @@ struct RecordStoreConformance<Store: RecordStore> {
         try expect(store, holds: [shortest, longest])
     }
 
+    /// Whoever is shown records may ask for others meanwhile.
+    private func checkReentrance() throws {
+        var store = try make()
+        try store.apply([.put(record(at: 1)), .put(record(at: 2))])
+        var counts: [Int] = []
+        try store.forEach { counts.append((try? store.records(at: $0.location).count) ?? 0) }
+        try store.forEachEntry { location, _ in
+            counts.append((try? store.records(at: location).count) ?? 0)
+        }
+        #expect(counts == [1, 1, 1, 1])
+    }
+
+    /// More than is read at once, with many authors at one place.
+    private func checkManyRecords() throws {
+        var store = try make()
+        let records = (0..<4).flatMap { place in (0..<200).map { record(at: place, by: $0) } }
+        try store.apply(records.reversed().map { .put($0) })
+        try expect(store, holds: records)
+    }
+
+    /// Each batch is told how it ended; later ones see earlier ones.
+    private func checkBatches() throws {
+        var store = try make()
+        #expect(store.apply(batches: []).isEmpty)
+        let removal = RecordChange.remove(location: record().location, author: record().author)
+        let ends = store.apply(batches: [
+            [.put(record(revision: 1)), .put(record(at: 2))], [], [removal], [.put(record(revision: 2))],
+        ])
+        #expect(ends.count == 4)
+        for end in ends { #expect(throws: Never.self) { try end.get() } }
+        try expect(store, holds: [record(revision: 2), record(at: 2)])
+    }
+
     /// Random batches, compared after each with an array that does the same the slow way.
     private func checkAgainstTwin(seed: UInt64) throws {
         var random = SplitMix64(seed: seed)
@@ -104,11 +141,15 @@ struct RecordStoreConformance<Store: RecordStore> {
         var twin: [Record] = []
         let everywhere = (0..<4).flatMap { place in (0..<4).map { record(at: place, by: $0) } }
         for _ in 1...50 {
-            let batch = (0..<Int.random(in: 0...6, using: &random)).map { _ in
-                randomChange(using: &random)
+            let batches = (0..<Int.random(in: 1...3, using: &random)).map { _ in
+                (0..<Int.random(in: 0...6, using: &random)).map { _ in randomChange(using: &random) }
             }
-            try store.apply(batch)
-            for change in batch { Self.apply(change, to: &twin) }
+            if batches.count == 1 {
+                try store.apply(batches[0])
+            } else {
+                for end in store.apply(batches: batches) { try end.get() }
+            }
+            for change in batches.joined() { Self.apply(change, to: &twin) }
             try expect(store, holds: twin, probing: everywhere, "seed \(seed)")
         }
     }
@@ -145,6 +186,14 @@ struct RecordStoreConformance<Store: RecordStore> {
         var shown: [Record] = []
         try store.forEach { shown.append($0) }
         #expect(shown == sorted, note)
+        var places: [NodeID] = []
+        var entries: [Catalog.Entry] = []
+        try store.forEachEntry {
+            places.append($0)
+            entries.append($1)
+        }
+        #expect(places == sorted.map(\.location), note)
+        #expect(entries == sorted.map { Catalog.Entry($0) }, note)
         #expect(store.count == expected.count, note)
         #expect(store.byteCount == expected.reduce(0) { $0 + $1.bytes.count }, note)
         for probe in sorted + probes {

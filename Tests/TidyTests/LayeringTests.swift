@@ -12,7 +12,7 @@ struct LayeringTests {
         "DHTCrypto": systemCalls.union(["CSodium", "Crypto", "DHTCore", "Synchronization"]),
         "DHTEnvelope": ["DHTCore", "DHTCrypto"],
         "DHTEngine": collections.union(["DHTCore", "DHTCrypto", "DHTEnvelope"]),
-        "DHTStorage": ["DHTCore"],
+        "DHTStorage": systemCalls.union(["DHTCore", "FoundationEssentials", "GRDB", "Synchronization"]),
         "SecureDHT": systemCalls.union([
             "DHTCore", "DHTCrypto", "DHTEngine", "DHTEnvelope", "DHTStorage", "Logging", "NIOCore",
             "NIOPosix",
@@ -29,8 +29,14 @@ struct LayeringTests {
     /// Targets written in C: headers only, tested through the Swift above them.
     static let shims: Set = ["CSodium"]
 
-    /// Targets that perform no IO and read neither clock nor chance of their own.
+    /// Targets that perform no IO and read neither clock nor chance of their own. The store does have a disk,
+    /// and nothing else of the outer world: what is to be kept, and until when, it is told.
     static let pure = ["DHTCore", "DHTEnvelope", "DHTEngine", "DHTStorage", "DHTSimulator"]
+
+    /// What pure targets take from one that is not wholly so: they must not come to need a disk.
+    static let diskless = [
+        "Sources/DHTStorage/RecordStore.swift", "Sources/DHTStorage/MemoryRecordStore.swift",
+    ]
 
     @Test func `every target imports only what its layer may see`() {
         let findings = Self.imports.sorted { $0.key < $1.key }.flatMap { target, allowed in
@@ -49,6 +55,15 @@ struct LayeringTests {
             }
         }
         expectNone(findings)
+    }
+
+    @Test(arguments: diskless)
+    func `what the simulator stores in sees no disk`(path: String) throws {
+        let file = try #require(
+            SourceFile(path: path),
+            "\(path) is gone; take it out of LayeringTests.diskless"
+        )
+        #expect(file.imports.map(\.module) == ["DHTCore"], "\(path) must import DHTCore alone")
     }
 
     @Test func `a real node can hold no other gate than its own`() {

@@ -1,0 +1,35 @@
+import Glibc
+import Synchronization
+
+/// One process at a time has a node's directory. The system lets go of it when the process ends, however it
+/// ends.
+///
+/// The file `lock` is never removed: another process may have opened it already, and would then lock a file
+/// that nobody else sees.
+final class DirectoryLock: Sendable {
+    /// `nil` once released.
+    private let descriptor: Mutex<Int32?>
+
+    init(_ directory: String) throws(NodeDatabaseError) {
+        let path = directory + "/lock"
+        // Closed in children, which would hold the lock on.
+        let file = unsafe open(path, O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0o600)
+        guard file >= 0 else { throw NodeDatabaseError(path, errno) }
+        guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
+            let code = errno
+            close(file)
+            throw code == EWOULDBLOCK ? .inUse(directory: directory) : NodeDatabaseError(path, code)
+        }
+        descriptor = Mutex(file)
+    }
+
+    deinit { release() }
+
+    /// Lets others have the directory.
+    func release() {
+        descriptor.withLock { file in
+            if let held = file { close(held) }
+            file = nil
+        }
+    }
+}

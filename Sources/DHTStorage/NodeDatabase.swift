@@ -1,0 +1,144 @@
+import DHTCore
+import FoundationEssentials
+import GRDB
+
+/// All of a node that outlives its process: one SQLite file, `records.sqlite` in a directory of its own.
+///
+/// Records go through a ``SQLiteRecordStore``; what else is remembered, through the methods here. Any thread
+/// may call, and reading does not wait for writing; every call blocks its thread until the disk is done.
+///
+/// A database is of one identity: who opens it first with an owner claims it.
+package final class NodeDatabase: Sendable {
+    /// What a commit is worth: SQLite's `synchronous`.
+    package enum Durability: String, CaseIterable, Sendable {
+        /// On the disk, whatever happens to the process, the system or the power.
+        case full
+        /// Survives a crash of the process; the last commits before a power cut may be lost, whole ones.
+        case normal
+    }
+
+    package let directory: String
+    /// Connections to the file: one that writes, and ``readers`` that read.
+    package let pool: DatabasePool
+    private let lock: DirectoryLock
+
+    /// More would cost memory and gain nothing: a node reads from one thread, tools from another.
+    private static let readers = 2
+    /// KiB of pages that each connection keeps; the system keeps the rest.
+    private static let writerCache = 2048
+    private static let readerCache = 512
+    /// Bytes the log is cut back to after a burst.
+    private static let logLimit = 8 << 20
+    /// Seconds to wait for somebody who looks into the file with a tool of SQLite's.
+    private static let patience = 1.0
+
+    /// Opens the database in `directory`, and locks the directory until this is closed.
+    ///
+    /// - Parameters:
+    ///   - owner: The identity of the node; `nil` for tools, which neither claim nor mind whose it is.
+    ///   - isMaking: Whether directory (0700) and file (0600) are made if they are missing.
+    ///   - schema: Another one than ``Schema/current`` is for tests.
+    package init(
+        directory: String,
+        owner: Identity?,
+        durability: Durability = .full,
+        isMaking: Bool = true,
+        schema: Schema = .current
+    ) throws(NodeDatabaseError) {
+        self.directory = directory
+        let file = DatabaseFile(directory: directory)
+        if isMaking {
+            try DatabaseFile.makeDirectory(directory)
+        } else if !file.exists {
+            throw .absent(directory: directory)
+        }
+        lock = try DirectoryLock(directory)
+        if !file.exists { try file.make(schema) }
+        try file.examine(schema, owner: owner)
+        do {
+            pool = try Self.open(file.path, durability)
+            try pool.writeWithoutTransaction { try schema.complete($0) }
+            if let owner {
+                try pool.write {
+                    try $0.execute(
+                        sql: "INSERT INTO identity (only, identity) VALUES (1, ?) ON CONFLICT DO NOTHING",
+                        arguments: [Data(owner.bytes)]
+                    )
+                }
+            }
+        } catch {
+            throw DatabaseFile.refusal(error, path: file.path)
+        }
+    }
+
+    deinit { close() }
+
+    private static func open(_ path: String, _ durability: Durability) throws -> DatabasePool {
+        var configuration = Configuration()
+        configuration.maximumReaderCount = readers
+        configuration.busyMode = .timeout(patience)
+        configuration.prepareDatabase { database in
+            let cache = database.configuration.readonly ? readerCache : writerCache
+            try database.execute(
+                sql: "PRAGMA cache_size = -\(cache); PRAGMA journal_size_limit = \(logLimit)"
+            )
+        }
+        let pool = try DatabasePool(path: path, configuration: configuration)
+        // Not above: GRDB sets NORMAL after that.
+        try pool.writeWithoutTransaction {
+            try $0.execute(sql: "PRAGMA synchronous = \(durability.rawValue)")
+        }
+        return pool
+    }
+
+    /// Writes the log into the file and lets go of the directory; later calls throw. `deinit` does the same.
+    package func close() {
+        // Readers first: the connection that is closed last writes the log into the file, and they may not.
+        pool.releaseMemory()
+        // Nothing is lost if it cannot: the log is played in when the file is opened again.
+        try? pool.close()
+        lock.release()
+    }
+
+    /// Whose the database is; `nil` as long as no node opened it.
+    package func owner() throws(RecordStoreError) -> Identity? {
+        try read { try DatabaseFile.owner(in: $0) }
+    }
+
+    // MARK: For the tables
+
+    func read<Value>(_ body: (Database) throws -> Value) throws(RecordStoreError) -> Value {
+        do { return try pool.read(body) } catch { throw RecordStoreError(error) }
+    }
+
+    /// All that `body` writes, or nothing.
+    func write<Value>(_ body: (Database) throws -> Value) throws(RecordStoreError) -> Value {
+        do { return try pool.write(body) } catch { throw RecordStoreError(error) }
+    }
+}
+
+extension RecordStoreError {
+    /// What an error of SQLite's means to the driver.
+    init(_ error: any Error) {
+        self =
+            (error as? DatabaseError)?.resultCode == .SQLITE_FULL
+            ? .full : .unavailable(DatabaseFile.message(error))
+    }
+}
+
+extension Row {
+    /// A column's bytes, whatever it holds: a damaged file may hold anything.
+    func bytes(at column: Int) -> [UInt8] {
+        // The closure throws nothing, so nothing is thrown.
+        (try? withUnsafeData(atIndex: column) { $0.map { Array($0) } ?? [] }) ?? []
+    }
+
+    /// A column's integer, as the 64 bits it is; `nil` if it holds something else.
+    func bits(at column: Int) -> UInt64? {
+        guard case .int64(let value) = (self[column] as DatabaseValue).storage else { return nil }
+        return UInt64(bitPattern: value)
+    }
+
+    /// A column's count, as SQLite counted it; 0 for the sum of nothing, which is `NULL`.
+    func count(at column: Int) -> Int { bits(at: column).flatMap { Int(exactly: $0) } ?? 0 }
+}

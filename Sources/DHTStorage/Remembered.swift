@@ -1,0 +1,107 @@
+import DHTCore
+import FoundationEssentials
+import GRDB
+
+/// A contact that was good when the node was last heard of: somebody to ask first after a restart.
+package struct RememberedContact: Hashable, Sendable {
+    package let identity: Identity
+    package let endpoint: Endpoint
+    /// When it last answered, in milliseconds since 1970.
+    package let answered: UInt64
+
+    package init(identity: Identity, endpoint: Endpoint, answered: UInt64) {
+        (self.identity, self.endpoint, self.answered) = (identity, endpoint, answered)
+    }
+}
+
+// What a node remembers besides records. Nobody else can make these tables grow: contacts are those of the
+// routing table, the others are the node's own values.
+extension NodeDatabase {
+    // MARK: Contacts
+
+    /// Remembers these contacts and no others.
+    package func replaceContacts(_ contacts: [RememberedContact]) throws(RecordStoreError) {
+        try write { database in
+            try database.execute(sql: "DELETE FROM contact")
+            let insertion = try database.cachedStatement(
+                sql: "INSERT OR REPLACE INTO contact (identity, address, port, answered) VALUES (?, ?, ?, ?)"
+            )
+            for contact in contacts {
+                try insertion.execute(arguments: [
+                    Data(contact.identity.bytes), Data(contact.endpoint.addressBytes),
+                    Int64(contact.endpoint.port), Int64(bitPattern: contact.answered),
+                ])
+            }
+        }
+    }
+
+    /// The contacts remembered, those first that answered last, then by identity.
+    package func contacts() throws(RecordStoreError) -> [RememberedContact] {
+        let contacts = try read { database in
+            try Row.fetchAll(database, sql: "SELECT identity, address, port, answered FROM contact")
+                .compactMap { row -> RememberedContact? in
+                    guard let identity = Identity(row.bytes(at: 0)),
+                        let port = row.bits(at: 2).flatMap({ UInt16(exactly: $0) }),
+                        let endpoint = Endpoint(addressBytes: row.bytes(at: 1), port: port),
+                        let answered = row.bits(at: 3)
+                    else { return nil }
+                    return RememberedContact(identity: identity, endpoint: endpoint, answered: answered)
+                }
+        }
+        return contacts.sorted { ($1.answered, $0.identity) < ($0.answered, $1.identity) }
+    }
+
+    // MARK: Own revisions
+
+    /// Remembers that we signed this revision at a location, unless a higher one is remembered.
+    package func noteRevision(_ revision: Revision, at location: NodeID) throws(RecordStoreError) {
+        let place = Data(location.bytes)
+        try write { database in
+            let row = try Row.fetchOne(
+                database,
+                sql: "SELECT revision FROM own_revision WHERE location = ?",
+                arguments: [place]
+            )
+            // Compared here, where integers have no sign.
+            if let old = row?.bits(at: 0), old >= revision.rawValue { return }
+            try database.execute(
+                sql: "INSERT OR REPLACE INTO own_revision (location, revision) VALUES (?, ?)",
+                arguments: [place, Int64(bitPattern: revision.rawValue)]
+            )
+        }
+    }
+
+    /// The highest revision of ours at each location.
+    package func revisions() throws(RecordStoreError) -> [NodeID: Revision] {
+        try read { database in
+            var revisions: [NodeID: Revision] = [:]
+            let rows = try Row.fetchCursor(database, sql: "SELECT location, revision FROM own_revision")
+            while let row = try rows.next() {
+                guard let location = NodeID(row.bytes(at: 0)), let bits = row.bits(at: 1) else { continue }
+                revisions[location] = Revision(rawValue: bits)
+            }
+            return revisions
+        }
+    }
+
+    // MARK: Kept values
+
+    /// Marks our value under a key as one to republish for as long as the node lives.
+    package func keep(_ key: [UInt8]) throws(RecordStoreError) {
+        try write {
+            try $0.execute(sql: "INSERT OR IGNORE INTO kept (key) VALUES (?)", arguments: [Data(key)])
+        }
+    }
+
+    /// Takes the mark away, if it is there.
+    package func unkeep(_ key: [UInt8]) throws(RecordStoreError) {
+        try write { try $0.execute(sql: "DELETE FROM kept WHERE key = ?", arguments: [Data(key)]) }
+    }
+
+    /// The keys marked, in the order of their bytes.
+    package func keptKeys() throws(RecordStoreError) -> [[UInt8]] {
+        try read {
+            try Row.fetchAll($0, sql: "SELECT key FROM kept ORDER BY key").map { $0.bytes(at: 0) }
+        }
+    }
+}

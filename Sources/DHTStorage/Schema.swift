@@ -1,0 +1,67 @@
+import GRDB
+
+/// The tables of a node's database, as the steps that led to them.
+///
+/// SQLite's `user_version` counts the steps a file has behind it. A step that was released is never changed:
+/// files exist that took it. What comes new is appended.
+package struct Schema: Sendable {
+    /// `dht1`: in the file's header, so that we know our own.
+    static let applicationID: Int32 = 0x6468_7431
+
+    /// Each step is taken in one transaction, together with the count.
+    package let steps: [String]
+
+    package init(steps: [String]) { self.steps = steps }
+
+    package static let current = Schema(steps: [first])
+
+    var version: Int { steps.count }
+
+    /// Takes the steps that are missing. The file keeps those that succeeded before one failed.
+    func complete(_ database: Database) throws {
+        let taken = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
+        for (index, step) in steps.enumerated().dropFirst(taken) {
+            try database.inTransaction {
+                try database.execute(sql: step)
+                try database.execute(sql: "PRAGMA user_version = \(index + 1)")
+                return .commit
+            }
+        }
+    }
+
+    /// A record's columns come before its bytes, so that what the catalog needs is on the row's first page.
+    /// An ordinary table with a unique index is faster than one `WITHOUT ROWID`, whose rows move when others
+    /// are put between them.
+    ///
+    /// SQLite's integers have a sign and ours have none: `revision`, `expiry` and `answered` are the 64 bits
+    /// as they are. What is above 2⁶³ shows as a negative number, and so SQL never compares them.
+    private static let first = """
+        CREATE TABLE record (
+            id INTEGER PRIMARY KEY,
+            location BLOB NOT NULL CHECK (length(location) = 20),
+            author BLOB NOT NULL CHECK (length(author) = 32),
+            revision INTEGER NOT NULL,
+            digest BLOB NOT NULL CHECK (length(digest) = 32),
+            expiry INTEGER NOT NULL,
+            is_tombstone INTEGER NOT NULL CHECK (is_tombstone IN (0, 1)),
+            byte_count INTEGER NOT NULL,
+            bytes BLOB NOT NULL,
+            UNIQUE (location, author)
+        ) STRICT;
+        CREATE TABLE contact (
+            identity BLOB NOT NULL PRIMARY KEY CHECK (length(identity) = 32),
+            address BLOB NOT NULL CHECK (length(address) IN (4, 16)),
+            port INTEGER NOT NULL CHECK (port BETWEEN 0 AND 65535),
+            answered INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE own_revision (
+            location BLOB NOT NULL PRIMARY KEY CHECK (length(location) = 20),
+            revision INTEGER NOT NULL
+        ) STRICT;
+        CREATE TABLE kept (key BLOB NOT NULL PRIMARY KEY) STRICT;
+        CREATE TABLE identity (
+            only INTEGER PRIMARY KEY CHECK (only = 1),
+            identity BLOB NOT NULL CHECK (length(identity) = 32)
+        ) STRICT;
+        """
+}

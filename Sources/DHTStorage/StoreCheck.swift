@@ -1,0 +1,81 @@
+import DHTCore
+import GRDB
+
+import struct DHTCore.Record  // GRDB has one of its own
+
+/// What a look at everything in a store found.
+package struct StoreCheck: Hashable, Sendable {
+    /// Problems told in full; the others are only counted.
+    package static let problemLimit = 20
+
+    /// Rows, sound or not.
+    package fileprivate(set) var records = 0
+    /// Of the records that are sound.
+    package fileprivate(set) var byteCount = 0
+    /// Sound records that say that there is no value.
+    package fileprivate(set) var tombstones = 0
+    /// Rows whose bytes are no record, or not the one their columns tell of.
+    package fileprivate(set) var damaged = 0
+    /// Records that their author did not sign, for this network.
+    package fileprivate(set) var forged = 0
+    /// What SQLite finds wrong with the file itself.
+    package fileprivate(set) var faults = 0
+    /// The first problems, a line each.
+    package fileprivate(set) var problems: [String] = []
+
+    package var isSound: Bool { damaged == 0 && forged == 0 && faults == 0 }
+
+    fileprivate mutating func tell(_ problem: String) {
+        if problems.count < Self.problemLimit { problems.append(problem) }
+    }
+}
+
+extension SQLiteRecordStore {
+    /// Looks at the file and at every record in it. Changes nothing.
+    ///
+    /// - Parameters:
+    ///   - verifies: Whether a record's signature is its author's.
+    ///   - progress: Told now and then how many rows were looked at.
+    package func check(
+        verifies: (Record) -> Bool,
+        progress: (Int) -> Void = { _ in }
+    ) throws(RecordStoreError) -> StoreCheck {
+        var check = StoreCheck()
+        let words = try database.read {
+            try String.fetchAll($0, sql: "PRAGMA integrity_check(\(StoreCheck.problemLimit))")
+        }
+        for word in words where word != "ok" {
+            check.faults += 1
+            check.tell("file: \(word)")
+        }
+        do throws(RecordStoreError) {
+            try forEachRow(StoredRow.columns) { row in
+                look(at: row, verifies, &check)
+                if check.records % Self.pageLength == 0 { progress(check.records) }
+            }
+        } catch .unavailable(let reason) where check.faults > 0 {
+            // The file is told to be damaged, so that not all can be read is no surprise.
+            check.tell("file: \(reason)")
+        }
+        progress(check.records)
+        return check
+    }
+
+    private func look(at row: StoredRow, _ verifies: (Record) -> Bool, _ check: inout StoreCheck) {
+        check.records += 1
+        guard let record = row.record(decode) else {
+            check.damaged += 1
+            check.tell(
+                "row \(row.id) at \(hexadecimal(row.location)): its bytes are not the record it tells of"
+            )
+            return
+        }
+        guard verifies(record) else {
+            check.forged += 1
+            check.tell("row \(row.id) at \(record.location): its author did not sign it for this network")
+            return
+        }
+        check.byteCount += record.bytes.count
+        if record.isTombstone { check.tombstones += 1 }
+    }
+}

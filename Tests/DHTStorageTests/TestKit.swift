@@ -1,0 +1,82 @@
+import DHTCore
+import DHTStorage
+import Foundation
+import GRDB
+
+/// A directory that goes when its owner does.
+final class Folder: Sendable {
+    let url: URL
+
+    init() throws {
+        url = FileManager.default.temporaryDirectory.appending(path: "dht-storage-\(UUID().uuidString)")
+        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
+    }
+
+    deinit { try? FileManager.default.removeItem(at: url) }
+
+    var path: String { url.path }
+    /// Where a node's database would be.
+    var database: String { file("records.sqlite") }
+
+    func file(_ name: String) -> String { url.appending(path: name).path }
+
+    func bytes(_ name: String) -> [UInt8]? {
+        FileManager.default.contents(atPath: file(name)).map { Array($0) }
+    }
+
+    func write(_ bytes: [UInt8], to name: String) throws {
+        try Data(bytes).write(to: url.appending(path: name))
+    }
+
+    func mode(_ name: String) throws -> Int? {
+        try FileManager.default.attributesOfItem(atPath: file(name))[.posixPermissions] as? Int
+    }
+
+    func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
+}
+
+/// How a batch ended, to compare.
+enum Ending: Equatable {
+    case stored
+    case full
+    case unavailable
+
+    init(_ result: Result<Void, RecordStoreError>) {
+        switch result {
+        case .success: self = .stored
+        case .failure(.full): self = .full
+        case .failure(.unavailable): self = .unavailable
+        }
+    }
+}
+
+extension NodeDatabase {
+    /// The database in a folder, of a node whose identity is ones.
+    convenience init(in folder: Folder, owner: UInt8? = 1, durability: Durability = .normal) throws {
+        try self.init(directory: folder.path, owner: owner.map { author($0) }, durability: durability)
+    }
+
+    /// No more pages than it has, and `room` more: a full disk. `nil` makes room.
+    func confine(room: Int?) throws {
+        try pool.writeWithoutTransaction {
+            let pages = try Int.fetchOne($0, sql: "PRAGMA page_count") ?? 0
+            try $0.execute(sql: "PRAGMA max_page_count = \(room.map { pages + $0 } ?? 1 << 30)")
+        }
+    }
+}
+
+extension SQLiteRecordStore {
+    convenience init(_ database: NodeDatabase) throws { try self.init(database, decode: { decoded($0) }) }
+
+    convenience init(in folder: Folder, durability: NodeDatabase.Durability = .normal) throws {
+        try self.init(NodeDatabase(in: folder, durability: durability))
+    }
+
+    var all: [DHTCore.Record] {
+        get throws {
+            var records: [DHTCore.Record] = []
+            try forEach { records.append($0) }
+            return records
+        }
+    }
+}
