@@ -35,7 +35,8 @@ extension IntegrationTests {
                 #expect(try node.dht("get", "k", "--paths", "8", "--replicas", "8").text == "v")
             }
             for (paths, says) in [
-                ("0", "--paths: 0 is outside 1 to 8"), ("9", "--paths: 9 is outside 1 to 8"), ("x", "--paths"),
+                ("0", "--paths: 0 is outside 1 to 8"), ("9", "--paths: 9 is outside 1 to 8"),
+                ("x", "--paths"),
             ] {
                 let refused = try beta.dht("get", "k", "--paths", paths)
                 #expect(refused.status == 2 && refused.output.isEmpty, "\(refused.errors)")

@@ -1,8 +1,8 @@
 import DHTSimulator
 import Glibc
 
-// The program of the package that `mutate.py` makes: worlds as `dht simulate` makes them, without all the rest
-// of `dht`, which takes longer to build. One line for each broken promise: seed, checker, what.
+// The program of the package that `mutate.py` makes: worlds as `dht simulate` makes them, without all the
+// rest of `dht`, which takes longer to build. One line for each broken promise: seed, checker, what.
 
 /// Takes `--name value` pairs, each of which it must know.
 func options(_ arguments: [String]) -> (SimulationOptions, worlds: UInt64)? {

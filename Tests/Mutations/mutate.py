@@ -3,11 +3,12 @@
 
     mutate.py               all mutations: builds and runs each; ends with 1 if one goes unnoticed
     mutate.py NAME…         only these
-    mutate.py --check       builds nothing: that each old text is there once, and docs/testing.md has all names
+    mutate.py --check       builds nothing: each old text is there once, docs/testing.md has all names
     mutate.py --list        their names
 
-Each mutation goes into a copy of the sources, a package of its own in .build-mutations/, in which only what the
-simulator needs is built. First the unmutated copy runs the same worlds: there all promises must be kept."""
+Each mutation goes into a copy of the sources, a package of its own in .build-mutations/, in which only what
+the simulator needs is built. First the unmutated copy runs the same worlds, where all promises must be kept.
+"""
 
 from __future__ import annotations
 
@@ -25,8 +26,8 @@ ROOT = Path(__file__).resolve().parent.parent.parent
 COPY = ROOT / ".build-mutations"
 PROGRAM = "Sources/worlds/main.swift"
 DOCUMENT = ROOT / "docs" / "testing.md"
-# Ends the copy's Package.swift: of all targets only what the simulator needs, and the program of worlds. Warnings
-# are no errors there, since what a mutation leaves may be idle.
+# Ends the copy's Package.swift: of all targets only what the simulator needs, and the program of worlds.
+# Warnings are no errors there, since what a mutation leaves may be idle.
 ONLY_WORLDS = """
 var wanted: Set = ["DHTSimulator"]
 var packages: Set<String> = []
@@ -48,7 +49,9 @@ package.dependencies.removeAll { dependency in
     guard case .sourceControl(_, let location, _) = dependency.kind else { return false }
     return !packages.contains { location.hasSuffix("/\\($0)") }
 }
-for target in package.targets where target.type == .regular { target.swiftSettings = [.swiftLanguageMode(.v6)] }
+for target in package.targets where target.type == .regular {
+    target.swiftSettings = [.swiftLanguageMode(.v6)]
+}
 package.targets.append(.executableTarget(name: "worlds", dependencies: ["DHTSimulator"]))
 """
 # Seconds for the worlds of one mutation: what is broken may as well go on for ever.
@@ -78,7 +81,8 @@ def findings() -> list[str]:
         for file, old, _ in mutation.edits:
             count = (ROOT / "Sources" / file).read_text(encoding="utf-8").count(old)
             if count != 1:
-                complaints.append(f"{mutation.name}: its text is in Sources/{file} {count} times, not once: {old!r}")
+                place = f"Sources/{file} {count} times"
+                complaints.append(f"{mutation.name}: its text is in {place}, not once: {old!r}")
         if f"| `{mutation.name}` | `{mutation.checker}` |" not in told:
             complaints.append(f"{mutation.name}: docs/testing.md has no row of it with `{mutation.checker}`")
     return complaints
@@ -182,7 +186,8 @@ def main(arguments: list[str]) -> int:
     for options in sorted({mutation.options for mutation in chosen}):
         outcome = run(program, options, until=None)
         if outcome.checkers or outcome.trouble:
-            print(f"mutate.py: unmutated, dht simulate {options}: {outcome.trouble or outcome.text}", file=sys.stderr)
+            told = outcome.trouble or outcome.text
+            print(f"mutate.py: unmutated, dht simulate {options}: {told}", file=sys.stderr)
             return 1
         print(f"unmutated   {outcome.seconds:5.1f} s   {options}", flush=True)
 
@@ -191,13 +196,13 @@ def main(arguments: list[str]) -> int:
         lay_out(mutation)
         outcome = run(build(), mutation.options, until=mutation.checker)
         if mutation.checker in outcome.checkers and outcome.seed is not None:
-            told = f"seed {outcome.seed}: {', '.join(outcome.checkers)}"
-            print(f"caught      {outcome.seconds:5.1f} s   {mutation.name}: {told}: {outcome.text}", flush=True)
+            told = f"{mutation.name}: seed {outcome.seed}: {', '.join(outcome.checkers)}: {outcome.text}"
+            print(f"caught      {outcome.seconds:5.1f} s   {told}", flush=True)
         else:
             missed.append(mutation.name)
-            seen = outcome.trouble or (f"but: {', '.join(outcome.checkers)}" if outcome.checkers else "nothing")
-            print(f"NOT CAUGHT  {outcome.seconds:5.1f} s   {mutation.name}: {mutation.checker} was wanted, {seen}",
-                  flush=True)
+            seen = outcome.trouble or ", ".join(outcome.checkers) or "nothing"
+            told = f"{mutation.name}: {mutation.checker} was wanted, there was {seen}"
+            print(f"NOT CAUGHT  {outcome.seconds:5.1f} s   {told}", flush=True)
     lay_out(None)
     print(f"{len(chosen) - len(missed)} of {len(chosen)} mutations caught")
     return 1 if missed else 0

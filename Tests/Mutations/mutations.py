@@ -54,7 +54,8 @@ MUTATIONS = [
          "} else if best[index].record.supersedes(record) {"),
     ]),
     Mutation("older-displaces-newer", "freshness", SWARM, [
-        ("DHTCore/Catalog.swift", "guard (record.revision, record.digest) > (old.revision, old.digest) else {",
+        ("DHTCore/Catalog.swift",
+         "guard (record.revision, record.digest) > (old.revision, old.digest) else {",
          "guard record.digest != old.digest else {"),
     ]),
     Mutation("acknowledged-before-stored", "freshness", SWARM, [
@@ -67,7 +68,8 @@ MUTATIONS = [
     ]),
     # quorum
     Mutation("one-answer-is-enough", "quorum", SWARM, [
-        ("DHTCore/Lookup.swift", "if case .values(let replicas) = self { bearing >= replicas } else { false }",
+        ("DHTCore/Lookup.swift",
+         "if case .values(let replicas) = self { bearing >= replicas } else { false }",
          "if case .values = self { bearing >= 1 } else { false }"),
     ]),
     # durability
@@ -77,7 +79,8 @@ MUTATIONS = [
          "goal.isReached(bearing: bearing) || nearest.contains(where: \\.state.isAnswered)"),
     ]),
     Mutation("swept-too-soon", "durability", SWARM, [
-        ("DHTCore/Catalog.swift", "                if entry.expiry <= now {", "                if entry.expiry <= now + 3_600_000 {"),
+        ("DHTCore/Catalog.swift",
+         "                if entry.expiry <= now {", "                if entry.expiry <= now + 3_600_000 {"),
     ]),
     Mutation("restart-forgets", "durability", SWARM, [
         ("DHTEngine/Engine.swift", "        core.restore(record)\n", ""),
@@ -95,14 +98,16 @@ MUTATIONS = [
     ]),
     Mutation("replays-move-contacts", "table", SEALED, [
         ("DHTCore/Inquiries.swift", "if isLive { noteInbound(sender, at: now, into: &actions) }",
-         "if table.entry(for: sender.identity, id: sender.id) != nil { _ = table.answered(sender, at: now.instant) }"),
+         "if table.entry(for: sender.identity, id: sender.id) != nil {\n"
+         "            _ = table.answered(sender, at: now.instant)\n        }"),
     ]),
     Mutation("the-expelled-stay", "table", SWARM, [
         ("DHTEngine/Engine.swift", "core.forget { !policy.admits($0) }", "_ = policy"),
     ]),
     # bounds
     Mutation("buckets-without-end", "bounds", CALM, [
-        ("DHTCore/KBucket.swift", "guard entries.count == capacity else {", "guard entries.count == .max else {"),
+        ("DHTCore/KBucket.swift",
+         "guard entries.count == capacity else {", "guard entries.count == .max else {"),
     ]),
     Mutation("rescues-without-end", "bounds", SWARM, [
         ("DHTCore/Membership.swift", "guard membership.rescues < Membership.rescueLimit else { return }", ""),
@@ -113,10 +118,12 @@ MUTATIONS = [
     ]),
     # liveness
     Mutation("silence-ends-no-search", "liveness", SWARM, [
-        ("DHTCore/KademliaNode.swift", "            searches[search]?.lookup.failed(call.contact.identity)\n", ""),
+        ("DHTCore/KademliaNode.swift",
+         "            searches[search]?.lookup.failed(call.contact.identity)\n", ""),
     ]),
     Mutation("silence-ends-no-put", "liveness", SWARM, [
-        ("DHTCore/KademliaNode.swift", "let more = puts[operation]?.answered(call.contact.identity, .timeout) ?? []",
+        ("DHTCore/KademliaNode.swift",
+         "let more = puts[operation]?.answered(call.contact.identity, .timeout) ?? []",
          "let more: [Contact] = []"),
     ]),
     Mutation("lost-tickets", "liveness", SWARM, [
@@ -128,8 +135,10 @@ MUTATIONS = [
         ("DHTCore/KBucket.swift", "            contact.endpoint = endpoint\n", ""),
     ]),
     Mutation("given-up-for-good", "convergence", SWARM, [
-        ("DHTCore/RoutingTable.swift", "bucket.entries.lazy.filter { $0.reachability.checkAt <= now }.map(\\.contact)",
-         "bucket.entries.lazy.filter { $0.reachability.checkAt <= now && $0.reachability.grade != .bad }.map(\\.contact)"),
+        ("DHTCore/RoutingTable.swift",
+         "bucket.entries.lazy.filter { $0.reachability.checkAt <= now }.map(\\.contact)",
+         "bucket.entries.lazy.filter { $0.reachability.checkAt <= now && $0.reachability.grade != .bad }"
+         ".map(\\.contact)"),
     ]),
     # admission
     Mutation("anybody-is-heard", "admission", SEALED, [
