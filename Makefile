@@ -16,7 +16,7 @@ FUZZ := .build-fuzz/release/fuzz
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps build test lint format demo fuzz fuzz-long fuzz-build install clean
+.PHONY: help deps build test lint format demo mutations fuzz fuzz-long fuzz-build install clean
 
 # A crash of a test or a fuzz target is reported by whoever runs it; Swift's own backtracer would keep its pipe
 # open for minutes after.
@@ -52,6 +52,7 @@ test: deps ## all tests: ours, then the second implementation's, and the vectors
 	$(SWIFT) test --skip-build --disable-xctest 2>&1 | tee .build/test.log
 	$(PYTHON) -m unittest discover -s Tests/Interop 2>&1 | tee .build/interop.log
 	$(PYTHON) Tests/Interop/vectors.py --check
+	$(PYTHON) Tests/Mutations/mutate.py --check
 	@echo
 	grep -h 'Test run with' .build/test.log
 	grep -h '^Ran ' .build/interop.log
@@ -65,6 +66,9 @@ format: ## formats all Swift in place
 
 demo: build ## nodes on this machine, over real UDP: a shell on a terminal, else a tour that checks itself
 	$(DHT) demo
+
+mutations: deps ## breaks the engine on purpose, one promise after the other: the simulator must notice each
+	@$(PYTHON) -u Tests/Mutations/mutate.py
 
 fuzz: fuzz-build ## every fuzz target for FUZZ_SECONDS=10
 	@for target in $$($(FUZZ) list); do

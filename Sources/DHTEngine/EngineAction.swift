@@ -39,7 +39,8 @@ package enum Operation: Sendable {
     case put(Put)
     /// Replace our own record under the key by a tombstone.
     case delete(key: [UInt8])
-    case get(key: [UInt8], author: Identity?, replicas: Int, isExhaustive: Bool)
+    /// `paths`: in the place of the node's setting.
+    case get(key: [UInt8], author: Identity?, replicas: Int, isExhaustive: Bool, paths: Int? = nil)
     case ping(Identity)
     /// Hand over what is kept here and say goodbye.
     case leave

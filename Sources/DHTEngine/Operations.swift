@@ -50,13 +50,14 @@ extension GatedEngine where Keeper: ~Copyable {
                 isExhaustive: false
             )
             core.submit(get, as: id, at: now, into: &wishes)
-        case .get(let key, let author, let replicas, let isExhaustive):
+        case .get(let key, let author, let replicas, let isExhaustive, let paths):
             operations[id] = .other
             let get = KademliaOperation.get(
                 location: sha1(key),
                 author: author,
                 replicas: replicas,
-                isExhaustive: isExhaustive
+                isExhaustive: isExhaustive,
+                paths: paths
             )
             core.submit(get, as: id, at: now, into: &wishes)
         case .ping(let peer):

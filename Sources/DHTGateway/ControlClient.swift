@@ -25,6 +25,7 @@ package struct ControlClient: NodeControl {
         var parameters: [String] = []
         if let author = query.author { parameters.append("author=\(PercentEncoding.encode(author))") }
         if let replicas = query.replicas { parameters.append("replicas=\(replicas)") }
+        if let paths = query.paths { parameters.append("paths=\(paths)") }
         if query.all { parameters.append("all=true") }
         return try await ask(.GET, try path(key), parameters)
     }

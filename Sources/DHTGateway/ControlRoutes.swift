@@ -56,10 +56,11 @@ package enum ControlRoutes {
     }
 
     private static func getQuery(_ request: Request) throws(Failure) -> GetQuery {
-        try refuseUnknown(request, besides: ["author", "replicas", "all"])
+        try refuseUnknown(request, besides: ["author", "replicas", "paths", "all"])
         return GetQuery(
             author: request.uri.queryParameters["author"].map { String($0) },
             replicas: try number("replicas", request),
+            paths: try number("paths", request),
             all: try flag("all", request)
         )
     }

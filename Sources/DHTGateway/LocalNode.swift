@@ -78,6 +78,10 @@ package final class LocalNode: NodeControl {
             try ValueLimits.check(copies: replicas, for: "--replicas")
             options.replicas = replicas
         }
+        if let paths = query.paths {
+            try ValueLimits.check(paths: paths, for: "--paths")
+            options.paths = paths
+        }
         let result: GetResult
         do {
             result =

@@ -28,12 +28,13 @@ package struct GetQuery: Hashable, Sendable {
     package var author: String?
     /// R: replicas whose answers are compared, 1…8; the node's default if `nil`.
     package var replicas: Int?
-
+    /// d: disjoint paths of the lookup, 1…8; the node's setting if `nil`.
+    package var paths: Int?
     /// Every author's value, not the newest alone.
     package var all: Bool
 
-    package init(author: String? = nil, replicas: Int? = nil, all: Bool = false) {
-        (self.author, self.replicas, self.all) = (author, replicas, all)
+    package init(author: String? = nil, replicas: Int? = nil, paths: Int? = nil, all: Bool = false) {
+        (self.author, self.replicas, self.paths, self.all) = (author, replicas, paths, all)
     }
 }
 
@@ -60,6 +61,7 @@ package enum ValueLimits {
     package static let lifetimes = RecordLayout.lifetimes
     package static let valueLength = RecordLayout.maximumValueLength
     package static let copies = 1...Kademlia.replicas
+    package static let paths = DisjointLookup.pathCounts
 
     package static func check(key: [UInt8]) throws(Failure) {
         let limit = RecordLayout.keyLengths.upperBound
@@ -83,10 +85,20 @@ package enum ValueLimits {
     }
 
     package static func check(copies count: Int, for option: String) throws(Failure) {
-        guard copies.contains(count) else {
+        try check(count, within: copies, for: option)
+    }
+
+    package static func check(paths count: Int, for option: String) throws(Failure) {
+        try check(count, within: paths, for: option)
+    }
+
+    private static func check(_ count: Int, within range: ClosedRange<Int>, for option: String)
+        throws(Failure)
+    {
+        guard range.contains(count) else {
             throw Failure(
                 .invalidArgument,
-                "\(option): \(count) is outside \(copies.lowerBound) to \(copies.upperBound)"
+                "\(option): \(count) is outside \(range.lowerBound) to \(range.upperBound)"
             )
         }
     }

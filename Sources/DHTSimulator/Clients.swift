@@ -33,6 +33,11 @@ final class Clients {
     var wrong = 0
     private(set) var putsStarted = 0
     private(set) var putsFailed = 0
+    /// What was to be read at the end, and what of it was not there.
+    var recordsPut = 0
+    var recordsLost = 0
+    /// How often the sum rule said that a read had to see a write.
+    var sumsChecked = 0
     private var isActive = false
     /// Whether reads count for the tally.
     var isTallying = true
@@ -119,9 +124,9 @@ final class Clients {
             lifetime: lifetime,
             condition: condition
         )
-        let startedAt = world.clock
+        let start = start(of: key, at: node)
         world.submit(.put(put), at: node) { [self] outcome in
-            let write = acknowledged(outcome, key, by: node, startedAt)
+            let write = acknowledged(outcome, key, by: node, start)
             then?(write)
         }
     }
@@ -129,17 +134,29 @@ final class Clients {
     private func delete(_ key: Int, at node: SimulatedNode?) {
         guard let node else { return }
         history.noteDeletion(of: key, by: node.index)
-        let startedAt = world.clock
+        let start = start(of: key, at: node)
         world.submit(.delete(key: History.name(of: key)), at: node) { [self] outcome in
-            _ = acknowledged(outcome, key, by: node, startedAt)
+            _ = acknowledged(outcome, key, by: node, start)
         }
+    }
+
+    /// How the world was when a write began.
+    private struct Start {
+        let at: Instant
+        let replicaSet: Set<Int>
+    }
+
+    private func start(of key: Int, at node: SimulatedNode) -> Start {
+        let location = Simulation.location(of: History.name(of: key))
+        let replicaSet = world.plan.isWatched ? world.replicaSet(of: location, for: node) : []
+        return Start(at: world.clock, replicaSet: replicaSet)
     }
 
     private func acknowledged(
         _ outcome: Outcome,
         _ key: Int,
         by node: SimulatedNode,
-        _ startedAt: Instant
+        _ start: Start
     ) -> History.Write? {
         guard case .put(let record, let replies) = outcome, node.isHonest else { return nil }
         let replicas = replies.replicas.compactMap { replica in
@@ -149,11 +166,13 @@ final class Clients {
             putsFailed += 1
             return nil
         }
+        let replicaSet = self.start(of: key, at: node).replicaSet
         let write = History.Write(
             author: node.index,
             record: record,
             replicas: replicas,
-            startedAt: startedAt,
+            replicaSet: replicaSet == start.replicaSet ? replicaSet : nil,
+            startedAt: start.at,
             acknowledgedAt: world.clock
         )
         history.note(write, of: key)
@@ -170,17 +189,21 @@ final class Clients {
         then: ((GetOutcome) -> Void)? = nil
     ) {
         guard let reader else { return }
+        let isExhaustive = isExhaustive ?? chance.happens(0.15)
         let read = Read(
             key: key,
             reader: reader,
-            isExhaustive: isExhaustive ?? chance.happens(0.15),
+            replicas: replicas ?? mix.replicas[chance.index(below: mix.replicas.count)],
+            isExhaustive: isExhaustive,
             startedAt: world.clock,
-            wallAtStart: world.now(of: reader).unixMilliseconds
+            wallAtStart: world.now(of: reader).unixMilliseconds,
+            policyAtStart: reader.policy,
+            footing: footing(of: key, at: reader)
         )
         let operation = DHTEngine.Operation.get(
             key: History.name(of: key),
             author: nil,
-            replicas: replicas ?? mix.replicas[chance.index(below: mix.replicas.count)],
+            replicas: read.replicas,
             isExhaustive: read.isExhaustive
         )
         world.submit(operation, at: reader) { [self] outcome in

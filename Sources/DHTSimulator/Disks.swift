@@ -23,6 +23,7 @@ extension World {
     /// Does what was asked of a disk, and tells the engine.
     func finish(_ work: DiskWork, of node: SimulatedNode, into actions: inout [EngineAction]) {
         let fails = chance.happens(node.disk.failure)
+        if fails { diskFailures += 1 }
         switch work {
         case .load(let ticket, let location, let author):
             let outcome = fails ? .unavailable : load(location, author, of: node)

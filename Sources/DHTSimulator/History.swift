@@ -9,6 +9,8 @@ struct History {
         let record: Record
         /// Who acknowledged it: good for as long as the node keeps its disk.
         let replicas: [Int]
+        /// Who ought to have it, as the author could know; `nil` if that changed while it was written.
+        let replicaSet: Set<Int>?
         let startedAt: Instant
         let acknowledgedAt: Instant
     }

@@ -29,8 +29,8 @@ extension World {
                 violate("table", "n\(node.index) knows somebody it does not admit")
                 continue
             }
-            if plan.beginning != .acquainted, !node.heardFrom.contains(Int32(index)) {
-                violate("table", "n\(node.index) knows n\(index), from which it never heard")
+            if plan.beginning != .acquainted, !node.answerers.contains(Int32(index)) {
+                violate("table", "n\(node.index) knows n\(index), which never answered it")
             }
             if owner(of: contact.endpoint)?.index != index {
                 violate("table", "n\(node.index) has n\(index) at \(contact.endpoint), which is not its own")
@@ -89,10 +89,14 @@ extension World {
                 "convergence",
                 """
                 \(patience.seconds) s after all faults n\(node.index)'s closest are \
-                \(known.compactMap { byIdentity[$0.identity] }), not \(truth.map(\.index))
+                \(known.map { text(of: $0) }), not \(truth.map { text(of: $0.contact) })
                 """
             )
         }
         return nil
+    }
+
+    private func text(of contact: Contact) -> String {
+        "n\(byIdentity[contact.identity] ?? -1):\(contact.endpoint.port)"
     }
 }

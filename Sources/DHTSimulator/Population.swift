@@ -90,7 +90,7 @@ extension World {
     func start(_ node: SimulatedNode, seeds: [Int] = []) {
         node.incarnation += 1
         node.timer = nil
-        node.heardFrom = []
+        node.answerers = []
         node.seeds = seeds.filter { $0 != node.index && node.policy.admits(nodes[$0].identity) }
         node.disk.freeAt = clock
         let machine = makeMachine(node)

@@ -1,14 +1,21 @@
 import DHTCore
 import DHTEngine
+import DHTEnvelope
 
 /// A read under way.
 struct Read {
     let key: Int
     let reader: SimulatedNode
+    /// How many replicas the reader wants to hear.
+    let replicas: Int
     let isExhaustive: Bool
     let startedAt: Instant
     /// The reader's Unix milliseconds then.
     let wallAtStart: UInt64
+    /// The reader's list then.
+    let policyAtStart: AdmissionPolicy
+    /// `nil` if the read can count on nothing.
+    let footing: Footing?
 }
 
 // What must be true of everything that is read.
@@ -18,6 +25,7 @@ extension Clients {
         let before = world.violations.count
         for found in outcome.found { checkGenuine(found.record, read) }
         checkFresh(read, outcome)
+        checkSum(read, outcome)
         if world.violations.count > before { wrong += 1 }
         if isTallying { tallyRead(read, outcome) }
     }
@@ -34,6 +42,13 @@ extension Clients {
         if node.treachery != .equivocating, !history.isGenuine(record, of: read.key, by: author) {
             world.violate("authenticity", "key \(read.key): n\(author) never wrote what was read")
         }
+        // A list may change while a read lasts; then both may be kept to.
+        if ![read.policyAtStart, read.reader.policy].contains(where: { $0.mayWrite(record.author) }) {
+            world.violate(
+                "authenticity",
+                "key \(read.key): n\(read.reader.index) read what n\(author) wrote, who may not write"
+            )
+        }
         let wall = min(read.wallAtStart, world.now(of: read.reader).unixMilliseconds)
         if record.expiry <= wall {
             world.violate("expiry", "key \(read.key): n\(read.reader.index) read what had expired")
@@ -41,26 +56,20 @@ extension Clients {
     }
 
     /// A read that was answered by somebody who acknowledged a write sees it, or something newer; so a
-    /// deleted value does not come back, and R + W > K is enough.
+    /// deleted value does not come back.
     private func checkFresh(_ read: Read, _ outcome: GetOutcome) {
         let answered = Set(outcome.answeredBy.compactMap { world.byIdentity[$0] })
         for write in history.writes[read.key] ?? []
         where write.acknowledgedAt <= read.startedAt && isLasting(write, of: read.key, for: read.reader) {
             let holders = write.replicas.filter { answered.contains($0) && isKeeping(write, at: $0) }
             guard let holder = holders.first else { continue }
-            let seen: Record?
-            if read.isExhaustive {
-                seen = outcome.found.first { $0.record.author == write.record.author }?.record
-            } else {
-                seen = outcome.found.first?.record
-            }
-            guard let seen, seen == write.record || !write.record.isNewer(than: seen) else {
-                let text = seen.map { "\($0.revision.rawValue)" } ?? "nothing"
+            guard read.saw(write, in: outcome) else {
                 world.violate(
                     "freshness",
                     """
                     key \(read.key): n\(read.reader.index) asked n\(holder), which had acknowledged revision \
-                    \(write.record.revision.rawValue) of n\(write.author), and read \(text)
+                    \(write.record.revision.rawValue) of n\(write.author), and read \
+                    \(read.text(of: write, in: outcome))
                     """
                 )
                 return

@@ -52,8 +52,8 @@ final class SimulatedNode {
     var spins = 0
     /// Nobody admits it any more.
     var isRevoked = false
-    /// Those it heard from since it started: whom its table may hold.
-    var heardFrom: Set<Int32> = []
+    /// Those that answered it since it started: whom its table may hold.
+    var answerers: Set<Int32> = []
 
     init(index: Int, contact: Contact, keySeed: [UInt8], policy: AdmissionPolicy) {
         self.index = index

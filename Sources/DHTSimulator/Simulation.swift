@@ -8,8 +8,6 @@ package final class Simulation {
     private(set) var marks: [(hour: Double, label: String)] = []
     private let swarm: SwarmPlan?
     private var misfortune: Misfortune?
-    private var recordsPut = 0
-    private var recordsLost = 0
     private var convergence: Span?
     /// When the world had come about.
     private var begin = Instant(nanoseconds: 0)
@@ -109,43 +107,12 @@ package final class Simulation {
             }
             world.inspect()
         }
-        readEverything()
+        clients.readEverything()
         world.run(for: World.operationPatience + .seconds(60))
-        if world.plan.isWatched { world.inspect() }
-    }
-
-    /// Reads what was written last under every key, with all replicas.
-    private func readEverything() {
-        for key in clients.history.keys {
-            for write in clients.history.newest(of: key) { verify(write, of: key) }
-            world.run(for: .milliseconds(100))
+        if world.plan.isWatched {
+            world.inspect()
+            world.inspectDisks()
         }
-    }
-
-    /// It must be there if anybody who ought to have it has it.
-    private func verify(_ write: History.Write, of key: Int) {
-        guard let reader = clients.someone(), clients.isLasting(write, of: key, for: reader) else { return }
-        recordsPut += 1
-        clients.get(key, at: reader, replicas: 8, isExhaustive: true) { [self] outcome in
-            let isThere = outcome.found.contains {
-                $0.record.author == write.record.author && !write.record.supersedes($0.record)
-            }
-            if !isThere { noteLost(write, of: key, reader) }
-        }
-    }
-
-    private func noteLost(_ write: History.Write, of key: Int, _ reader: SimulatedNode) {
-        recordsLost += 1
-        let closest = world.trueClosest(to: write.record.location, for: reader) + [reader]
-        let keepers = write.replicas.filter { index in
-            world.nodes[index].isUp && clients.isKeeping(write, at: index)
-                && closest.contains { $0.index == index }
-        }
-        guard !keepers.isEmpty else { return }
-        world.violate(
-            "durability",
-            "key \(key): n\(reader.index) cannot read what n\(keepers[0]) acknowledged and ought to have"
-        )
     }
 
     func mark(_ label: String) {
@@ -210,8 +177,8 @@ package final class Simulation {
             hopsMedian: tally.hops(atQuantile: 0.5),
             hops99: tally.hops(atQuantile: 0.99),
             requestsMean: tally.requestsMean,
-            recordsPut: recordsPut,
-            recordsLost: recordsLost,
+            recordsPut: clients.recordsPut,
+            recordsLost: clients.recordsLost,
             readsWrong: clients.wrong,
             events: world.trace.events,
             datagrams: world.traffic.datagrams,

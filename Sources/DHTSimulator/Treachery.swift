@@ -17,7 +17,7 @@ package enum Treachery: String, CaseIterable, Hashable, Sendable {
     case equivocating
     /// Is as honest as anybody, and stores without end.
     case flooding
-    /// Changes bytes in the records it returns.
+    /// Changes bytes in the records it returns and passes on.
     case forging
 }
 
@@ -107,6 +107,9 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
             let twin = twins[record.digest], peer.prefix & 1 == 1
         {
             request = .store(twin, condition: condition)
+        }
+        if treachery == .forging, case .store(let record, let condition) = request {
+            request = .store(forged(record), condition: condition)
         }
         return base.seal(request, to: peer, at: endpoint, postage, now: now)
     }

@@ -113,7 +113,7 @@ extension World {
     // MARK: Watching
 
     /// Looks at what became of a datagram.
-    func judge(_ disposition: Disposition, of delivery: Delivery, at node: SimulatedNode) {
+    func judge(_ disposition: Disposition, isAnswer: Bool, of delivery: Delivery, at node: SimulatedNode) {
         switch disposition {
         case .accepted:
             trace.note(clock, 7 << 56 | UInt64(node.index))
@@ -124,8 +124,8 @@ extension World {
         }
         guard plan.isWatched else { return }
         let sender = nodes[Int(delivery.sender)]
-        if disposition == .accepted, delivery.source.source == sender.endpoint.source {
-            node.heardFrom.insert(delivery.sender)
+        if isAnswer, delivery.source.source == sender.endpoint.source {
+            node.answerers.insert(delivery.sender)
         }
         // Whatever reaches somebody its sender does not admit must have been meant for somebody else.
         if !delivery.isAdmitted, sender.isHonest, !disposition.isUnread {

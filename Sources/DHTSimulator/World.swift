@@ -60,6 +60,8 @@ package final class World {
     var weather: Weather
     var trace = Trace()
     var traffic = Traffic()
+    /// How often any disk failed at what it was asked.
+    var diskFailures = 0
     var violations: [Violation] = []
     /// One way that is blocked, as sender and receiver.
     var blocked: Set<[Int32]> = []
@@ -206,13 +208,14 @@ package final class World {
         }
         node.spins = 0
         var actions: [EngineAction] = []
+        let answers = machine.counters.answers
         let disposition = machine.receive(
             delivery.bytes,
             from: delivery.source,
             at: now(of: node),
             into: &actions
         )
-        judge(disposition, of: delivery, at: node)
+        judge(disposition, isAnswer: machine.counters.answers > answers, of: delivery, at: node)
         perform(actions, of: node)
     }
 

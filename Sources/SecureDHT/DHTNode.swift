@@ -64,12 +64,14 @@ public final class DHTNode: Sendable {
     /// Starts a node; it serves when this returns.
     ///
     /// - Throws: ``DHTError``: `configuration` if an address cannot be bound or the directory is not ours to
-    ///   use, `integrity` if what is in it is damaged, `unreachable` if the name of a peer does not resolve.
+    ///   use, `integrity` if what is in it is damaged, `unreachable` if the name of a peer does not resolve,
+    ///   `invalidArgument` if a setting is out of its range.
     public static func start(_ configuration: NodeConfiguration) async throws -> DHTNode {
         Sodium.initialize()
         guard !configuration.listen.isEmpty else {
             throw DHTError(.configuration, "there is no address to listen on")
         }
+        try NodeConfiguration.check(paths: configuration.paths)
         for peer in configuration.peers where await peer.address.resolve().isEmpty {
             throw DHTError(
                 .unreachable,
@@ -229,17 +231,13 @@ public final class DHTNode: Sendable {
 
     private func get(_ key: [UInt8], options: GetOptions, isExhaustive: Bool) async throws -> GetResult {
         try check(key: key)
-        guard (1...Kademlia.replicas).contains(options.replicas) else {
-            throw DHTError(
-                .invalidArgument,
-                "replicas to ask are 1 to \(Kademlia.replicas), not \(options.replicas)"
-            )
-        }
+        try options.check()
         let operation = DHTEngine.Operation.get(
             key: key,
             author: options.author,
             replicas: options.replicas,
-            isExhaustive: isExhaustive
+            isExhaustive: isExhaustive,
+            paths: options.paths
         )
         guard case .got(let outcome)? = await loop.run(operation) else { throw stopped }
         if outcome.asked > 0, outcome.answered == 0 {

@@ -83,6 +83,7 @@ struct NodeBuilder: Sendable {
 
     private func makeCore() -> KademliaNode {
         var settings = KademliaNode.Settings()
+        settings.paths = configuration.paths
         settings.quota.records = configuration.limits.records
         settings.quota.bytes = configuration.limits.recordBytes
         settings.quota.recordsByAuthor = configuration.limits.recordsByAuthor

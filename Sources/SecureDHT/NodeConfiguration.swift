@@ -86,6 +86,10 @@ public struct NodeConfiguration: Sendable {
     /// For people only: shown by `status`.
     public var name: String?
     public var storage: Storage
+    /// d: disjoint paths of each lookup for a user, 1…8. Peers that lie mislead only the paths they are on;
+    /// every path costs about as many requests as the first, but for reads that find what they want straight
+    /// away. (S/Kademlia, section 4.4.)
+    public var paths = 1
     public var limits = Limits()
     public var logger: Logger
 
@@ -124,6 +128,16 @@ public struct NodeConfiguration: Sendable {
         case full
         /// The record is with the system: it survives a crash of the process; a power cut may take the last.
         case normal
+    }
+
+    static func check(paths: Int) throws(DHTError) {
+        let counts = DisjointLookup.pathCounts
+        guard counts.contains(paths) else {
+            throw DHTError(
+                .invalidArgument,
+                "disjoint paths are \(counts.lowerBound) to \(counts.upperBound), not \(paths)"
+            )
+        }
     }
 
     /// Bounds on what the network may make a node do or keep.

@@ -50,8 +50,21 @@ public struct GetOptions: Sendable {
     public var author: Identity?
     /// R: answers to compare, 1…8.
     public var replicas = 3
+    /// d: disjoint paths of this read, 1…8, in place of ``NodeConfiguration/paths``.
+    public var paths: Int?
 
     public init() {}
+
+    /// Refuses what no node can do.
+    func check() throws(DHTError) {
+        guard (1...Kademlia.replicas).contains(replicas) else {
+            throw DHTError(
+                .invalidArgument,
+                "replicas to ask are 1 to \(Kademlia.replicas), not \(replicas)"
+            )
+        }
+        if let paths { try NodeConfiguration.check(paths: paths) }
+    }
 }
 
 /// A value as its author signed it.

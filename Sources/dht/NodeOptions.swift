@@ -35,6 +35,14 @@ struct NodeOptions: ParsableArguments {
     )
     var peer: [String] = []
 
+    @Option(
+        help: ArgumentHelp(
+            "Disjoint paths of each lookup for a user: 1 to 8. More of them withstand more liars. Default 1.",
+            valueName: "number"
+        )
+    )
+    var paths: Int?
+
     @Option(help: ArgumentHelp("What to call the node; for people only.", valueName: "name"))
     var name: String?
 

@@ -19,6 +19,7 @@ struct NodeSetup {
         }
         let listen = try Self.listenAddresses(list(options.listen, "DHT_LISTEN"))
         let peers = try Self.peers(list(options.peer, "DHT_PEER"))
+        if let paths = options.paths { try ValueLimits.check(paths: paths, for: "--paths") }
         allowFiles = options.open ? options.allow : list(options.allow, "DHT_ALLOW")
         let networkFile = options.network ?? variable("DHT_NETWORK")
         guard let keyFile = options.key ?? variable("DHT_KEY") else {
@@ -63,7 +64,7 @@ struct NodeSetup {
             try Self.refuseTestIdentity(key.identity, in: keyFile)
             let (storage, stateHome) = try Self.storage(options, key.identity, environment)
             self.stateHome = stateHome
-            configuration = NodeConfiguration(
+            var configuration = NodeConfiguration(
                 key: key,
                 network: network ?? .wellKnown,
                 admission: admission,
@@ -72,6 +73,8 @@ struct NodeSetup {
                 name: options.name ?? variable("DHT_NAME"),
                 storage: storage
             )
+            if let paths = options.paths { configuration.paths = paths }
+            self.configuration = configuration
         } catch { throw Failure(error) }
     }
 

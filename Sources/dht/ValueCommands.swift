@@ -108,6 +108,14 @@ struct Get: AsyncParsableCommand {
     )
     var replicas: Int?
 
+    @Option(
+        help: ArgumentHelp(
+            "Disjoint paths of the lookup, 1 to 8. Default: the node's --paths.",
+            valueName: "number"
+        )
+    )
+    var paths: Int?
+
     @OptionGroup var globals: GlobalOptions
 
     func run() async throws {
@@ -115,11 +123,13 @@ struct Get: AsyncParsableCommand {
         let key = Array(key.utf8)
         try ValueLimits.check(key: key)
         if let replicas { try ValueLimits.check(copies: replicas, for: "--replicas") }
+        if let paths { try ValueLimits.check(paths: paths, for: "--paths") }
         guard !all || output == nil else {
             throw Failure(.invalidArgument, "--all and -o exclude each other")
         }
 
-        let reply = try await node.get(key, GetQuery(author: author, replicas: replicas, all: all))
+        let query = GetQuery(author: author, replicas: replicas, paths: paths, all: all)
+        let reply = try await node.get(key, query)
         guard let newest = reply.values.first else { throw Failure(.internal, "an answer without a value") }
         if let output {
             try FileBytes.replaceFile(output, with: newest.value.bytes)

@@ -7,7 +7,6 @@ struct WorldOptions: ParsableArguments {
     static let defaultNodes = 50
     static let defaultHours = 1.0
     static let nodeCounts = 1...1_000_000
-    static let pathCounts = 1...8
     static let valueCounts = 1...100_000
     static let readCounts = 1...100_000_000
     static let worldCounts = 1...1_000_000
@@ -86,7 +85,7 @@ struct WorldOptions: ParsableArguments {
         let scenario = try checkedScenario()
         try refuseIdle(in: scenario)
         try check(nodes, within: Self.nodeCounts, for: "--nodes")
-        try check(paths, within: Self.pathCounts, for: "--paths")
+        try check(paths, within: ValueLimits.paths, for: "--paths")
         try check(values, within: Self.valueCounts, for: "--values")
         try check(reads, within: Self.readCounts, for: "--reads")
         try check(seeds, within: Self.worldCounts, for: "--seeds")

@@ -51,13 +51,15 @@ extension Overlay {
         author: Int? = nil,
         replicas: Int = 3,
         isExhaustive: Bool = false,
+        paths: Int? = nil,
         at index: Int
     ) -> GetOutcome? {
         let get = Operation.get(
             key: Array(key.utf8),
             author: author.map { self[$0].identity },
             replicas: replicas,
-            isExhaustive: isExhaustive
+            isExhaustive: isExhaustive,
+            paths: paths
         )
         guard case .got(let outcome) = finish(submit(get, at: index), at: index) else { return nil }
         return outcome

@@ -63,6 +63,16 @@ struct ValueTests {
         #expect((outcome?.answered ?? 0) >= 8)
     }
 
+    @Test func `a get over more paths than the node goes by itself asks more nodes`() throws {
+        let overlay = Overlay(24)
+        overlay.startAll()
+        let one = try #require(overlay.look("nothing", at: 4))
+        let eight = try #require(overlay.look("nothing", paths: 8, at: 4))
+        #expect(eight.asked > one.asked + 4, "\(one.asked), \(eight.asked)")
+        overlay.put("key", "value", at: 0)
+        #expect(overlay.look("key", paths: 8, at: 9)?.found.count == 1)
+    }
+
     @Test func `a get counts copies`() {
         let overlay = Overlay(5)
         overlay.startAll()

@@ -47,14 +47,23 @@ struct ControlRoutesTests {
     @Test func `parameters arrive`() async throws {
         _ = try await send(.put, "/v1/values/aw?ttl=90s&if-rev=17&min-copies=2")
         _ = try await send(.put, "/v1/values/aw?if-absent=true")
-        _ = try await send(.get, "/v1/values/aw?author=be%74a&all=true&replicas=8")
+        _ = try await send(.get, "/v1/values/aw?author=be%74a&all=true&replicas=8&paths=3")
         #expect(
             node.state.withLock { $0.puts } == [
                 PutQuery(lifetime: 90, condition: .revision(17), minimumCopies: 2),
                 PutQuery(condition: .absent),
             ]
         )
-        #expect(node.state.withLock { $0.gets } == [GetQuery(author: "beta", replicas: 8, all: true)])
+        #expect(
+            node.state.withLock { $0.gets } == [GetQuery(author: "beta", replicas: 8, paths: 3, all: true)]
+        )
+    }
+
+    @Test func `paths that are no number are refused`() async throws {
+        let answer = try await send(.get, "/v1/values/aw?paths=x")
+        #expect(answer.status == 400)
+        #expect(answer.body.contains(#"paths: \"x\" is no number"#))
+        #expect(node.state.withLock { $0.gets.isEmpty })
     }
 
     @Test(arguments: [

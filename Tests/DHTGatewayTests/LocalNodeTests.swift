@@ -43,7 +43,7 @@ struct LocalNodeTests {
             let key = Array("k".utf8)
             let stored = try await node.put(key, [1, 2], PutQuery(lifetime: 60))
             #expect(stored.copies.stored == 1)
-            let got = try await node.get(key, GetQuery(author: "alpha", replicas: 8, all: true))
+            let got = try await node.get(key, GetQuery(author: "alpha", replicas: 8, paths: 8, all: true))
             #expect(got.values.map(\.value.bytes) == [[1, 2]])
             #expect(got.values.map(\.author) == [.init(id: self.key.identity.text, name: "alpha")])
             #expect(got.values.map(\.revision) == [stored.revision])
@@ -96,6 +96,11 @@ struct LocalNodeTests {
                 await #expect(throws: Failure(.invalidArgument, "--replicas: \(replicas) is outside 1 to 8"))
                 {
                     try await node.get([1], GetQuery(replicas: replicas))
+                }
+            }
+            for paths in [0, 9] {
+                await #expect(throws: Failure(.invalidArgument, "--paths: \(paths) is outside 1 to 8")) {
+                    try await node.get([1], GetQuery(paths: paths))
                 }
             }
             await #expect(throws: Failure(.invalidArgument, "--min-copies: 9 is outside 1 to 8")) {

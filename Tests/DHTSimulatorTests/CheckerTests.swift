@@ -1,6 +1,7 @@
 import Testing
 
 @testable import DHTCore
+@testable import DHTEnvelope
 @testable import DHTSimulator
 
 /// Each checker, with the world broken on purpose behind its back.
@@ -23,6 +24,19 @@ struct CheckerTests {
         return clients.history.writes[0]?.last
     }
 
+    private func started(wanted: Int, wall: UInt64 = 0) -> Read {
+        Read(
+            key: 0,
+            reader: world.nodes[4],
+            replicas: wanted,
+            isExhaustive: false,
+            startedAt: world.clock,
+            wallAtStart: wall,
+            policyAtStart: world.nodes[4].policy,
+            footing: clients.footing(of: 0, at: world.nodes[4])
+        )
+    }
+
     private func read(by index: Int = 4) {
         clients.get(0, at: world.nodes[index], replicas: 8, isExhaustive: false)
         world.run(for: .seconds(5))
@@ -33,7 +47,9 @@ struct CheckerTests {
         #expect(write.replicas.count == 5)
         read()
         world.inspect()
+        world.inspectDisks()
         #expect(world.violations.isEmpty)
+        #expect(clients.sumsChecked == 1)
         #expect((clients.tally.reads, clients.tally.succeeded) == (1, 1))
     }
 
@@ -41,8 +57,97 @@ struct CheckerTests {
         _ = try #require(written())
         for node in world.nodes { node.disk.store = .init() }
         read()
-        #expect(broken == ["freshness"])
+        #expect(broken == ["freshness", "quorum"])
         #expect(clients.wrong == 1)
+    }
+
+    @Test func `what nobody who is asked has any more is missed at the end`() throws {
+        _ = try #require(written())
+        for node in world.nodes { (node.disk.store, node.group) = (.init(), node.index) }
+        clients.readEverything()
+        world.run(for: .seconds(60))
+        #expect(broken == ["durability"])
+        #expect((clients.recordsPut, clients.recordsLost) == (1, 1))
+    }
+
+    @Test func `a disk that was lost with its node is nobody's to answer for`() throws {
+        _ = try #require(written())
+        for node in world.nodes { world.loseDisk(of: node) }
+        clients.readEverything()
+        world.run(for: .seconds(60))
+        #expect(broken.isEmpty)
+        #expect((clients.recordsPut, clients.recordsLost) == (1, 1))
+    }
+
+    /// The answer of two of five replicas to a read that wanted to hear `wanted`, where three had taken the
+    /// write, none of them asked.
+    private func readPast(_ write: History.Write, wanted: Int) {
+        let few = History.Write(
+            author: write.author,
+            record: write.record,
+            replicas: [0, 1, 2],
+            replicaSet: write.replicaSet,
+            startedAt: write.startedAt,
+            acknowledgedAt: write.acknowledgedAt
+        )
+        clients.history = History()
+        clients.history.note(few, of: 0)
+        let answeredBy = [3, 4].map { world.nodes[$0].identity }
+        let outcome = GetOutcome(found: [], answered: 2, asked: wanted, answeredBy: answeredBy)
+        clients.check(started(wanted: wanted), outcome)
+    }
+
+    @Test func `a read that heard too few is noticed, though nobody it heard knew better`() throws {
+        let write = try #require(written())
+        #expect(write.replicaSet == [0, 1, 2, 3, 4])
+        readPast(write, wanted: 2)
+        #expect(broken.isEmpty)
+        readPast(write, wanted: 3)
+        #expect(broken == ["quorum"])
+    }
+
+    @Test func `what the sum rule does not promise is not asked for`() throws {
+        let write = try #require(written())
+        let before = started(wanted: 3)
+        world.nodes[2].machine = nil
+        let answeredBy = [3, 4].map { world.nodes[$0].identity }
+        clients.check(before, GetOutcome(found: [], answered: 2, asked: 3, answeredBy: answeredBy))
+        #expect(!broken.contains("quorum"), "a replica went away while the read lasted")
+        world.nodes[3].treachery = .colluding
+        #expect(clients.footing(of: 0, at: world.nodes[4]) == nil)
+        #expect(write.replicas.count == 5)
+    }
+
+    @Test func `a disk that keeps what nobody signed is noticed`() throws {
+        let write = try #require(written())
+        var bytes = write.record.bytes
+        bytes[bytes.count - 1] ^= 1
+        try world.nodes[2].disk.store.apply([.put(#require(RecordCodec.decode(bytes)))])
+        world.inspectDisks()
+        #expect(broken == ["authenticity"])
+    }
+
+    @Test func `a read of what somebody wrote who may not is noticed`() throws {
+        _ = try #require(written())
+        let members = world.nodes.map {
+            Allowlist.Member(identity: $0.identity, name: "n\($0.index)", mayWrite: $0.index != 0)
+        }
+        world.nodes[4].policy = .members(Allowlist(members: members))
+        read()
+        #expect(broken == ["authenticity"])
+    }
+
+    @Test func `a node that keeps more than it may is noticed`() throws {
+        for key in 0..<2 { clients.put(key, at: world.nodes[0]) }
+        world.run(for: .seconds(5))
+        var plan = WorldPlan(nodes: 5, seed: 3, sealing: .standIn)
+        plan.settings.quota.records = 1
+        let small = World(plan)
+        small.nodes[1].disk = world.nodes[1].disk
+        try #require(small.nodes[1].disk.store.count == 2)
+        small.startAll(settle: .seconds(60))
+        small.inspect()
+        #expect(Set(small.violations.map(\.checker)) == ["bounds"])
     }
 
     @Test func `a value nobody wrote is noticed`() throws {
@@ -57,20 +162,14 @@ struct CheckerTests {
         let write = try #require(written())
         let node = world.nodes[4]
         let found = GetOutcome.Found(record: write.record, copies: 1)
-        let late = Read(
-            key: 0,
-            reader: node,
-            isExhaustive: false,
-            startedAt: world.clock,
-            wallAtStart: write.record.expiry
-        )
+        let late = started(wanted: 3, wall: write.record.expiry)
         node.clockError = Int64(write.record.expiry) - Int64(World.epoch)
         clients.check(late, GetOutcome(found: [found], answered: 1, asked: 1))
         #expect(broken == ["expiry"])
     }
 
-    @Test func `a contact that was never heard from is noticed`() {
-        world.nodes[1].heardFrom = []
+    @Test func `a contact that never answered is noticed`() {
+        world.nodes[1].answerers = []
         world.inspect()
         #expect(broken == ["table"])
     }

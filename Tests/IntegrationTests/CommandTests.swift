@@ -52,6 +52,8 @@ extension IntegrationTests {
                     "does not resolve"
                 ),
                 (good + free + ["--alow", "x"], 2, "--allow"),
+                (good + free + ["--paths", "0"], 2, "--paths: 0 is outside 1 to 8"),
+                (good + free + ["--paths", "x"], 2, "--paths"),
                 (good + free + ["--socket", running.socket], 9, "running"),
             ]
             for (arguments, status, says) in cases {

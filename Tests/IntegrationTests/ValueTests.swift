@@ -22,6 +22,33 @@ extension IntegrationTests {
             }
         }
 
+        @Test func `a value is read over disjoint paths, as many as there are`() throws {
+            let members = try Members(["alpha", "beta", "gamma"])
+            let alpha = try members.start("alpha", more: ["--paths", "2"])
+            let beta = try members.start("beta")
+            _ = try members.start("gamma")
+            try members.acquainted()
+            _ = try alpha.dht("put", "k", "v")
+            for node in [alpha, beta] {
+                #expect(try node.dht("get", "k").text == "v")
+                #expect(try node.dht("get", "k", "--paths", "3").text == "v")
+                #expect(try node.dht("get", "k", "--paths", "8", "--replicas", "8").text == "v")
+            }
+            for (paths, says) in [
+                ("0", "--paths: 0 is outside 1 to 8"), ("9", "--paths: 9 is outside 1 to 8"),
+                ("x", "--paths"),
+            ] {
+                let refused = try beta.dht("get", "k", "--paths", paths)
+                #expect(refused.status == 2 && refused.output.isEmpty, "\(refused.errors)")
+                #expect(refused.complaint.contains(says) && !refused.complaint.contains("\n"))
+            }
+            let checked = try Program.run(
+                ["check", "--key", "alpha.key", "--allow", "peers.allow", "--paths", "9"],
+                in: members.folder
+            )
+            #expect(checked.status == 2 && checked.complaint.contains("--paths: 9 is outside 1 to 8"))
+        }
+
         @Test func `two authors of one key stand side by side`() throws {
             let members = try Members(["alpha", "beta"])
             let alpha = try members.start("alpha")

@@ -34,6 +34,21 @@ import Testing
         #expect(await code { _ = try await DHTNode.start(configuration) } == .unreachable)
     }
 
+    @Test func `paths that no lookup can go are refused`() async throws {
+        let team = try Team(1)
+        var configuration = team.configuration(of: 0)
+        configuration.paths = 9
+        #expect(await code { _ = try await DHTNode.start(configuration) } == .invalidArgument)
+        try await Team.running(1) { team in
+            var options = GetOptions()
+            options.paths = 0
+            #expect(await code { _ = try await team.nodes[0].get([1], options: options) } == .invalidArgument)
+            options.paths = 8
+            let found = try await team.nodes[0].get([1], options: options)
+            #expect(found.values.isEmpty)
+        }
+    }
+
     @Test func `a node listens on both families and is reached by either`() async throws {
         var team = try Team(2)
         var both = team.configuration(of: 0)

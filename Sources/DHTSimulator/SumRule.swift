@@ -1,0 +1,89 @@
+import DHTCore
+import DHTEngine
+
+// R + W > K: whoever wants to hear R of K replicas meets one of the W that acknowledged.
+
+/// What a read can count on, if it is the same from its beginning to its end: a replica set that is known to
+/// the reader, and nobody who keeps silent.
+struct Footing: Hashable {
+    /// The closest nodes there are, the reader perhaps among them: all of them honest.
+    let replicas: Set<Int>
+    /// Requests that the reader had given up, and all that any disk had failed to do.
+    let timeouts: UInt64
+    let diskFailures: Int
+}
+
+extension Clients {
+    /// `nil` if liars are among the replicas, or the reader does not know all of them.
+    func footing(of key: Int, at reader: SimulatedNode) -> Footing? {
+        guard world.plan.isWatched, let machine = reader.machine else { return nil }
+        let location = Simulation.location(of: History.name(of: key))
+        let replicas = world.replicaSet(of: location, for: reader)
+        guard replicas.allSatisfy({ world.nodes[$0].isHonest }) else { return nil }
+        let known = machine.core.table.closest(to: location, count: world.plan.settings.replicas)
+        let reachable = Set(known.compactMap { world.byIdentity[$0.identity] } + [reader.index])
+        guard replicas.isSubset(of: reachable) else { return nil }
+        return Footing(
+            replicas: replicas,
+            timeouts: machine.counters.timeouts,
+            diskFailures: world.diskFailures
+        )
+    }
+
+    /// Whether the read saw every write whose acknowledgements and its own answers must have met.
+    ///
+    /// ``checkFresh(_:_:)`` starts from who answered, and so cannot tell if too few were heard.
+    func checkSum(_ read: Read, _ outcome: GetOutcome) {
+        guard let footing = read.footing, footing == self.footing(of: read.key, at: read.reader),
+            outcome.answeredBy.allSatisfy({ world.byIdentity[$0].map(footing.replicas.contains) == true })
+        else { return }
+        let all = footing.replicas.count
+        let wanted = min(read.isExhaustive ? all : read.replicas, all)
+        for write in history.writes[read.key] ?? []
+        where write.acknowledgedAt <= read.startedAt && write.replicaSet == footing.replicas
+            && isLasting(write, of: read.key, for: read.reader)
+        {
+            let keepers = write.replicas.count { footing.replicas.contains($0) && isKeeping(write, at: $0) }
+            guard wanted + keepers > all else { continue }
+            sumsChecked += 1
+            guard !read.saw(write, in: outcome) else { continue }
+            world.violate(
+                "quorum",
+                """
+                key \(read.key): \(keepers) of \(all) replicas acknowledged revision \
+                \(write.record.revision.rawValue) of n\(write.author); n\(read.reader.index) asked \(wanted) \
+                and read \(read.text(of: write, in: outcome))
+                """
+            )
+            return
+        }
+    }
+}
+
+extension Read {
+    /// What the read tells of the write's author, or of all of them.
+    private func seen(of write: History.Write, in outcome: GetOutcome) -> Record? {
+        guard isExhaustive else { return outcome.found.first?.record }
+        return outcome.found.first { $0.record.author == write.record.author }?.record
+    }
+
+    /// Whether the read brought what was written, or something newer.
+    func saw(_ write: History.Write, in outcome: GetOutcome) -> Bool {
+        seen(of: write, in: outcome).map { $0 == write.record || !write.record.isNewer(than: $0) } ?? false
+    }
+
+    /// The revision that was read instead, for a complaint.
+    func text(of write: History.Write, in outcome: GetOutcome) -> String {
+        seen(of: write, in: outcome).map { "\($0.revision.rawValue)" } ?? "nothing"
+    }
+}
+
+extension World {
+    /// Those nearest to a place, `node` itself among them if it is: who ought to keep what belongs there.
+    func replicaSet(of location: NodeID, for node: SimulatedNode) -> Set<Int> {
+        let nearest = (trueClosest(to: location, for: node) + [node]).sorted {
+            $0.id.distance(to: location) < $1.id.distance(to: location)
+        }
+        return Set(nearest.prefix(plan.settings.replicas).map(\.index))
+    }
+}

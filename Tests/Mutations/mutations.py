@@ -1,0 +1,152 @@
+"""What mutate.py breaks: the table that docs/testing.md tells of."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+
+class Mutation(NamedTuple):
+    name: str
+    # The checker that must notice.
+    checker: str
+    # Of `dht simulate`: worlds in which it is to be noticed.
+    options: str
+    # File below Sources/, text that is there once, text in its place.
+    edits: list[tuple[str, str, str]]
+
+
+# Small worlds with many faults, without cryptography and with it.
+SWARM = "--scenario swarm --hours 0.25 --sealing stand-in --seed 50 --seeds 60"
+SEALED = "--scenario swarm --hours 0.25 --sealing real --seed 53 --seeds 16"
+# Many nodes, more than buckets hold.
+CALM = "--scenario calm --nodes 1000 --hours 0.05 --values 20"
+
+MUTATIONS = [
+    # authenticity
+    Mutation("answers-unsigned", "authenticity", SWARM, [
+        ("DHTEnvelope/Gatekeeper.swift", "&& seen.insert(record.author).inserted && accepts(record)",
+         "&& seen.insert(record.author).inserted && admission.mayWrite(record.author)"),
+    ]),
+    Mutation("signatures-any", "authenticity", SEALED, [
+        ("DHTEnvelope/RecordCodec.swift",
+         "record.author.verifies(record.signature, of: signedInput(record.signedFields, network: network))",
+         "record.signature.count == 64"),
+    ]),
+    Mutation("stores-unsigned", "authenticity", SEALED, [
+        ("DHTEnvelope/GateReceive.swift", "admission.mayWrite(record.author), !accepts(record) {",
+         "!admission.admits(record.author) {"),
+    ]),
+    Mutation("reads-of-the-expelled", "authenticity", SWARM, [
+        ("DHTEngine/Engine.swift", "records.filter { gate.accepts($0) }", "records"),
+    ]),
+    # expiry
+    Mutation("expired-is-read", "expiry", SWARM, [
+        ("DHTCore/GetOperation.swift", "for record in records where record.expiry > now {",
+         "for record in records {"),
+    ]),
+    # freshness
+    Mutation("reader-ignores-tombstones", "freshness", SWARM, [
+        ("DHTCore/GetOperation.swift", "for record in records where record.expiry > now {",
+         "for record in records where record.expiry > now && !record.isTombstone {"),
+    ]),
+    Mutation("reader-prefers-older", "freshness", SWARM, [
+        ("DHTCore/GetOperation.swift", "} else if record.supersedes(best[index].record) {",
+         "} else if best[index].record.supersedes(record) {"),
+    ]),
+    Mutation("older-displaces-newer", "freshness", SWARM, [
+        ("DHTCore/Catalog.swift",
+         "guard (record.revision, record.digest) > (old.revision, old.digest) else {",
+         "guard record.digest != old.digest else {"),
+    ]),
+    Mutation("acknowledged-before-stored", "freshness", SWARM, [
+        ("DHTCore/Keeping.swift", "guard undurable[record.digest] != nil else { return false }",
+         "guard record.expiry == 0 else { return false }"),
+    ]),
+    Mutation("failed-disk-acknowledged", "freshness", SWARM, [
+        ("DHTCore/Inquiries.swift", "applied(ticket, .failed(.unavailable), at: now, into: &actions)",
+         "applied(ticket, .done, at: now, into: &actions)"),
+    ]),
+    # quorum
+    Mutation("one-answer-is-enough", "quorum", SWARM, [
+        ("DHTCore/Lookup.swift",
+         "if case .values(let replicas) = self { bearing >= replicas } else { false }",
+         "if case .values = self { bearing >= 1 } else { false }"),
+    ]),
+    # durability
+    Mutation("lookup-ends-early", "durability", SWARM, [
+        ("DHTCore/Lookup.swift",
+         "goal.isReached(bearing: replicasBearing) || nearest.allSatisfy(\\.state.isAnswered)",
+         "goal.isReached(bearing: replicasBearing) || nearest.contains(where: \\.state.isAnswered)"),
+    ]),
+    Mutation("swept-too-soon", "durability", SWARM, [
+        ("DHTCore/Catalog.swift",
+         "                if entry.expiry <= now {", "                if entry.expiry <= now + 3_600_000 {"),
+    ]),
+    Mutation("restart-forgets", "durability", SWARM, [
+        ("DHTEngine/Engine.swift", "        core.restore(record)\n", ""),
+    ]),
+    # table
+    Mutation("hints-are-believed", "table", SWARM, [
+        ("DHTCore/Membership.swift",
+         "            guard membership.hints.count < Membership.waitingLimit,\n",
+         "            _ = table.answered(contact, at: now.instant)\n"
+         "            guard membership.hints.count < Membership.waitingLimit,\n"),
+    ]),
+    Mutation("whoever-asks-enters", "table", SWARM, [
+        ("DHTCore/Membership.swift", "        verify(contact, isInbound: true, at: now, into: &actions)\n",
+         "        _ = table.answered(contact, at: now.instant)\n"),
+    ]),
+    Mutation("replays-move-contacts", "table", SEALED, [
+        ("DHTCore/Inquiries.swift", "if isLive { noteInbound(sender, at: now, into: &actions) }",
+         "if table.entry(for: sender.identity, id: sender.id) != nil {\n"
+         "            _ = table.answered(sender, at: now.instant)\n        }"),
+    ]),
+    Mutation("the-expelled-stay", "table", SWARM, [
+        ("DHTEngine/Engine.swift", "core.forget { !policy.admits($0) }", "_ = policy"),
+    ]),
+    # bounds
+    Mutation("buckets-without-end", "bounds", CALM, [
+        ("DHTCore/KBucket.swift",
+         "guard entries.count == capacity else {", "guard entries.count == .max else {"),
+    ]),
+    Mutation("rescues-without-end", "bounds", SWARM, [
+        ("DHTCore/Membership.swift", "guard membership.rescues < Membership.rescueLimit else { return }", ""),
+    ]),
+    Mutation("verified-without-end", "bounds",
+             "--scenario flood --nodes 20 --adversaries 0.1 --hours 0.25 --sealing real --values 20", [
+        ("DHTEnvelope/VerifiedRecords.swift", "digests.remove(order[next])", ""),
+    ]),
+    # liveness
+    Mutation("silence-ends-no-search", "liveness", SWARM, [
+        ("DHTCore/KademliaNode.swift",
+         "            searches[search]?.lookup.failed(call.contact.identity)\n", ""),
+    ]),
+    Mutation("silence-ends-no-put", "liveness", SWARM, [
+        ("DHTCore/KademliaNode.swift",
+         "let more = puts[operation]?.answered(call.contact.identity, .timeout) ?? []",
+         "let more: [Contact] = []"),
+    ]),
+    Mutation("lost-tickets", "liveness", SWARM, [
+        ("DHTEngine/Engine.swift", "case .unavailable: core.storeFailed(ticket, at: now, into: &wishes)",
+         "case .unavailable: break"),
+    ]),
+    # convergence
+    Mutation("moves-are-missed", "convergence", SWARM, [
+        ("DHTCore/KBucket.swift", "            contact.endpoint = endpoint\n", ""),
+    ]),
+    Mutation("given-up-for-good", "convergence", SWARM, [
+        ("DHTCore/RoutingTable.swift",
+         "bucket.entries.lazy.filter { $0.reachability.checkAt <= now }.map(\\.contact)",
+         "bucket.entries.lazy.filter { $0.reachability.checkAt <= now && $0.reachability.grade != .bad }"
+         ".map(\\.contact)"),
+    ]),
+    # admission
+    Mutation("anybody-is-heard", "admission", SEALED, [
+        ("DHTEnvelope/GateReceive.swift",
+         "guard admission.admits(header.sender) else { return .dropped(.admission) }", ""),
+    ]),
+    Mutation("anybody-is-asked", "admission", SEALED, [
+        ("DHTEnvelope/GateSend.swift", "guard peer != keys.identity, admission.admits(peer), let place",
+         "guard peer != keys.identity, let place"),
+    ]),
+]
