@@ -152,7 +152,7 @@ extension KademliaNode {
         followHints(at: now, into: &actions)
     }
 
-    /// Sees to it that a contact that answers hears from us now and then with a token. Nobody else would learn
+    /// Sees to it that a contact that answers hears from us now and then with a token. Else nobody learns
     /// where a node is now that asks each contact less often than tokens last.
     private mutating func introduce(
         _ contact: Contact,
