@@ -178,11 +178,8 @@ public final class DHTNode: Sendable {
         guard RecordLayout.lifetimes.contains(options.lifetime) else {
             throw DHTError(.invalidArgument, "a lifetime is 1 second to 365 days, not \(options.lifetime) s")
         }
-        guard (1...Kademlia.replicas).contains(options.minimumCopies) else {
-            throw DHTError(
-                .invalidArgument,
-                "minimum copies are 1 to \(Kademlia.replicas), not \(options.minimumCopies)"
-            )
+        if let copies = options.minimumCopies, !(1...Kademlia.replicas).contains(copies) {
+            throw DHTError(.invalidArgument, "minimum copies are 1 to \(Kademlia.replicas), not \(copies)")
         }
         try checkMayWrite()
         let put = DHTEngine.Operation.Put(
@@ -193,12 +190,7 @@ public final class DHTNode: Sendable {
         )
         switch await loop.run(.put(put)) {
         case .put(let record, let outcome)?:
-            return try receipt(
-                record,
-                outcome,
-                minimum: options.minimumCopies,
-                isConditional: options.condition != nil
-            )
+            return try receipt(record, outcome, options)
         case .conflict(let standing)?: throw conflict(with: standing)
         default: throw stopped
         }
@@ -258,7 +250,7 @@ public final class DHTNode: Sendable {
         try checkMayWrite()
         switch await loop.run(.delete(key: key)) {
         case .put(let record, let outcome)?:
-            return try receipt(record, outcome, minimum: 1, isConditional: false)
+            return try receipt(record, outcome, PutOptions())
         case .nothingToDelete(let outcome)?:
             if outcome.asked > 0, outcome.answered == 0 {
                 throw DHTError(.unreachable, "no peer answered (asked \(outcome.asked)). See: dht peers")

@@ -87,22 +87,23 @@ extension DHTNode {
     func receipt(
         _ record: Record,
         _ outcome: PutOutcome,
-        minimum: Int,
-        isConditional: Bool
+        _ options: PutOptions
     ) throws(DHTError) -> PutReceipt {
         let verdicts = outcome.replicas.map(\.verdict)
         let conflicts = verdicts.filter { if case .conflict = $0 { true } else { false } }
         let standing = conflicts.lazy.compactMap {
             if case .conflict(let record?) = $0 { record } else { nil }
         }.first
-        if let standing, isConditional || outcome.stored == 0 { throw conflict(with: standing) }
+        if let standing, options.condition != nil || outcome.stored == 0 { throw conflict(with: standing) }
         // A replica that holds nothing cannot vouch for the condition, nor speak against others that can.
         if !conflicts.isEmpty, outcome.stored == 0 { throw conflict(with: nil) }
         if outcome.stored == 0 { throw refusal(outcome, record) }
-        if outcome.stored < minimum {
+        let target = min(outcome.replicas.count, Kademlia.replicas)
+        let wanted = options.copies(of: target)
+        if outcome.stored < wanted {
             throw DHTError(
                 .partial,
-                "stored at \(outcome.stored) nodes, \(minimum) were wanted. See: dht peers"
+                "stored at \(outcome.stored) nodes, \(wanted) were wanted. See: dht peers"
             )
         }
         return PutReceipt(

@@ -19,10 +19,15 @@ public struct PutOptions: Sendable {
     /// Seconds until the value ends: 1…31,536,000.
     public var lifetime: UInt32 = 86_400
     public var condition: Condition?
-    /// Copies, our own included, without which the write counts as failed: 1…8. No more than there are nodes.
-    public var minimumCopies = 1
+    /// W: copies, our own included, without which the write counts as failed, 1…8. No more than there are
+    /// nodes. `nil`: as many as it takes for every read of 3 (``GetOptions/standardReplicas``) to see it: two
+    /// fewer than nodes ought to have it, and one at least.
+    public var minimumCopies: Int?
 
     public init() {}
+
+    /// Copies that will do, where `target` nodes ought to have one.
+    func copies(of target: Int) -> Int { minimumCopies ?? max(target - GetOptions.standardReplicas + 1, 1) }
 }
 
 /// What became of a write.
@@ -48,8 +53,10 @@ public struct PutReceipt: Hashable, Sendable {
 public struct GetOptions: Sendable {
     /// Only this author's record.
     public var author: Identity?
+    public static let standardReplicas = 3
+
     /// R: answers to compare, 1…8.
-    public var replicas = 3
+    public var replicas = standardReplicas
     /// d: disjoint paths of this read, 1…8, in place of ``NodeConfiguration/paths``.
     public var paths: Int?
 

@@ -1,4 +1,4 @@
-import SecureDHT
+@testable import SecureDHT
 import Testing
 
 @Suite struct DHTNodeTests {
@@ -68,6 +68,15 @@ import Testing
             try await team.nodes[0].put("lock", "still mine", options: revised)
             #expect(try await team.nodes[2].get("lock") == "still mine")
         }
+    }
+
+    @Test(arguments: [(1, 1), (2, 1), (3, 1), (4, 2), (5, 3), (8, 6)])
+    func `a write wants as many copies as every read of three needs to meet one`(nodes: Int, copies: Int) {
+        var options = PutOptions()
+        #expect(options.copies(of: nodes) == copies)
+        #expect(min(GetOptions.standardReplicas, nodes) + copies > nodes)
+        options.minimumCopies = 7
+        #expect(options.copies(of: nodes) == 7)
     }
 
     @Test func `more copies than there are nodes is a partial write`() async throws {
