@@ -116,13 +116,15 @@ package struct Catalog: Sendable {
     }
 
     /// Enters a record that the store already holds: at start.
-    package mutating func enter(_ record: Record) {
-        let new = Entry(record)
-        remove(at: record.location, by: record.author)
-        var list = entries[record.location] ?? []
+    package mutating func enter(_ record: Record) { enter(Entry(record), at: record.location) }
+
+    /// Enters what is known of a record that the store already holds: at start.
+    package mutating func enter(_ new: Entry, at location: NodeID) {
+        remove(at: location, by: new.author)
+        var list = entries[location] ?? []
         let place = list.firstIndex { $0.author > new.author } ?? list.endIndex
         list.insert(new, at: place)
-        entries[record.location] = list
+        entries[location] = list
         count(new, by: 1)
         earliestExpiry = min(earliestExpiry, new.expiry)
     }

@@ -115,7 +115,14 @@ extension DisjointLookup {
 extension DisjointLookup {
     /// Whether the goal is reached by all paths together, or each has ended.
     package var isFinished: Bool {
-        goal.isReached(bearing: bearing) || paths.allSatisfy(\.isFinished)
+        goal.isReached(bearing: replicasBearing) || paths.allSatisfy(\.isFinished)
+    }
+
+    /// Of ``bearing`` those among the `width` closest of all paths.
+    private var replicasBearing: Int {
+        guard goal.isReached(bearing: bearing) else { return bearing }
+        let prompt = merged { $0.prompt }.prefix(width)
+        return prompt.count(where: \.state.isBearing) + (paths[0].hasLocalAnswer ? 1 : 0)
     }
 
     /// Queries sent.
@@ -174,7 +181,7 @@ extension DisjointLookup {
         let inFlight = paths.reduce(0) { $0 + $1.inFlight }
         // No path's second query takes the place of another's first.
         let reserved = first.load == 0 ? 0 : paths.count { $0.inFlight == 0 && !$0.isFinished }
-        let allowance = goal.allowance(of: parallelism, bearing: bearing, isStraight: isStraight)
+        let allowance = goal.allowance(of: parallelism, bearing: replicasBearing, isStraight: isStraight)
         return inFlight + reserved < allowance ? first.path : nil
     }
 

@@ -176,4 +176,9 @@ extension KademliaNode {
 
     /// A record found in the store at start.
     package mutating func restore(_ record: Record) { catalog.enter(record) }
+
+    /// What the store remembers of a record, at start.
+    package mutating func restore(_ entry: Catalog.Entry, at location: NodeID) {
+        catalog.enter(entry, at: location)
+    }
 }

@@ -162,12 +162,12 @@ package struct KademliaNode: Sendable {
         }
     }
 
-    /// Whether somebody else is asked at once beside this contact: it owes an answer, or left its last request
-    /// unanswered. So a dead member costs one wait, and not one for each lookup.
+    /// Whether somebody else is asked at once beside this contact: it owes an answer, or left its last
+    /// request unanswered. So a dead member costs one wait, and not one for each lookup.
     func isSuspect(_ contact: Contact) -> Bool {
         if overdue.contains(contact.identity) { return true }
-        return table.entry(for: contact.identity, id: contact.id).map { $0.reachability.grade != .good }
-            ?? false
+        guard let entry = table.entry(for: contact.identity, id: contact.id) else { return false }
+        return entry.reachability.grade != .good
     }
 
     // MARK: Events of users

@@ -8,9 +8,9 @@ package struct Lookup: Sendable {
     package enum Goal: Hashable, Sendable {
         /// The contacts nearest to the target that answer.
         case nodes
-        /// The contacts nearest to the target, whether they answered or are slow: for those who will find out.
+        /// The contacts nearest to the target, whether they answered or may yet.
         case reachable
-        /// Records at the target, in the answers of this many replicas, our own included.
+        /// Records at the target, in the answers of this many of the closest, our own included.
         case values(replicas: Int)
     }
 
@@ -22,6 +22,8 @@ package struct Lookup: Sendable {
     package private(set) var answered = 0
     /// Answers that bore a record, our own store's included.
     package private(set) var bearing = 0
+    /// Our own store is one of them.
+    private(set) var hasLocalAnswer = false
     /// The longest chain of contacts, each named by the one before, that was asked; 1 if only seeds were.
     package private(set) var hops = 0
 
@@ -137,10 +139,16 @@ extension Lookup {
     }
 
     /// Our own store bore a record: one replica more has answered.
-    package mutating func countLocalAnswer() { bearing += 1 }
+    package mutating func countLocalAnswer() {
+        bearing += 1
+        hasLocalAnswer = true
+    }
 
     /// Our own store bore nothing after all.
-    package mutating func discountLocalAnswer() { bearing -= 1 }
+    package mutating func discountLocalAnswer() {
+        bearing -= 1
+        hasLocalAnswer = false
+    }
 }
 
 // MARK: Queries
@@ -149,11 +157,19 @@ extension Lookup {
     /// Whether the goal is reached, or nobody is left whose answer could bring it nearer. Slow ones
     /// are not waited for if enough others answered in their stead, unless that would not do.
     package var isFinished: Bool {
-        if goal.isReached(bearing: bearing) || nearest.allSatisfy(\.state.isAnswered) { return true }
+        if goal.isReached(bearing: replicasBearing) || nearest.allSatisfy(\.state.isAnswered) { return true }
         guard isHasty else { return false }
-        let prompt = shortlist.lazy.filter { !$0.state.isPassedOver }.prefix(width)
         return prompt.allSatisfy(\.state.isAnswered) && prompt.count == width
     }
+
+    /// Of ``bearing`` those among the `width` closest: who is farther may have a copy forgotten there.
+    private var replicasBearing: Int {
+        guard goal.isReached(bearing: bearing) else { return bearing }
+        return prompt.count(where: \.state.isBearing) + (hasLocalAnswer ? 1 : 0)
+    }
+
+    /// The `width` nearest candidates that owe no answer.
+    var prompt: [Candidate] { Array(shortlist.lazy.filter { !$0.state.isPassedOver }.prefix(width)) }
 
     /// Whether what there is will do without what the slow may bring: not if all replicas were asked for.
     private var isHasty: Bool {
@@ -203,7 +219,7 @@ extension Lookup {
     }
 
     private var allowance: Int {
-        goal.allowance(of: parallelism, bearing: bearing, isStraight: isStraight)
+        goal.allowance(of: parallelism, bearing: replicasBearing, isStraight: isStraight)
     }
 }
 
@@ -300,6 +316,7 @@ extension Lookup.Candidate.State {
     fileprivate var isSlow: Bool { if case .slow = self { true } else { false } }
     fileprivate var isFailed: Bool { if case .failed = self { true } else { false } }
     var isAnswered: Bool { if case .answered = self { true } else { false } }
+    var isBearing: Bool { if case .answered(bearing: true) = self { true } else { false } }
     fileprivate var isEmptyHanded: Bool { if case .answered(bearing: false) = self { true } else { false } }
     /// Whether others are asked in its place. A slow one must not keep them from it.
     fileprivate var isPassedOver: Bool { isFailed || isTaken || isSlow }

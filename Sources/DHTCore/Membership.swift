@@ -25,11 +25,15 @@ struct Membership: Sendable {
     static let rejoinDelays = [Span.seconds(1), .seconds(4), .seconds(15), .seconds(60)]
 
     var seeds: [Seed] = []
-    /// There is a seed that is not ourselves.
+    /// There is a seed that is not ourselves, or a contact of an earlier life.
     var hasSeeds = false
+    /// Contacts of an earlier life, asked again and again for as long as nobody answers.
+    var remembered: [Contact] = []
+    var nextReminder: Instant?
     /// Hints that wait for their turn, nearest to us first.
     var hints: [Contact] = []
-    var verifying: Set<Identity> = []
+    /// Who is asked, and where: a wrong word about an address must not keep the right one waiting.
+    var verifying: Set<Contact> = []
     /// When a hint about a peer was last followed up; bounded by clearing what has lapsed.
     var followed: [Identity: (endpoint: Endpoint, at: Instant)] = [:]
     var rescues = 0
@@ -68,7 +72,8 @@ extension KademliaNode {
         into actions: inout [KademliaAction]
     ) {
         membership.seeds = identities.map { .init(identity: $0.0, id: $0.1, nextAttempt: now.instant) }
-        membership.hasSeeds = identities.contains { $0.0 != identity }
+        membership.hasSeeds =
+            identities.contains { $0.0 != identity } || !membership.remembered.isEmpty
         if membership.startedAt == nil { membership.startedAt = now.instant }
         membership.nextUpkeep = now.instant
         upkeep(at: now, into: &actions)
@@ -126,7 +131,7 @@ extension KademliaNode {
         into actions: inout [KademliaAction]
     ) {
         let contact = call.contact
-        membership.verifying.remove(contact.identity)
+        membership.verifying.remove(contact)
         if case .seed(let index) = call.purpose, membership.seeds.indices.contains(index) {
             membership.seeds[index].isInFlight = false
             membership.seeds[index].attempts = 0
@@ -147,8 +152,8 @@ extension KademliaNode {
         followHints(at: now, into: &actions)
     }
 
-    /// Sees to it that a contact that answers hears from us now and then with a token. Of a node that asks
-    /// each contact less often than tokens last nobody would learn that it moved, nor would those who lost it.
+    /// Sees to it that a contact that answers hears from us now and then with a token. Else nobody learns
+    /// where a node is now that asks each contact less often than tokens last.
     private mutating func introduce(
         _ contact: Contact,
         wasLive: Bool,
@@ -184,7 +189,7 @@ extension KademliaNode {
 
     mutating func noteSilence(of call: Call, at now: Now, into actions: inout [KademliaAction]) {
         let contact = call.contact
-        membership.verifying.remove(contact.identity)
+        membership.verifying.remove(contact)
         if case .seed(let index) = call.purpose { seedFailed(index, at: now) }
         // Another address of the peer that did not answer says nothing about the one we know.
         let entry = table.entry(for: contact.identity, id: contact.id)
@@ -261,14 +266,14 @@ extension KademliaNode {
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        guard !membership.verifying.contains(contact.identity) else { return }
+        guard !membership.verifying.contains(contact) else { return }
         if let last = membership.followed[contact.identity], last.endpoint == contact.endpoint,
             now.instant.since(last.at) < Membership.hintInterval
         {
             return
         }
         guard noteFollowed(contact, at: now.instant) else { return }
-        membership.verifying.insert(contact.identity)
+        membership.verifying.insert(contact)
         call(contact, .ping(isLeaving: false), .verification(isInbound: isInbound), into: &actions)
     }
 
@@ -316,6 +321,7 @@ extension KademliaNode {
         // Far away; all that follows draws it nearer.
         membership.nextUpkeep = now.instant + Span.seconds(30)
         attemptSeeds(at: now, into: &actions)
+        consultMemory(at: now, into: &actions)
         if let due = membership.nextRejoin {
             if due <= now.instant {
                 membership.nextRejoin = nil

@@ -46,8 +46,8 @@ extension GatedEngine where Keeper: ~Copyable {
         let endpoint = call.contact.endpoint
         let request = call.isPrelude ? .ping(isLeaving: false) : call.request
         let isProved = gate.hasProved(peer, at: endpoint)
-        let estimator = estimators[peer] ?? RoundTripEstimator()
-        call.timeout = now.instant + estimator.timeout(transmission: call.transmissions)
+        let waits = waits(for: request, to: peer, transmission: call.transmissions)
+        call.timeout = now.instant + waits.timeout
         let postage = Gate.Postage(
             transaction: call.transaction,
             usesStaticKey: call.transmissions > 0,
@@ -62,9 +62,41 @@ extension GatedEngine where Keeper: ~Copyable {
         }
         call.wasLive = gate.hasToken(for: peer, at: endpoint, now: now.instant)
         call.transmissions += 1
-        // Whoever takes longer than peers do at present is overdue, though it was slow itself when last asked.
-        let patience = min(estimator.patience, commonEstimator.patience)
-        calls.keep(call, due: call.isOverdue ? call.timeout : now.instant + patience)
+        calls.keep(call, due: call.isOverdue ? call.timeout : now.instant + waits.patience)
+    }
+
+    /// How long until a request is overdue, and until it is sent again.
+    private func waits(
+        for request: Request,
+        to peer: Identity,
+        transmission: Int
+    ) -> (patience: Span, timeout: Span) {
+        let estimator = estimators[peer] ?? RoundTripEstimator()
+        let timeout = estimator.timeout(transmission: transmission)
+        // A disk takes its time, which says nothing of the line; and a copy too many is dearer than a look.
+        if request.isWrite {
+            let whole =
+                writeEstimator.smoothed == nil ? timeout : writeEstimator.timeout(transmission: transmission)
+            return (max(timeout, whole), max(timeout, whole))
+        }
+        // Whoever takes longer than peers do at present is overdue, however slow it was when last asked.
+        return (min(estimator.patience, commonEstimator.patience), timeout)
+    }
+
+    /// Takes in how long an answer took.
+    private mutating func noteWait(for call: OutgoingCall, at now: Now) {
+        let wait = now.instant.since(call.firstSent)
+        // Karn: an answer to a request that was sent twice does not say to which.
+        let isClear = call.transmissions == 1
+        if call.request.isWrite, !call.isPrelude {
+            if isClear { writeEstimator.sample(wait) } else { writeEstimator.answeredLate(after: wait) }
+        } else if isClear {
+            estimators[call.contact.identity, default: RoundTripEstimator()].sample(wait)
+            commonEstimator.sample(wait)
+        } else {
+            estimators[call.contact.identity, default: RoundTripEstimator()].answeredLate(after: wait)
+        }
+        boundEstimators()
     }
 
     mutating func timedOut(_ call: OutgoingCall, at now: Now, into actions: inout [EngineAction]) {
@@ -91,15 +123,7 @@ extension GatedEngine where Keeper: ~Copyable {
     mutating func accept(_ answer: Gate.Answer, at now: Now, into actions: inout [EngineAction]) {
         probes.clear(answer.endpoint)
         guard var call = calls[transaction: answer.transaction] else { return }
-        let wait = now.instant.since(call.firstSent)
-        if call.transmissions == 1 {
-            estimators[answer.sender, default: RoundTripEstimator()].sample(wait)
-            commonEstimator.sample(wait)
-        } else {
-            // Karn: an answer to a request that was sent twice does not say to which.
-            estimators[answer.sender, default: RoundTripEstimator()].answeredLate(after: wait)
-        }
-        boundEstimators()
+        noteWait(for: call, at: now)
         let isRetry = answer.response == .retry
         if call.isPrelude || (isRetry && call.retries < OutgoingCall.retryLimit) {
             if isRetry { call.retries += 1 }

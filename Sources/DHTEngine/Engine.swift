@@ -17,6 +17,8 @@ package struct GatedEngine<Keeper: Gatekeeper & ~Copyable>: ~Copyable {
     var estimators: [Identity: RoundTripEstimator] = [:]
     /// Of all peers together: it follows how busy we and the network are, where some were asked long ago.
     var commonEstimator = RoundTripEstimator()
+    /// Of answers to writes, all peers' together.
+    var writeEstimator = RoundTripEstimator()
     var probes = ProbeLimiter()
     /// Requests that wait for the store. A store that stands still must not fill the memory.
     static var inquiryCapacity: Int { 16_384 }
@@ -86,8 +88,9 @@ extension GatedEngine where Keeper: ~Copyable {
         var wishes: [KademliaAction] = []
         switch outcome {
         case .loaded(let records):
-            // Those who may write no more may have records here from when they might.
-            let kept = records.filter { gate.admission.mayWrite($0.author) }
+            // Those who may write no more may have records here from when they might; and a file can be
+            // written to by others than us.
+            let kept = records.filter { gate.accepts($0) }
             core.loaded(ticket, kept, at: now, into: &wishes)
         case .applied: core.applied(ticket, .done, at: now, into: &wishes)
         case .full: core.applied(ticket, .failed(.quota), at: now, into: &wishes)
@@ -130,6 +133,31 @@ extension GatedEngine where Keeper: ~Copyable {
         guard gate.accepts(record) else { return false }
         core.restore(record)
         return true
+    }
+
+    /// What the store remembers of a record, at start. Whether its author may write is asked whenever it is
+    /// read; its signature was checked before it was stored.
+    package mutating func restore(_ entry: Catalog.Entry, at location: NodeID) {
+        core.restore(entry, at: location)
+    }
+
+    /// Contacts of the process before this one; those that are not admitted are not asked. Before the seeds.
+    package mutating func remember(_ contacts: [(Identity, Endpoint)]) {
+        let admitted = contacts.filter { gate.admission.admits($0.0) && $0.0 != identity && $0.1.isUnicast }
+        core.remember(
+            admitted.map { Contact(identity: $0.0, id: gate.admission.nodeID(of: $0.0), endpoint: $0.1) }
+        )
+    }
+
+    /// The last revisions of ours, from the process before this one: new ones will be above.
+    package mutating func remember(_ revisions: [NodeID: Revision]) {
+        guard revisions.count > Self.revisionCapacity else {
+            self.revisions = revisions
+            return
+        }
+        let latest = revisions.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        let kept = latest.prefix(Self.revisionCapacity).map { ($0.key, $0.value) }
+        self.revisions = Dictionary(uniqueKeysWithValues: kept)
     }
 
     /// Does what has fallen due.

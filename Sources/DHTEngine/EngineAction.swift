@@ -11,6 +11,9 @@ package enum EngineAction: Sendable {
     case apply(Ticket, [RecordChange])
     /// Find the addresses of a seed; then `resolved`.
     case resolve(seed: Int)
+    /// A record of ours is about to go out: no later one at this location may have a lower revision, whatever
+    /// the clock says, in this process or the next.
+    case signed(Revision, at: NodeID)
     /// The operation is over.
     case finished(OperationID, Outcome)
 }

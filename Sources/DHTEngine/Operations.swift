@@ -40,7 +40,7 @@ extension GatedEngine where Keeper: ~Copyable {
                 isExhaustive: false
             )
             core.submit(get, as: id, at: now, into: &wishes)
-        case .put(let put): write(put, .value, attempts: 1, as: id, at: now, into: &wishes)
+        case .put(let put): write(put, .value, attempts: 1, as: id, at: now, into: &wishes, &actions)
         case .delete(let key):
             operations[id] = .delete(key: key)
             let get = KademliaOperation.get(
@@ -78,7 +78,8 @@ extension GatedEngine where Keeper: ~Copyable {
         above: Revision? = nil,
         as id: OperationID,
         at now: Now,
-        into wishes: inout [KademliaAction]
+        into wishes: inout [KademliaAction],
+        _ actions: inout [EngineAction]
     ) {
         let location = sha1(put.key)
         let known = [above, revisions[location], core.catalog.entry(at: location, by: identity)?.revision]
@@ -88,6 +89,7 @@ extension GatedEngine where Keeper: ~Copyable {
             revisions = revisions.filter { $0.value.unixMilliseconds >= now.unixMilliseconds }
         }
         revisions[location] = revision
+        actions.append(.signed(revision, at: location))
         let record = gate.sign(
             RecordCodec.Draft(
                 kind: kind,
@@ -119,7 +121,8 @@ extension GatedEngine where Keeper: ~Copyable {
                     above: newer.revision,
                     as: id,
                     at: now,
-                    into: &wishes
+                    into: &wishes,
+                    &actions
                 )
             } else {
                 actions.append(.finished(id, .put(record, outcome)))
@@ -128,7 +131,7 @@ extension GatedEngine where Keeper: ~Copyable {
             if let standing = standing(outcome, against: put.condition) {
                 actions.append(.finished(id, .conflict(standing)))
             } else {
-                write(put, .value, attempts: 1, as: id, at: now, into: &wishes)
+                write(put, .value, attempts: 1, as: id, at: now, into: &wishes, &actions)
             }
         case (.got(let outcome), .delete(let key)):
             bury(key, outcome, as: id, at: now, into: &wishes, &actions)
@@ -187,6 +190,15 @@ extension GatedEngine where Keeper: ~Copyable {
             value: [],
             lifetime: min(max(lifetime, limits.lowerBound), limits.upperBound)
         )
-        write(put, .tombstone, attempts: 1, above: standing.revision, as: id, at: now, into: &wishes)
+        write(
+            put,
+            .tombstone,
+            attempts: 1,
+            above: standing.revision,
+            as: id,
+            at: now,
+            into: &wishes,
+            &actions
+        )
     }
 }

@@ -34,6 +34,7 @@ protocol Machine: AnyObject {
     func resolved(seed: Int, _ endpoints: [Endpoint], at now: Now, into actions: inout [EngineAction])
     func replaceAdmission(_ policy: AdmissionPolicy)
     func restore(_ record: Record) -> Bool
+    func remember(_ contacts: [(Identity, Endpoint)], _ revisions: [NodeID: Revision])
     func advance(to now: Now, into actions: inout [EngineAction])
 }
 
@@ -87,6 +88,11 @@ final class EngineMachine<Keeper: Gatekeeper & ~Copyable>: Machine {
 
     func replaceAdmission(_ policy: AdmissionPolicy) { engine.replaceAdmission(policy) }
     func restore(_ record: Record) -> Bool { engine.restore(record) }
+
+    func remember(_ contacts: [(Identity, Endpoint)], _ revisions: [NodeID: Revision]) {
+        engine.remember(contacts)
+        engine.remember(revisions)
+    }
 
     func advance(to now: Now, into actions: inout [EngineAction]) { engine.advance(to: now, into: &actions) }
 }

@@ -107,6 +107,7 @@ extension World {
             // What was admitted once may not be now; then the engine leaves it be.
             _ = machine.restore(record)
         }
+        machine.remember(node.disk.contacts, node.disk.revisions)
         guard !node.seeds.isEmpty else {
             act(node) { machine, now, actions in machine.advance(to: now, into: &actions) }
             return
@@ -119,8 +120,7 @@ extension World {
     func crash(_ node: SimulatedNode, losesDisk: Bool) {
         trace.note(clock, 10 << 56 | UInt64(node.index), losesDisk ? 1 : 0)
         trace.tell(clock) { "n\(node.index) crashes\(losesDisk ? " and loses its disk" : "")" }
-        node.machine = nil
-        node.timer = nil
+        end(node)
         if losesDisk { loseDisk(of: node) }
     }
 
@@ -132,11 +132,17 @@ extension World {
     /// Lets a node hand over and leave; `then` is called when it is gone.
     func leave(_ node: SimulatedNode, then: @escaping () -> Void) {
         trace.tell(clock) { "n\(node.index) leaves" }
-        submit(.leave, at: node) { _ in
-            node.machine = nil
-            node.timer = nil
+        submit(.leave, at: node) { [self] _ in
+            end(node)
             then()
         }
+    }
+
+    private func end(_ node: SimulatedNode) {
+        let contacts = node.machine?.core.table.contacts.filter { $0.reachability.grade == .good } ?? []
+        node.disk.contacts = contacts.map { ($0.contact.identity, $0.contact.endpoint) }
+        node.machine = nil
+        node.timer = nil
     }
 
     /// Gives a node another list, while it runs.

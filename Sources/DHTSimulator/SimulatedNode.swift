@@ -6,6 +6,10 @@ import DHTStorage
 /// Where a node's records are, and how that fares.
 struct Disk {
     var store = MemoryRecordStore()
+    /// Good contacts of the process that ended last.
+    var contacts: [(Identity, Endpoint)] = []
+    /// The last of its own.
+    var revisions: [NodeID: Revision] = [:]
     /// Milliseconds that reading or writing takes.
     var delay: ClosedRange<UInt64> = 0...0
     /// Nothing more fits.

@@ -53,21 +53,22 @@ extension NodeDatabase {
 
     // MARK: Own revisions
 
-    /// Remembers that we signed this revision at a location, unless a higher one is remembered.
-    package func noteRevision(_ revision: Revision, at location: NodeID) throws(RecordStoreError) {
-        let place = Data(location.bytes)
+    /// Remembers that we signed these revisions, each at a location, unless a higher one is remembered there.
+    package func noteRevisions(_ revisions: [NodeID: Revision]) throws(RecordStoreError) {
         try write { database in
-            let row = try Row.fetchOne(
-                database,
-                sql: "SELECT revision FROM own_revision WHERE location = ?",
-                arguments: [place]
+            let query = try database.cachedStatement(
+                sql: "SELECT revision FROM own_revision WHERE location = ?"
             )
-            // Compared here, where integers have no sign.
-            if let old = row?.bits(at: 0), old >= revision.rawValue { return }
-            try database.execute(
-                sql: "INSERT OR REPLACE INTO own_revision (location, revision) VALUES (?, ?)",
-                arguments: [place, Int64(bitPattern: revision.rawValue)]
+            let insertion = try database.cachedStatement(
+                sql: "INSERT OR REPLACE INTO own_revision (location, revision) VALUES (?, ?)"
             )
+            for (location, revision) in revisions {
+                let place = Data(location.bytes)
+                // Compared here, where integers have no sign.
+                let old = try Row.fetchOne(query, arguments: [place])?.bits(at: 0)
+                if let old, old >= revision.rawValue { continue }
+                try insertion.execute(arguments: [place, Int64(bitPattern: revision.rawValue)])
+            }
         }
     }
 

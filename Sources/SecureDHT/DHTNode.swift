@@ -63,8 +63,9 @@ public final class DHTNode: Sendable {
 
     /// Starts a node; it serves when this returns.
     ///
-    /// - Throws: ``DHTError``: `configuration` if an address cannot be bound, `unreachable` if the name of a
-    ///   peer does not resolve, `invalidArgument` if a setting is out of its range.
+    /// - Throws: ``DHTError``: `configuration` if an address cannot be bound or the directory is not ours to
+    ///   use, `integrity` if what is in it is damaged, `unreachable` if the name of a peer does not resolve,
+    ///   `invalidArgument` if a setting is out of its range.
     public static func start(_ configuration: NodeConfiguration) async throws -> DHTNode {
         Sodium.initialize()
         guard !configuration.listen.isEmpty else {
@@ -77,7 +78,7 @@ public final class DHTNode: Sendable {
                 "\(peer.address.host): this name of a peer does not resolve. Check it, or give an address"
             )
         }
-        let loop = makeLoop(configuration)
+        let loop = try await NodeBuilder(configuration).makeLoop()
         var bound: [Endpoint] = []
         do {
             for address in configuration.listen { bound.append(try await bind(address, loop)) }
@@ -91,53 +92,10 @@ public final class DHTNode: Sendable {
             ? addressOfThisMachine(family: first.family, port: first.port) ?? first : first
         let node = DHTNode(configuration: configuration, addresses: bound, reachable: reachable, loop: loop)
         await loop.setSeeds(node.seeds(of: configuration.admission))
+        await loop.rememberContactsRegularly()
         let metadata: Logger.Metadata = ["identity": "\(node.identity.text)", "address": "\(reachable)"]
         node.logger.info("node serves", metadata: metadata)
         return node
-    }
-
-    private static func makeLoop(_ configuration: NodeConfiguration) -> NodeLoop {
-        let eventLoop = MultiThreadedEventLoopGroup.singleton.next()
-        let now = SystemClock.now.instant
-        let keys = KeyRing(
-            signing: configuration.key.signingKey.copy(),
-            network: configuration.network.networkKey.copy(),
-            at: now
-        )
-        var limits = Gate.Limits()
-        limits.firstContacts = min(configuration.limits.firstContacts, NodeConfiguration.Limits.highestRate)
-        limits.firstContactsBySource = min(
-            configuration.limits.firstContactsBySource,
-            NodeConfiguration.Limits.highestRate
-        )
-        limits.requestsByPeer = min(configuration.limits.requestsByPeer, NodeConfiguration.Limits.highestRate)
-        let gate = Gate(
-            keys: keys,
-            admission: configuration.admission.policy(for: configuration.key.identity),
-            limits: limits,
-            start: SystemClock.unixMicroseconds,
-            entropy: SystemEntropy(),
-            at: now
-        )
-        var settings = KademliaNode.Settings()
-        settings.paths = configuration.paths
-        settings.quota.records = configuration.limits.records
-        settings.quota.bytes = configuration.limits.recordBytes
-        settings.quota.recordsByAuthor = configuration.limits.recordsByAuthor
-        settings.quota.bytesByAuthor = configuration.limits.recordBytesByAuthor
-        let identity = configuration.key.identity
-        let core = KademliaNode(
-            identity: identity,
-            id: identity.nodeID,
-            settings: settings,
-            generator: SystemEntropy()
-        )
-        return NodeLoop(
-            engine: Engine(gate: gate, core: core),
-            store: MemoryRecordStore(),
-            eventLoop: eventLoop,
-            logger: configuration.logger
-        )
     }
 
     private static func bind(_ address: HostPort, _ loop: NodeLoop) async throws -> Endpoint {
@@ -169,8 +127,8 @@ public final class DHTNode: Sendable {
         logger.info("node stopped")
     }
 
-    /// Closes its sockets without a word and without handing anything over, as a crash would: for tests of what
-    /// its peers do then.
+    /// Closes its sockets without a word and without handing anything over, as a crash would: for tests of
+    /// what its peers do then.
     public func abandon() async {
         await loop.abandon()
         logger.info("node abandoned")

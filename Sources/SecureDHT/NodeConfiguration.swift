@@ -85,6 +85,7 @@ public struct NodeConfiguration: Sendable {
     public var peers: [PeerAddress]
     /// For people only: shown by `status`.
     public var name: String?
+    public var storage: Storage
     /// d: disjoint paths of each lookup for a user, 1…8. Peers that lie mislead only the paths they are on;
     /// every path costs about as many requests as the first, but for reads that find what they want straight
     /// away. (S/Kademlia, section 4.4.)
@@ -99,6 +100,7 @@ public struct NodeConfiguration: Sendable {
         listen: [HostPort] = [HostPort(host: "0.0.0.0", port: 4100)],
         peers: [PeerAddress] = [],
         name: String? = nil,
+        storage: Storage = .memory,
         logger: Logger = Logger(label: "dht")
     ) {
         self.key = key
@@ -107,7 +109,25 @@ public struct NodeConfiguration: Sendable {
         self.listen = listen
         self.peers = peers
         self.name = name
+        self.storage = storage
         self.logger = logger
+    }
+
+    /// Where a node keeps its records, and what else it is to know after a restart.
+    public enum Storage: Hashable, Sendable {
+        /// In memory: all ends with the process.
+        case memory
+        /// In an SQLite database in this directory, which is made (0700) if it is missing and serves one node
+        /// at a time, always of the same identity.
+        case directory(String, Durability = .full)
+    }
+
+    /// What a node has done when it acknowledges a record it keeps in a directory.
+    public enum Durability: String, CaseIterable, Sendable {
+        /// The record is on the disk: it survives a crash of the process, of the system, and a power cut.
+        case full
+        /// The record is with the system: it survives a crash of the process; a power cut may take the last.
+        case normal
     }
 
     static func check(paths: Int) throws(DHTError) {

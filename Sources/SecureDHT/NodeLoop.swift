@@ -24,13 +24,23 @@ actor NodeLoop {
     }
 
     private var engine: Engine
-    private var store: any RecordStore
+    /// `nil`: records are in memory.
+    private let disk: DiskKeeper?
+    private var memory = MemoryRecordStore()
     private let logger: Logger
     private let started = SystemClock.now.instant
     private(set) var sockets: [Socket] = []
     private var seeds: [PeerAddress] = []
     private var isStopping = false
 
+    /// Whom the disk remembers, and where.
+    private struct Place: Hashable {
+        let identity: Identity
+        let endpoint: Endpoint
+    }
+
+    private var remembered: Set<Place> = []
+    private var reminder: RepeatedTask?
     private var timer: Scheduled<Void>?
     private var armed: Instant?
     private var waiting: [OperationID: CheckedContinuation<Outcome?, Never>] = [:]
@@ -44,11 +54,15 @@ actor NodeLoop {
     private var heardOn: [Endpoint: Int] = [:]
     private var unroutable: UInt64 = 0
 
-    init(engine: consuming Engine, store: any RecordStore, eventLoop: any EventLoop, logger: Logger) {
+    init(engine: consuming Engine, disk: DiskKeeper?, eventLoop: any EventLoop, logger: Logger) {
         self.engine = engine
-        self.store = store
+        self.disk = disk
         self.eventLoop = eventLoop
         self.logger = logger
+        disk?.report { [weak self] outcomes in
+            guard let loop = self else { return }
+            loop.eventLoop.execute { loop.assumeIsolated { $0.completed(outcomes) } }
+        }
     }
 
     // MARK: Sockets
@@ -151,11 +165,20 @@ actor NodeLoop {
             switch action {
             case .transmit(let datagram, let endpoint): transmit(datagram, to: endpoint)
             case .load(let ticket, let location, let author):
-                let outcome = load(location, author)
-                engine.complete(ticket, with: outcome, at: SystemClock.now, into: &actions)
+                if let disk {
+                    disk.load(ticket, at: location, by: author)
+                } else {
+                    let outcome = load(location, author)
+                    engine.complete(ticket, with: outcome, at: SystemClock.now, into: &actions)
+                }
             case .apply(let ticket, let changes):
-                let outcome = apply(changes)
-                engine.complete(ticket, with: outcome, at: SystemClock.now, into: &actions)
+                if let disk {
+                    disk.apply(ticket, changes)
+                } else {
+                    let outcome = apply(changes)
+                    engine.complete(ticket, with: outcome, at: SystemClock.now, into: &actions)
+                }
+            case .signed(let revision, let location): disk?.note(revision, at: location)
             case .resolve(let seed): resolve(seed)
             case .finished(let operation, let outcome):
                 waiting.removeValue(forKey: operation)?.resume(returning: outcome)
@@ -165,25 +188,59 @@ actor NodeLoop {
     }
 
     private func load(_ location: NodeID, _ author: Identity?) -> StorageOutcome {
-        do {
-            guard let author else { return .loaded(try store.records(at: location)) }
-            return .loaded(try store.record(at: location, by: author).map { [$0] } ?? [])
-        } catch {
-            logger.error("the store cannot be read", metadata: ["error": "\(error)"])
-            return .unavailable
-        }
+        guard let author else { return .loaded(memory.records(at: location)) }
+        return .loaded(memory.record(at: location, by: author).map { [$0] } ?? [])
     }
 
     private func apply(_ changes: [RecordChange]) -> StorageOutcome {
-        do {
-            try store.apply(changes)
+        do throws(RecordStoreError) {
+            try memory.apply(changes)
             return .applied
-        } catch .full {
-            return .full
         } catch {
-            logger.error("the store cannot be written", metadata: ["error": "\(error)"])
-            return .unavailable
+            return .full
         }
+    }
+
+    /// The disk is done with tickets.
+    private func completed(_ outcomes: [(Ticket, StorageOutcome)]) {
+        var actions: [EngineAction] = []
+        for (ticket, outcome) in outcomes {
+            engine.complete(ticket, with: outcome, at: SystemClock.now, into: &actions)
+        }
+        perform(actions)
+    }
+
+    // MARK: What outlives the process
+
+    /// How often the contacts are written down, beginning soon after the start.
+    private static let reminderPause = TimeAmount.seconds(60)
+    private static let firstReminder = TimeAmount.seconds(5)
+
+    /// Writes down good contacts now and then: a node that comes back looks for them.
+    func rememberContactsRegularly() {
+        guard disk != nil, reminder == nil else { return }
+        reminder = eventLoop.scheduleRepeatedTask(
+            initialDelay: Self.firstReminder,
+            delay: Self.reminderPause
+        ) { [weak self] _ in self?.assumeIsolated { $0.rememberContacts() } }
+    }
+
+    private func rememberContacts() {
+        let now = SystemClock.now
+        let good = engine.core.table.contacts.filter { $0.reachability.grade == .good }
+        let places = good.map { Place(identity: $0.contact.identity, endpoint: $0.contact.endpoint) }
+        // A node that lost everybody had better remember whom it knew.
+        guard let disk, !places.isEmpty, Set(places) != remembered else { return }
+        remembered = Set(places)
+        disk.remember(
+            good.map { entry in
+                RememberedContact(
+                    identity: entry.contact.identity,
+                    endpoint: entry.contact.endpoint,
+                    answered: now.unixMilliseconds - now.instant.since(entry.lastAnswered).milliseconds
+                )
+            }
+        )
     }
 
     /// Sees to it that the one timer fires when the engine next has something to do. A timer that fires too
@@ -258,6 +315,7 @@ actor NodeLoop {
     /// Hands over, says goodbye and closes; gives up on the first two when `patience` is over.
     func stop(patience: TimeAmount) async {
         guard !isStopping else { return }
+        rememberContacts()
         let giveUp = eventLoop.scheduleTask(in: patience) { self.assumeIsolated { $0.abandonAll() } }
         _ = await run(.leave)
         giveUp.cancel()
@@ -268,11 +326,14 @@ actor NodeLoop {
     func abandon() async {
         isStopping = true
         timer?.cancel()
+        reminder?.cancel()
         abandonAll()
         for index in sockets.indices {
             try? await sockets[index].channel?.close().get()
             sockets[index].channel = nil
         }
+        await disk?.flush()
+        disk?.close()
     }
 
     private func abandonAll() {

@@ -79,6 +79,7 @@ final class DemoNetwork: Sendable {
         var arguments = [
             "node", "--shell", "--name", member.name, "--key", member.keyFile, "--allow", path("peers.allow"),
             "--network", path("net.key"), "--listen", "127.0.0.1:0", "--socket", socket,
+            "--ephemeral",
         ]
         for peer in peers { arguments += ["--peer", peer] }
         let process = try ChildProcess(arguments: arguments, log: path("\(member.name).log"))

@@ -46,8 +46,27 @@ struct NodeOptions: ParsableArguments {
     @Option(help: ArgumentHelp("What to call the node; for people only.", valueName: "name"))
     var name: String?
 
-    @Flag(help: "Keep records in memory only; the only store there is yet.")
+    @Option(
+        help: ArgumentHelp(
+            "The directory in which the node keeps its records, its own and nobody else's.",
+            discussion: "Default: $STATE_DIRECTORY, else dht/NODE_ID in $XDG_STATE_HOME or ~/.local/state.",
+            valueName: "dir"
+        ),
+        completion: .directory
+    )
+    var data: String?
+
+    @Flag(help: "Keep records in memory only: they end with the process.")
     var ephemeral = false
+
+    @Option(
+        help: ArgumentHelp(
+            "What an acknowledged record survives: full, also a power cut; normal, a crash of the process.",
+            valueName: "mode"
+        ),
+        completion: .list(["full", "normal"])
+    )
+    var sync: String?
 
     @Flag(help: "Read commands from standard input; so it is anyway on a terminal.")
     var shell = false

@@ -8,6 +8,8 @@ struct NodeSetup {
     /// `nil` in open mode.
     let members: Allowlist?
     let allowFiles: [String]
+    /// Where the node's directory is to be if nobody said where: made if it is missing.
+    private(set) var stateHome: String?
 
     /// Flag, then `DHT_*` variable, then default. Files only: a secret is never a variable's value.
     init(_ options: NodeOptions, environment: [String: String]) throws(Failure) {
@@ -60,13 +62,16 @@ struct NodeSetup {
                 try Passphrase.ask(for: keyFile, options.passphrase)
             }
             try Self.refuseTestIdentity(key.identity, in: keyFile)
+            let (storage, stateHome) = try Self.storage(options, key.identity, environment)
+            self.stateHome = stateHome
             var configuration = NodeConfiguration(
                 key: key,
                 network: network ?? .wellKnown,
                 admission: admission,
                 listen: listen,
                 peers: peers,
-                name: options.name ?? variable("DHT_NAME")
+                name: options.name ?? variable("DHT_NAME"),
+                storage: storage
             )
             if let paths = options.paths { configuration.paths = paths }
             self.configuration = configuration
@@ -82,6 +87,44 @@ struct NodeSetup {
             }
             return list
         } catch { throw Failure(error) }
+    }
+
+    /// Where the node keeps its records: as the flags say, else where its system keeps such things.
+    private static func storage(
+        _ options: NodeOptions,
+        _ identity: Identity,
+        _ environment: [String: String]
+    ) throws(Failure) -> (NodeConfiguration.Storage, stateHome: String?) {
+        func variable(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
+        let text = options.sync ?? variable("DHT_SYNC") ?? NodeConfiguration.Durability.full.rawValue
+        guard let durability = NodeConfiguration.Durability(rawValue: text) else {
+            throw Failure(.invalidArgument, "--sync is full or normal, not \"\(text)\"")
+        }
+        if options.ephemeral {
+            guard options.data == nil else {
+                throw Failure(
+                    .configuration,
+                    "--data and --ephemeral exclude each other: on disk or in memory"
+                )
+            }
+            return (.memory, nil)
+        }
+        if let directory = options.data ?? variable("DHT_DATA") {
+            return (.directory(directory, durability), nil)
+        }
+        // systemd's StateDirectory= may name several; the first is ours.
+        if let directory = variable("STATE_DIRECTORY")?.split(separator: ":").first {
+            return (.directory(String(directory), durability), nil)
+        }
+        let state = variable("XDG_STATE_HOME") ?? variable("HOME").map { $0 + "/.local/state" }
+        guard let state else {
+            throw Failure(
+                .configuration,
+                "there is no place for the records: give --data DIR, "
+                    + "or --ephemeral to keep them in memory only"
+            )
+        }
+        return (.directory("\(state)/dht/\(identity.nodeID)", durability), "\(state)/dht")
     }
 
     /// Everybody has the secret keys of the identities in `Keys/`.

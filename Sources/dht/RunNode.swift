@@ -37,6 +37,7 @@ struct RunNode: AsyncParsableCommand {
 
         let (events, trigger) = AsyncStream.makeStream(of: Event.self)
         listenToSignals(trigger)
+        if let home = setup.stateHome { Self.makeDirectories(home) }
         let node: DHTNode
         do { node = try await DHTNode.start(configuration) } catch { throw Failure(error) }
         let control = LocalNode(
@@ -64,6 +65,15 @@ struct RunNode: AsyncParsableCommand {
         await node.stop()
         server?.withdraw()
         logger.info("stopped")
+    }
+
+    /// Makes a directory and those it is in, for nobody else's eyes; whoever needs what cannot be made
+    /// complains.
+    private static func makeDirectories(_ path: String) {
+        for end in path.indices where path[end] == "/" && end != path.startIndex {
+            unsafe mkdir(String(path[..<end]), 0o700)
+        }
+        unsafe mkdir(path, 0o700)
     }
 
     private func runShell(_ control: LocalNode, _ trigger: AsyncStream<Event>.Continuation) async {
@@ -144,6 +154,11 @@ struct RunNode: AsyncParsableCommand {
             logger.critical(
                 "OPEN: every holder of the network key is admitted and nobody can be expelled (--open)"
             )
+        }
+        switch setup.configuration.storage {
+        case .memory: logger.warning("records are in memory: they end with this process (--ephemeral)")
+        case .directory(let directory, _):
+            logger.info("records are on disk", metadata: ["directory": "\(directory)"])
         }
         if setup.configuration.network.isWellKnown {
             logger.warning(

@@ -22,11 +22,13 @@ import Testing
         var closest: [Contact] { Array(living.filter { answers[$0.identity] != nil }.prefix(width)) }
         var answeredWithout: [Contact] { living.prefix(width).filter { answers[$0.identity] == false } }
 
+        var prompt: ArraySlice<Contact> { living.filter { !slow.contains($0.identity) }.prefix(width) }
+        var replicasBearing: Int { prompt.count { answers[$0.identity] == true } }
+
         var isFinished: Bool {
-            if let replicas, bearing >= replicas { return true }
+            if let replicas, replicasBearing >= replicas { return true }
             if living.prefix(width).allSatisfy({ answers[$0.identity] != nil }) { return true }
             guard isHasty || replicas.map({ bearing > 0 && $0 < width }) == true else { return false }
-            let prompt = living.filter { !slow.contains($0.identity) }.prefix(width)
             return prompt.count == width && prompt.allSatisfy { answers[$0.identity] != nil }
         }
 
@@ -40,7 +42,7 @@ import Testing
             if isFinished { return [] }
             var most = parallelism
             if let replicas, slow.isEmpty, failed.isEmpty, bearing == answers.count {
-                most = min(most, replicas - bearing)
+                most = min(most, replicas - (bearing < replicas ? bearing : replicasBearing))
             }
             let window = living.filter { !slow.contains($0.identity) }.prefix(width)
             let waiting = window.filter { !inFlight.contains($0.identity) && answers[$0.identity] == nil }

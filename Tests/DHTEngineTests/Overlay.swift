@@ -225,6 +225,7 @@ final class Overlay {
                 at: now(at: host),
                 into: &actions
             )
+        case .signed: break
         case .finished(let operation, let outcome):
             precondition(host.outcomes[operation] == nil, "\(operation) ended twice")
             host.outcomes[operation] = outcome

@@ -17,7 +17,7 @@ struct ControlServerTests {
     }
 
     private func client() -> ControlClient {
-        ControlClient(candidates: [.init(path: path, label: path)], timeout: 20)
+        ControlClient(candidates: [.init(path: path, label: path)], timeout: 120)
     }
 
     /// Serves the fake node while `body` runs.

@@ -33,9 +33,9 @@ struct RememberedTests {
         let (one, two) = (NodeID(firstByte: 1), NodeID(firstByte: 2))
         let database = try NodeDatabase(in: folder)
         for revision in [5, 9, 7, .max - 1, 1 << 63, 3] as [UInt64] {
-            try database.noteRevision(Revision(rawValue: revision), at: one)
+            try database.noteRevisions([one: Revision(rawValue: revision)])
         }
-        try database.noteRevision(Revision(rawValue: 0), at: two)
+        try database.noteRevisions([two: Revision(rawValue: 0)])
         database.close()
         #expect(
             try NodeDatabase(in: folder).revisions()

@@ -39,7 +39,7 @@ MUTATIONS = [
          "!admission.admits(record.author) {"),
     ]),
     Mutation("reads-of-the-expelled", "authenticity", SWARM, [
-        ("DHTEngine/Engine.swift", "records.filter { gate.admission.mayWrite($0.author) }", "records"),
+        ("DHTEngine/Engine.swift", "records.filter { gate.accepts($0) }", "records"),
     ]),
     # expiry
     Mutation("expired-is-read", "expiry", SWARM, [
@@ -77,8 +77,8 @@ MUTATIONS = [
     # durability
     Mutation("lookup-ends-early", "durability", SWARM, [
         ("DHTCore/Lookup.swift",
-         "goal.isReached(bearing: bearing) || nearest.allSatisfy(\\.state.isAnswered)",
-         "goal.isReached(bearing: bearing) || nearest.contains(where: \\.state.isAnswered)"),
+         "goal.isReached(bearing: replicasBearing) || nearest.allSatisfy(\\.state.isAnswered)",
+         "goal.isReached(bearing: replicasBearing) || nearest.contains(where: \\.state.isAnswered)"),
     ]),
     Mutation("swept-too-soon", "durability", SWARM, [
         ("DHTCore/Catalog.swift",

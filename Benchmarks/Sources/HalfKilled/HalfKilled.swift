@@ -1,8 +1,8 @@
 import Logging
 import SecureDHT
 
-/// An overlay in one process over real sockets, of which one half falls silent at one stroke: what the other half
-/// still reads, and how fast, from that very moment on.
+/// An overlay in one process over real sockets, of which one half falls silent at one stroke: what the other
+/// half still reads, and how fast, from that very moment on.
 ///
 ///     swift run -c release half-killed [NODES [VALUES]]
 @main
@@ -20,7 +20,7 @@ struct HalfKilled {
         let nodes = try await start(count)
         for number in 0..<values {
             let receipt = try await nodes[number % count].put("key \(number)", text(number))
-            guard receipt.stored >= min(8, count) else { fatalError("key \(number): \(receipt.stored) copies") }
+            precondition(receipt.stored >= min(8, count), "key \(number): \(receipt.stored) copies")
         }
         let readers = stride(from: 0, to: count, by: 2).map { nodes[$0] }
         report("all alive", await readAll(values, at: readers))
@@ -91,10 +91,10 @@ struct HalfKilled {
             let wait = waits[min(Int(Double(waits.count) * share), waits.count - 1)]
             return ((wait / .milliseconds(1)) * 100).rounded() / 100
         }
-        print(
-            "\(title): \(found.count) of \(readings.count) read; within 50 ms \(share(within: .milliseconds(50))),",
-            "within 1 s \(share(within: .seconds(1))); ms p50 \(milliseconds(0.5)), p90 \(milliseconds(0.9)),",
-            "p99 \(milliseconds(0.99)), max \(milliseconds(1))"
-        )
+        print("\(title): \(found.count) of \(readings.count) read;", terminator: " ")
+        print("within 50 ms \(share(within: .milliseconds(50))),", terminator: " ")
+        print("within 1 s \(share(within: .seconds(1)));", terminator: " ")
+        print("ms p50 \(milliseconds(0.5)), p90 \(milliseconds(0.9)),", terminator: " ")
+        print("p99 \(milliseconds(0.99)), max \(milliseconds(1))")
     }
 }

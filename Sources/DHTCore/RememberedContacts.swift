@@ -1,0 +1,23 @@
+// Contacts that the process before this one knew, as a store remembers them.
+
+extension KademliaNode {
+    /// Contacts of the process before this one. Each is asked whether it is there, as whoever is named by
+    /// others is. Before ``setSeeds(_:at:into:)``.
+    package mutating func remember(_ contacts: [Contact]) {
+        membership.remembered = Array(contacts.prefix(Membership.waitingLimit))
+    }
+
+    /// Asks those of an earlier life, unless somebody answered already.
+    mutating func consultMemory(at now: Now, into actions: inout [KademliaAction]) {
+        guard !membership.remembered.isEmpty else { return }
+        guard !table.contacts.contains(where: { $0.reachability.grade == .good }) else {
+            membership.remembered = []
+            return
+        }
+        if let due = membership.nextReminder, due > now.instant { return wake(at: due) }
+        let due = now.instant + Membership.hintInterval
+        membership.nextReminder = due
+        wake(at: due)
+        noteHints(membership.remembered, at: now, into: &actions)
+    }
+}
