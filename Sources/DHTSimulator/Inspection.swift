@@ -89,14 +89,14 @@ extension World {
                 "convergence",
                 """
                 \(patience.seconds) s after all faults n\(node.index)'s closest are \
-                \(known.map { text(of: $0) }), not \(truth.map { text(of: $0.contact) })
+                \(text(of: known)), not \(text(of: truth.map(\.contact)))
                 """
             )
         }
         return nil
     }
 
-    private func text(of contact: Contact) -> String {
-        "n\(byIdentity[contact.identity] ?? -1):\(contact.endpoint.port)"
+    private func text(of contacts: [Contact]) -> String {
+        contacts.map { "n\(byIdentity[$0.identity] ?? -1):\($0.endpoint.port)" }.joined(separator: " ")
     }
 }

@@ -20,6 +20,8 @@ SWARM = "--scenario swarm --hours 0.25 --sealing stand-in --seed 50 --seeds 60"
 SEALED = "--scenario swarm --hours 0.25 --sealing real --seed 53 --seeds 16"
 # Many nodes, more than buckets hold.
 CALM = "--scenario calm --nodes 1000 --hours 0.05 --values 20"
+# Every node starts again with its disk.
+RESTART = "--scenario restart --nodes 12 --hours 0.1 --sealing stand-in --values 10 --reads 10"
 
 MUTATIONS = [
     # authenticity
@@ -82,7 +84,7 @@ MUTATIONS = [
         ("DHTCore/Catalog.swift",
          "                if entry.expiry <= now {", "                if entry.expiry <= now + 3_600_000 {"),
     ]),
-    Mutation("restart-forgets", "durability", SWARM, [
+    Mutation("restart-forgets", "durability", RESTART, [
         ("DHTEngine/Engine.swift", "        core.restore(record)\n", ""),
     ]),
     # table
