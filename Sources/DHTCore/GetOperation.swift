@@ -47,6 +47,9 @@ struct GetOperation: Sendable {
         }
     }
 
+    /// A node is asked from the first page on: once more, perhaps, since a later page did not come.
+    mutating func asks(_ identity: Identity) { told[identity] = nil }
+
     /// After an answer of these records out of `total`: where to ask on, or `nil` if that node has told
     /// enough. `struckOut` records of the answer were not fit to be shown; they count for the place of the
     /// next.
@@ -59,7 +62,8 @@ struct GetOperation: Sendable {
     ) -> UInt16? {
         guard !records.isEmpty || struckOut > 0 else { return nil }
         var told = told[identity] ?? Told()
-        // One record an author: who tells of no new one would go on for ever.
+        // One record an author: who tells of no new one would go on for ever, but that one comes again does
+        // happen, when another was stored in front of it between two pages.
         let isNews = records.contains { !told.authors.contains($0.author) }
         told.records += records.count + struckOut
         told.barrenPages += isNews ? 0 : 1
@@ -67,7 +71,7 @@ struct GetOperation: Sendable {
         self.told[identity] = told
         // What is over by our clock is no value to us, though it is to a replica whose clock is behind.
         let hasValue = records.contains { !$0.isTombstone && $0.expiry > now }
-        let isPromising = isNews || (records.isEmpty && told.barrenPages < Self.barrenPageLimit)
+        let isPromising = isNews || told.barrenPages < Self.barrenPageLimit
         guard isPromising, told.records < total, isExhaustive || !hasValue else { return nil }
         return UInt16(exactly: told.records)
     }

@@ -105,6 +105,7 @@ extension KademliaNode {
         guard let search = searches[name] else { return }
         let contacts = searches[name]?.lookup.nextQueries() ?? []
         for contact in contacts {
+            searches[name]?.get?.asks(contact.identity)
             call(contact, request(of: search, offset: 0), .search(name), into: &actions)
         }
         guard let current = searches[name], current.lookup.isFinished, !current.awaitsOwn else { return }
@@ -175,7 +176,7 @@ extension KademliaNode {
             noteVain(puts[operation]?.news ?? [], at: now)
             let more = puts[operation]?.chased(search.lookup.closest) ?? []
             offer(operation, to: more, into: &actions)
-            finishIfDone(operation, into: &actions)
+            finishIfDone(operation, at: now, into: &actions)
         case .get(let operation): finishGet(operation, search, into: &actions)
         case .peer(let operation, let peer):
             if let entry = search.lookup.closest.first(where: { $0.identity == peer }) {
@@ -206,7 +207,9 @@ extension KademliaNode {
         actions.append(.finished(operation, .got(outcome)))
         // Only whoever answered among the closest ought to have the record and is known to lack it.
         for (record, contact) in get.repairs(among: search.lookup.answeredNearest) {
-            call(contact, .store(record, condition: nil), .repair, into: &actions)
+            let place = Catalog.Place(location: record.location, author: record.author)
+            let purpose = Purpose.repair(place, record.digest)
+            call(contact, .store(record, condition: nil), purpose, into: &actions)
         }
     }
 

@@ -89,6 +89,7 @@ extension World {
     /// Starts a node as a fresh process, with the records its disk holds.
     func start(_ node: SimulatedNode, seeds: [Int] = []) {
         node.incarnation += 1
+        node.startedAt = clock
         node.timer = nil
         node.heardFrom = []
         node.seeds = seeds.filter { $0 != node.index && node.policy.admits(nodes[$0].identity) }
@@ -107,6 +108,7 @@ extension World {
             // What was admitted once may not be now; then the engine leaves it be.
             _ = machine.restore(record)
         }
+        if !node.isRevoked { noteCustody(of: node, isThere: true) }
         guard !node.seeds.isEmpty else {
             act(node) { machine, now, actions in machine.advance(to: now, into: &actions) }
             return
@@ -119,6 +121,7 @@ extension World {
     func crash(_ node: SimulatedNode, losesDisk: Bool) {
         trace.note(clock, 10 << 56 | UInt64(node.index), losesDisk ? 1 : 0)
         trace.tell(clock) { "n\(node.index) crashes\(losesDisk ? " and loses its disk" : "")" }
+        noteCustody(of: node, isThere: false)
         node.machine = nil
         node.timer = nil
         if losesDisk { loseDisk(of: node) }
@@ -132,7 +135,8 @@ extension World {
     /// Lets a node hand over and leave; `then` is called when it is gone.
     func leave(_ node: SimulatedNode, then: @escaping () -> Void) {
         trace.tell(clock) { "n\(node.index) leaves" }
-        submit(.leave, at: node) { _ in
+        submit(.leave, at: node) { [self] _ in
+            noteCustody(of: node, isThere: false)
             node.machine = nil
             node.timer = nil
             then()
@@ -153,7 +157,8 @@ extension World {
             identity: node.identity,
             id: node.id,
             settings: plan.settings,
-            table: tables.isEmpty ? nil : tables[node.index],
+            // Who starts later has to find its way in.
+            table: tables.isEmpty || !node.seeds.isEmpty ? nil : tables[node.index],
             generator: chance.fork()
         )
         switch plan.sealing {

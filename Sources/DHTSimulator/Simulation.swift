@@ -68,7 +68,9 @@ package final class Simulation {
             world.largestClockError = swarm.clockErrors.map { abs($0) }.max() ?? 0
         }
         setClocks()
-        if options.scenario == .churn || options.churn ?? 0 > 0 {
+        if options.scenario == .replace {
+            reserve = Array(world.nodes.suffix(world.nodes.count / 2))
+        } else if options.scenario == .churn || options.churn ?? 0 > 0 {
             reserve = Array(world.nodes.suffix(world.nodes.count / 5))
         }
         world.startAll(without: Set(reserve.map(\.index)), settle: settleTime)
@@ -108,6 +110,11 @@ package final class Simulation {
                 convergence = world.converge(within: SimulationOptions.convergencePatience)
             }
             world.inspect()
+            // Where nothing went wrong there is nothing to be made up for.
+            if options.scenario != .calm || options.churn ?? 0 > 0 {
+                world.run(for: Custody.repairInterval)
+                countCopies()
+            }
         }
         readEverything()
         world.run(for: World.operationPatience + .seconds(60))
@@ -122,7 +129,7 @@ package final class Simulation {
         }
     }
 
-    /// It must be there if anybody who ought to have it has it.
+    /// It must be there.
     private func verify(_ write: History.Write, of key: Int) {
         guard let reader = clients.someone(), clients.isLasting(write, of: key, for: reader) else { return }
         recordsPut += 1
@@ -134,18 +141,60 @@ package final class Simulation {
         }
     }
 
+    /// Unless as many keepers vanished within one repair interval as a record has copies.
     private func noteLost(_ write: History.Write, of key: Int, _ reader: SimulatedNode) {
         recordsLost += 1
-        let closest = world.trueClosest(to: write.record.location, for: reader) + [reader]
-        let keepers = write.replicas.filter { index in
-            world.nodes[index].isUp && clients.isKeeping(write, at: index)
-                && closest.contains { $0.index == index }
+        let keepers = world.custody.keepers(of: write.record)
+        if keepers.isEmpty, world.custody.isExcused(write.record, acknowledgedAt: write.acknowledgedAt) {
+            return
         }
-        guard !keepers.isEmpty else { return }
+        guard !isOrphaned(write) else { return }
+        // Liars, and lists that differ, may stand between a reader and all keepers but the closest.
+        if !isSimple {
+            let closest = world.trueClosest(to: write.record.location, for: reader) + [reader]
+            guard keepers.contains(where: { keeper in closest.contains { $0.index == keeper } }) else {
+                return
+            }
+        }
         world.violate(
             "durability",
-            "key \(key): n\(reader.index) cannot read what n\(keepers[0]) acknowledged and ought to have"
+            """
+            key \(key): n\(reader.index) cannot read what n\(write.author) was told is stored; it is at \
+            \(keepers.isEmpty ? "no node" : "\(keepers.map { "n\($0)" })"), and fewer vanished at once than \
+            a record has copies
+            """
         )
+    }
+
+    /// Fewer took it than ought to have it, and its author's process, which alone knew, is no more.
+    private func isOrphaned(_ write: History.Write) -> Bool {
+        let author = world.nodes[write.author]
+        return write.replicas.count < min(world.plan.settings.replicas, world.nodes.count)
+            && (!author.isUp || author.startedAt > write.startedAt)
+    }
+
+    /// Everybody admits everybody, keeps what it says, and all clocks agree well enough.
+    private var isSimple: Bool {
+        world.plan.traitors.isEmpty && world.plan.omissions.isEmpty
+            && world.largestClockError < Int64(Catalog.clockTolerance) / 2
+            && !world.nodes.contains(where: \.isRevoked)
+    }
+
+    /// An interval after all faults every record has as many copies as it ought to have.
+    private func countCopies() {
+        guard isSimple, let reader = clients.someone() else { return }
+        let wanted = min(world.plan.settings.replicas, world.nodes.count(where: \.isUp))
+        for key in clients.history.keys {
+            for write in clients.history.newest(of: key) where clients.isLasting(write, of: key, for: reader)
+            {
+                let keepers = world.custody.keepers(of: write.record)
+                if keepers.isEmpty || keepers.count >= wanted || isOrphaned(write) { continue }
+                world.violate(
+                    "copies",
+                    "key \(key): of \(wanted) copies there are \(keepers.count), at \(keepers.map { "n\($0)" })"
+                )
+            }
+        }
     }
 
     func mark(_ label: String) {

@@ -107,8 +107,25 @@ struct GetOperationTests {
 
     @Test func `a node that tells the same page over and over is asked no more`() {
         var get = get(isExhaustive: true)
-        #expect(get.nextPage(after: [.sample(by: 9)], of: 60_000, from: id(10)) == 1)
-        #expect(get.nextPage(after: [.sample(by: 9, revision: 2)], of: 60_000, from: id(10)) == nil)
+        let pages = (1...100 as ClosedRange<UInt64>).prefix { revision in
+            let record = Record.sample(by: 9, revision: revision)
+            return get.nextPage(after: [record], of: 60_000, from: id(10)) != nil
+        }
+        #expect(pages.count == 8)
+    }
+
+    @Test func `a record that comes again since another was stored in front of it does not end the search`() {
+        var get = get(isExhaustive: true)
+        #expect(get.nextPage(after: [.sample(by: 9)], of: 3, from: id(10)) == 1)
+        #expect(get.nextPage(after: [.sample(by: 9)], of: 3, from: id(10)) == 2)
+        #expect(get.nextPage(after: [.sample(by: 8)], of: 3, from: id(10)) == nil)
+    }
+
+    @Test func `a node that is asked anew tells from the first page on`() {
+        var get = get(isExhaustive: true)
+        #expect(get.nextPage(after: [.sample(by: 9), .sample(by: 8)], of: 4, from: id(10)) == 2)
+        get.asks(id(10))
+        #expect(get.nextPage(after: [.sample(by: 9)], of: 4, from: id(10)) == 1)
     }
 
     @Test func `an empty page is the last, and bears nothing`() {
