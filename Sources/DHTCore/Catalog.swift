@@ -33,6 +33,10 @@ package struct Catalog: Sendable {
         package let expiry: UInt64
         package let isTombstone: Bool
         package let byteCount: Int
+        /// When it was last stored here or at all who ought to have it, in seconds of the monotonic clock; 0:
+        /// before the node started.
+        package internal(set) var offeredAt: UInt32 = 0
+        package internal(set) var standing = Standing.settled
 
         package init(_ record: Record) {
             author = record.author
@@ -57,6 +61,16 @@ package struct Catalog: Sendable {
         }
     }
 
+    /// What is known of a record's other copies.
+    package enum Standing: UInt8, Hashable, Sendable {
+        /// The others have it, as far as we know.
+        case settled
+        /// Somebody who ought to have it did not take it.
+        case lacking
+        /// We are not among the closest, and all of these have it: ours is one too many.
+        case spare
+    }
+
     /// What becomes of a record that is offered.
     package enum Decision: Hashable, Sendable {
         /// Keep it.
@@ -73,120 +87,126 @@ package struct Catalog: Sendable {
         var bytes = 0
     }
 
+    typealias Place = CatalogIndex.Place
+    typealias Located = CatalogIndex.Located
+
+    /// What makes room for a record: farthest first, unless we are to keep it.
+    struct Eviction {
+        let own: NodeID
+        /// Whether we are among those who are to keep what is there.
+        let isOurs: (NodeID) -> Bool
+
+        /// Entries looked at, and thrown out, for one record. One of the greatest length takes the room of
+        /// many short ones.
+        static let candidates = 64
+        static let victims = 16
+    }
+
     private let quota: Quota
-    private var entries: [NodeID: [Entry]] = [:]
+    private var index = CatalogIndex()
     private var usage: [Identity: Usage] = [:]
-    /// No entry expires before this; 0 when unknown.
-    private var earliestExpiry: UInt64 = .max
-    package private(set) var count = 0
     package private(set) var byteCount = 0
+    /// Entries that are lacking.
+    package private(set) var lacking = 0
     /// Records of one author and revision with different bytes.
     package private(set) var equivocations: UInt64 = 0
+    /// Records thrown out to make room for nearer ones.
+    package private(set) var evictions: UInt64 = 0
 
     package init(quota: Quota = Quota()) { self.quota = quota }
 
     // MARK: Events
 
-    /// Decides on an offer, and enters it if it is to be kept. `displaced` is what ``revert(_:to:)`` needs
-    /// should the store fail.
-    package mutating func offer(
+    /// Decides on an offer, and enters it if it is to be kept. `displaced` and `evicted`, what had to go for
+    /// want of room, are what ``revert(_:to:evicted:)`` needs should the store fail. Without `eviction`
+    /// nothing is thrown out.
+    mutating func offer(
         _ record: Record,
         condition: Request.Condition?,
-        unixMilliseconds now: UInt64
-    ) -> (decision: Decision, displaced: Entry?) {
+        unixMilliseconds now: UInt64,
+        eviction: Eviction? = nil
+    ) -> (decision: Decision, displaced: Entry?, evicted: [Located]) {
         if record.revision.unixMilliseconds > now + Self.clockTolerance {
-            return (.refuse(.clock(unixMilliseconds: now)), nil)
+            return (.refuse(.clock(unixMilliseconds: now)), nil, [])
         }
-        if record.expiry <= now { return (.refuse(.expired), nil) }
+        if record.expiry <= now { return (.refuse(.expired), nil, []) }
         let old = entry(at: record.location, by: record.author)
-        if let old, old.digest == record.digest { return (.same, nil) }
+        if let old, old.digest == record.digest { return (.same, nil, []) }
         if let condition, let standing = standing(at: record.location, against: condition, now: now) {
-            return (standing, nil)
+            return (standing, nil, [])
         }
         if let old {
             if old.revision == record.revision { equivocations += 1 }
             // An expired one still stands in the way of older ones, for as long as it is remembered.
             guard (record.revision, record.digest) > (old.revision, old.digest) else {
-                return (.conflict(author: old.author), nil)
+                return (.conflict(author: old.author), nil, [])
             }
         }
-        guard hasRoom(for: record, displacing: old) else { return (.refuse(.quota), nil) }
+        guard isWithinAuthorsQuota(record, displacing: old),
+            let evicted = makeRoom(for: record, displacing: old, eviction, now: now)
+        else { return (.refuse(.quota), nil, []) }
         enter(record)
-        return (.keep, old)
+        return (.keep, old, evicted)
     }
 
     /// Enters a record that the store already holds: at start.
-    package mutating func enter(_ record: Record) { enter(Entry(record), at: record.location) }
+    package mutating func enter(_ record: Record) {
+        enter(Located(location: record.location, entry: Entry(record)))
+    }
 
     /// Enters what is known of a record that the store already holds: at start.
-    package mutating func enter(_ new: Entry, at location: NodeID) {
-        remove(at: location, by: new.author)
-        var list = entries[location] ?? []
-        let place = list.firstIndex { $0.author > new.author } ?? list.endIndex
-        list.insert(new, at: place)
-        entries[location] = list
-        count(new, by: 1)
-        earliestExpiry = min(earliestExpiry, new.expiry)
+    package mutating func enter(_ entry: Entry, at location: NodeID) {
+        enter(Located(location: location, entry: entry))
     }
 
-    /// The store failed to keep `record`: what it displaced stands again, unless something newer came since.
-    package mutating func revert(_ record: Record, to displaced: Entry?) {
-        guard let current = entry(at: record.location, by: record.author), current.digest == record.digest
-        else {
-            return
-        }
+    private mutating func enter(_ new: Located) {
+        if let old = index.insert(new) { count(old, by: -1) }
+        count(new.entry, by: 1)
+    }
+
+    /// The store failed to keep `record`: what it displaced stands again, unless something newer came since,
+    /// and so does what was thrown out for it.
+    mutating func revert(_ record: Record, to displaced: Entry?, evicted: [Located] = []) {
+        for located in evicted where index[located.place] == nil { enter(located) }
+        guard entry(at: record.location, by: record.author)?.digest == record.digest else { return }
         remove(at: record.location, by: record.author)
-        guard let displaced else { return }
-        var list = entries[record.location] ?? []
-        let place = list.firstIndex { $0.author > displaced.author } ?? list.endIndex
-        list.insert(displaced, at: place)
-        entries[record.location] = list
-        count(displaced, by: 1)
-        earliestExpiry = min(earliestExpiry, displaced.expiry)
-    }
-
-    /// Forgets all that has expired, and says what the store may forget, in a fixed order.
-    package mutating func sweep(unixMilliseconds now: UInt64) -> [RecordChange] {
-        guard earliestExpiry <= now else { return [] }
-        earliestExpiry = .max
-        var changes: [RecordChange] = []
-        for location in entries.keys.sorted() {
-            for entry in entries[location] ?? [] {
-                if entry.expiry <= now {
-                    remove(at: location, by: entry.author)
-                    changes.append(.remove(location: location, author: entry.author))
-                } else {
-                    earliestExpiry = min(earliestExpiry, entry.expiry)
-                }
-            }
-        }
-        return changes
+        if let displaced { enter(Located(location: record.location, entry: displaced)) }
     }
 
     @discardableResult
     package mutating func remove(at location: NodeID, by author: Identity) -> Entry? {
-        guard var list = entries[location], let place = list.firstIndex(where: { $0.author == author }) else {
-            return nil
-        }
-        let removed = list.remove(at: place)
-        entries[location] = list.isEmpty ? nil : list
+        guard let removed = index.remove(Place(location: location, author: author)) else { return nil }
         count(removed, by: -1)
         return removed
     }
 
+    /// Notes what became known of a record's copies, and when; unless it has been replaced since.
+    mutating func note(_ standing: Standing, of digest: Digest, at place: Place, second: UInt32) {
+        guard let old = index[place], old.digest == digest else { return }
+        lacking += (standing == .lacking ? 1 : 0) - (old.standing == .lacking ? 1 : 0)
+        index.change(place) { ($0.standing, $0.offeredAt) = (standing, second) }
+    }
+
     // MARK: Queries
 
+    package var count: Int { index.count }
+
     package func entry(at location: NodeID, by author: Identity) -> Entry? {
-        entries[location]?.first { $0.author == author }
+        index[Place(location: location, author: author)]
     }
 
     /// Live entries at a location, by author.
     package func entries(at location: NodeID, unixMilliseconds now: UInt64) -> [Entry] {
-        (entries[location] ?? []).filter { $0.expiry > now }
+        index.entries(at: location).filter { $0.expiry > now }
     }
 
-    /// All places with something kept, in the order of the key space.
-    package var locations: [NodeID] { entries.keys.sorted() }
+    /// Some of what follows `place`, or the beginning, in the order of the key space: none at the end only.
+    func slice(after place: Place?) -> ArraySlice<Located> { index.run(after: place) }
+
+    /// Records around a place, nearest first.
+    func nearest(to place: NodeID, count: Int) -> [Located] {
+        index.farthest(from: place.opposite, limit: count)
+    }
 
     // MARK: Private
 
@@ -206,18 +226,43 @@ package struct Catalog: Sendable {
         }
     }
 
-    private func hasRoom(for record: Record, displacing old: Entry?) -> Bool {
+    private func isWithinAuthorsQuota(_ record: Record, displacing old: Entry?) -> Bool {
         let own = usage[record.author] ?? Usage()
-        let moreRecords = old == nil ? 1 : 0
-        let moreBytes = record.bytes.count - (old?.byteCount ?? 0)
-        return count + moreRecords <= quota.records && byteCount + moreBytes <= quota.bytes
-            && own.records + moreRecords <= quota.recordsByAuthor
-            && own.bytes + moreBytes <= quota.bytesByAuthor
+        return own.records + (old == nil ? 1 : 0) <= quota.recordsByAuthor
+            && own.bytes + record.bytes.count - (old?.byteCount ?? 0) <= quota.bytesByAuthor
+    }
+
+    /// Throws out what has to go for the record, and returns that; `nil` if there is no room to be made.
+    private mutating func makeRoom(
+        for record: Record,
+        displacing old: Entry?,
+        _ eviction: Eviction?,
+        now: UInt64
+    ) -> [Located]? {
+        var records = count + (old == nil ? 1 : 0) - quota.records
+        var bytes = byteCount + record.bytes.count - (old?.byteCount ?? 0) - quota.bytes
+        if records <= 0, bytes <= 0 { return [] }
+        guard let eviction else { return nil }
+        let distance = record.location.distance(to: eviction.own)
+        var victims: [Located] = []
+        for candidate in index.farthest(from: eviction.own, limit: Eviction.candidates) {
+            if records <= 0, bytes <= 0 { break }
+            guard candidate.location.distance(to: eviction.own) > distance else { break }
+            guard candidate.entry.expiry <= now || !eviction.isOurs(candidate.location) else { continue }
+            guard victims.count < Eviction.victims else { return nil }
+            victims.append(candidate)
+            records -= 1
+            bytes -= candidate.entry.byteCount
+        }
+        guard records <= 0, bytes <= 0 else { return nil }
+        for victim in victims { remove(at: victim.location, by: victim.entry.author) }
+        evictions += UInt64(victims.count)
+        return victims
     }
 
     private mutating func count(_ entry: Entry, by sign: Int) {
-        count += sign
         byteCount += sign * entry.byteCount
+        lacking += entry.standing == .lacking ? sign : 0
         usage[entry.author, default: Usage()].records += sign
         usage[entry.author, default: Usage()].bytes += sign * entry.byteCount
         if usage[entry.author]?.records == 0 { usage[entry.author] = nil }

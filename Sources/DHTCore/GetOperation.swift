@@ -53,6 +53,9 @@ struct GetOperation: Sendable {
         }
     }
 
+    /// A node is asked from the first page on: once more, perhaps, since a later page did not come.
+    mutating func asks(_ identity: Identity) { told[identity] = nil }
+
     /// After an answer of these records out of `total`: where to ask on, or `nil` if that node has told
     /// enough. `struckOut` records of the answer were not fit to be shown; they count for the place of the
     /// next.

@@ -1,65 +1,63 @@
-/// Records on their way to others because we leave.
+/// What we do before we leave.
 struct Handover: Sendable {
-    /// STOREs under way at once.
+    /// STOREs and PINGs under way at once.
     static let parallelism = 32
 
     var operation: OperationID?
-    var locations: [NodeID] = []
-    /// Records read, with those who are to have them.
-    var offers: [(Record, Contact)] = []
-    var isReading = false
-    var inFlight = 0
+    /// Everybody has been told, or is being told.
     var hasSaidGoodbye = false
+    var goodbyes = 0
 }
 
 extension KademliaNode {
-    /// Gives each record to the closest nodes that may lack it, then says goodbye to everybody.
+    /// Gives each record to those who take our place and then, as long as time is, to all others who may lack
+    /// it; then says goodbye to everybody.
     mutating func beginLeaving(as name: OperationID, at now: Now, into actions: inout [KademliaAction]) {
         guard handover.operation == nil else {
             actions.append(.finished(name, .left))
             return
         }
         handover.operation = name
-        handover.locations = table.count == 0 ? [] : catalog.locations.reversed()
+        handover.hasSaidGoodbye = false
+        // What we were about to give is part of what we hand over.
+        replication.fresh = []
+        replication.aging = []
+        replication.offers = []
+        replication.walk = table.count == 0 ? nil : .init(purpose: .leaving(isLast: false))
         continueLeaving(at: now, into: &actions)
     }
 
-    mutating func handOver(_ records: [Record], at now: Now, into actions: inout [KademliaAction]) {
-        handover.isReading = false
-        for record in records where record.expiry > now.unixMilliseconds {
-            for contact in table.closest(to: record.location, count: settings.replicas) {
-                handover.offers.append((record, contact))
+    /// Who has the record once we are gone: who moves up in our place, or (`isLast`) those who were as close
+    /// as we are and may lack it all the same.
+    func heirs(of location: NodeID, isLast: Bool) -> [Contact] {
+        let closest = table.closest(to: location, count: settings.replicas)
+        if closest.count < settings.replicas { return isLast ? [] : closest }
+        return isLast ? closest.dropLast() : closest.suffix(1)
+    }
+
+    mutating func continueLeaving(at now: Now, into actions: inout [KademliaAction]) {
+        while let walk = replication.walk, replication.offers.count < Handover.parallelism {
+            takeSlices(at: now, into: &actions)
+            if replication.walk == nil, case .leaving(isLast: false) = walk.purpose {
+                replication.walk = .init(purpose: .leaving(isLast: true))
             }
         }
-        continueLeaving(at: now, into: &actions)
-    }
-
-    mutating func handoverAdvanced(at now: Now, into actions: inout [KademliaAction]) {
-        handover.inFlight -= 1
-        continueLeaving(at: now, into: &actions)
-    }
-
-    private mutating func continueLeaving(at now: Now, into actions: inout [KademliaAction]) {
-        while handover.inFlight < Handover.parallelism, let (record, contact) = handover.offers.popLast() {
-            handover.inFlight += 1
-            call(contact, .store(record, condition: nil), .handover, into: &actions)
-        }
-        if handover.offers.isEmpty, !handover.isReading, let location = handover.locations.popLast() {
-            handover.isReading = true
-            actions.append(.load(ticket(for: .handover), location: location, author: nil))
-            return
-        }
-        guard handover.inFlight == 0, !handover.isReading, handover.offers.isEmpty else { return }
+        sendOffers(at: now, into: &actions)
+        guard replication.walk == nil, replication.offers.isEmpty, replication.inFlight <= 0 else { return }
         if !handover.hasSaidGoodbye {
             handover.hasSaidGoodbye = true
             for entry in table.contacts where entry.reachability.grade != .bad {
-                handover.inFlight += 1
+                handover.goodbyes += 1
                 call(entry.contact, .ping(isLeaving: true), .goodbye, into: &actions)
             }
-            if handover.inFlight > 0 { return }
         }
-        guard let operation = handover.operation else { return }
+        guard handover.goodbyes == 0, let operation = handover.operation else { return }
         handover.operation = nil
         actions.append(.finished(operation, .left))
+    }
+
+    mutating func saidGoodbye(at now: Now, into actions: inout [KademliaAction]) {
+        handover.goodbyes -= 1
+        continueLeaving(at: now, into: &actions)
     }
 }

@@ -73,13 +73,11 @@ extension KademliaNode {
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        let (decision, displaced) = catalog.offer(
-            record,
-            condition: condition,
-            unixMilliseconds: now.unixMilliseconds
-        )
-        switch decision {
-        case .keep: keep(record, displacing: displaced, for: .inquiry(inquiry), into: &actions)
+        let offer = offer(record, condition: condition, at: now)
+        switch offer.decision {
+        case .keep:
+            let client = KeepingClient.inquiry(inquiry)
+            keep(record, displacing: offer.displaced, offer.evicted, for: client, into: &actions)
         case .same:
             guard !awaitsStore(record, for: .inquiry(inquiry)) else { return }
             actions.append(.reply(inquiry, .stored(receipt(for: record, at: now))))
@@ -130,9 +128,9 @@ extension KademliaNode {
             actions.append(.reply(inquiry, response))
         case .tellConflict(let operation):
             puts[operation]?.ownStoreEnded(records.map { .conflict($0.first) } ?? .refused(.unavailable))
-            finishIfDone(operation, into: &actions)
+            finishIfDone(operation, at: now, into: &actions)
         case .readOwn(let search): ownRecordsRead(search, records ?? [], at: now, into: &actions)
-        case .handover: handOver(records ?? [], at: now, into: &actions)
+        case .replicate(let offer): give(offer, records ?? [], at: now, into: &actions)
         case .keep, .sweep: preconditionFailure("records came for a ticket that asked for none")
         }
     }
@@ -146,13 +144,13 @@ extension KademliaNode {
     ) {
         guard let errand = errands.removeValue(forKey: ticket) else { return }
         switch errand {
-        case .keep(let record, let displaced):
-            if case .failed = outcome { takeBack(record, displaced) }
+        case .keep(let record, let displaced, let evicted):
+            if case .failed = outcome { takeBack(record, displaced, evicted) }
             for client in undurable.removeValue(forKey: record.digest) ?? [] {
                 tell(client, outcome, record, at: now, into: &actions)
             }
         case .sweep: break
-        case .answerInquiry, .answerConflict, .readOwn, .tellConflict, .handover:
+        case .answerInquiry, .answerConflict, .readOwn, .tellConflict, .replicate:
             preconditionFailure("a ticket for reading was used for changes")
         }
     }
@@ -162,7 +160,7 @@ extension KademliaNode {
     package mutating func storeFailed(_ ticket: Ticket, at now: Now, into actions: inout [KademliaAction]) {
         switch errands[ticket] {
         case .keep, .sweep: applied(ticket, .failed(.unavailable), at: now, into: &actions)
-        case .answerInquiry, .answerConflict, .readOwn, .tellConflict, .handover:
+        case .answerInquiry, .answerConflict, .readOwn, .tellConflict, .replicate:
             loaded(ticket, nil, at: now, into: &actions)
         case nil: break
         }

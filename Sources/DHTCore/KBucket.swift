@@ -114,18 +114,22 @@ package struct KBucket: Sendable {
         entries[index].reachability.probed(at: now)
     }
 
-    /// Forgets the contact; the newest replacement takes its place.
-    mutating func remove(_ identity: Identity) {
+    /// Forgets the contact; the newest replacement, which is returned, takes its place.
+    @discardableResult
+    mutating func remove(_ identity: Identity) -> Contact? {
         replacements.removeAll { $0.contact.identity == identity }
-        guard let index = entries.firstIndex(where: { $0.contact.identity == identity }) else { return }
+        guard let index = entries.firstIndex(where: { $0.contact.identity == identity }) else { return nil }
         entries.remove(at: index)
-        if let newest = replacements.popLast() { entries.append(newest) }
+        guard let newest = replacements.popLast() else { return nil }
+        entries.append(newest)
+        return newest.contact
     }
 
-    /// Forgets contacts; the newest replacements take their places.
-    mutating func removeAll(where isGone: (Identity) -> Bool) {
+    /// Forgets contacts; the newest replacements, which are returned, take their places.
+    mutating func removeAll(where isGone: (Identity) -> Bool) -> [Contact] {
         replacements.removeAll { isGone($0.contact.identity) }
-        for entry in entries where isGone(entry.contact.identity) { remove(entry.contact.identity) }
+        let gone = entries.map(\.contact.identity).filter(isGone)
+        return gone.compactMap { remove($0) }
     }
 
     /// Of the bad contacts the one quiet for longest, the older among equals.

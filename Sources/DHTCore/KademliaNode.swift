@@ -15,6 +15,12 @@ package struct KademliaNode: Sendable {
         /// How long an operation waits, at most, for a node that has just started to find its neighbours.
         package var joinPatience = Span.seconds(2)
         package var quota = Catalog.Quota()
+        /// STOREs a second, on average, by which copies are kept where they belong.
+        package var repairRate: UInt64 = 100
+        /// Such STOREs under way at once, and as many at once after a pause.
+        package var repairParallelism = 16
+        /// Between two times a record is republished, at most; half of its lifetime if that is less.
+        package var republishInterval = Span.minutes(720)
         /// Contacts a bucket holds, from the root on; those deeper hold ``Kademlia/replicas``.
         package var bucketCapacities = RoutingTable.standardCapacities
 
@@ -31,8 +37,12 @@ package struct KademliaNode: Sendable {
         case upkeep
         case search(SearchID)
         case put(OperationID)
-        case repair
-        case handover
+        /// It answered a read, and lacks this.
+        case repair(Catalog.Place, Digest)
+        /// It ought to have a copy.
+        case copy(Catalog.Place, Digest)
+        /// It started anew: does it have what it had?
+        case sample(lastHeard: Instant)
         case ping(OperationID, sent: Instant)
         case goodbye
     }
@@ -46,10 +56,10 @@ package struct KademliaNode: Sendable {
     enum Errand: Hashable, Sendable {
         case answerInquiry(InquiryID, location: NodeID, author: Identity?, offset: Int, requester: Identity)
         case answerConflict(InquiryID)
-        case keep(Record, displaced: Catalog.Entry?)
+        case keep(Record, displaced: Catalog.Entry?, evicted: [Catalog.Located])
         case readOwn(SearchID)
         case tellConflict(OperationID)
-        case handover
+        case replicate(Replication.Offer)
         case sweep
     }
 
@@ -70,6 +80,7 @@ package struct KademliaNode: Sendable {
     var membership: Membership
     /// Peers whose answer to some call is overdue. The calls bound it.
     var overdue: Set<Identity> = []
+    var replication = Replication()
     var handover = Handover()
     /// Id prefixes of nodes that were looked for in vain, and when.
     var vain: [UInt32: Instant] = [:]
@@ -122,8 +133,14 @@ package struct KademliaNode: Sendable {
         case .put(let operation): putAnswered(operation, call.contact, response, at: now, into: &actions)
         case .ping(let operation, let sent):
             actions.append(.finished(operation, .pinged(now.instant.since(sent))))
-        case .handover, .goodbye: handoverAdvanced(at: now, into: &actions)
-        case .verification, .greeting, .seed, .upkeep, .repair: break
+        case .copy(let place, let digest):
+            copyAnswered(place, digest, by: call.contact, response, at: now, into: &actions)
+            given(1, at: now, into: &actions)
+        case .repair(let place, let digest):
+            copyAnswered(place, digest, by: call.contact, response, at: now, into: &actions)
+        case .sample(let lastHeard): sampled(call.contact, lastHeard: lastHeard, response, at: now)
+        case .goodbye: saidGoodbye(at: now, into: &actions)
+        case .verification, .greeting, .seed, .upkeep: break
         }
     }
 
@@ -138,7 +155,7 @@ package struct KademliaNode: Sendable {
         case .put(let operation):
             let more = puts[operation]?.overdue(call.contact.identity) ?? []
             offer(operation, to: more, into: &actions)
-            finishIfDone(operation, into: &actions)
+            finishIfDone(operation, at: now, into: &actions)
         default: break
         }
     }
@@ -155,10 +172,16 @@ package struct KademliaNode: Sendable {
         case .put(let operation):
             let more = puts[operation]?.answered(call.contact.identity, .timeout) ?? []
             offer(operation, to: more, into: &actions)
-            finishIfDone(operation, into: &actions)
+            finishIfDone(operation, at: now, into: &actions)
         case .ping(let operation, _): actions.append(.finished(operation, .pinged(nil)))
-        case .handover, .goodbye: handoverAdvanced(at: now, into: &actions)
-        case .verification, .greeting, .seed, .upkeep, .repair: break
+        case .copy(let place, let digest):
+            copyAnswered(place, digest, by: call.contact, nil, at: now, into: &actions)
+            given(1, at: now, into: &actions)
+        case .repair(let place, let digest):
+            copyAnswered(place, digest, by: call.contact, nil, at: now, into: &actions)
+        case .sample(let lastHeard): sampled(call.contact, lastHeard: lastHeard, nil, at: now)
+        case .goodbye: saidGoodbye(at: now, into: &actions)
+        case .verification, .greeting, .seed, .upkeep: break
         }
     }
 
@@ -240,12 +263,11 @@ package struct KademliaNode: Sendable {
     package mutating func advance(to now: Now, into actions: inout [KademliaAction]) {
         upkeep(at: now, into: &actions)
         beginWaiting(at: now, into: &actions)
-        let swept = catalog.sweep(unixMilliseconds: now.unixMilliseconds)
-        if !swept.isEmpty { actions.append(.apply(ticket(for: .sweep), swept)) }
+        replicate(at: now, into: &actions)
     }
 
     /// When ``advance(to:into:)`` is to be called next.
-    package var nextDeadline: Instant { membership.nextUpkeep }
+    package var nextDeadline: Instant { min(membership.nextUpkeep, replication.wakeAt) }
 
     /// Whether nobody waits for anything: no call, no operation, no search, no work of the store's is under
     /// way.

@@ -8,15 +8,51 @@ extension KademliaNode {
         case operation(OperationID)
     }
 
-    /// Sends a record that the catalog took on to the store.
+    /// What the catalog makes of a record that is offered to us. When all room is taken, what is farther away
+    /// and not for us to keep goes.
+    mutating func offer(
+        _ record: Record,
+        condition: Request.Condition?,
+        at now: Now
+    ) -> (decision: Catalog.Decision, displaced: Catalog.Entry?, evicted: [Catalog.Located]) {
+        let table = table
+        let (own, replicas) = (id, settings.replicas)
+        let eviction = Catalog.Eviction(own: own) { location in
+            let distance = own.distance(to: location)
+            let closest = table.closest(to: location, count: replicas)
+            return closest.count { $0.id.distance(to: location) < distance } < replicas
+        }
+        let offer = catalog.offer(
+            record,
+            condition: condition,
+            unixMilliseconds: now.unixMilliseconds,
+            eviction: eviction
+        )
+        if offer.decision == .keep || offer.decision == .same {
+            let place = Catalog.Place(location: record.location, author: record.author)
+            let second = Turnover.second(of: now.instant)
+            // Who is farther than K others was asked in the stead of one that could not be reached.
+            let isFar = offer.decision == .keep && !isResponsible(contact: id, for: record.location)
+            // That we know of one who lacks it is not undone by others who do not.
+            if catalog.entry(at: place.location, by: place.author)?.standing != .lacking {
+                catalog.note(isFar ? .lacking : .settled, of: record.digest, at: place, second: second)
+            }
+        }
+        return offer
+    }
+
+    /// Sends a record that the catalog took on to the store, which first drops what had to go for it.
     mutating func keep(
         _ record: Record,
         displacing displaced: Catalog.Entry?,
-        for client: KeepingClient,
+        _ evicted: [Catalog.Located],
+        for client: KeepingClient?,
         into actions: inout [KademliaAction]
     ) {
-        undurable[record.digest, default: []].append(client)
-        actions.append(.apply(ticket(for: .keep(record, displaced: displaced)), [.put(record)]))
+        undurable[record.digest, default: []] += client.map { [$0] } ?? []
+        let changes = evicted.map { RecordChange.remove(location: $0.location, author: $0.entry.author) }
+        let ticket = ticket(for: .keep(record, displaced: displaced, evicted: evicted))
+        actions.append(.apply(ticket, changes + [.put(record)]))
     }
 
     /// Whether the catalog has the record and the store does not yet; then the client waits for it too.
@@ -28,13 +64,13 @@ extension KademliaNode {
 
     /// The store could not keep the record: what it displaced stands again, also for those that displaced it
     /// since and may fail as well.
-    mutating func takeBack(_ record: Record, _ displaced: Catalog.Entry?) {
-        catalog.revert(record, to: displaced)
+    mutating func takeBack(_ record: Record, _ displaced: Catalog.Entry?, _ evicted: [Catalog.Located]) {
+        catalog.revert(record, to: displaced, evicted: evicted)
         for (ticket, errand) in errands {
-            guard case .keep(let later, let failed?) = errand, failed.digest == record.digest,
+            guard case .keep(let later, let failed?, let others) = errand, failed.digest == record.digest,
                 later.location == record.location
             else { continue }
-            errands[ticket] = .keep(later, displaced: displaced)
+            errands[ticket] = .keep(later, displaced: displaced, evicted: others)
         }
     }
 
@@ -53,10 +89,10 @@ extension KademliaNode {
             actions.append(.reply(inquiry, .refused(refusal)))
         case (.operation(let operation), .done):
             puts[operation]?.ownStoreEnded(.stored)
-            finishIfDone(operation, into: &actions)
+            finishIfDone(operation, at: now, into: &actions)
         case (.operation(let operation), .failed(let refusal)):
             puts[operation]?.ownStoreEnded(.refused(refusal))
-            finishIfDone(operation, into: &actions)
+            finishIfDone(operation, at: now, into: &actions)
         }
     }
 }

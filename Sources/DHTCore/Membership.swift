@@ -111,13 +111,23 @@ extension KademliaNode {
 
     /// Members that are no longer admitted are forgotten.
     package mutating func forget(where isGone: (Identity) -> Bool) {
-        table.removeAll(where: isGone)
+        let contacts = table.contacts
+        // The latest that is known of the time.
+        let now = contacts.map(\.lastAnswered).max()
+        let promoted = table.removeAll(where: isGone)
+        for entry in contacts where isGone(entry.contact.identity) && entry.reachability.grade != .bad {
+            noteWent(entry.contact, lastHeard: entry.lastAnswered, at: now ?? entry.lastAnswered)
+        }
+        for contact in promoted { notePromoted(contact, at: now ?? Instant(nanoseconds: 0)) }
         membership.hints.removeAll { isGone($0.identity) }
     }
 
     /// A peer leaves. It still answers for a moment, to which nobody who names it shall lead us back.
     mutating func noteLeaving(_ contact: Contact, at now: Now) {
-        table.remove(contact.identity, id: contact.id)
+        let wasCountedOn = table.entry(for: contact.identity, id: contact.id)?.reachability.grade != .bad
+        let promoted = table.remove(contact.identity, id: contact.id)
+        if wasCountedOn { noteWent(contact, lastHeard: now.instant, at: now.instant) }
+        if let promoted { notePromoted(promoted, at: now.instant) }
         membership.hints.removeAll { $0.identity == contact.identity }
         noteFollowed(contact, at: now.instant)
     }
@@ -137,17 +147,20 @@ extension KademliaNode {
             membership.seeds[index].attempts = 0
             membership.seeds[index].nextAttempt = now.instant + Membership.longestSeedBackoff
         }
-        let wasGivenUp = table.entry(for: contact.identity, id: contact.id)?.reachability.grade == .bad
+        let known = table.entry(for: contact.identity, id: contact.id)
+        let wasGivenUp = known?.reachability.grade == .bad
         switch table.answered(contact, at: now.instant) {
         case .inserted, .replaced:
             // Our requests without a token changed nothing at their receiver: this one makes us known. Who
             // wrote to us first knows us already.
             if call.purpose != .verification(isInbound: true) { greet(contact, into: &actions) }
+            noteCame(contact, at: now)
             beginJoin(at: now, into: &actions)
         case .refreshed, .moved:
             introduce(contact, wasLive: wasLive, at: now, into: &actions)
         case .cached, .refused: break
         }
+        if wasGivenUp, let known { noteReturned(contact, lastHeard: known.lastAnswered, at: now) }
         if wasGivenUp { reviveOthers(at: now, into: &actions) }
         followHints(at: now, into: &actions)
     }
@@ -194,8 +207,12 @@ extension KademliaNode {
         // Another address of the peer that did not answer says nothing about the one we know.
         let entry = table.entry(for: contact.identity, id: contact.id)
         if entry == nil || entry?.contact.endpoint == contact.endpoint,
-            table.failed(contact.identity, id: contact.id, at: now.instant) != nil
+            let failure = table.failed(contact.identity, id: contact.id, at: now.instant)
         {
+            if failure != .questionable, let entry, entry.reachability.grade != .bad {
+                noteWent(entry.contact, lastHeard: entry.lastAnswered, at: now.instant)
+            }
+            if case .replaced(let newest) = failure { notePromoted(newest, at: now.instant) }
             wake(at: now.instant + Reachability.firstBackoff)
             // Of one that was given up others would have told since, in answers to whatever we asked.
             if entry?.reachability.grade != .bad { rescue(contact, at: now, into: &actions) }

@@ -22,8 +22,21 @@ extension KademliaNode {
             Occupancy("rescues", membership.rescues, of: Membership.rescueLimit),
             Occupancy("rescued peers", membership.rescued.count, of: Membership.followedLimit),
             Occupancy("vain prefixes", vain.count, of: Self.vainCapacity),
+            Occupancy("fresh changes", replication.fresh.count, of: Replication.changeLimit),
+            Occupancy("aging changes", replication.aging.count, of: Replication.changeLimit),
+            Occupancy("recent changes", replication.recent.count, of: Replication.changeLimit),
+            Occupancy("offers", replication.offers.count, of: Replication.offerLimit),
+            Occupancy("copies under way", replication.inFlight, of: copyLimit),
+            Occupancy("incomplete puts", replication.incomplete.count, of: IncompletePut.capacity),
+            Occupancy("peers spared", replication.ailing.count, of: Ailing.capacity),
+            Occupancy("samples", replication.samples.count, of: Membership.verificationLimit),
             Occupancy("records", catalog.count, of: settings.quota.records),
             Occupancy("record bytes", catalog.byteCount, of: settings.quota.bytes),
         ]
+    }
+
+    /// STOREs that may be under way for copies: one offer may go beyond the limit by all its targets.
+    private var copyLimit: Int {
+        max(settings.repairParallelism, Handover.parallelism) + settings.replicas * 2
     }
 }

@@ -36,7 +36,7 @@ extension KademliaNode {
         guard let (ask, keepsOwn) = puts[name]?.begin(contacts) else { return }
         offer(name, to: ask, into: &actions)
         if keepsOwn { keepOwn(name, at: now, into: &actions) }
-        finishIfDone(name, into: &actions)
+        finishIfDone(name, at: now, into: &actions)
     }
 
     mutating func offer(_ name: OperationID, to contacts: [Contact], into actions: inout [KademliaAction]) {
@@ -52,13 +52,11 @@ extension KademliaNode {
 
     private mutating func keepOwn(_ name: OperationID, at now: Now, into actions: inout [KademliaAction]) {
         guard let put = puts[name] else { return }
-        let (decision, displaced) = catalog.offer(
-            put.record,
-            condition: put.condition,
-            unixMilliseconds: now.unixMilliseconds
-        )
-        switch decision {
-        case .keep: keep(put.record, displacing: displaced, for: .operation(name), into: &actions)
+        let offer = offer(put.record, condition: put.condition, at: now)
+        switch offer.decision {
+        case .keep:
+            let client = KeepingClient.operation(name)
+            keep(put.record, displacing: offer.displaced, offer.evicted, for: client, into: &actions)
         case .same:
             guard !awaitsStore(put.record, for: .operation(name)) else { return }
             puts[name]?.ownStoreEnded(.stored)
@@ -95,14 +93,21 @@ extension KademliaNode {
                 beginSearch(.chase(name), target: location, goal: .reachable, at: now, into: &actions)
             }
         }
-        finishIfDone(name, into: &actions)
+        finishIfDone(name, at: now, into: &actions)
     }
 
-    mutating func finishIfDone(_ name: OperationID, into actions: inout [KademliaAction]) {
+    mutating func finishIfDone(_ name: OperationID, at now: Now, into actions: inout [KademliaAction]) {
         guard let put = puts[name], put.isFinished else { return }
         puts[name] = nil
+        if name.isOwn {
+            republished(put.record, put.outcome, at: now, into: &actions)
+            return
+        }
+        if put.outcome.stored > 0 { noteCopies(of: put.record, put.outcome, at: now) }
         actions.append(.finished(name, .put(put.outcome)))
-        for contact in put.bare { call(contact, .store(put.record, condition: nil), .repair, into: &actions) }
+        let place = Catalog.Place(location: put.record.location, author: put.record.author)
+        let purpose = Purpose.repair(place, put.record.digest)
+        for contact in put.bare { call(contact, .store(put.record, condition: nil), purpose, into: &actions) }
     }
 }
 

@@ -120,6 +120,8 @@ package struct Digest: Hashable, Comparable, Sendable {
     }
 
     package var bytes: [UInt8] { words.bytes }
+    /// Some of its bits, for a word's worth of chance.
+    var word: UInt64 { words.w3 }
 
     package static func < (lhs: Digest, rhs: Digest) -> Bool { lhs.words < rhs.words }
 }

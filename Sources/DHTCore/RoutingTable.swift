@@ -100,16 +100,19 @@ extension RoutingTable {
         buckets[index].probed(identity, at: now)
     }
 
-    /// Forgets a contact that is admitted no more.
-    package mutating func remove(_ identity: Identity, id: NodeID) {
+    /// Forgets a contact that is admitted no more, and returns the one that has its place now.
+    @discardableResult
+    package mutating func remove(_ identity: Identity, id: NodeID) -> Contact? {
         let index = bucket(of: id)
-        guard index < buckets.count else { return }
-        buckets[index].remove(identity)
+        guard index < buckets.count else { return nil }
+        return buckets[index].remove(identity)
     }
 
-    /// Forgets all those that are admitted no more, whether they have a place or wait for one.
-    package mutating func removeAll(where isGone: (Identity) -> Bool) {
-        for index in buckets.indices { buckets[index].removeAll(where: isGone) }
+    /// Forgets all those that are admitted no more, whether they have a place or wait for one, and returns
+    /// those who have their places now.
+    @discardableResult
+    package mutating func removeAll(where isGone: (Identity) -> Bool) -> [Contact] {
+        buckets.indices.flatMap { buckets[$0].removeAll(where: isGone) }
     }
 
     /// A lookup went through the bucket's part of the key space.

@@ -108,6 +108,7 @@ extension KademliaNode {
         guard let search = searches[name] else { return }
         while let contacts = searches[name]?.lookup.nextQueries(), !contacts.isEmpty {
             for contact in contacts {
+                searches[name]?.get?.asks(contact.identity)
                 call(contact, request(of: search, offset: 0), .search(name), into: &actions)
                 if isSuspect(contact) { searches[name]?.lookup.slow(contact.identity) }
             }
@@ -180,7 +181,7 @@ extension KademliaNode {
             noteVain(puts[operation]?.news ?? [], at: now)
             let more = puts[operation]?.chased(search.lookup.reachable) ?? []
             offer(operation, to: more, into: &actions)
-            finishIfDone(operation, into: &actions)
+            finishIfDone(operation, at: now, into: &actions)
         case .get(let operation): finishGet(operation, search, into: &actions)
         case .peer(let operation, let peer):
             if let entry = search.lookup.closest.first(where: { $0.identity == peer }) {
@@ -211,7 +212,9 @@ extension KademliaNode {
         actions.append(.finished(operation, .got(outcome)))
         // Only whoever answered among the closest ought to have the record and is known to lack it.
         for (record, contact) in get.repairs(among: search.lookup.answeredNearest) {
-            call(contact, .store(record, condition: nil), .repair, into: &actions)
+            let place = Catalog.Place(location: record.location, author: record.author)
+            let purpose = Purpose.repair(place, record.digest)
+            call(contact, .store(record, condition: nil), purpose, into: &actions)
         }
     }
 

@@ -59,10 +59,14 @@ extension GatedEngine where Keeper: ~Copyable {
                 return .dropped(.capacity)
             }
             counters.inquiries += 1
+            if inquiry.showsNewKey {
+                noteRestart(of: inquiry.sender, at: inquiry.endpoint, now, into: &actions)
+            }
             dispatch(inquiry, at: now, into: &actions)
         case .answer(let answer):
             counters.answers += 1
             counters.struckOut += UInt64(answer.struckOut)
+            if answer.showsNewKey { noteRestart(of: answer.sender, at: answer.endpoint, now, into: &actions) }
             accept(answer, at: now, into: &actions)
         }
         return .accepted
@@ -216,6 +220,18 @@ extension GatedEngine where Keeper: ~Copyable {
             case .finished(let id, let outcome): finish(id, outcome, at: now, into: &actions)
             }
         }
+    }
+
+    private mutating func noteRestart(
+        of peer: Identity,
+        at endpoint: Endpoint,
+        _ now: Now,
+        into actions: inout [EngineAction]
+    ) {
+        var wishes: [KademliaAction] = []
+        let contact = Contact(identity: peer, id: gate.admission.nodeID(of: peer), endpoint: endpoint)
+        core.restarted(contact, at: now, into: &wishes)
+        perform(wishes, at: now, into: &actions)
     }
 
     mutating func transmit(_ datagram: [UInt8], to endpoint: Endpoint, into actions: inout [EngineAction]) {

@@ -12,6 +12,8 @@ extension Gate {
         package let transaction: UInt64
         /// Of the request: what an answer to an address that is not proved may have at most.
         package let length: Int
+        /// The sender has another box key than when it was last heard: it started anew, or a day is over.
+        package var showsNewKey = false
         /// `nil` if no real gate opened the request: then none seals an answer to it.
         let boxKey: BoxPublicKey?
         let digest: [UInt8]
@@ -32,6 +34,8 @@ extension Gate {
         package let recordsStruckOut: Int
         /// Records and contacts that were taken out of it.
         package let struckOut: Int
+        /// The sender has another box key than when it was last heard: it started anew, or a day is over.
+        package var showsNewKey = false
 
         /// What is left of `response` once the gate has struck out what does not belong there.
         package init(
@@ -159,19 +163,21 @@ extension Gate {
             sessions[place].laneKey = header.senderBoxKey
             sessions[place].lastAccepted = now
         }
-        if isLive { sessions[place].sendKey = header.senderBoxKey }
-        return .inquiry(
-            Inquiry(
-                sender: header.sender,
-                endpoint: endpoint,
-                request: request,
-                isLive: isLive,
-                transaction: body.transaction,
-                length: datagram.count,
-                boxKey: header.senderBoxKey,
-                digest: blake2b(signed, count: 32)
-            )
+        var inquiry = Inquiry(
+            sender: header.sender,
+            endpoint: endpoint,
+            request: request,
+            isLive: isLive,
+            transaction: body.transaction,
+            length: datagram.count,
+            boxKey: header.senderBoxKey,
+            digest: blake2b(signed, count: 32)
         )
+        if isLive {
+            inquiry.showsNewKey = sessions[place].isNew(header.senderBoxKey)
+            sessions[place].sendKey = header.senderBoxKey
+        }
+        return .inquiry(inquiry)
     }
 
     // MARK: Responses
@@ -209,6 +215,7 @@ extension Gate {
         guard let place = sessions.place(for: header.sender, at: now) else { return .dropped(.capacity) }
 
         pending.close(transaction)
+        let showsNewKey = sessions[place].isNew(header.senderBoxKey)
         if opened.usedSpare { sharedKeys.keepSpare(own: header.recipientKeyID, peer: header.senderBoxKey) }
         sessions[place].answered(
             from: endpoint,
@@ -217,14 +224,14 @@ extension Gate {
             at: now
         )
         let checked = strikeOut(response, asked: asked.request)
-        return .answer(
-            Answer(
-                sender: header.sender,
-                endpoint: endpoint,
-                transaction: transaction,
-                checked: checked
-            )
+        var answer = Answer(
+            sender: header.sender,
+            endpoint: endpoint,
+            transaction: transaction,
+            checked: checked
         )
+        answer.showsNewKey = showsNewKey
+        return .answer(answer)
     }
 
     // MARK: Opening

@@ -37,6 +37,9 @@ struct Session: Sendable {
         return now.since(tokenReceived) < Self.tokenLifetime ? token : nil
     }
 
+    /// Whether the peer is known by another key than this one.
+    func isNew(_ boxKey: BoxPublicKey) -> Bool { sendKey.map { $0 != boxKey } ?? false }
+
     /// The peer answered, from `endpoint`.
     mutating func answered(from endpoint: Endpoint, boxKey: BoxPublicKey, token: UInt64, at now: Instant) {
         laneKey = boxKey

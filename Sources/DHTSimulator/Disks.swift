@@ -44,6 +44,7 @@ extension World {
         guard !(grows && node.disk.isFull) else { return .full }
         do {
             try node.disk.store.apply(changes)
+            noteCustody(of: node, changes)
             return .applied
         } catch {
             return error == .full ? .full : .unavailable

@@ -137,6 +137,7 @@ final class Misfortune {
     private func revoke(_ node: SimulatedNode) {
         guard revoked.count < 2, world.nodes.count - revoked.count > 5, node.index != 0 else { return }
         revoked.insert(node.index)
+        world.noteCustody(of: node, isThere: false)
         node.isRevoked = true
         world.trace.tell(world.clock) { "n\(node.index) is revoked" }
         for other in world.nodes where other !== node {

@@ -12,7 +12,7 @@ extension Clients {
         }
     }
 
-    /// It must be there if anybody who ought to have it has it.
+    /// It must be there.
     private func verify(_ write: History.Write, of key: Int) {
         guard let reader = someone(), isLasting(write, of: key, for: reader) else { return }
         recordsPut += 1
@@ -24,18 +24,59 @@ extension Clients {
         }
     }
 
+    /// Unless as many keepers vanished within one repair interval as a record has copies.
     private func noteLost(_ write: History.Write, of key: Int, _ reader: SimulatedNode) {
         recordsLost += 1
-        let closest = world.trueClosest(to: write.record.location, for: reader) + [reader]
-        let keepers = write.replicas.filter { index in
-            world.nodes[index].isUp && isKeeping(write, at: index)
-                && closest.contains { $0.index == index }
+        let keepers = world.custody.keepers(of: write.record)
+        if keepers.isEmpty, world.custody.isExcused(write.record, acknowledgedAt: write.acknowledgedAt) {
+            return
         }
-        guard !keepers.isEmpty else { return }
+        guard !isOrphaned(write) else { return }
+        // Liars, and lists that differ, may stand between a reader and all keepers but the closest.
+        if !isSimple {
+            let closest = world.trueClosest(to: write.record.location, for: reader) + [reader]
+            guard keepers.contains(where: { keeper in closest.contains { $0.index == keeper } }) else {
+                return
+            }
+        }
         world.violate(
             "durability",
-            "key \(key): n\(reader.index) cannot read what n\(keepers[0]) acknowledged and ought to have"
+            """
+            key \(key): n\(reader.index) cannot read what n\(write.author) was told is stored; it is at \
+            \(keepers.isEmpty ? "no node" : "\(keepers.map { "n\($0)" })"), and fewer vanished at once than \
+            a record has copies
+            """
         )
+    }
+
+    /// Fewer took it than ought to have it, and its author's process, which alone knew, is no more.
+    private func isOrphaned(_ write: History.Write) -> Bool {
+        let author = world.nodes[write.author]
+        return write.replicas.count < min(world.plan.settings.replicas, world.nodes.count)
+            && (!author.isUp || author.startedAt > write.startedAt)
+    }
+
+    /// Everybody admits everybody, keeps what it says, and all clocks agree well enough.
+    private var isSimple: Bool {
+        world.plan.traitors.isEmpty && world.plan.omissions.isEmpty
+            && world.largestClockError < Int64(Catalog.clockTolerance) / 2
+            && !world.nodes.contains(where: \.isRevoked)
+    }
+
+    /// An interval after all faults every record has as many copies as it ought to have.
+    func countCopies() {
+        guard isSimple, let reader = someone() else { return }
+        let wanted = min(world.plan.settings.replicas, world.nodes.count(where: \.isUp))
+        for key in history.keys {
+            for write in history.newest(of: key) where isLasting(write, of: key, for: reader) {
+                let keepers = world.custody.keepers(of: write.record)
+                if keepers.isEmpty || keepers.count >= wanted || isOrphaned(write) { continue }
+                world.violate(
+                    "copies",
+                    "key \(key): of \(wanted) copies there are \(keepers.count), at \(keepers.map { "n\($0)" })"
+                )
+            }
+        }
     }
 }
 

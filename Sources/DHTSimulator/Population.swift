@@ -89,6 +89,7 @@ extension World {
     /// Starts a node as a fresh process, with the records its disk holds.
     func start(_ node: SimulatedNode, seeds: [Int] = []) {
         node.incarnation += 1
+        node.startedAt = clock
         node.timer = nil
         node.answerers = []
         node.seeds = seeds.filter { $0 != node.index && node.policy.admits(nodes[$0].identity) }
@@ -108,6 +109,7 @@ extension World {
             _ = machine.restore(record)
         }
         machine.remember(node.disk.contacts, node.disk.revisions)
+        if !node.isRevoked { noteCustody(of: node, isThere: true) }
         guard !node.seeds.isEmpty else {
             act(node) { machine, now, actions in machine.advance(to: now, into: &actions) }
             return
@@ -120,6 +122,7 @@ extension World {
     func crash(_ node: SimulatedNode, losesDisk: Bool) {
         trace.note(clock, 10 << 56 | UInt64(node.index), losesDisk ? 1 : 0)
         trace.tell(clock) { "n\(node.index) crashes\(losesDisk ? " and loses its disk" : "")" }
+        noteCustody(of: node, isThere: false)
         end(node)
         if losesDisk { loseDisk(of: node) }
     }
@@ -133,6 +136,7 @@ extension World {
     func leave(_ node: SimulatedNode, then: @escaping () -> Void) {
         trace.tell(clock) { "n\(node.index) leaves" }
         submit(.leave, at: node) { [self] _ in
+            noteCustody(of: node, isThere: false)
             end(node)
             then()
         }
@@ -159,7 +163,8 @@ extension World {
             identity: node.identity,
             id: node.id,
             settings: plan.settings,
-            table: tables.isEmpty ? nil : tables[node.index],
+            // Who starts later has to find its way in.
+            table: tables.isEmpty || !node.seeds.isEmpty ? nil : tables[node.index],
             generator: chance.fork()
         )
         switch plan.sealing {

@@ -2,7 +2,7 @@ import DHTCore
 
 /// A world's story, by name. Each has numbers of its own, which options replace.
 package enum Scenario: String, CaseIterable, Sendable {
-    case calm, vanish, churn, lossy, partition, roaming, restart, clocks, disks, revocation
+    case calm, vanish, churn, replace, lossy, partition, roaming, restart, clocks, disks, revocation
     case hostile, eclipse, flood, swarm
 
     package var summary: String {
@@ -10,6 +10,7 @@ package enum Scenario: String, CaseIterable, Sendable {
         case .calm: "nothing goes wrong"
         case .vanish: "30 % of the nodes vanish at one stroke, with their disks, and stay away"
         case .churn: "20 % of the nodes are replaced by empty ones every hour"
+        case .replace: "every node leaves in good order, and a new one takes its place, one after the other"
         case .lossy: "10 % of all datagrams are lost, others doubled, overtaken or damaged"
         case .partition: "the network falls into two halves for a tenth of the time, and heals"
         case .roaming: "nodes get other addresses while they run"

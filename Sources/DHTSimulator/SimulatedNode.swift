@@ -44,6 +44,7 @@ final class SimulatedNode {
     var cloggedUntil = Instant(nanoseconds: 0)
     /// Grows with every start, so that what was meant for a dead process does not reach the next.
     var incarnation: Int32 = 0
+    var startedAt = Instant(nanoseconds: 0)
     /// When its records were last lost.
     var lostAt: Instant?
     /// When the engine's timer fires; others that are on their way are out of date.

@@ -66,7 +66,9 @@ package final class Simulation {
             world.largestClockError = swarm.clockErrors.map { abs($0) }.max() ?? 0
         }
         setClocks()
-        if options.scenario == .churn || options.churn ?? 0 > 0 {
+        if options.scenario == .replace {
+            reserve = Array(world.nodes.suffix(world.nodes.count / 2))
+        } else if options.scenario == .churn || options.churn ?? 0 > 0 {
             reserve = Array(world.nodes.suffix(world.nodes.count / 5))
         }
         world.startAll(without: Set(reserve.map(\.index)), settle: settleTime)
@@ -106,6 +108,11 @@ package final class Simulation {
                 convergence = world.converge(within: SimulationOptions.convergencePatience)
             }
             world.inspect()
+            // Where nothing went wrong there is nothing to be made up for.
+            if options.scenario != .calm || options.churn ?? 0 > 0 {
+                world.run(for: Custody.repairInterval)
+                clients.countCopies()
+            }
         }
         clients.readEverything()
         world.run(for: World.operationPatience + .seconds(60))

@@ -13,6 +13,8 @@ struct StandInGate: Gatekeeper {
         var proved: Endpoint
         var token: UInt64
         var tokenReceived: Instant
+        /// Its process, as a box key tells.
+        var boot: UInt32
     }
 
     private struct Pending {
@@ -23,8 +25,9 @@ struct StandInGate: Gatekeeper {
 
     private static let requestKind: UInt8 = 1
     private static let responseKind: UInt8 = 2
-    /// Kind 1 · operation 1 · status 1 · recipient 32 · sender 32 · transaction 8 · token 8 · length 2.
-    private static let headerLength = 85
+    /// Kind 1 · operation 1 · status 1 · recipient 32 · sender 32 · transaction 8 · token 8 · length 2 ·
+    /// boot 4.
+    private static let headerLength = 89
 
     let identity: Identity
     private(set) var admission: AdmissionPolicy
@@ -97,14 +100,23 @@ struct StandInGate: Gatekeeper {
             token: datagram[75..<83].bigEndian(),
             payload: Array(datagram[Self.headerLength..<end])
         )
+        let boot: UInt32 = datagram[85..<89].bigEndian()
         if datagram[0] == Self.requestKind {
-            return receiveRequest(body, of: datagram.count, from: sender, at: endpoint, now)
+            return receiveRequest(body, boot, of: datagram.count, from: sender, at: endpoint, now)
         }
-        return receiveResponse(body, from: sender, at: endpoint, now)
+        return receiveResponse(body, boot, from: sender, at: endpoint, now)
+    }
+
+    /// Whether the peer is known as another process; from now on it is this one.
+    private mutating func noteBoot(_ boot: UInt32, of peer: Identity) -> Bool {
+        guard let old = sessions[peer]?.boot else { return false }
+        sessions[peer]?.boot = boot
+        return old != boot
     }
 
     private mutating func receiveRequest(
         _ body: Body,
+        _ boot: UInt32,
         of length: Int,
         from sender: Identity,
         at endpoint: Endpoint,
@@ -115,20 +127,21 @@ struct StandInGate: Gatekeeper {
         if isLive, case .store(let record, _) = request, admission.mayWrite(record.author), !accepts(record) {
             return .dropped(.record)
         }
-        return .inquiry(
-            Gate.Inquiry(
-                sender: sender,
-                endpoint: endpoint,
-                request: request,
-                isLive: isLive,
-                transaction: body.transaction,
-                length: length
-            )
+        var inquiry = Gate.Inquiry(
+            sender: sender,
+            endpoint: endpoint,
+            request: request,
+            isLive: isLive,
+            transaction: body.transaction,
+            length: length
         )
+        inquiry.showsNewKey = isLive && noteBoot(boot, of: sender)
+        return .inquiry(inquiry)
     }
 
     private mutating func receiveResponse(
         _ body: Body,
+        _ boot: UInt32,
         from sender: Identity,
         at endpoint: Endpoint,
         _ now: Instant
@@ -138,18 +151,24 @@ struct StandInGate: Gatekeeper {
         else { return .dropped(.mismatch) }
         guard let response = MessageCodec.decodeResponse(body) else { return .dropped(.malformed) }
         pending[body.transaction] = nil
+        let showsNewKey = noteBoot(boot, of: sender)
         if !isAcquainted {
-            sessions[sender] = Session(proved: endpoint, token: body.token, tokenReceived: now)
+            sessions[sender] = Session(
+                proved: endpoint,
+                token: body.token,
+                tokenReceived: now,
+                boot: boot
+            )
         }
         let checked = strikeOut(response, asked: asked.request)
-        return .answer(
-            Gate.Answer(
-                sender: sender,
-                endpoint: endpoint,
-                transaction: body.transaction,
-                checked: checked
-            )
+        var answer = Gate.Answer(
+            sender: sender,
+            endpoint: endpoint,
+            transaction: body.transaction,
+            checked: checked
         )
+        answer.showsNewKey = showsNewKey
+        return .answer(answer)
     }
 
     // MARK: Sending
@@ -214,6 +233,7 @@ struct StandInGate: Gatekeeper {
         bytes.appendBigEndian(body.transaction)
         bytes.appendBigEndian(body.token)
         bytes.appendBigEndian(UInt16(body.payload.count))
+        bytes.appendBigEndian(UInt32(truncatingIfNeeded: Chance.mix(bootSecret)))
         bytes.append(contentsOf: body.payload)
         bytes.append(contentsOf: repeatElement(0, count: length - bytes.count - 1))
         bytes.append(Self.seal)

@@ -24,6 +24,7 @@ extension Simulation {
         case .partition: part(after: length / 4, for: length / 10)
         case .churn: break
         case .roaming: repeatedly(every: length / 100) { [self] in someRunning()?.port += 1 }
+        case .replace: replaceAll(within: length)
         case .restart: world.after(length / 4) { [self] in restartAll() }
         case .clocks: repeatedly(every: length / 50) { [self] in jumpSomeClock() }
         case .disks: repeatedly(every: length / 50) { [self] in troubleSomeDisk() }
@@ -33,8 +34,9 @@ extension Simulation {
         if let churn = options.churn ?? (options.scenario.churn > 0 ? options.scenario.churn : nil), churn > 0
         {
             let members = Double(world.nodes.count - reserve.count)
-            let pause = UInt64(3.6e12 / (members * churn))
-            repeatedly(every: Span(nanoseconds: pause)) { [self] in replaceOne() }
+            // Beyond a hundred years it does not happen at all.
+            let pause = Span(nanoseconds: UInt64(min(3.6e12 / max(members * churn, 1e-9), 3e18)))
+            repeatedly(every: pause) { [self] in replaceOne() }
         }
     }
 
@@ -101,6 +103,7 @@ extension Simulation {
 
     private func expel() {
         guard let node = someRunning(), node.index != 0 else { return }
+        world.noteCustody(of: node, isThere: false)
         node.isRevoked = true
         let expelled = Set(world.nodes.filter(\.isRevoked).map(\.index))
         let policy = world.policy(without: expelled)
@@ -115,6 +118,22 @@ extension Simulation {
     private func flood() {
         for node in world.nodes where node.treachery == .flooding && node.isUp {
             clients.flood(from: node)
+        }
+    }
+
+    /// One after the other a new machine joins, and a minute later an old one hands over and leaves for good.
+    private func replaceAll(within length: Span) {
+        let leavers = world.nodes.filter(\.isUp)
+        let pause = length / UInt64(max(leavers.count, 1))
+        for (turn, leaver) in leavers.enumerated() {
+            world.after(pause * UInt64(turn)) { [self] in
+                guard !reserve.isEmpty, let seed = someRunning() else { return }
+                world.start(reserve.removeFirst(), seeds: [seed.index])
+                world.after(min(.minutes(1), pause / 2)) { [self] in
+                    guard leaver.isUp else { return }
+                    world.leave(leaver) { [self] in world.loseDisk(of: leaver) }
+                }
+            }
         }
     }
 

@@ -74,6 +74,7 @@ package final class World {
     var chance: Chance
     let networkSeed: [UInt8]
     let conspiracy = Conspiracy()
+    var custody = Custody()
     var tables: [RoutingTable] = []
     private var scripts: [Int: () -> Void] = [:]
     private var nextScript = 0

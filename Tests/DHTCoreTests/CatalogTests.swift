@@ -136,9 +136,9 @@ struct CatalogTests {
         let old = Record.sample(revision: 5)
         let new = Record.sample(revision: 6, value: [1, 2, 3])
         _ = offer(old)
-        let (decision, displaced) = catalog.offer(new, condition: nil, unixMilliseconds: 10_000)
-        #expect(decision == .keep)
-        catalog.revert(new, to: displaced)
+        let offered = catalog.offer(new, condition: nil, unixMilliseconds: 10_000)
+        #expect(offered.decision == .keep)
+        catalog.revert(new, to: offered.displaced)
         #expect(catalog.entry(at: old.location, by: .numbered(1)) == Catalog.Entry(old))
         #expect(catalog.byteCount == old.bytes.count)
         #expect(offer(old) == .same)
@@ -159,7 +159,7 @@ struct CatalogTests {
         _ = offer(old)
         _ = offer(.sample(at: 2, revision: 1, lifetime: 20))
         let displaced = catalog.offer(new, condition: nil, unixMilliseconds: 10_000).displaced
-        _ = catalog.sweep(unixMilliseconds: 30_000)  // forgets when the old one would have expired
+        _ = catalog.sweep(unixMilliseconds: 30_000)
         catalog.revert(new, to: displaced)
         #expect(
             catalog.sweep(unixMilliseconds: 105_000) == [
@@ -213,4 +213,26 @@ struct CatalogTests {
         }
         #expect(kept.values.allSatisfy { catalog.entry(at: $0.location, by: $0.author) == Catalog.Entry($0) })
     }
+}
+
+extension Catalog {
+    /// Forgets all that has expired, as a walk through the catalog does, and says what that was.
+    mutating func sweep(unixMilliseconds now: UInt64) -> [RecordChange] {
+        var changes: [RecordChange] = []
+        for located in all where located.entry.expiry <= now {
+            remove(at: located.location, by: located.entry.author)
+            changes.append(.remove(location: located.location, author: located.entry.author))
+        }
+        return changes
+    }
+
+    /// Everything, slice by slice.
+    var all: [Located] {
+        var all: [Located] = []
+        while case let slice = slice(after: all.last?.place), !slice.isEmpty { all += slice }
+        return all
+    }
+
+    /// All places with something kept, in the order of the key space.
+    var locations: [NodeID] { all.map(\.location) }
 }

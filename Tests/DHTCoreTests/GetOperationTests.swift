@@ -131,6 +131,13 @@ struct GetOperationTests {
         #expect(get.nextPage(after: [.sample(by: 8), .sample(by: 7)], of: 2, from: id(10)) == nil)
     }
 
+    @Test func `a node that is asked anew tells from the first page on`() {
+        var get = get(isExhaustive: true)
+        #expect(get.nextPage(after: [.sample(by: 9), .sample(by: 8)], of: 4, from: id(10)) == 2)
+        get.asks(id(10))
+        #expect(get.nextPage(after: [.sample(by: 9)], of: 4, from: id(10)) == 1)
+    }
+
     @Test func `an empty page is the last, and bears nothing`() {
         var get = get(isExhaustive: true)
         #expect(get.nextPage(after: [], of: 5, from: id(10)) == nil)

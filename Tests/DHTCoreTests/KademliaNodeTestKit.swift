@@ -46,6 +46,10 @@ struct Transcript {
     var node: KademliaNode
     /// Of the last event.
     private(set) var actions: [KademliaAction] = []
+    /// What peers answer to a STORE if not that they stored it, by place.
+    var answers: [UInt8: Response] = [:]
+    /// Peers that answer nothing, by place.
+    var silent: Set<UInt8> = []
 
     init(_ node: KademliaNode) { self.node = node }
 
@@ -89,5 +93,81 @@ struct Transcript {
     mutating func meet(_ places: UInt8..., at seconds: UInt64 = 0) {
         for place in places { _ = node.table.answered(.at(place), at: DHTCoreTests.at(seconds)) }
         node.membership.join = .done
+    }
+}
+
+// MARK: Time that passes
+
+extension Transcript {
+    struct Store {
+        let seconds: UInt64
+        let contact: Contact
+        let request: Request
+    }
+
+    /// Lets every second of a span pass. Peers answer what they are asked, all at once; the store reads
+    /// `records` and does what it is told. Returns the STOREs that were sent.
+    mutating func live(
+        from first: UInt64,
+        through last: UInt64,
+        holding records: [Record]
+    ) -> [Store] {
+        var stores: [Store] = []
+        for second in first...last {
+            var pending: [KademliaAction] = []
+            node.advance(to: now(second), into: &pending)
+            while !pending.isEmpty {
+                let action = pending.removeFirst()
+                if case .call(_, let contact, let request, _) = action, request.isWrite {
+                    stores.append(Store(seconds: second, contact: contact, request: request))
+                }
+                perform(action, at: now(second), records, into: &pending)
+            }
+        }
+        return stores
+    }
+
+    /// Lets all that was asked for in the last event be answered, and what that brings.
+    mutating func answerAll(at seconds: UInt64, holding records: [Record] = []) {
+        var pending = actions
+        while !pending.isEmpty {
+            perform(pending.removeFirst(), at: now(seconds), records, into: &pending)
+        }
+    }
+
+    /// Lets the store do what the last event told it.
+    mutating func apply(at seconds: UInt64) {
+        for ticket in tickets {
+            on { node, actions in node.applied(ticket, .done, at: now(seconds), into: &actions) }
+        }
+    }
+
+    private mutating func perform(
+        _ action: KademliaAction,
+        at now: Now,
+        _ records: [Record],
+        into actions: inout [KademliaAction]
+    ) {
+        switch action {
+        case .call(let call, let contact, _, _) where silent.contains(contact.id.bytes[0]):
+            node.failed(call, at: now, into: &actions)
+        case .call(let call, let contact, let request, _):
+            node.answered(call, answer(to: request, of: contact, records), at: now, into: &actions)
+        case .load(let ticket, let location, let author):
+            let found = records.filter { $0.location == location && (author == nil || $0.author == author) }
+            node.loaded(ticket, found, at: now, into: &actions)
+        case .apply(let ticket, _): node.applied(ticket, .done, at: now, into: &actions)
+        case .reply, .resolve, .finished: break
+        }
+    }
+
+    private func answer(to request: Request, of contact: Contact, _ records: [Record]) -> Response {
+        switch request {
+        case .ping: .pong(observed: .port(1), endpoints: [])
+        case .findNode: .nodes([])
+        case .findValue(let location, _, _):
+            .values(records.filter { $0.location == location }, total: 1, closer: [])
+        case .store: answers[contact.id.bytes[0]] ?? .stored(.init(lifetime: 1, closest: []))
+        }
     }
 }

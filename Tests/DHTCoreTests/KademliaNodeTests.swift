@@ -301,7 +301,7 @@ struct KademliaNodeTests {
         transcript.node.restore(record)
         transcript.on { node, actions in node.advance(to: now(9), into: &actions) }
         #expect(transcript.actions.isEmpty)
-        transcript.on { node, actions in node.advance(to: now(10), into: &actions) }
+        transcript.on { node, actions in node.advance(to: now(39), into: &actions) }
         let remove = RecordChange.remove(location: record.location, author: record.author)
         #expect(transcript.actions == [.apply(transcript.tickets[0], [remove])])
     }

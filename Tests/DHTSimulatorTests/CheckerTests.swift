@@ -72,7 +72,9 @@ struct CheckerTests {
 
     @Test func `a disk that was lost with its node is nobody's to answer for`() throws {
         _ = try #require(written())
-        for node in world.nodes { world.loseDisk(of: node) }
+        for node in world.nodes { world.crash(node, losesDisk: true) }
+        for node in world.nodes { world.start(node, seeds: node.index == 0 ? [] : [0]) }
+        world.run(for: .seconds(5))
         clients.readEverything()
         world.run(for: .seconds(60))
         #expect(broken.isEmpty)

@@ -81,8 +81,9 @@ MUTATIONS = [
          "goal.isReached(bearing: replicasBearing) || nearest.contains(where: \\.state.isAnswered)"),
     ]),
     Mutation("swept-too-soon", "durability", SWARM, [
-        ("DHTCore/Catalog.swift",
-         "                if entry.expiry <= now {", "                if entry.expiry <= now + 3_600_000 {"),
+        ("DHTCore/Replication.swift",
+         "                if located.entry.expiry > now.unixMilliseconds {",
+         "                if located.entry.expiry > now.unixMilliseconds + 3_600_000 {"),
     ]),
     Mutation("restart-forgets", "durability", RESTART, [
         ("DHTEngine/Engine.swift", "        core.restore(record)\n", ""),

@@ -1,5 +1,6 @@
-@testable import SecureDHT
 import Testing
+
+@testable import SecureDHT
 
 @Suite struct DHTNodeTests {
     @Test(arguments: 1...8)

@@ -1,0 +1,127 @@
+// Copies on their way to those who ought to have them.
+
+extension KademliaNode {
+    /// Reads and sends as much of what waits as may be under way.
+    mutating func sendOffers(at now: Now, into actions: inout [KademliaAction]) {
+        let isLeaving = handover.operation != nil
+        let limit = isLeaving ? Handover.parallelism : settings.repairParallelism
+        let gap = Span(nanoseconds: 1_000_000_000 / max(settings.repairRate, 1))
+        while replication.inFlight < limit, let offer = replication.offers.first {
+            let weight = offer.targets?.count ?? settings.replicas
+            if !isLeaving {
+                let burst = gap * UInt64(settings.repairParallelism)
+                guard replication.nextStore <= now.instant + burst else {
+                    replication.wake(at: now.instant + replication.nextStore.since(now.instant + burst))
+                    return
+                }
+                replication.nextStore = max(replication.nextStore, now.instant) + gap * UInt64(weight)
+            }
+            replication.offers.removeFirst()
+            guard let entry = catalog.entry(at: offer.place.location, by: offer.place.author),
+                entry.digest == offer.digest,
+                offer.targets != nil || entry.standing != .lacking
+                    || !isHeldUp(offer.place.location, at: now)
+            else { continue }
+            replication.inFlight += weight
+            let ticket = ticket(for: .replicate(offer))
+            actions.append(.load(ticket, location: offer.place.location, author: offer.place.author))
+        }
+    }
+
+    /// Whether one of those who are to have what is there is spared: then it is no use to try.
+    func isHeldUp(_ location: NodeID, at now: Now) -> Bool {
+        guard replication.ailing.count > 0 else { return false }
+        return table.closest(to: location, count: settings.replicas).contains {
+            replication.ailing.isSpared($0.identity, at: now.instant)
+        }
+    }
+
+    /// A record that is to be given was read.
+    mutating func give(
+        _ offer: Replication.Offer,
+        _ records: [Record],
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        let record = records.first { $0.digest == offer.digest && $0.expiry > now.unixMilliseconds }
+        guard let record else {
+            return given(offer.targets?.count ?? settings.replicas, at: now, into: &actions)
+        }
+        guard let targets = offer.targets else {
+            return republish(record, at: now, into: &actions)
+        }
+        for target in targets {
+            // It may have moved since, or gone.
+            let entry = table.entry(for: target.identity, id: target.id)
+            guard let entry, entry.reachability.grade != .bad else {
+                given(1, at: now, into: &actions)
+                continue
+            }
+            if handover.operation == nil, replication.ailing.isSpared(target.identity, at: now.instant) {
+                let second = Turnover.second(of: now.instant)
+                catalog.note(.lacking, of: offer.digest, at: offer.place, second: second)
+                given(1, at: now, into: &actions)
+                continue
+            }
+            call(
+                entry.contact,
+                .store(record, condition: nil),
+                .copy(offer.place, offer.digest),
+                into: &actions
+            )
+        }
+    }
+
+    /// So many STOREs are over, or will not be made.
+    mutating func given(_ count: Int, at now: Now, into actions: inout [KademliaAction]) {
+        replication.inFlight -= count
+        if handover.operation != nil {
+            continueLeaving(at: now, into: &actions)
+        } else {
+            sendOffers(at: now, into: &actions)
+            if replication.walk != nil { replication.wake(at: now.instant + Replication.slicePause) }
+        }
+    }
+
+    /// A peer said what it makes of a copy; `nil`: it did not answer.
+    mutating func copyAnswered(
+        _ place: Catalog.Place,
+        _ digest: Digest,
+        by contact: Contact,
+        _ response: Response?,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        switch response {
+        case .stored:
+            replication.ailing.took(contact.identity)
+            if handover.operation == nil {
+                replication.counters.repaired += 1
+            } else {
+                replication.counters.handedOver += 1
+            }
+        case .conflict(let newer?): adopt(newer, at: now, into: &actions)
+        case .conflict(nil), .refused(.denied), .refused(.expired): break
+        case .refused, .retry, .pong, .nodes, .values, nil:
+            replication.counters.failed += 1
+            replication.ailing.failed(contact.identity, at: now.instant)
+            catalog.note(.lacking, of: digest, at: place, second: Turnover.second(of: now.instant))
+        }
+    }
+
+    /// Takes on a newer record that another replica has in the place of ours.
+    mutating func adopt(_ record: Record, at now: Now, into actions: inout [KademliaAction]) {
+        guard catalog.entry(at: record.location, by: record.author) != nil else { return }
+        let offer = offer(record, condition: nil, at: now)
+        guard offer.decision == .keep else { return }
+        // Whoever else has the old one lacks it as well.
+        let place = Catalog.Place(location: record.location, author: record.author)
+        catalog.note(.lacking, of: record.digest, at: place, second: Turnover.second(of: now.instant))
+        keep(record, displacing: offer.displaced, offer.evicted, for: nil, into: &actions)
+    }
+
+    /// Records that are known to lack copies: they wait to be given, or were not taken.
+    package var underReplicated: Int {
+        replication.offers.count + catalog.lacking + replication.incomplete.count
+    }
+}

@@ -1,0 +1,205 @@
+/// What keeps copies where they belong: what happened among the contacts and has not been made up for, the
+/// walk through the catalog that does so, and records on their way.
+///
+/// `docs/protocol.md`, section 9.
+struct Replication: Sendable {
+    /// Changes are taken together for this long, and as much again by chance.
+    static let settling = Span.seconds(2)
+    /// How much later, and as much again by chance, the second of the two givers acts.
+    static let secondTurn = Span.seconds(30)
+    /// For so long what happened is remembered, for those who take another's place.
+    static let memory = Span.minutes(60)
+    /// Changes of each kind remembered; further ones are left to republishing.
+    static let changeLimit = 1024
+    /// Records that wait to be given, at most.
+    static let offerLimit = 512
+    /// Between two slices of a walk: each is one run of the catalog.
+    static let slicePause = Span.milliseconds(20)
+    /// Between two walks in search of what has expired or is to be republished.
+    static let patrolInterval = Span.seconds(30)
+    /// For so long after we started it is us who came, not those we meet.
+    static let infancy = Span.minutes(2)
+    /// Records a peer that started anew is asked for, to see whether it still has what it had.
+    static let sampleSize = 2
+
+    /// A walk through the catalog from its beginning to its end.
+    struct Walk: Sendable {
+        enum Purpose: Sendable {
+            case patrol
+            case succession(Succession)
+            /// We leave: to those who move up, then to all others.
+            case leaving(isLast: Bool)
+        }
+
+        let purpose: Purpose
+        /// The last place visited.
+        var place: Catalog.Place?
+    }
+
+    /// A record that is to be given away.
+    struct Offer: Hashable, Sendable {
+        let place: Catalog.Place
+        let digest: Digest
+        /// `nil`: republish it.
+        let targets: [Contact]?
+    }
+
+    var startedAt: Instant?
+    /// Changes nobody has acted upon.
+    var fresh: [Turnover] = []
+    /// When they are to be acted upon; `nil` until that was decided.
+    var freshDue: Instant?
+    /// Changes upon which the second giver has not acted.
+    var aging: [Turnover] = []
+    var agingDue = Instant(nanoseconds: 0)
+    /// Changes of the last hour, the oldest first.
+    var recent: [Turnover] = []
+    var walk: Walk?
+    var nextPatrol = Instant(nanoseconds: 0)
+    /// In the order in which they are sent.
+    var offers: [Offer] = []
+    /// Puts that are to be completed, the oldest first.
+    var incomplete: [IncompletePut] = []
+    /// STOREs under way, or about to be.
+    var inFlight = 0
+    /// When the next STORE may go out, if they went out evenly.
+    var nextStore = Instant(nanoseconds: 0)
+    var wakeAt = Instant(nanoseconds: .max)
+    /// Peers that started anew, and the records they were not yet heard on.
+    var samples: [Identity: Int] = [:]
+    var ailing = Ailing()
+    var counters = ReplicationCounters()
+
+    mutating func wake(at instant: Instant) { wakeAt = min(wakeAt, instant) }
+}
+
+/// What was done to keep copies where they belong.
+package struct ReplicationCounters: Hashable, Sendable {
+    /// Records given to contacts that came, came back or moved up, and taken by them.
+    package var repaired: UInt64 = 0
+    /// Records republished.
+    package var republished: UInt64 = 0
+    /// Records handed over because we left, and taken.
+    package var handedOver: UInt64 = 0
+    /// STOREs of these three kinds that were not taken.
+    package var failed: UInt64 = 0
+    /// Changes among contacts that were too many to act upon.
+    package var overlooked: UInt64 = 0
+
+    package init() {}
+}
+
+// MARK: Walks
+
+extension KademliaNode {
+    /// Goes on with what is to be done for the copies.
+    mutating func replicate(at now: Now, into actions: inout [KademliaAction]) {
+        replication.wakeAt = Instant(nanoseconds: .max)
+        if replication.startedAt == nil { replication.startedAt = now.instant }
+        if replication.walk == nil { beginWalk(at: now) }
+        takeSlices(at: now, into: &actions)
+        if handover.operation == nil { completePuts(at: now, into: &actions) }
+        sendOffers(at: now, into: &actions)
+        if replication.walk != nil, replication.offers.count < Replication.offerLimit {
+            replication.wake(at: now.instant + Replication.slicePause)
+        }
+    }
+
+    private mutating func beginWalk(at now: Now) {
+        guard handover.operation == nil, catalog.count > 0 else { return }
+        if !replication.fresh.isEmpty {
+            let due = replication.freshDue ?? now.instant + jittered(Replication.settling)
+            replication.freshDue = due
+            if due <= now.instant { return beginSuccession(.nearest, at: now) }
+            replication.wake(at: due)
+        }
+        if !replication.aging.isEmpty {
+            if replication.agingDue <= now.instant { return beginSuccession(.farthest, at: now) }
+            replication.wake(at: replication.agingDue)
+        }
+        guard replication.nextPatrol <= now.instant else { return }
+        replication.nextPatrol = now.instant + Replication.patrolInterval
+        replication.walk = .init(purpose: .patrol)
+    }
+
+    /// Between once and twice the span.
+    private mutating func jittered(_ span: Span) -> Span {
+        span + Span(nanoseconds: UInt64.random(in: 0...span.nanoseconds, using: &generator))
+    }
+
+    private mutating func beginSuccession(_ duty: Succession.Duty, at now: Now) {
+        let changes: [Turnover]
+        switch duty {
+        case .nearest:
+            changes = replication.fresh
+            replication.fresh = []
+            replication.freshDue = nil
+            replication.recent.removeAll { now.instant.since($0.at) > Replication.memory }
+            replication.recent.append(contentsOf: changes)
+            replication.recent.removeFirst(max(replication.recent.count - Replication.changeLimit, 0))
+            if replication.aging.isEmpty {
+                replication.agingDue = now.instant + jittered(Replication.secondTurn)
+            }
+            replication.aging.append(contentsOf: changes)
+            replication.aging.removeFirst(max(replication.aging.count - Replication.changeLimit, 0))
+        case .farthest:
+            changes = replication.aging
+            replication.aging = []
+        }
+        let succession = Succession(
+            own: id,
+            replicas: settings.replicas,
+            duty: duty,
+            changes: changes,
+            recent: replication.recent
+        )
+        replication.walk = .init(purpose: .succession(succession))
+    }
+
+    /// Visits what follows in the catalog: little at a time, and nothing while enough waits to be sent.
+    mutating func takeSlices(at now: Now, into actions: inout [KademliaAction]) {
+        guard let purpose = replication.walk?.purpose else { return }
+        let slices = if case .patrol = purpose { 4 } else { 1 }
+        var swept: [RecordChange] = []
+        for _ in 0..<slices {
+            for located in catalog.slice(after: replication.walk?.place) {
+                guard replication.offers.count < Replication.offerLimit else { break }
+                replication.walk?.place = located.place
+                if located.entry.expiry > now.unixMilliseconds {
+                    visit(located, purpose, at: now)
+                } else {
+                    catalog.remove(at: located.location, by: located.entry.author)
+                    swept.append(.remove(location: located.location, author: located.entry.author))
+                }
+            }
+            if catalog.slice(after: replication.walk?.place).isEmpty {
+                replication.walk = nil
+                break
+            }
+        }
+        if !swept.isEmpty { actions.append(.apply(ticket(for: .sweep), swept)) }
+    }
+
+    private mutating func visit(_ located: Catalog.Located, _ purpose: Replication.Walk.Purpose, at now: Now)
+    {
+        let place = located.place
+        var targets: [Contact] = []
+        switch purpose {
+        case .patrol: break
+        case .succession(let succession):
+            targets = succession.successors(
+                of: located.location,
+                offeredAt: located.entry.offeredAt,
+                among: table.closest(to: located.location, count: succession.width)
+            )
+        case .leaving(let isLast): targets = heirs(of: located.location, isLast: isLast)
+        }
+        if !targets.isEmpty {
+            replication.offers.append(.init(place: place, digest: located.entry.digest, targets: targets))
+        } else if handover.operation == nil, isDue(located.entry, at: now),
+            located.entry.standing != .lacking || !isHeldUp(located.location, at: now)
+        {
+            replication.offers.append(.init(place: place, digest: located.entry.digest, targets: nil))
+        }
+    }
+}

@@ -1,0 +1,190 @@
+// Republishing: the backstop behind all that follows the membership. (Kademlia, section 2.5.)
+
+/// When a record is republished.
+struct RepublishSchedule: Sendable {
+    /// A record that lacks copies is republished after this long, and up to half as much again.
+    static let lackingPause = Span.minutes(2)
+    /// Records found in the store at start are republished within this long.
+    static let restoredWindow = Span.minutes(15)
+    /// Records live too short for more than this.
+    static let shortestInterval = Span.minutes(5)
+    /// Who republishes what ends sooner does so for nobody.
+    static let leastRest = Span.seconds(60)
+
+    /// At most, between two times.
+    let longestInterval: Span
+    /// What makes one node's chance another than the next one's.
+    let salt: UInt64
+    let startedAt: Instant
+
+    /// When the record is to be republished if nobody offers it before; `nil`: never.
+    func due(_ entry: Catalog.Entry) -> Instant? {
+        let offered = Instant(nanoseconds: UInt64(entry.offeredAt) * 1_000_000_000)
+        switch entry.standing {
+        case .spare: return nil
+        case .lacking: return offered + Self.lackingPause + share(of: Self.lackingPause / 2, entry)
+        case .settled where entry.offeredAt == 0:
+            return startedAt + Replication.infancy + share(of: Self.restoredWindow, entry)
+        case .settled:
+            let lifetime = Span.milliseconds(
+                entry.expiry - min(entry.revision.unixMilliseconds, entry.expiry)
+            )
+            let interval = min(max(lifetime / 2, Self.shortestInterval), longestInterval)
+            // From three quarters on: the first of the replicas does it, for all.
+            return offered + interval * 3 / 4 + share(of: interval / 2, entry)
+        }
+    }
+
+    /// A part of the span that is always the same for one record at one node since it was last offered.
+    private func share(of span: Span, _ entry: Catalog.Entry) -> Span {
+        var word = entry.digest.word ^ salt ^ UInt64(entry.offeredAt) << 32
+        word = (word ^ word >> 30) &* 0xBF58_476D_1CE4_E5B9
+        word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
+        word ^= word >> 31
+        return Span(nanoseconds: span.nanoseconds / 1000 * (word % 1000))
+    }
+}
+
+/// A record that a user put here, of which others took fewer copies than there ought to be.
+struct IncompletePut: Hashable, Sendable {
+    static let capacity = 64
+    static let attemptLimit: UInt64 = 5
+
+    let place: Catalog.Place
+    let record: Record
+    var due: Instant
+    let attempts: UInt64
+}
+
+extension KademliaNode {
+    /// Whether the record is to be republished now.
+    func isDue(_ entry: Catalog.Entry, at now: Now) -> Bool {
+        guard entry.expiry > now.unixMilliseconds + RepublishSchedule.leastRest.milliseconds else {
+            return false
+        }
+        let schedule = RepublishSchedule(
+            longestInterval: settings.republishInterval,
+            salt: id.word,
+            startedAt: replication.startedAt ?? now.instant
+        )
+        return schedule.due(entry).map { $0 <= now.instant } ?? false
+    }
+
+    /// Puts somebody's record to the closest nodes again, as its author did.
+    mutating func republish(_ record: Record, at now: Now, into actions: inout [KademliaAction]) {
+        let name = OperationID.own(freshName())
+        puts[name] = PutOperation(
+            record: record,
+            condition: nil,
+            own: id,
+            identity: identity,
+            hasLookedUp: false,
+            width: settings.replicas
+        )
+        let known = table.closest(to: record.location, count: settings.replicas * 2)
+        targetsFound(name, known, at: now, into: &actions)
+    }
+
+    mutating func republished(
+        _ record: Record,
+        _ outcome: PutOutcome,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        replication.counters.republished += 1
+        for newer in outcome.successors(of: record) { adopt(newer, at: now, into: &actions) }
+        noteCopies(of: record, outcome, at: now)
+        given(settings.replicas, at: now, into: &actions)
+    }
+
+    /// Notes what the replicas of a record said, of which we may have a copy ourselves. If too few took it and
+    /// we have none, nobody but us knows: then it is kept in mind here, and republished.
+    mutating func noteCopies(of record: Record, _ outcome: PutOutcome, at now: Now) {
+        for replica in outcome.replicas where replica.identity != identity {
+            switch replica.verdict {
+            case .stored: replication.ailing.took(replica.identity)
+            case .timeout, .refused(.quota), .refused(.unavailable), .refused(.clock):
+                replication.ailing.failed(replica.identity, at: now.instant)
+            case .conflict, .refused(.denied), .refused(.expired): break
+            }
+        }
+        guard outcome.successors(of: record).isEmpty else { return }
+        let place = Catalog.Place(location: record.location, author: record.author)
+        let isOurs = outcome.replicas.contains { $0.identity == identity }
+        let isEnough = outcome.stored >= settings.replicas || outcome.isComplete
+        let standing: Catalog.Standing = isEnough ? (isOurs ? .settled : .spare) : .lacking
+        catalog.note(standing, of: record.digest, at: place, second: Turnover.second(of: now.instant))
+        let isHere = catalog.entry(at: place.location, by: place.author)?.digest == record.digest
+        if isEnough || isHere {
+            replication.incomplete.removeAll { $0.place == place }
+        } else {
+            noteIncomplete(record, at: place, now)
+        }
+    }
+
+    private mutating func noteIncomplete(_ record: Record, at place: Catalog.Place, _ now: Now) {
+        var attempts: UInt64 = 0
+        if let known = replication.incomplete.firstIndex(where: { $0.place == place }) {
+            if replication.incomplete[known].record.supersedes(record) { return }
+            let old = replication.incomplete.remove(at: known)
+            if old.record == record { attempts = old.attempts + 1 }
+        }
+        guard attempts < IncompletePut.attemptLimit else { return }
+        if replication.incomplete.count >= IncompletePut.capacity { replication.incomplete.removeFirst() }
+        let pause = RepublishSchedule.lackingPause * (1 << attempts)
+        let put = IncompletePut(place: place, record: record, due: now.instant + pause, attempts: attempts)
+        replication.incomplete.append(put)
+        replication.wake(at: put.due)
+    }
+
+    /// Republishes what others have too few copies of and we have none of.
+    mutating func completePuts(at now: Now, into actions: inout [KademliaAction]) {
+        for index in replication.incomplete.indices {
+            let put = replication.incomplete[index]
+            if put.due > now.instant {
+                replication.wake(at: put.due)
+            } else if put.record.expiry > now.unixMilliseconds,
+                replication.inFlight < settings.repairParallelism
+            {
+                // Should it end without a word of it, it will be tried once more.
+                replication.incomplete[index].due = now.instant + RepublishSchedule.lackingPause * 16
+                replication.inFlight += settings.replicas
+                republish(put.record, at: now, into: &actions)
+                return replication.wake(at: now.instant + Replication.slicePause)
+            }
+        }
+        replication.incomplete.removeAll { $0.record.expiry <= now.unixMilliseconds }
+    }
+}
+
+extension PutOutcome {
+    /// Everybody who was asked has the record, or must not have it.
+    var isComplete: Bool {
+        replicas.allSatisfy { replica in
+            switch replica.verdict {
+            case .stored, .refused(.denied), .refused(.expired): true
+            case .conflict, .refused, .timeout: false
+            }
+        }
+    }
+
+    /// Newer records of the same author that stand in the way at some replicas.
+    func successors(of record: Record) -> [Record] {
+        replicas.compactMap { replica in
+            // An older one contradicts a condition, no more.
+            if case .conflict(let newer?) = replica.verdict, newer.author == record.author,
+                newer.supersedes(record)
+            {
+                newer
+            } else {
+                nil
+            }
+        }
+    }
+}
+
+extension OperationID {
+    /// Names of the core's own puts: the upper half of all numbers. Drivers count from the lower end.
+    static func own(_ name: UInt64) -> OperationID { OperationID(rawValue: name | 1 << 63) }
+    var isOwn: Bool { rawValue >> 63 == 1 }
+}

@@ -1,0 +1,119 @@
+/// A contact that came or went, as one node saw it.
+struct Turnover: Hashable, Sendable {
+    enum Kind: Hashable, Sendable {
+        /// Unknown before: it has nothing yet.
+        case came
+        /// Given up before, and now there again: it lacks what was offered from that second on.
+        case returned(since: UInt32)
+        /// Never given up, but it started anew and has nothing any more.
+        case emptied
+        /// Bad, gone or admitted no more.
+        case went
+    }
+
+    let contact: Contact
+    let kind: Kind
+    /// When we saw it.
+    let at: Instant
+    /// When the contact was last known to do its part.
+    let lastHeard: Instant
+
+    /// Whether the contact, which came, lacks what was last offered in this second.
+    func isMissing(_ offeredAt: UInt32) -> Bool {
+        if case .returned(let since) = kind { offeredAt >= since } else { true }
+    }
+
+    /// Seconds of the monotonic clock, never 0: as records remember when they were offered.
+    static func second(of instant: Instant) -> UInt32 { UInt32(clamping: max(instant.seconds, 1)) }
+}
+
+extension Instant {
+    /// Whole seconds since the clock's origin.
+    var seconds: UInt64 { nanoseconds / 1_000_000_000 }
+}
+
+extension KademliaNode {
+    /// A contact entered the table.
+    mutating func noteCame(_ contact: Contact, at now: Now) {
+        let start = replication.startedAt ?? now.instant
+        // What we had before our start is no news to those who were there; the patrol sees to the rest.
+        let isInfant = membership.hasSeeds && now.instant.since(start) < Replication.infancy
+        let kind = isInfant ? Turnover.Kind.returned(since: Turnover.second(of: start)) : .came
+        note(Turnover(contact: contact, kind: kind, at: now.instant, lastHeard: now.instant))
+    }
+
+    /// A contact that had been given up answers.
+    mutating func noteReturned(_ contact: Contact, lastHeard: Instant, at now: Now) {
+        let kind = Turnover.Kind.returned(since: Turnover.second(of: lastHeard))
+        note(Turnover(contact: contact, kind: kind, at: now.instant, lastHeard: now.instant))
+    }
+
+    /// A contact that waited for a place in the table has one now: another was there.
+    mutating func notePromoted(_ contact: Contact, at now: Instant) {
+        note(Turnover(contact: contact, kind: .came, at: now, lastHeard: now))
+    }
+
+    mutating func noteWent(_ contact: Contact, lastHeard: Instant, at now: Instant) {
+        note(Turnover(contact: contact, kind: .went, at: now, lastHeard: lastHeard))
+    }
+
+    private mutating func note(_ change: Turnover) {
+        guard catalog.count > 0, handover.operation == nil else { return }
+        let known = replication.fresh.firstIndex { $0.contact.identity == change.contact.identity }
+        if let known {
+            let old = replication.fresh[known]
+            // Whoever came has nothing, even if it also came back since.
+            if case .returned = change.kind, old.kind == .came || old.kind == .emptied { return }
+            replication.fresh.remove(at: known)
+        } else if replication.fresh.count >= Replication.changeLimit {
+            replication.counters.overlooked += 1
+            return
+        }
+        replication.fresh.append(change)
+        if replication.freshDue == nil { replication.wake(at: Instant(nanoseconds: 0)) }
+    }
+
+    /// A peer showed that its process is another one than before, or that it has had its key for a day: does
+    /// it still have what it had? Asked for a record or two, it tells.
+    package mutating func restarted(
+        _ contact: Contact,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        let (identity, id) = (contact.identity, contact.id)
+        guard let entry = table.entry(for: identity, id: id), replication.samples[identity] == nil,
+            replication.samples.count < Membership.verificationLimit
+        else { return }
+        // What was offered since it was last heard it may lack anyhow.
+        let candidates = catalog.nearest(to: id, count: Replication.sampleSize * 16).filter { located in
+            located.entry.expiry > now.unixMilliseconds
+                && located.entry.offeredAt < Turnover.second(of: entry.lastAnswered)
+                && isResponsible(contact: id, for: located.location)
+        }
+        let samples = candidates.prefix(Replication.sampleSize)
+        replication.samples[identity] = samples.isEmpty ? nil : samples.count
+        for sample in samples {
+            let request = Request.findValue(location: sample.location, author: sample.place.author, offset: 0)
+            call(contact, request, .sample(lastHeard: entry.lastAnswered), into: &actions)
+        }
+    }
+
+    /// A peer that started anew was asked for a record it ought to have. `nil`: it did not answer.
+    mutating func sampled(_ contact: Contact, lastHeard: Instant, _ response: Response?, at now: Now) {
+        guard let left = replication.samples[contact.identity] else { return }
+        replication.samples[contact.identity] = left > 1 ? left - 1 : nil
+        guard case .values(let records, _, _) = response else { return }
+        let kind: Turnover.Kind =
+            records.isEmpty ? .emptied : .returned(since: Turnover.second(of: lastHeard))
+        if records.isEmpty { replication.samples[contact.identity] = nil }
+        note(Turnover(contact: contact, kind: kind, at: now.instant, lastHeard: lastHeard))
+    }
+
+    /// Whether a contact with this id is, or would be, among the closest to a place.
+    func isResponsible(contact: NodeID, for location: NodeID) -> Bool {
+        let distance = contact.distance(to: location)
+        let others = table.closest(to: location, count: settings.replicas)
+        let nearer = others.count { $0.id != contact && $0.id.distance(to: location) < distance }
+        return nearer + (contact != id && id.distance(to: location) < distance ? 1 : 0) < settings.replicas
+    }
+}

@@ -1,0 +1,109 @@
+import Testing
+
+@testable import DHTCore
+
+/// Transcripts of leaving, in an 8-bit key space with two replicas.
+struct HandoverTests {
+    private var transcript: Transcript
+    private let records = (0..<3 as Range<UInt8>).map {
+        Record.sample(at: $0, revision: 10, lifetime: 3600)
+    }
+
+    init() {
+        var settings = KademliaNode.Settings()
+        settings.replicas = 2
+        transcript = Transcript(.at(1, settings: settings))
+        for record in records { transcript.node.restore(record) }
+    }
+
+    private mutating func leave() {
+        transcript.on { node, actions in
+            node.submit(.leave, as: OperationID(rawValue: 1), at: now(20), into: &actions)
+        }
+    }
+
+    @Test mutating func `who moves up gets everything first, then the others, then all are told`() {
+        transcript.meet(4, 8, 128)
+        leave()
+        var order: [String] = []
+        var pending = transcript.actions
+        while !pending.isEmpty {
+            let action = pending.removeFirst()
+            switch action {
+            case .load(let ticket, let location, _):
+                let found = records.filter { $0.location == location }
+                transcript.node.loaded(ticket, found, at: now(20), into: &pending)
+            case .call(let call, let contact, let request, _):
+                order.append("\(request.operation) \(contact.id.bytes[0])")
+                let receipt = Response.stored(.init(lifetime: 1, closest: []))
+                transcript.node.answered(call, receipt, at: now(20), into: &pending)
+            case .finished(_, let outcome):
+                #expect(outcome == .left)
+                order.append("left")
+            default: break
+            }
+        }
+        #expect(Array(order[0..<3]) == ["store 8", "store 8", "store 8"])
+        #expect(Array(order[3..<6]) == ["store 4", "store 4", "store 4"])
+        #expect(order[6...].sorted() == ["left", "ping 128", "ping 4", "ping 8"])
+        #expect(order.last == "left")
+        #expect(transcript.node.replication.counters.handedOver == 6)
+    }
+
+    @Test mutating func `what has ended is not handed over`() {
+        transcript.meet(4, 8)
+        transcript.node.restore(.sample(at: 3, revision: 10, lifetime: 5))
+        let stores = leaveAnswering()
+        #expect(stores == 6)
+    }
+
+    @Test mutating func `alone there is nobody to hand over to`() {
+        leave()
+        #expect(transcript.outcomes == [.left])
+    }
+
+    @Test mutating func `a peer that does not answer does not keep us`() {
+        transcript.meet(4, 8)
+        var pending: [KademliaAction] = []
+        leave()
+        pending = transcript.actions
+        var hasLeft = false
+        while !pending.isEmpty {
+            switch pending.removeFirst() {
+            case .load(let ticket, _, _): transcript.node.storeFailed(ticket, at: now(20), into: &pending)
+            case .call(let call, _, _, _): transcript.node.failed(call, at: now(20), into: &pending)
+            case .finished: hasLeft = true
+            default: break
+            }
+        }
+        #expect(hasLeft)
+        #expect(transcript.node.isIdle)
+    }
+
+    @Test mutating func `who leaves twice leaves once`() {
+        transcript.meet(4, 8)
+        leave()
+        let first = transcript.actions
+        leave()
+        #expect(transcript.outcomes == [.left])
+        #expect(!first.isEmpty)
+    }
+
+    private mutating func leaveAnswering() -> Int {
+        leave()
+        var (stores, pending) = (0, transcript.actions)
+        while !pending.isEmpty {
+            switch pending.removeFirst() {
+            case .load(let ticket, let location, _):
+                let found = records.filter { $0.location == location }
+                transcript.node.loaded(ticket, found, at: now(20), into: &pending)
+            case .call(let call, _, let request, _):
+                stores += request.isWrite ? 1 : 0
+                let receipt = Response.stored(.init(lifetime: 1, closest: []))
+                transcript.node.answered(call, receipt, at: now(20), into: &pending)
+            default: break
+            }
+        }
+        return stores
+    }
+}

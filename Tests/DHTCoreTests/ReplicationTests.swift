@@ -1,0 +1,295 @@
+import Testing
+
+@testable import DHTCore
+
+/// Transcripts of how records follow the membership, in an 8-bit key space with two replicas.
+struct ReplicationTests {
+    private var transcript: Transcript
+    private let record = Record.sample(at: 0, revision: 10, lifetime: 86_400)
+
+    init() {
+        var settings = KademliaNode.Settings()
+        settings.replicas = 2
+        transcript = Transcript(.at(1, settings: settings))
+        transcript.meet(4, 8, 128, at: 200)
+        transcript.on { node, actions in node.advance(to: now(200), into: &actions) }
+        keep(record)
+    }
+
+    private mutating func keep(_ record: Record, at seconds: UInt64 = 200) {
+        transcript.on { node, actions in
+            let offer = node.offer(record, condition: nil, at: now(seconds))
+            node.keep(record, displacing: offer.displaced, offer.evicted, for: nil, into: &actions)
+        }
+        transcript.apply(at: seconds)
+    }
+
+    /// The contact answers a request of ours.
+    private mutating func hear(_ contact: Contact, at seconds: UInt64) {
+        transcript.on { node, actions in
+            node.call(contact, .ping(isLeaving: false), .upkeep, into: &actions)
+        }
+        let call = transcript.requests[0].call
+        transcript.on { node, actions in
+            let pong = Response.pong(observed: .port(1), endpoints: [])
+            node.answered(call, pong, at: now(seconds), into: &actions)
+        }
+    }
+
+    /// The contact does not answer two requests, nor any other.
+    private mutating func lose(_ place: UInt8, at seconds: UInt64) {
+        transcript.silent.insert(place)
+        for _ in 0..<2 {
+            transcript.on { node, actions in
+                node.call(.at(place), .ping(isLeaving: false), .upkeep, into: &actions)
+            }
+            let call = transcript.requests[0].call
+            transcript.on { node, actions in node.failed(call, at: now(seconds), into: &actions) }
+        }
+    }
+
+    /// Places that STOREs went to.
+    private mutating func given(from first: UInt64, through last: UInt64, holding records: [Record]? = nil)
+        -> [UInt8]
+    {
+        transcript.live(from: first, through: last, holding: records ?? [record]).map(\.contact).places
+    }
+
+    // MARK: Who comes and goes
+
+    @Test mutating func `a contact that comes among the closest gets the record within seconds`() {
+        hear(.at(2), at: 300)
+        #expect(given(from: 300, through: 301).isEmpty, "changes settle first")
+        #expect(given(from: 302, through: 310) == [2])
+        #expect(given(from: 311, through: 600).isEmpty)
+        #expect(transcript.node.replication.counters.repaired == 1)
+    }
+
+    @Test mutating func `a contact that comes farther away gets nothing`() {
+        hear(.at(16), at: 300)
+        #expect(given(from: 300, through: 400).isEmpty)
+    }
+
+    @Test mutating func `when one of the closest falls silent for good the next one gets the record`() {
+        lose(4, at: 300)
+        #expect(given(from: 300, through: 400) == [8])
+    }
+
+    @Test mutating func `one failed request moves nobody up`() {
+        transcript.on { node, actions in
+            node.call(.at(4), .ping(isLeaving: false), .upkeep, into: &actions)
+        }
+        let call = transcript.requests[0].call
+        transcript.on { node, actions in node.failed(call, at: now(300), into: &actions) }
+        #expect(given(from: 300, through: 400).isEmpty)
+    }
+
+    @Test mutating func `who leaves in good order is followed by the next one as well`() {
+        transcript.on { node, actions in
+            node.inquired(
+                InquiryID(rawValue: 1),
+                by: .at(4),
+                .ping(isLeaving: true),
+                isLive: true,
+                at: now(300),
+                into: &actions
+            )
+        }
+        #expect(given(from: 300, through: 400) == [8])
+    }
+
+    @Test mutating func `who is admitted no more is followed by the next one`() {
+        transcript.node.forget { $0 == Contact.at(4).identity }
+        #expect(transcript.node.nextDeadline <= at(300))
+        #expect(given(from: 300, through: 400) == [8])
+    }
+
+    @Test mutating func `several changes at once are one walk`() {
+        lose(4, at: 300)
+        hear(.at(2), at: 300)
+        #expect(given(from: 300, through: 400) == [2])
+    }
+
+    @Test mutating func `who comes back gets what it missed, and only that`() {
+        hear(.at(4), at: 250)
+        lose(4, at: 300)
+        _ = given(from: 300, through: 400)
+        let later = Record.sample(at: 0, by: 2, revision: 400, lifetime: 3600)
+        keep(later, at: 400)
+        transcript.silent = []
+        hear(.at(4), at: 500)
+        let stores = transcript.live(from: 500, through: 600, holding: [record, later])
+        #expect(stores.map(\.contact).places == [4])
+        #expect(stores.first?.request == .store(later, condition: nil))
+    }
+
+    @Test mutating func `of what ended meanwhile nothing is given`() {
+        let brief = Record.sample(at: 0, by: 2, revision: 200, lifetime: 101)
+        keep(brief)
+        hear(.at(2), at: 300)
+        #expect(given(from: 302, through: 400, holding: [record, brief]) == [2])
+    }
+
+    // MARK: Duties
+
+    @Test mutating func `who is not the nearest acts later, if it was the farthest`() {
+        var settings = KademliaNode.Settings()
+        settings.replicas = 2
+        transcript = Transcript(.at(8, settings: settings))
+        transcript.meet(1, 16, at: 200)
+        transcript.on { node, actions in node.advance(to: now(200), into: &actions) }
+        keep(record)
+        hear(.at(4), at: 300)
+        #expect(given(from: 300, through: 325).isEmpty)
+        #expect(given(from: 326, through: 370) == [4])
+    }
+
+    @Test mutating func `a copy that was not taken is made up for minutes later`() {
+        transcript.answers[2] = .refused(.unavailable)
+        hear(.at(2), at: 300)
+        #expect(given(from: 300, through: 400) == [2])
+        #expect(transcript.node.underReplicated == 1)
+        #expect(transcript.node.replication.counters.failed == 1)
+        transcript.answers[2] = nil
+        #expect(given(from: 401, through: 600) == [2])
+        #expect(transcript.node.underReplicated == 0)
+    }
+
+    @Test mutating func `who falls silent while it is given something is made up for by the others`() {
+        hear(.at(2), at: 300)
+        #expect(given(from: 300, through: 301).isEmpty)
+        transcript.silent = [2]
+        #expect(given(from: 302, through: 1000).starts(with: [2, 4]))
+        #expect(transcript.node.underReplicated == 0)
+    }
+
+    @Test mutating func `a newer record that the other has is taken on`() {
+        let newer = Record.sample(at: 0, revision: 20, lifetime: 86_400)
+        transcript.answers[2] = .conflict(newer)
+        hear(.at(2), at: 300)
+        _ = given(from: 300, through: 320)
+        #expect(transcript.node.catalog.entry(at: record.location, by: record.author)?.digest == newer.digest)
+    }
+
+    // MARK: Restarts
+
+    /// The contact shows another box key; then it has these of the records it is asked for.
+    private mutating func restart(_ place: UInt8, at seconds: UInt64, having records: [Record]) -> [Request] {
+        transcript.on { node, actions in node.restarted(.at(place), at: now(seconds), into: &actions) }
+        let requests = transcript.requests
+        for (call, _, _) in requests {
+            transcript.on { node, actions in
+                let values = Response.values(records, total: UInt16(records.count), closer: [])
+                node.answered(call, values, at: now(seconds), into: &actions)
+            }
+        }
+        return requests.map(\.request)
+    }
+
+    @Test mutating func `who started anew is asked for a record it had, and gets all if it has lost that`() {
+        hear(.at(4), at: 250)
+        let asked = restart(4, at: 300, having: [])
+        #expect(asked == [.findValue(location: record.location, author: record.author, offset: 0)])
+        #expect(given(from: 300, through: 400) == [4])
+    }
+
+    @Test mutating func `who started anew with its records gets those only that were offered since`() {
+        hear(.at(4), at: 250)
+        let later = Record.sample(at: 0, by: 2, revision: 260, lifetime: 3600)
+        keep(later, at: 260)
+        _ = restart(4, at: 300, having: [record])
+        let stores = transcript.live(from: 300, through: 400, holding: [record, later])
+        #expect(stores.map(\.request) == [.store(later, condition: nil)])
+    }
+
+    @Test mutating func `who need have nothing of ours is asked nothing`() {
+        #expect(restart(128, at: 300, having: []).isEmpty)
+        #expect(restart(64, at: 300, having: []).isEmpty)
+    }
+
+    @Test mutating func `those we meet in our first minutes knew what we had before`() {
+        var settings = KademliaNode.Settings()
+        settings.replicas = 2
+        transcript = Transcript(.at(1, settings: settings))
+        transcript.node.restore(record)
+        transcript.node.membership.hasSeeds = true
+        transcript.on { node, actions in node.advance(to: now(200), into: &actions) }
+        hear(.at(3), at: 210)
+        #expect(given(from: 210, through: 260).isEmpty)
+        let fresh = Record.sample(at: 0, by: 2, revision: 260, lifetime: 3600)
+        keep(fresh, at: 261)
+        hear(.at(2), at: 270)
+        let stores = transcript.live(from: 270, through: 310, holding: [record, fresh])
+        #expect(stores.map(\.request) == [.store(fresh, condition: nil)])
+    }
+
+    // MARK: Bounds
+
+    private static let many = (0..<600 as Range<UInt64>).map {
+        Record.sample(at: UInt8($0 % 4), by: 10 + $0, revision: 200, lifetime: 86_400)
+    }
+
+    private mutating func fill() {
+        for record in Self.many { transcript.node.restore(record) }
+    }
+
+    @Test mutating func `a walk through many records goes in slices, no faster than it may`() {
+        fill()
+        hear(.at(2), at: 300)
+        let records = Dictionary(grouping: Self.many + [record], by: \.author)
+        var (longest, sent): (Int, [UInt64]) = (0, [])
+        for step in 0..<1200 as Range<UInt64> {
+            let moment = Now(instant: at(300) + .milliseconds(step * 10), unixMilliseconds: 300_000)
+            guard transcript.node.nextDeadline <= moment.instant else { continue }
+            var pending: [KademliaAction] = []
+            transcript.node.advance(to: moment, into: &pending)
+            longest = max(longest, pending.count)
+            while !pending.isEmpty {
+                switch pending.removeFirst() {
+                case .load(let ticket, _, let author):
+                    let found = author.flatMap { records[$0] } ?? []
+                    transcript.node.loaded(ticket, found, at: moment, into: &pending)
+                case .call(let call, _, let request, _):
+                    if request.isWrite { sent.append(step / 100) }
+                    let receipt = Response.stored(.init(lifetime: 1, closest: []))
+                    transcript.node.answered(call, receipt, at: moment, into: &pending)
+                default: break
+                }
+            }
+            if step % 50 == 0 { #expect(!transcript.node.occupancies.contains { !$0.isWithinBound }) }
+        }
+        #expect(longest <= transcript.node.settings.repairParallelism)
+        #expect(sent.count == Self.many.count + 1)
+        let burst = transcript.node.settings.repairParallelism
+        for second in Set(sent) { #expect(sent.count { $0 == second } <= 101 + burst) }
+    }
+
+    @Test mutating func `no more than so many copies are under way, however many wait`() {
+        fill()
+        hear(.at(2), at: 300)
+        var loads = 0
+        for second in 300...330 as ClosedRange<UInt64> {
+            transcript.on { node, actions in node.advance(to: now(second), into: &actions) }
+            loads += transcript.tickets.count
+        }
+        #expect(loads == transcript.node.settings.repairParallelism)
+        #expect(transcript.node.underReplicated >= Replication.offerLimit)
+    }
+
+    @Test mutating func `more changes than can be remembered are counted`() {
+        for number in 0..<1100 as Range<UInt64> {
+            let identity = Identity.numbered(1_000_000 + number)
+            let contact = Contact(identity: identity, id: NodeID(firstByte: 2), endpoint: .port(1))
+            transcript.node.noteWent(contact, lastHeard: at(300), at: at(300))
+        }
+        #expect(transcript.node.replication.fresh.count == Replication.changeLimit)
+        #expect(transcript.node.replication.counters.overlooked == 1100 - UInt64(Replication.changeLimit))
+    }
+
+    @Test mutating func `without records nothing is remembered of who comes and goes`() {
+        transcript = Transcript(.at(1))
+        hear(.at(2), at: 300)
+        lose(2, at: 301)
+        #expect(transcript.node.replication.fresh.isEmpty)
+    }
+}
