@@ -16,7 +16,7 @@ class Mutation(NamedTuple):
 
 
 # Small worlds with many faults, without cryptography and with it.
-SWARM = "--scenario swarm --hours 0.25 --sealing stand-in --seed 50 --seeds 60"
+SWARM = "--scenario swarm --hours 0.25 --sealing stand-in --seed 50 --seeds 300"
 SEALED = "--scenario swarm --hours 0.25 --sealing real --seed 53 --seeds 16"
 # Many nodes, more than buckets hold.
 CALM = "--scenario calm --nodes 1000 --hours 0.05 --values 20"
@@ -99,7 +99,7 @@ MUTATIONS = [
         ("DHTCore/Membership.swift", "        verify(contact, isInbound: true, at: now, into: &actions)\n",
          "        _ = table.answered(contact, at: now.instant)\n"),
     ]),
-    Mutation("replays-move-contacts", "table", SEALED, [
+    Mutation("replays-move-contacts", "table", SWARM, [
         ("DHTCore/Inquiries.swift", "if isLive { noteInbound(sender, at: now, into: &actions) }",
          "if table.entry(for: sender.identity, id: sender.id) != nil {\n"
          "            _ = table.answered(sender, at: now.instant)\n        }"),
