@@ -78,7 +78,7 @@ package struct KademliaNode: Sendable {
     var searches: [SearchID: Search] = [:]
     var puts: [OperationID: PutOperation] = [:]
     var membership: Membership
-    var replication = Replication()
+    package internal(set) var replication = Replication()
     var handover = Handover()
     /// Id prefixes of nodes that were looked for in vain, and when.
     var vain: [UInt32: Instant] = [:]

@@ -179,6 +179,7 @@ extension GatedEngine where Keeper: ~Copyable {
 
 extension GatedEngine where Keeper: ~Copyable {
     mutating func perform(_ wishes: [KademliaAction], at now: Now, into actions: inout [EngineAction]) {
+        (counters.replication, counters.evictions) = (core.replication.counters, core.catalog.evictions)
         for wish in wishes {
             switch wish {
             case .call(let id, let contact, let request, let isConfigured):

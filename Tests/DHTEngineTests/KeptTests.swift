@@ -33,7 +33,10 @@ struct KeptTests {
         overlay.run(for: .minutes(30))
         #expect(overlay.text("key", at: 3) == "value")
         #expect(overlay.look("key", at: 4)?.found.first?.record.lifetime == 600)
-        #expect(overlay[1].outcomes.keys.allSatisfy { !$0.isRenewal }, "nobody is told of what nobody asked for")
+        #expect(
+            overlay[1].outcomes.keys.allSatisfy { !$0.isRenewal },
+            "nobody is told of what nobody asked for"
+        )
         #expect(overlay[1].engine.operations.isEmpty)
     }
 

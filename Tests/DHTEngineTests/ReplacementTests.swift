@@ -21,7 +21,10 @@ struct ReplacementTests {
         let overlay = Overlay(48)
         overlay.startAll(24)
         for number in 0..<12 {
-            #expect((overlay.put("key \(number)", "value \(number)", lifetime: 86_400, at: number)?.stored ?? 0) >= 8)
+            #expect(
+                (overlay.put("key \(number)", "value \(number)", lifetime: 86_400, at: number)?.stored ?? 0)
+                    >= 8
+            )
         }
         for number in 0..<4 { overlay.put("deleted \(number)", "value", lifetime: 86_400, at: number) }
         for number in 0..<4 { overlay.delete("deleted \(number)", at: number) }
