@@ -100,7 +100,7 @@ extension KademliaNode {
             } else {
                 replication.counters.handedOver += 1
             }
-        case .conflict(let newer?): adopt(newer, at: now, into: &actions)
+        case .conflict(let newer?): adoptNewer(newer, at: now, into: &actions)
         case .conflict(nil), .refused(.denied), .refused(.expired): break
         case .refused, .retry, .pong, .nodes, .values, nil:
             replication.counters.failed += 1
@@ -109,14 +109,24 @@ extension KademliaNode {
         }
     }
 
-    /// Takes on a newer record that another replica has in the place of ours.
-    mutating func adopt(_ record: Record, at now: Now, into actions: inout [KademliaAction]) {
+    /// Takes on a newer record that another replica has in the place of ours. Whoever else has the old one
+    /// lacks it as well.
+    mutating func adoptNewer(_ record: Record, at now: Now, into actions: inout [KademliaAction]) {
         guard catalog.entry(at: record.location, by: record.author) != nil else { return }
+        adopt(record, .lacking, at: now, into: &actions)
+    }
+
+    /// Takes on a record that we came to see.
+    mutating func adopt(
+        _ record: Record,
+        _ standing: Catalog.Standing,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
         let offer = offer(record, condition: nil, at: now)
         guard offer.decision == .keep else { return }
-        // Whoever else has the old one lacks it as well.
         let place = Catalog.Place(location: record.location, author: record.author)
-        catalog.note(.lacking, of: record.digest, at: place, second: Turnover.second(of: now.instant))
+        catalog.note(standing, of: record.digest, at: place, second: Turnover.second(of: now.instant))
         keep(record, displacing: offer.displaced, offer.evicted, for: nil, into: &actions)
     }
 

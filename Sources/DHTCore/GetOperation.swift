@@ -91,10 +91,16 @@ struct GetOperation: Sendable {
     /// Whether the node brought any record.
     func isBearing(_ identity: Identity) -> Bool { told[identity].map { !$0.authors.isEmpty } ?? false }
 
-    /// The newest live record of all, and those among `answered` that do not have it: what read repair needs.
+    /// Authors whose records one read repairs.
+    static let repairLimit = 16
+
+    /// What read repair needs: the newest live record of all, or of every author if all were asked for, and
+    /// those among `answered` that do not have it.
     func repairs(among answered: [Contact]) -> [(Record, Contact)] {
-        guard let newest = best.max(by: { $1.record.isNewer(than: $0.record) }) else { return [] }
-        return answered.filter { !newest.holders.contains($0.identity) }.map { (newest.record, $0) }
+        let newest = best.sorted { $0.record.isNewer(than: $1.record) }
+        return newest.prefix(isExhaustive ? Self.repairLimit : 1).flatMap { best in
+            answered.filter { !best.holders.contains($0.identity) }.map { (best.record, $0) }
+        }
     }
 
     /// One record an author, newest first.

@@ -80,7 +80,7 @@ package struct KademliaNode: Sendable {
     var membership: Membership
     /// Peers whose answer to some call is overdue. The calls bound it.
     var overdue: Set<Identity> = []
-    var replication = Replication()
+    package internal(set) var replication = Replication()
     var handover = Handover()
     /// Id prefixes of nodes that were looked for in vain, and when.
     var vain: [UInt32: Instant] = [:]

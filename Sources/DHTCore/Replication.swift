@@ -2,7 +2,7 @@
 /// walk through the catalog that does so, and records on their way.
 ///
 /// `docs/protocol.md`, section 9.
-struct Replication: Sendable {
+package struct Replication: Sendable {
     /// Changes are taken together for this long, and as much again by chance.
     static let settling = Span.seconds(2)
     /// How much later, and as much again by chance, the second of the two givers acts.
@@ -68,7 +68,7 @@ struct Replication: Sendable {
     /// Peers that started anew, and the records they were not yet heard on.
     var samples: [Identity: Int] = [:]
     var ailing = Ailing()
-    var counters = ReplicationCounters()
+    package internal(set) var counters = ReplicationCounters()
 
     mutating func wake(at instant: Instant) { wakeAt = min(wakeAt, instant) }
 }
@@ -76,15 +76,15 @@ struct Replication: Sendable {
 /// What was done to keep copies where they belong.
 package struct ReplicationCounters: Hashable, Sendable {
     /// Records given to contacts that came, came back or moved up, and taken by them.
-    package var repaired: UInt64 = 0
+    package internal(set) var repaired: UInt64 = 0
     /// Records republished.
-    package var republished: UInt64 = 0
+    package internal(set) var republished: UInt64 = 0
     /// Records handed over because we left, and taken.
-    package var handedOver: UInt64 = 0
+    package internal(set) var handedOver: UInt64 = 0
     /// STOREs of these three kinds that were not taken.
-    package var failed: UInt64 = 0
+    package internal(set) var failed: UInt64 = 0
     /// Changes among contacts that were too many to act upon.
-    package var overlooked: UInt64 = 0
+    package internal(set) var overlooked: UInt64 = 0
 
     package init() {}
 }

@@ -92,7 +92,7 @@ extension KademliaNode {
         into actions: inout [KademliaAction]
     ) {
         replication.counters.republished += 1
-        for newer in outcome.successors(of: record) { adopt(newer, at: now, into: &actions) }
+        for newer in outcome.successors(of: record) { adoptNewer(newer, at: now, into: &actions) }
         noteCopies(of: record, outcome, at: now)
         given(settings.replicas, at: now, into: &actions)
     }

@@ -29,8 +29,9 @@ package struct RoutingTable: Sendable {
 
     /// Capacities of the buckets from the root on; those deeper hold ``Kademlia/replicas``. Big near the
     /// root, as libtorrent has them: there each known contact saves a round trip, and half of the network
-    /// belongs in the first.
-    package static let standardCapacities = [128, 64, 32, 16]
+    /// belongs in the first. Three times K beyond: those closest to us share few buckets, of
+    /// which none may be too small to hold them all.
+    package static let standardCapacities = [128, 64, 32] + [Int](repeating: 24, count: 37)
 
     private let own: NodeID
     private let capacities: [Int]

@@ -182,7 +182,7 @@ extension KademliaNode {
             let more = puts[operation]?.chased(search.lookup.reachable) ?? []
             offer(operation, to: more, into: &actions)
             finishIfDone(operation, at: now, into: &actions)
-        case .get(let operation): finishGet(operation, search, into: &actions)
+        case .get(let operation): finishGet(operation, search, at: now, into: &actions)
         case .peer(let operation, let peer):
             if let entry = search.lookup.closest.first(where: { $0.identity == peer }) {
                 call(entry, .ping(isLeaving: false), .ping(operation, sent: now.instant), into: &actions)
@@ -198,6 +198,7 @@ extension KademliaNode {
     private mutating func finishGet(
         _ operation: OperationID,
         _ search: Search,
+        at now: Now,
         into actions: inout [KademliaAction]
     ) {
         guard let get = search.get else { preconditionFailure("a get without what it gets") }
@@ -215,6 +216,13 @@ extension KademliaNode {
             let place = Catalog.Place(location: record.location, author: record.author)
             let purpose = Purpose.repair(place, record.digest)
             call(contact, .store(record, condition: nil), purpose, into: &actions)
+        }
+        // So ought we, if we are that close or have an older one.
+        let isOurs = isResponsible(contact: id, for: get.location)
+        for found in get.found.prefix(GetOperation.repairLimit) {
+            let entry = catalog.entry(at: get.location, by: found.record.author)
+            guard entry != nil || isOurs, entry?.digest != found.record.digest else { continue }
+            adopt(found.record, .settled, at: now, into: &actions)
         }
     }
 

@@ -1,3 +1,4 @@
+import DHTCore
 import DHTEnvelope
 
 /// What happened so far, in numbers.
@@ -18,6 +19,10 @@ package struct Counters: Hashable, Sendable {
     package var timeouts: UInt64 = 0
     /// Records and contacts taken out of responses whose senders had no right to put them there.
     package var struckOut: UInt64 = 0
+    /// What was done to keep copies where they belong.
+    package var replication = ReplicationCounters()
+    /// Records thrown out for want of room.
+    package var evictions: UInt64 = 0
     private var drops = [UInt64](repeating: 0, count: DropReason.allCases.count)
 
     package init() {}
@@ -37,6 +42,9 @@ package struct Counters: Hashable, Sendable {
             ("answers", answers),
             ("overdue", overdue), ("retransmissions", retransmissions), ("timeouts", timeouts),
             ("struck_out", struckOut),
+            ("repaired", replication.repaired), ("republished", replication.republished),
+            ("handed_over", replication.handedOver), ("copies_refused", replication.failed),
+            ("changes_overlooked", replication.overlooked), ("evicted", evictions),
         ]
     }
 }

@@ -26,6 +26,8 @@ package struct GatedEngine<Keeper: Gatekeeper & ~Copyable>: ~Copyable {
     var operations: [OperationID: PendingOperation] = [:]
     /// The last revisions of ours, by location: a new one must be above it whatever the clock says.
     var revisions: [NodeID: Revision] = [:]
+    var kept = KeptValues()
+    var nextRenewal: UInt64 = 0
     package internal(set) var counters = Counters()
     private var nextInquiry: UInt64 = 0
 
@@ -171,6 +173,7 @@ extension GatedEngine where Keeper: ~Copyable {
         var wishes: [KademliaAction] = []
         if core.nextDeadline <= now.instant { core.advance(to: now, into: &wishes) }
         perform(wishes, at: now, into: &actions)
+        renewKept(at: now, into: &actions)
     }
 
     // MARK: Queries
@@ -178,7 +181,8 @@ extension GatedEngine where Keeper: ~Copyable {
     /// When ``advance(to:into:)`` is to be called next.
     package var nextDeadline: Instant? {
         mutating get {
-            let own = min(gate.nextDeadline, core.nextDeadline)
+            var own = min(gate.nextDeadline, core.nextDeadline)
+            if let look = kept.nextLook { own = min(own, look) }
             return calls.nextDeadline.map { min($0, own) } ?? own
         }
     }
@@ -193,6 +197,7 @@ extension GatedEngine where Keeper: ~Copyable {
         gate.occupancies + core.occupancies + [
             Occupancy("inquiries", inquiries.count, of: Self.inquiryCapacity),
             Occupancy("revisions", revisions.count, of: Self.revisionCapacity),
+            Occupancy("kept keys", kept.entries.count, of: KeptValues.capacity),
             Occupancy("estimators", estimators.count, of: Self.estimatorCapacity),
             Occupancy("probed addresses", probes.count, of: ProbeLimiter.capacity),
         ]
@@ -204,6 +209,7 @@ extension GatedEngine where Keeper: ~Copyable {
 
 extension GatedEngine where Keeper: ~Copyable {
     mutating func perform(_ wishes: [KademliaAction], at now: Now, into actions: inout [EngineAction]) {
+        (counters.replication, counters.evictions) = (core.replication.counters, core.catalog.evictions)
         for wish in wishes {
             switch wish {
             case .call(let id, let contact, let request, let isConfigured):

@@ -54,9 +54,19 @@ package enum Operation: Sendable {
         /// Seconds: 1…31,536,000.
         package var lifetime: UInt32
         package var condition: Request.Condition?
+        /// Sign and put the value anew at half its lifetime, over and over while the node runs: until it is
+        /// deleted, or put without this.
+        package var isKept: Bool
 
-        package init(key: [UInt8], value: [UInt8], lifetime: UInt32, condition: Request.Condition? = nil) {
-            (self.key, self.value, self.lifetime, self.condition) = (key, value, lifetime, condition)
+        package init(
+            key: [UInt8],
+            value: [UInt8],
+            lifetime: UInt32,
+            condition: Request.Condition? = nil,
+            isKept: Bool = false
+        ) {
+            (self.key, self.value, self.lifetime) = (key, value, lifetime)
+            (self.condition, self.isKept) = (condition, isKept)
         }
     }
 }

@@ -10,6 +10,8 @@ enum PendingOperation: Sendable {
     case conditional(Operation.Put)
     /// Our record is looked for, to be replaced by a tombstone.
     case delete(key: [UInt8])
+    /// A kept value of ours is read, to be signed anew.
+    case renewal(NodeID)
     case other
 }
 
@@ -28,6 +30,11 @@ extension GatedEngine where Keeper: ~Copyable {
         into actions: inout [EngineAction]
     ) {
         var wishes: [KademliaAction] = []
+        switch operation {
+        case .put(let put): suspendKeeping(at: sha1(put.key))
+        case .delete(let key): suspendKeeping(at: sha1(key))
+        case .get, .ping, .leave: break
+        }
         switch operation {
         case .put(let put) where put.condition != nil:
             // Read first: replicas that lack a copy would take what the others refuse. They still check, for
@@ -71,7 +78,7 @@ extension GatedEngine where Keeper: ~Copyable {
     }
 
     /// Signs and sends off a record with a revision above all we know of ours under the key.
-    private mutating func write(
+    mutating func write(
         _ put: Operation.Put,
         _ kind: Record.Kind,
         attempts: Int,
@@ -124,17 +131,24 @@ extension GatedEngine where Keeper: ~Copyable {
                     into: &wishes,
                     &actions
                 )
+            } else if id.isRenewal {
+                renewed(record, outcome, at: now)
             } else {
+                let written = outcome.stored > 0 ? record : nil
+                resumeKeeping(at: record.location, written, isKept: put.isKept, now)
                 actions.append(.finished(id, .put(record, outcome)))
             }
         case (.got(let outcome), .conditional(let put)):
             if let standing = standing(outcome, against: put.condition) {
+                resumeKeeping(at: sha1(put.key), nil, isKept: put.isKept, now)
                 actions.append(.finished(id, .conflict(standing)))
             } else {
                 write(put, .value, attempts: 1, as: id, at: now, into: &wishes, &actions)
             }
         case (.got(let outcome), .delete(let key)):
             bury(key, outcome, as: id, at: now, into: &wishes, &actions)
+        case (.got(let outcome), .renewal(let location)):
+            renew(location, outcome, as: id, at: now, into: &wishes, &actions)
         case (.got(let outcome), _): actions.append(.finished(id, .got(outcome)))
         case (.pinged(let roundTrip), _): actions.append(.finished(id, .pinged(roundTrip)))
         case (.left, _): actions.append(.finished(id, .left))
@@ -179,6 +193,7 @@ extension GatedEngine where Keeper: ~Copyable {
         _ actions: inout [EngineAction]
     ) {
         guard let standing = outcome.found.first?.record, !standing.isTombstone else {
+            kept[sha1(key)] = nil
             actions.append(.finished(id, .nothingToDelete(outcome)))
             return
         }

@@ -39,6 +39,7 @@ package struct ControlClient: NodeControl {
         case .revision(let revision): parameters.append("if-rev=\(revision)")
         }
         if let copies = query.minimumCopies { parameters.append("min-copies=\(copies)") }
+        if query.isKept { parameters.append("keep=true") }
         return try await ask(.PUT, try path(key), parameters, body: value)
     }
 

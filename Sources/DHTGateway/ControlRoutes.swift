@@ -66,7 +66,7 @@ package enum ControlRoutes {
     }
 
     private static func putQuery(_ request: Request) throws(Failure) -> PutQuery {
-        try refuseUnknown(request, besides: ["ttl", "if-rev", "if-absent", "min-copies"])
+        try refuseUnknown(request, besides: ["ttl", "if-rev", "if-absent", "min-copies", "keep"])
         var query = PutQuery()
         if let text = request.uri.queryParameters["ttl"] {
             query.lifetime = try DurationText.seconds(String(text), in: ValueLimits.lifetimes, for: "ttl")
@@ -79,6 +79,7 @@ package enum ControlRoutes {
             query.condition = .absent
         }
         query.minimumCopies = try number("min-copies", request)
+        query.isKept = try flag("keep", request)
         return query
     }
 

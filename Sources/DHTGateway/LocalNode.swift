@@ -119,6 +119,7 @@ package final class LocalNode: NodeControl {
             try ValueLimits.check(copies: copies, for: "--min-copies")
             options.minimumCopies = copies
         }
+        options.isKept = query.isKept
         switch query.condition {
         case nil: break
         case .absent: options.condition = .absent

@@ -51,8 +51,16 @@ package struct PutQuery: Hashable, Sendable {
     /// Copies without which the write counts as failed, 1…8; the node's default if `nil`.
     package var minimumCopies: Int?
 
-    package init(lifetime: UInt32? = nil, condition: Condition? = nil, minimumCopies: Int? = nil) {
-        (self.lifetime, self.condition, self.minimumCopies) = (lifetime, condition, minimumCopies)
+    package var isKept = false
+
+    package init(
+        lifetime: UInt32? = nil,
+        condition: Condition? = nil,
+        minimumCopies: Int? = nil,
+        isKept: Bool = false
+    ) {
+        (self.lifetime, self.condition) = (lifetime, condition)
+        (self.minimumCopies, self.isKept) = (minimumCopies, isKept)
     }
 }
 

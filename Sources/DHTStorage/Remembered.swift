@@ -14,6 +14,19 @@ package struct RememberedContact: Hashable, Sendable {
     }
 }
 
+/// A value of ours that is kept alive: signed anew at half its lifetime.
+package struct RememberedValue: Hashable, Sendable {
+    package let key: [UInt8]
+    /// Seconds.
+    package let lifetime: UInt32
+    /// The last one signed.
+    package let revision: Revision
+
+    package init(key: [UInt8], lifetime: UInt32, revision: Revision) {
+        (self.key, self.lifetime, self.revision) = (key, lifetime, revision)
+    }
+}
+
 // What a node remembers besides records. Nobody else can make these tables grow: contacts are those of the
 // routing table, the others are the node's own values.
 extension NodeDatabase {
@@ -87,22 +100,35 @@ extension NodeDatabase {
 
     // MARK: Kept values
 
-    /// Marks our value under a key as one to republish for as long as the node lives.
-    package func keep(_ key: [UInt8]) throws(RecordStoreError) {
-        try write {
-            try $0.execute(sql: "INSERT OR IGNORE INTO kept (key) VALUES (?)", arguments: [Data(key)])
+    /// Remembers these values as the ones to keep alive, and no others.
+    package func replaceKept(_ values: [RememberedValue]) throws(RecordStoreError) {
+        try write { database in
+            try database.execute(sql: "DELETE FROM kept")
+            let insertion = try database.cachedStatement(
+                sql: "INSERT OR REPLACE INTO kept (key, lifetime, revision) VALUES (?, ?, ?)"
+            )
+            for value in values {
+                try insertion.execute(arguments: [
+                    Data(value.key), Int64(value.lifetime), Int64(bitPattern: value.revision.rawValue),
+                ])
+            }
         }
     }
 
-    /// Takes the mark away, if it is there.
-    package func unkeep(_ key: [UInt8]) throws(RecordStoreError) {
-        try write { try $0.execute(sql: "DELETE FROM kept WHERE key = ?", arguments: [Data(key)]) }
-    }
-
-    /// The keys marked, in the order of their bytes.
-    package func keptKeys() throws(RecordStoreError) -> [[UInt8]] {
+    /// The values to keep alive, in the order of their keys' bytes.
+    package func kept() throws(RecordStoreError) -> [RememberedValue] {
         try read {
-            try Row.fetchAll($0, sql: "SELECT key FROM kept ORDER BY key").map { $0.bytes(at: 0) }
+            try Row.fetchAll($0, sql: "SELECT key, lifetime, revision FROM kept ORDER BY key")
+                .compactMap { row -> RememberedValue? in
+                    guard let lifetime = row.bits(at: 1).flatMap({ UInt32(exactly: $0) }),
+                        let revision = row.bits(at: 2)
+                    else { return nil }
+                    return RememberedValue(
+                        key: row.bytes(at: 0),
+                        lifetime: lifetime,
+                        revision: Revision(rawValue: revision)
+                    )
+                }
         }
     }
 }

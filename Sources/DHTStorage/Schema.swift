@@ -58,7 +58,11 @@ package struct Schema: Sendable {
             location BLOB NOT NULL PRIMARY KEY CHECK (length(location) = 20),
             revision INTEGER NOT NULL
         ) STRICT;
-        CREATE TABLE kept (key BLOB NOT NULL PRIMARY KEY) STRICT;
+        CREATE TABLE kept (
+            key BLOB NOT NULL PRIMARY KEY,
+            lifetime INTEGER NOT NULL,
+            revision INTEGER NOT NULL
+        ) STRICT;
         CREATE TABLE identity (
             only INTEGER PRIMARY KEY CHECK (only = 1),
             identity BLOB NOT NULL CHECK (length(identity) = 32)

@@ -186,7 +186,8 @@ public final class DHTNode: Sendable {
             key: key,
             value: value,
             lifetime: options.lifetime,
-            condition: options.condition?.request
+            condition: options.condition?.request,
+            isKept: options.isKept
         )
         switch await loop.run(.put(put)) {
         case .put(let record, let outcome)?:
@@ -269,6 +270,12 @@ public final class DHTNode: Sendable {
         guard case .members(let list) = admission.withLock({ $0 }), list.member(identity)?.mayWrite == false
         else { return }
         throw DHTError(.denied, "this node may only read: its own allowlist has it with write=no")
+    }
+
+    /// Our own values that this node keeps alive, by key.
+    public func keptValues() async -> [KeptValue] {
+        await loop.keptKeys.map { KeptValue(key: $0.key, lifetime: $0.lifetime, revision: $0.revision) }
+            .sorted { $0.key.lexicographicallyPrecedes($1.key) }
     }
 
     // MARK: Questions

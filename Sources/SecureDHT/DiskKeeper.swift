@@ -18,11 +18,12 @@ final class DiskKeeper: Sendable {
         var changes: [(ticket: Ticket, changes: [RecordChange])] = []
         var revisions: [NodeID: Revision] = [:]
         var contacts: [RememberedContact]?
+        var kept: [RememberedValue]?
         var isCommitting = false
         /// Who waits until nothing is left to be written.
         var waiting: [CheckedContinuation<Void, Never>] = []
 
-        var isEmpty: Bool { changes.isEmpty && revisions.isEmpty && contacts == nil }
+        var isEmpty: Bool { changes.isEmpty && revisions.isEmpty && contacts == nil && kept == nil }
     }
 
     private let store: SQLiteRecordStore
@@ -54,6 +55,8 @@ final class DiskKeeper: Sendable {
     func note(_ revision: Revision, at location: NodeID) { write { $0.revisions[location] = revision } }
 
     func remember(_ contacts: [RememberedContact]) { write { $0.contacts = contacts } }
+
+    func remember(_ kept: [RememberedValue]) { write { $0.kept = kept } }
 
     /// Returns when all that was asked for is written.
     func flush() async {
@@ -97,6 +100,7 @@ final class DiskKeeper: Sendable {
             do throws(RecordStoreError) {
                 if !turn.revisions.isEmpty { try store.database.noteRevisions(turn.revisions) }
                 if let contacts = turn.contacts { try store.database.replaceContacts(contacts) }
+                if let kept = turn.kept { try store.database.replaceKept(kept) }
             } catch {
                 // Both are for the next start, which does without.
                 logger.error("the node's memory cannot be written", metadata: ["error": "\(error)"])

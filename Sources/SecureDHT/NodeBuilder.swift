@@ -36,6 +36,10 @@ struct NodeBuilder: Sendable {
             try store.forEachEntry { location, entry in core.restore(entry, at: location) }
             var engine = makeEngine(core)
             engine.remember(try database.revisions())
+            let kept = try database.kept().map {
+                KeptKey(key: $0.key, lifetime: $0.lifetime, revision: $0.revision)
+            }
+            engine.restoreKept(kept, at: SystemClock.now)
             engine.remember(try database.contacts().map { ($0.identity, $0.endpoint) })
             return loop(around: engine, disk: DiskKeeper(store, logger: configuration.logger))
         } catch let error as NodeDatabaseError {

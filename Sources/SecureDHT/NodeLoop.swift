@@ -41,6 +41,8 @@ actor NodeLoop {
 
     private var remembered: Set<Place> = []
     private var reminder: RepeatedTask?
+    /// What the engine counted when kept values were last written down.
+    private var keptChanges: UInt64 = 0
     private var timer: Scheduled<Void>?
     private var armed: Instant?
     private var waiting: [OperationID: CheckedContinuation<Outcome?, Never>] = [:]
@@ -181,6 +183,7 @@ actor NodeLoop {
             case .signed(let revision, let location): disk?.note(revision, at: location)
             case .resolve(let seed): resolve(seed)
             case .finished(let operation, let outcome):
+                rememberKept()
                 waiting.removeValue(forKey: operation)?.resume(returning: outcome)
             }
         }
@@ -225,7 +228,18 @@ actor NodeLoop {
         ) { [weak self] _ in self?.assumeIsolated { $0.rememberContacts() } }
     }
 
+    /// Writes down which of our values are kept alive, if that has changed.
+    private func rememberKept() {
+        guard let disk, engine.keptChanges != keptChanges else { return }
+        keptChanges = engine.keptChanges
+        let kept = engine.keptKeys
+        disk.remember(
+            kept.map { RememberedValue(key: $0.key, lifetime: $0.lifetime, revision: $0.revision) }
+        )
+    }
+
     private func rememberContacts() {
+        rememberKept()
         let now = SystemClock.now
         let good = engine.core.table.contacts.filter { $0.reachability.grade == .good }
         let places = good.map { Place(identity: $0.contact.identity, endpoint: $0.contact.endpoint) }
@@ -344,6 +358,9 @@ actor NodeLoop {
 
     // MARK: What it knows
 
+    /// Keys of our own values that are kept alive.
+    var keptKeys: [KeptKey] { engine.keptKeys }
+
     /// A picture of the node at this moment.
     var knowledge: NodeKnowledge {
         let core = engine.core
@@ -363,35 +380,5 @@ actor NodeLoop {
             roundTrips: roundTrips,
             uptime: SystemClock.now.instant.since(started).milliseconds
         )
-    }
-}
-
-/// What a node knows at one moment.
-struct NodeKnowledge: Sendable {
-    let id: NodeID
-    let table: RoutingTable
-    let records: Int
-    let recordBytes: Int
-    let equivocations: UInt64
-    let counters: Counters
-    let unroutable: UInt64
-    /// Smoothed, in microseconds.
-    let roundTrips: [Identity: UInt64]
-    /// Milliseconds.
-    let uptime: UInt64
-}
-
-/// Socket addresses of endpoints, so that each is made once.
-struct AddressCache {
-    static let capacity = 8192
-
-    private var known: [Endpoint: SocketAddress] = [:]
-
-    mutating func socketAddress(of endpoint: Endpoint) -> SocketAddress? {
-        if let address = known[endpoint] { return address }
-        guard let address = endpoint.socketAddress else { return nil }
-        if known.count >= Self.capacity { known = [:] }
-        known[endpoint] = address
-        return address
     }
 }

@@ -23,11 +23,23 @@ public struct PutOptions: Sendable {
     /// nodes. `nil`: as many as it takes for every read of 3 (``GetOptions/standardReplicas``) to see it: two
     /// fewer than nodes ought to have it, and one at least.
     public var minimumCopies: Int?
+    /// Whether this node keeps the value alive for as long as it runs, also after a restart if it has a
+    /// directory: it signs a new revision at half the lifetime, until the value is deleted or put without.
+    public var isKept = false
 
     public init() {}
 
     /// Copies that will do, where `target` nodes ought to have one.
     func copies(of target: Int) -> Int { minimumCopies ?? max(target - GetOptions.standardReplicas + 1, 1) }
+}
+
+/// A value of ours that this node keeps alive: see ``PutOptions/isKept``.
+public struct KeptValue: Hashable, Sendable {
+    public let key: [UInt8]
+    /// Seconds, of each revision.
+    public let lifetime: UInt32
+    /// The last one written.
+    public let revision: Revision
 }
 
 /// What became of a write.

@@ -34,11 +34,14 @@ struct Put: AsyncParsableCommand {
     @Option(help: ArgumentHelp("Copies without which the write has failed: 1 to 8.", valueName: "number"))
     var minCopies: Int?
 
+    @Flag(help: "Keep the value alive as long as the node runs: write it anew at half its lifetime.")
+    var keep = false
+
     @OptionGroup var globals: GlobalOptions
 
     func run() async throws {
         let node = try globals.node()
-        var query = PutQuery()
+        var query = PutQuery(isKept: keep)
         if let ttl { query.lifetime = try DurationText.seconds(ttl, in: ValueLimits.lifetimes, for: "--ttl") }
         guard ifRev == nil || !ifAbsent else {
             throw Failure(.invalidArgument, "--if-rev and --if-absent exclude each other")

@@ -59,6 +59,16 @@ struct GetOperationTests {
         #expect(repairs.map(\.1).places == [10, 12])
     }
 
+    @Test func `where all authors' records are wanted all are repaired`() {
+        var get = get(isExhaustive: true)
+        let (one, other) = (Record.sample(by: 1), Record.sample(by: 2))
+        get.take([one], from: id(10), unixMilliseconds: 0)
+        get.take([other], from: id(11), unixMilliseconds: 0)
+        let repairs = get.repairs(among: [.at(10), .at(11), .at(12)])
+        #expect(repairs.map(\.0) == [other, other, one, one])
+        #expect(repairs.map(\.1).places == [10, 12, 11, 12])
+    }
+
     // MARK: Pages
 
     @Test func `one value is enough unless all are wanted`() {

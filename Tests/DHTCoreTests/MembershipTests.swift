@@ -207,8 +207,10 @@ struct MembershipTests {
     }
 
     @Test mutating func `members expelled are forgotten, those who wait for a place included`() {
-        transcript = Transcript(.at(0b0000_0001))
-        // The deepest bucket of an 8-bit space holds eight; two more wait.
+        var settings = KademliaNode.Settings()
+        settings.bucketCapacities = [8]
+        transcript = Transcript(.at(0b0000_0001, settings: settings))
+        // The bucket holds eight; two more wait.
         var generator = SplitMix64(seed: 1)
         let own = transcript.node.id
         let crowd = (0..<10).map { number in

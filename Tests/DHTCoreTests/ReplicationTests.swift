@@ -171,6 +171,40 @@ struct ReplicationTests {
         #expect(transcript.node.catalog.entry(at: record.location, by: record.author)?.digest == newer.digest)
     }
 
+    // MARK: Reads
+
+    private mutating func read(at location: UInt8, finding records: [Record]) {
+        transcript.on { node, actions in
+            let get = KademliaOperation.get(
+                location: NodeID(firstByte: location),
+                author: nil,
+                replicas: 2,
+                isExhaustive: true
+            )
+            node.submit(get, as: OperationID(rawValue: 1), at: now(300), into: &actions)
+        }
+        transcript.answerAll(at: 300, holding: records)
+    }
+
+    @Test mutating func `a reader that ought to have the record takes it on`() {
+        let other = Record.sample(at: 0, by: 2, revision: 250, lifetime: 3600)
+        read(at: 0, finding: [other])
+        #expect(transcript.node.catalog.entry(at: other.location, by: other.author)?.digest == other.digest)
+    }
+
+    @Test mutating func `a reader with an older record takes on the newer one`() {
+        let newer = Record.sample(at: 0, revision: 250, lifetime: 3600)
+        read(at: 0, finding: [newer])
+        #expect(transcript.node.catalog.entry(at: newer.location, by: newer.author)?.digest == newer.digest)
+    }
+
+    @Test mutating func `a reader that is far away keeps nothing of what it reads`() {
+        let far = Record.sample(at: 129, by: 2, revision: 250, lifetime: 3600)
+        transcript.meet(130, 131, at: 250)
+        read(at: 129, finding: [far])
+        #expect(transcript.node.catalog.entry(at: far.location, by: far.author) == nil)
+    }
+
     // MARK: Restarts
 
     /// The contact shows another box key; then it has these of the records it is asked for.

@@ -95,10 +95,10 @@ import Testing
         #expect(table.count == 6)
     }
 
-    @Test func `standard buckets are big near the root and hold eight further down`() {
+    @Test func `standard buckets are big near the root and hold thrice eight further down`() {
         var table = RoutingTable(own: own)
         var generator = SplitMix64(seed: 9)
-        for (bucket, capacity) in [(0, 128), (1, 64), (2, 32), (3, 16), (4, 8), (5, 8), (100, 8)] {
+        for (bucket, capacity) in [(0, 128), (1, 64), (2, 32), (3, 24), (4, 24), (39, 24), (100, 8)] {
             for number in 0..<capacity + 3 {
                 let id = table.randomTarget(in: bucket, using: &generator)
                 let contact = Contact(
@@ -109,7 +109,7 @@ import Testing
                 #expect(table.answered(contact, at: at(0)) == (number < capacity ? .inserted : .cached))
             }
         }
-        #expect(table.occupancy.map(\.count) == [128, 64, 32, 16, 8, 8, 8])
+        #expect(table.occupancy.map(\.count) == [128, 64, 32, 24, 24, 24, 8])
     }
 
     // MARK: A full bucket

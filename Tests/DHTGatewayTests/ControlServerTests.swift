@@ -45,7 +45,7 @@ struct ControlServerTests {
                 #expect(here == there)
             }
             let key = Array("a/b c?".utf8) + [0xFF]
-            let put = PutQuery(lifetime: 90, condition: .revision(.max), minimumCopies: 2)
+            let put = PutQuery(lifetime: 90, condition: .revision(.max), minimumCopies: 2, isKept: true)
             let get = GetQuery(author: "ä & b=c", replicas: 8, paths: 3, all: true)
             try await compare { try await $0.put(key, [0, 0xFF], put) }
             try await compare { try await $0.get(key, get) }

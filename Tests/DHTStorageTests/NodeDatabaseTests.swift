@@ -7,11 +7,13 @@ import Testing
 struct NodeDatabaseTests {
     // MARK: Making
 
+    private let value = RememberedValue(key: [1], lifetime: 60, revision: Revision(rawValue: 7))
+
     @Test func `the directory and its files are for their owner alone`() throws {
         let folder = try Folder()
         let database = try NodeDatabase(directory: folder.file("node"), owner: author(1))
-        try database.keep([1])
-        #expect(try database.keptKeys() == [[1]])
+        try database.replaceKept([value])
+        #expect(try database.kept() == [value])
         #expect(try folder.mode("node") == 0o700)
         for name in ["records.sqlite", "records.sqlite-wal", "records.sqlite-shm", "lock"] {
             #expect(try folder.mode("node/\(name)") == 0o600, "\(name)")
@@ -82,7 +84,7 @@ struct NodeDatabaseTests {
             try NodeDatabase(in: folder)
         }
         #expect(refusal?.description.hasPrefix("\(folder.path) is in use by another process") == true)
-        try first.keep([1])
+        try first.replaceKept([value])
         withExtendedLifetime(first) {}
     }
 
@@ -244,12 +246,16 @@ struct NodeDatabaseTests {
             location BLOB NOT NULL PRIMARY KEY CHECK (length(location) = 20),
             revision INTEGER NOT NULL
         ) STRICT;
-        CREATE TABLE kept (key BLOB NOT NULL PRIMARY KEY) STRICT;
+        CREATE TABLE kept (
+            key BLOB NOT NULL PRIMARY KEY,
+            lifetime INTEGER NOT NULL,
+            revision INTEGER NOT NULL
+        ) STRICT;
         CREATE TABLE identity (
             only INTEGER PRIMARY KEY CHECK (only = 1),
             identity BLOB NOT NULL CHECK (length(identity) = 32)
         ) STRICT;
-        INSERT INTO kept VALUES (x'6B6579');
+        INSERT INTO kept VALUES (x'6B6579', 60, 7);
         INSERT INTO own_revision VALUES (x'0100000000000000000000000000000000000000', -2);
         INSERT INTO contact VALUES
             (x'0909090909090909090909090909090909090909090909090909090909090909', x'0A000002', 4100, 17);
@@ -279,7 +285,10 @@ struct NodeDatabaseTests {
 
     private func expectVersionOne(in database: NodeDatabase) throws {
         #expect(try SQLiteRecordStore(database).all == [record(revision: 5)])
-        #expect(try database.keptKeys() == [Array("key".utf8)])
+        #expect(
+            try database.kept()
+                == [RememberedValue(key: Array("key".utf8), lifetime: 60, revision: Revision(rawValue: 7))]
+        )
         #expect(try database.revisions() == [NodeID(firstByte: 1): Revision(rawValue: .max - 1)])
         let contact = RememberedContact(
             identity: author(9),

@@ -8,6 +8,10 @@ struct RememberedTests {
         RememberedContact(identity: author(byte), endpoint: endpoint, answered: answered)
     }
 
+    private func value(_ key: [UInt8]) -> RememberedValue {
+        RememberedValue(key: key, lifetime: .max, revision: Revision(rawValue: .max))
+    }
+
     @Test func `contacts come back, those first that answered last`() throws {
         let folder = try Folder()
         let address = (0..<16).map { UInt8($0) }
@@ -46,19 +50,19 @@ struct RememberedTests {
     @Test func `keys are kept until they are not`() throws {
         let folder = try Folder()
         let database = try NodeDatabase(in: folder)
-        for key in [[2], [0xFF, 0], [1, 2], [2]] as [[UInt8]] { try database.keep(key) }
+        try database.replaceKept([value([9])])
+        try database.replaceKept([value([2]), value([0xFF, 0]), value([1, 2])])
         database.close()
         let again = try NodeDatabase(in: folder)
-        #expect(try again.keptKeys() == [[1, 2], [2], [0xFF, 0]])
-        try again.unkeep([2])
-        try again.unkeep([77])
-        #expect(try again.keptKeys() == [[1, 2], [0xFF, 0]])
+        #expect(try again.kept() == [value([1, 2]), value([2]), value([0xFF, 0])])
+        try again.replaceKept([])
+        #expect(try again.kept().isEmpty)
     }
 
     @Test func `a full disk is told by these as well`() throws {
         let folder = try Folder()
         let database = try NodeDatabase(in: folder)
-        try database.keep([1])
+        try database.replaceKept([value([1])])
         try database.confine(room: 0)
         #expect(throws: RecordStoreError.full) {
             try database.replaceContacts(
@@ -66,6 +70,6 @@ struct RememberedTests {
             )
         }
         #expect(try database.contacts() == [])
-        #expect(try database.keptKeys() == [[1]])
+        #expect(try database.kept() == [value([1])])
     }
 }

@@ -7,7 +7,9 @@ import Testing
     func `a value put at one node is read at every other`(count: Int) async throws {
         try await Team.running(count, areAcquainted: false) { team in
             // At once, whoever knows whom by now; and at every node as soon as all know each other.
-            #expect(try await team.nodes[count - 1].put("early", "bird").stored >= 1)
+            var options = PutOptions()
+            options.minimumCopies = 1
+            #expect(try await team.nodes[count - 1].put("early", "bird", options: options).stored >= 1)
             for node in team.nodes { #expect(try await node.get("early") == "bird") }
             try await team.acquainted()
             #expect(try await team.nodes[count - 1].put("hello", "world").stored == count)
