@@ -25,6 +25,7 @@ extension KademliaNode {
             Occupancy("fresh changes", replication.fresh.count, of: Replication.changeLimit),
             Occupancy("aging changes", replication.aging.count, of: Replication.changeLimit),
             Occupancy("recent changes", replication.recent.count, of: Replication.changeLimit),
+            Occupancy("contacts owed", replication.owed.count, of: Replication.changeLimit),
             Occupancy("offers", replication.offers.count, of: Replication.offerLimit),
             Occupancy("copies under way", replication.inFlight, of: copyLimit),
             Occupancy("incomplete puts", replication.incomplete.count, of: IncompletePut.capacity),

@@ -1,7 +1,7 @@
 /// What keeps copies where they belong: what happened among the contacts and has not been made up for, the
 /// walk through the catalog that does so, and records on their way.
 ///
-/// `docs/protocol.md`, section 9.
+/// `docs/protocol.md`, section 8.
 package struct Replication: Sendable {
     /// Changes are taken together for this long, and as much again by chance.
     static let settling = Span.seconds(2)
@@ -54,6 +54,8 @@ package struct Replication: Sendable {
     var agingDue = Instant(nanoseconds: 0)
     /// Changes of the last hour, the oldest first.
     var recent: [Turnover] = []
+    /// From which second on those who came lack what was offered, until a walk made up for it.
+    var owed: [Identity: UInt32] = [:]
     var walk: Walk?
     var nextPatrol = Instant(nanoseconds: 0)
     /// In the order in which they are sent.
@@ -174,10 +176,20 @@ extension KademliaNode {
             }
             if catalog.slice(after: replication.walk?.place).isEmpty {
                 replication.walk = nil
+                if case .succession(let succession) = purpose { settle(succession) }
                 break
             }
         }
         if !swept.isEmpty { actions.append(.apply(ticket(for: .sweep), swept)) }
+    }
+
+    /// All was done for those who came, or came back, and are still there.
+    private mutating func settle(_ succession: Succession) {
+        for change in succession.changes where succession.duty == .nearest && change.kind != .went {
+            let contact = change.contact
+            if table.entry(for: contact.identity, id: contact.id)?.reachability.grade == .bad { continue }
+            replication.owed[contact.identity] = nil
+        }
     }
 
     private mutating func visit(_ located: Catalog.Located, _ purpose: Replication.Walk.Purpose, at now: Now)

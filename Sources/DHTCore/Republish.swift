@@ -97,8 +97,8 @@ extension KademliaNode {
         given(settings.replicas, at: now, into: &actions)
     }
 
-    /// Notes what the replicas of a record said, of which we may have a copy ourselves. If too few took it and
-    /// we have none, nobody but us knows: then it is kept in mind here, and republished.
+    /// Notes what the replicas of a record said, of which we may have a copy ourselves. If too few took it
+    /// and we have none, nobody but us knows: then it is kept in mind here, and republished.
     mutating func noteCopies(of record: Record, _ outcome: PutOutcome, at now: Now) {
         for replica in outcome.replicas where replica.identity != identity {
             switch replica.verdict {

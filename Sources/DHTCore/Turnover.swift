@@ -18,10 +18,11 @@ struct Turnover: Hashable, Sendable {
     /// When the contact was last known to do its part.
     let lastHeard: Instant
 
+    /// The second from on which the contact lacks what was offered.
+    var owedSince: UInt32 { if case .returned(let since) = kind { since } else { 0 } }
+
     /// Whether the contact, which came, lacks what was last offered in this second.
-    func isMissing(_ offeredAt: UInt32) -> Bool {
-        if case .returned(let since) = kind { offeredAt >= since } else { true }
-    }
+    func isMissing(_ offeredAt: UInt32) -> Bool { offeredAt >= owedSince }
 
     /// Seconds of the monotonic clock, never 0: as records remember when they were offered.
     static func second(of instant: Instant) -> UInt32 { UInt32(clamping: max(instant.seconds, 1)) }
@@ -44,7 +45,9 @@ extension KademliaNode {
 
     /// A contact that had been given up answers.
     mutating func noteReturned(_ contact: Contact, lastHeard: Instant, at now: Now) {
-        let kind = Turnover.Kind.returned(since: Turnover.second(of: lastHeard))
+        // One that comes and goes has missed what it had no time to get before, as well.
+        let since = min(Turnover.second(of: lastHeard), replication.owed[contact.identity] ?? .max)
+        let kind = Turnover.Kind.returned(since: since)
         note(Turnover(contact: contact, kind: kind, at: now.instant, lastHeard: now.instant))
     }
 
@@ -59,6 +62,12 @@ extension KademliaNode {
 
     private mutating func note(_ change: Turnover) {
         guard catalog.count > 0, handover.operation == nil else { return }
+        if change.kind != .went {
+            let isNew = replication.owed[change.contact.identity] == nil
+            if !isNew || replication.owed.count < Replication.changeLimit {
+                replication.owed[change.contact.identity] = change.owedSince
+            }
+        }
         let known = replication.fresh.firstIndex { $0.contact.identity == change.contact.identity }
         if let known {
             let old = replication.fresh[known]
@@ -103,10 +112,9 @@ extension KademliaNode {
         guard let left = replication.samples[contact.identity] else { return }
         replication.samples[contact.identity] = left > 1 ? left - 1 : nil
         guard case .values(let records, _, _) = response else { return }
-        let kind: Turnover.Kind =
-            records.isEmpty ? .emptied : .returned(since: Turnover.second(of: lastHeard))
-        if records.isEmpty { replication.samples[contact.identity] = nil }
-        note(Turnover(contact: contact, kind: kind, at: now.instant, lastHeard: lastHeard))
+        guard records.isEmpty else { return noteReturned(contact, lastHeard: lastHeard, at: now) }
+        replication.samples[contact.identity] = nil
+        note(Turnover(contact: contact, kind: .emptied, at: now.instant, lastHeard: lastHeard))
     }
 
     /// Whether a contact with this id is, or would be, among the closest to a place.

@@ -71,10 +71,8 @@ extension Clients {
             for write in history.newest(of: key) where isLasting(write, of: key, for: reader) {
                 let keepers = world.custody.keepers(of: write.record)
                 if keepers.isEmpty || keepers.count >= wanted || isOrphaned(write) { continue }
-                world.violate(
-                    "copies",
-                    "key \(key): of \(wanted) copies there are \(keepers.count), at \(keepers.map { "n\($0)" })"
-                )
+                let places = keepers.map { "n\($0)" }
+                world.violate("copies", "key \(key): of \(wanted) copies there are these: \(places)")
             }
         }
     }

@@ -297,6 +297,7 @@ public final class DHTNode: Sendable {
         let more: [NodeStatus.Counter] = [
             .init(name: "unroutable", count: knowledge.unroutable),
             .init(name: "equivocations", count: knowledge.equivocations),
+            .init(name: "under_replicated", count: UInt64(knowledge.underReplicated)),
         ]
         return NodeStatus(
             identity: identity,

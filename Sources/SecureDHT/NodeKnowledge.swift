@@ -8,6 +8,8 @@ struct NodeKnowledge: Sendable {
     let records: Int
     let recordBytes: Int
     let equivocations: UInt64
+    /// Records that are known to lack copies.
+    let underReplicated: Int
     let counters: Counters
     let unroutable: UInt64
     /// Smoothed, in microseconds.

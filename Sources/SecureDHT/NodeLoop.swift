@@ -375,6 +375,7 @@ actor NodeLoop {
             records: core.catalog.count,
             recordBytes: core.catalog.byteCount,
             equivocations: core.catalog.equivocations,
+            underReplicated: core.underReplicated,
             counters: engine.counters,
             unroutable: unroutable,
             roundTrips: roundTrips,

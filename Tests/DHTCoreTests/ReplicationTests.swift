@@ -123,6 +123,23 @@ struct ReplicationTests {
         #expect(stores.first?.request == .store(later, condition: nil))
     }
 
+    @Test mutating func `who comes and goes and comes gets all it missed since the first time`() {
+        hear(.at(4), at: 250)
+        lose(4, at: 300)
+        _ = given(from: 300, through: 400)
+        let later = Record.sample(at: 0, by: 2, revision: 400, lifetime: 3600)
+        keep(later, at: 400)
+        transcript.silent = []
+        hear(.at(4), at: 500)
+        lose(4, at: 500)
+        _ = given(from: 500, through: 550)
+        transcript.silent = []
+        hear(.at(4), at: 551)
+        let stores = transcript.live(from: 551, through: 600, holding: [record, later])
+        #expect(stores.map(\.request) == [.store(later, condition: nil)])
+        #expect(transcript.node.replication.owed.isEmpty)
+    }
+
     @Test mutating func `of what ended meanwhile nothing is given`() {
         let brief = Record.sample(at: 0, by: 2, revision: 200, lifetime: 101)
         keep(brief)

@@ -2,7 +2,7 @@ import Testing
 
 @testable import DHTCore
 
-/// Who gives a record to whom, in an 8-bit key space with three replicas. The record is at 0, so the number of
+/// Who gives a record to whom, in an 8-bit key space with three replicas. The record is at 0: the number of
 /// a node is its distance.
 struct SuccessionTests {
     private let replicas = 3
@@ -152,7 +152,7 @@ struct SuccessionTests {
 
     // MARK: All together
 
-    /// Every node knows everybody, and sees the same: then the nearest giver alone sees to it that the closest
+    /// Every node knows everybody, and sees the same: then the nearest giver sees to it that the closest
     /// all have the record, as long as one that had it is left; and the farthest gives nobody else anything.
     @Test(arguments: 1...100 as ClosedRange<UInt64>)
     func `after any changes the closest all have it`(seed: UInt64) {
