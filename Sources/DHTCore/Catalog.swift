@@ -239,13 +239,34 @@ package struct Catalog: Sendable {
         _ eviction: Eviction?,
         now: UInt64
     ) -> [Located]? {
-        var records = count + (old == nil ? 1 : 0) - quota.records
-        var bytes = byteCount + record.bytes.count - (old?.byteCount ?? 0) - quota.bytes
+        let records = count + (old == nil ? 1 : 0) - quota.records
+        let bytes = byteCount + record.bytes.count - (old?.byteCount ?? 0) - quota.bytes
         if records <= 0, bytes <= 0 { return [] }
         guard let eviction else { return nil }
+        // Mostly the very farthest will do, and it is found in a twentieth of the time.
+        for limit in [Eviction.victims / 8, Eviction.candidates] {
+            let found = victims(among: limit, for: record, records: records, bytes: bytes, eviction, now: now)
+            guard let found else { continue }
+            for victim in found { remove(at: victim.location, by: victim.entry.author) }
+            evictions += UInt64(found.count)
+            return found
+        }
+        return nil
+    }
+
+    /// Of the farthest entries those that have to go so that so many records and bytes are free.
+    private func victims(
+        among limit: Int,
+        for record: Record,
+        records: Int,
+        bytes: Int,
+        _ eviction: Eviction,
+        now: UInt64
+    ) -> [Located]? {
         let distance = record.location.distance(to: eviction.own)
+        var (records, bytes) = (records, bytes)
         var victims: [Located] = []
-        for candidate in index.farthest(from: eviction.own, limit: Eviction.candidates) {
+        for candidate in index.farthest(from: eviction.own, limit: limit) {
             if records <= 0, bytes <= 0 { break }
             guard candidate.location.distance(to: eviction.own) > distance else { break }
             guard candidate.entry.expiry <= now || !eviction.isOurs(candidate.location) else { continue }
@@ -254,10 +275,7 @@ package struct Catalog: Sendable {
             records -= 1
             bytes -= candidate.entry.byteCount
         }
-        guard records <= 0, bytes <= 0 else { return nil }
-        for victim in victims { remove(at: victim.location, by: victim.entry.author) }
-        evictions += UInt64(victims.count)
-        return victims
+        return records <= 0 && bytes <= 0 ? victims : nil
     }
 
     private mutating func count(_ entry: Entry, by sign: Int) {

@@ -210,19 +210,20 @@ extension KademliaNode {
             hops: search.lookup.hops,
             answeredBy: answerers(of: search)
         )
+        // We ought to have it too, if we are that close or have an older one. This comes first: what ends
+        // here may be the beginning of a write.
+        let isOurs = isResponsible(contact: id, for: get.location)
+        for found in get.found.prefix(GetOperation.repairLimit) {
+            let entry = catalog.entry(at: get.location, by: found.record.author)
+            guard entry != nil || isOurs, entry?.digest != found.record.digest else { continue }
+            adopt(found.record, .settled, at: now, into: &actions)
+        }
         actions.append(.finished(operation, .got(outcome)))
         // Only whoever answered among the closest ought to have the record and is known to lack it.
         for (record, contact) in get.repairs(among: search.lookup.answeredNearest) {
             let place = Catalog.Place(location: record.location, author: record.author)
             let purpose = Purpose.repair(place, record.digest)
             call(contact, .store(record, condition: nil), purpose, into: &actions)
-        }
-        // So ought we, if we are that close or have an older one.
-        let isOurs = isResponsible(contact: id, for: get.location)
-        for found in get.found.prefix(GetOperation.repairLimit) {
-            let entry = catalog.entry(at: get.location, by: found.record.author)
-            guard entry != nil || isOurs, entry?.digest != found.record.digest else { continue }
-            adopt(found.record, .settled, at: now, into: &actions)
         }
     }
 

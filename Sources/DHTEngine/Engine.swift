@@ -210,7 +210,9 @@ extension GatedEngine where Keeper: ~Copyable {
 extension GatedEngine where Keeper: ~Copyable {
     mutating func perform(_ wishes: [KademliaAction], at now: Now, into actions: inout [EngineAction]) {
         (counters.replication, counters.evictions) = (core.replication.counters, core.catalog.evictions)
-        for wish in wishes {
+        // What is over may begin something new, whose changes must not get in front of these.
+        let (begun, over) = (wishes.filter { !$0.isEnd }, wishes.filter(\.isEnd))
+        for wish in begun + over {
             switch wish {
             case .call(let id, let contact, let request, let isConfigured):
                 start(id, contact, request, isConfigured: isConfigured, at: now, into: &actions)
@@ -264,4 +266,9 @@ extension GatedEngine where Keeper: ~Copyable {
         }
         perform(wishes, at: now, into: &actions)
     }
+}
+
+extension KademliaAction {
+    /// An operation is over.
+    fileprivate var isEnd: Bool { if case .finished = self { true } else { false } }
 }

@@ -57,7 +57,7 @@ struct Custody {
     }
 
     /// Whether at some time since it was acknowledged as many keepers vanished within one repair interval as
-    /// a record has copies, or all there were.
+    /// a record has copies, or as many as there ever were before. That fewer were left is no excuse.
     func isExcused(_ record: Record, acknowledgedAt: Instant, replicas: Int = Kademlia.replicas) -> Bool {
         let log = events[Place(location: record.location, author: record.author)] ?? []
         var keepers: Set<Int> = []
@@ -73,12 +73,16 @@ struct Custody {
         }
         func count(at moment: Instant) -> Int { counts.last { $0.at <= moment }?.count ?? 0 }
         guard count(at: acknowledgedAt) > 0 else { return true }
+        func most(until moment: Instant) -> Int {
+            let since = counts.filter { $0.at > acknowledgedAt && $0.at <= moment }.map(\.count).max() ?? 0
+            return max(since, count(at: acknowledgedAt))
+        }
         return vanished.indices.contains { last in
             let end = vanished[last].at
             let span = Span(nanoseconds: min(Self.repairInterval.nanoseconds, end.nanoseconds))
             let start = max(Instant(nanoseconds: end.nanoseconds - span.nanoseconds), acknowledgedAt)
             let gone = Set(vanished[...last].filter { $0.at >= start }.map(\.node))
-            return gone.count >= min(replicas, max(count(at: start), 1))
+            return gone.count >= min(replicas, most(until: start))
         }
     }
 }

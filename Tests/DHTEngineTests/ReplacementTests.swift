@@ -71,6 +71,24 @@ struct ReplacementTests {
         for host in overlay.alive { #expect(host.engine.core.underReplicated == 0) }
     }
 
+    @Test func `a value that a delete made us take on does not come back`() {
+        let overlay = Overlay(4)
+        overlay.startAll()
+        overlay.put("key", "value", lifetime: 86_400, at: 0)
+        overlay.kill(0)
+        overlay[0].store = .init()
+        overlay.start(0, seeds: [1])
+        overlay.run(for: .milliseconds(600))
+        #expect(overlay[0].store.count == 0)
+        overlay.delete("key", at: 0)
+        overlay.run(for: .minutes(1))
+        let record = overlay.look("key", replicas: 4, at: 0)?.found.first?.record
+        #expect(record?.isTombstone == true)
+        for host in overlay.hosts {
+            #expect(host.store.record(at: sha1(Array("key".utf8)), by: overlay[0].identity) == record)
+        }
+    }
+
     @Test func `a put before anybody else was there reaches whoever comes`() {
         let overlay = Overlay(3)
         overlay.start(0)
