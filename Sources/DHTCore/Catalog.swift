@@ -4,6 +4,25 @@ package enum RecordChange: Hashable, Sendable {
     case put(Record)
     /// Keep nothing of the author there.
     case remove(location: NodeID, author: Identity)
+    /// Keep the outline of content: with it the content is known, and has no pieces yet.
+    case beginContent(ContentReference, outline: [UInt8])
+    /// Keep a piece of content that is known.
+    case putPiece([UInt8], index: Int, of: Digest)
+    /// Keep nothing of that content.
+    case removeContent(Digest)
+}
+
+/// What the store has of some content, for start-up.
+package struct StoredContent: Hashable, Sendable {
+    package let reference: ContentReference
+    /// Indices of the pieces it has.
+    package let pieces: [Int]
+    /// A record refers to it.
+    package let isReferred: Bool
+
+    package init(reference: ContentReference, pieces: [Int], isReferred: Bool) {
+        (self.reference, self.pieces, self.isReferred) = (reference, pieces, isReferred)
+    }
 }
 
 /// What the core knows of every record in the store without reading it: enough to decide on each offer at
@@ -32,6 +51,7 @@ package struct Catalog: Sendable {
         /// Unix milliseconds.
         package let expiry: UInt64
         package let isTombstone: Bool
+        /// Of the record, and of the content it refers to.
         package let byteCount: Int
         /// When it was last stored here or at all who ought to have it, in seconds of the monotonic clock; 0:
         /// before the node started.
@@ -44,7 +64,7 @@ package struct Catalog: Sendable {
             digest = record.digest
             expiry = record.expiry
             isTombstone = record.isTombstone
-            byteCount = record.bytes.count
+            byteCount = record.weight
         }
 
         /// What a store remembers beside the bytes, so that at start it need not read them.
@@ -229,7 +249,7 @@ package struct Catalog: Sendable {
     private func isWithinAuthorsQuota(_ record: Record, displacing old: Entry?) -> Bool {
         let own = usage[record.author] ?? Usage()
         return own.records + (old == nil ? 1 : 0) <= quota.recordsByAuthor
-            && own.bytes + record.bytes.count - (old?.byteCount ?? 0) <= quota.bytesByAuthor
+            && own.bytes + record.weight - (old?.byteCount ?? 0) <= quota.bytesByAuthor
     }
 
     /// Throws out what has to go for the record, and returns that; `nil` if there is no room to be made.
@@ -240,7 +260,7 @@ package struct Catalog: Sendable {
         now: UInt64
     ) -> [Located]? {
         let records = count + (old == nil ? 1 : 0) - quota.records
-        let bytes = byteCount + record.bytes.count - (old?.byteCount ?? 0) - quota.bytes
+        let bytes = byteCount + record.weight - (old?.byteCount ?? 0) - quota.bytes
         if records <= 0, bytes <= 0 { return [] }
         guard let eviction else { return nil }
         // Mostly the very farthest will do, and it is found in a twentieth of the time.
@@ -285,4 +305,10 @@ package struct Catalog: Sendable {
         usage[entry.author, default: Usage()].bytes += sign * entry.byteCount
         if usage[entry.author]?.records == 0 { usage[entry.author] = nil }
     }
+}
+
+extension Record {
+    /// Bytes by which a record counts against quotas: its own, and those of the content it refers to, even if
+    /// others refer to that as well.
+    var weight: Int { bytes.count + Int(reference?.length ?? 0) }
 }

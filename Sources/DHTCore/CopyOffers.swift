@@ -102,7 +102,7 @@ extension KademliaNode {
             }
         case .conflict(let newer?): adoptNewer(newer, at: now, into: &actions)
         case .conflict(nil), .refused(.denied), .refused(.expired): break
-        case .refused, .retry, .pong, .nodes, .values, nil:
+        case .refused, .retry, .pong, .nodes, .values, .wanted, .chunk, .absent, nil:
             replication.counters.failed += 1
             replication.ailing.failed(contact.identity, at: now.instant)
             catalog.note(.lacking, of: digest, at: place, second: Turnover.second(of: now.instant))

@@ -36,6 +36,7 @@ extension KademliaNode {
                 return
             }
             answerStore(inquiry, record, condition, at: now, into: &actions)
+        case .findChunk: actions.append(.reply(inquiry, .absent))  // content is the engine's
         }
         if isLive { noteInbound(sender, at: now, into: &actions) }
     }

@@ -98,4 +98,6 @@ package struct GetOutcome: Hashable, Sendable {
     package var hops = 0
     /// Who answered, nearest first, ourselves included if we hold a record: as many as ``answered``.
     package var answeredBy: [Identity] = []
+    /// Others who answered, nearest first.
+    package var contacts: [Contact] = []
 }

@@ -125,7 +125,7 @@ package struct KademliaNode: Sendable {
         noteAnswer(of: call, wasLive: wasLive, at: now, into: &actions)
         switch response {
         case .nodes(let contacts), .values(_, _, let contacts): noteHints(contacts, at: now, into: &actions)
-        case .pong, .stored, .conflict, .refused, .retry: break
+        case .pong, .stored, .conflict, .refused, .wanted, .chunk, .absent, .retry: break
         }
         switch call.purpose {
         case .search(let search):

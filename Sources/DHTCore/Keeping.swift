@@ -41,6 +41,16 @@ extension KademliaNode {
         return offer
     }
 
+    /// What would become of a record if it were offered now.
+    package func judgement(
+        of record: Record,
+        _ condition: Request.Condition?,
+        at now: Now
+    ) -> Catalog.Decision {
+        var trial = self
+        return trial.offer(record, condition: condition, at: now).decision
+    }
+
     /// Sends a record that the catalog took on to the store, which first drops what had to go for it.
     mutating func keep(
         _ record: Record,

@@ -6,6 +6,8 @@ package enum Request: Hashable, Sendable {
     /// Records at a location, newest first, from the `offset`-th on; of one author if `author` is given.
     case findValue(location: NodeID, author: Identity?, offset: UInt16)
     case store(Record, condition: Condition?)
+    /// A chunk of content: up to 1,000 bytes of one of its parts.
+    case findChunk(content: Digest, part: ContentPart, chunk: UInt8)
 
     /// What must be true of the newest live record under the key for a STORE to be taken. Best effort: each
     /// replica judges by what it holds.
@@ -20,6 +22,7 @@ package enum Request: Hashable, Sendable {
         case .findNode: .findNode
         case .findValue: .findValue
         case .store: .store
+        case .findChunk: .findChunk
         }
     }
 
@@ -28,12 +31,13 @@ package enum Request: Hashable, Sendable {
     package var isWrite: Bool { operation == .store }
 }
 
-/// Operation codes on the wire. 5…127 are kept for what comes next.
+/// Operation codes on the wire. 6…127 are kept for what comes next.
 package enum OperationCode: UInt8, CaseIterable, Sendable {
     case ping = 1
     case findNode = 2
     case findValue = 3
     case store = 4
+    case findChunk = 5
 }
 
 /// What the other answers: the decoded payload of a response.
@@ -48,6 +52,13 @@ package enum Response: Hashable, Sendable {
     /// The record offered is older than, or fails its condition against, this one (none: nothing is there).
     case conflict(Record?)
     case refused(Refusal)
+    /// The record refers to content of which the replica holds so many bytes. It asks the requester for the
+    /// rest; once it has all, it will take the record.
+    case wanted(held: UInt32)
+    /// Bytes of content.
+    case chunk([UInt8])
+    /// The responder does not have that part of the content.
+    case absent
     /// Nothing was done: ask again with the token that came with this answer.
     case retry
 

@@ -81,7 +81,7 @@ extension KademliaNode {
         case .stored: verdict = .stored
         case .conflict(let record): verdict = .conflict(record)
         case .refused(let refusal): verdict = .refused(refusal)
-        case .pong, .nodes, .values, .retry: verdict = .timeout
+        case .pong, .nodes, .values, .wanted, .chunk, .absent, .retry: verdict = .timeout
         }
         let more = puts[name]?.answered(contact.identity, verdict) ?? []
         offer(name, to: more, into: &actions)

@@ -30,6 +30,8 @@ package struct Record: Sendable {
     package enum Kind: UInt8, Sendable {
         case value = 1
         case tombstone = 2
+        /// A value too long for a record, which says what it is: see ``ContentReference``.
+        case reference = 3
     }
 
     /// The canonical encoding, signature included.
@@ -46,7 +48,12 @@ package struct Record: Sendable {
         keyEnd = RecordLayout.keyOffset + Int(bytes[RecordLayout.keyLengthOffset])
     }
 
-    package var kind: Kind { bytes[RecordLayout.kindOffset] == Kind.tombstone.rawValue ? .tombstone : .value }
+    package var kind: Kind {
+        guard let kind = Kind(rawValue: bytes[RecordLayout.kindOffset]) else {
+            preconditionFailure("the layout was checked")
+        }
+        return kind
+    }
     package var isTombstone: Bool { kind == .tombstone }
     package var key: ArraySlice<UInt8> { bytes[RecordLayout.keyOffset..<keyEnd] }
     package var author: Identity {

@@ -1,4 +1,4 @@
-/// How long to wait for a peer's answer: RFC 6298 with the bounds of `docs/protocol.md`, section 9.
+/// How long to wait for a peer's answer: RFC 6298 with the bounds of `docs/protocol.md`, section 10.
 package struct RoundTripEstimator: Hashable, Sendable {
     package static let firstTimeout = Span.milliseconds(500)
     package static let timeouts = Span.milliseconds(50)...Span.seconds(2)

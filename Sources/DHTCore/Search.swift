@@ -151,7 +151,8 @@ extension KademliaNode {
             }
             let isBearing = search.get?.isBearing(contact.identity) ?? false
             search.lookup.answered(contact.identity, contacts: closer, bearing: isBearing)
-        case .pong, .stored, .conflict, .refused, .retry: search.lookup.failed(contact.identity)
+        case .pong, .stored, .conflict, .refused, .wanted, .chunk, .absent, .retry:
+            search.lookup.failed(contact.identity)
         }
         searches[name] = search
         pursue(name, at: now, into: &actions)
@@ -208,7 +209,8 @@ extension KademliaNode {
             answered: search.lookup.answered + own,
             asked: search.lookup.asked + own,
             hops: search.lookup.hops,
-            answeredBy: answerers(of: search)
+            answeredBy: answerers(of: search),
+            contacts: search.lookup.answerers
         )
         // We ought to have it too, if we are that close or have an older one. This comes first: what ends
         // here may be the beginning of a write.

@@ -27,6 +27,11 @@ struct OutgoingCall: Sendable {
     var timeout = Instant(nanoseconds: 0)
     /// The core was told that the answer is late.
     var isOverdue = false
+    /// The peer brings the content of a record before it takes that: how much it had when it was last asked,
+    /// and since when it has had no more.
+    var wanted: (held: UInt32, since: Instant)?
+    /// When the peer is asked again, which is waited for.
+    var resumes: Instant?
 }
 
 /// A moment at which a call's time-out may have run out.

@@ -9,7 +9,7 @@ extension GatedEngine where Keeper: ~Copyable {
         switch request {
         case .ping, .store: Datagram.minimumLength
         case .findNode: 768
-        case .findValue: Datagram.maximumLength
+        case .findValue, .findChunk: Datagram.maximumLength
         }
     }
 
@@ -26,7 +26,9 @@ extension GatedEngine where Keeper: ~Copyable {
         let isPing = request.operation == .ping
         let isProved = gate.hasProved(contact.identity, at: contact.endpoint)
         let hasToken = gate.hasToken(for: contact.identity, at: contact.endpoint, now: now.instant)
-        let needsLife = request == .ping(isLeaving: true) || request.isWrite
+        let needsLife =
+            request == .ping(isLeaving: true) || request.isWrite || request.operation == .findChunk
+        transfers.noteUpload(of: request, to: contact.identity, held: 0)
         let call = OutgoingCall(
             id: id,
             contact: contact,
@@ -102,6 +104,10 @@ extension GatedEngine where Keeper: ~Copyable {
     mutating func timedOut(_ call: OutgoingCall, at now: Now, into actions: inout [EngineAction]) {
         var call = call
         var wishes: [KademliaAction] = []
+        if call.resumes != nil {
+            call.resumes = nil
+            return send(call, at: now, into: &actions)
+        }
         if !call.isOverdue {
             counters.overdue += 1
             call.isOverdue = true
@@ -115,6 +121,8 @@ extension GatedEngine where Keeper: ~Copyable {
             counters.timeouts += 1
             gate.close(call.transaction)
             calls.remove(call.id)
+            transfers.noteUpload(of: call.request, to: call.contact.identity, held: nil)
+            if call.id.isTransfer { return chunkFailed(call.id, at: now, into: &actions) }
             core.failed(call.id, at: now, into: &wishes)
         }
         perform(wishes, at: now, into: &actions)
@@ -128,23 +136,60 @@ extension GatedEngine where Keeper: ~Copyable {
         if call.isPrelude || (isRetry && call.retries < OutgoingCall.retryLimit) {
             if isRetry { call.retries += 1 }
             call.isPrelude = false
-            call.transaction = gate.makeTransaction()
-            call.transmissions = 0
-            call.firstSent = now.instant
+            renew(&call, at: now)
             send(call, at: now, into: &actions)
             return
         }
+        var response = answer.response
+        if case .wanted(let held) = response {
+            if pause(call, held: held, at: now) { return }
+            response = .refused(.unavailable)
+        }
         calls.remove(call.id)
+        if call.id.isTransfer {
+            return chunkAnswered(call, response, at: now, into: &actions)
+        }
+        if case .store(let record, _) = call.request {
+            let held = response.isStored ? record.reference?.length : nil
+            transfers.noteUpload(of: call.request, to: call.contact.identity, held: held)
+        }
         var wishes: [KademliaAction] = []
         core.answered(
             call.id,
-            answer.response,
+            response,
             struckOut: answer.recordsStruckOut,
             wasLive: call.wasLive,
             at: now,
             into: &wishes
         )
         perform(wishes, at: now, into: &actions)
+    }
+
+    /// The next transmission begins anew.
+    private mutating func renew(_ call: inout OutgoingCall, at now: Now) {
+        call.transaction = gate.makeTransaction()
+        call.transmissions = 0
+        call.firstSent = now.instant
+    }
+
+    /// How long a peer may take to bring content without having more of it than before.
+    private static var wantPatience: Span { .seconds(60) }
+
+    /// The peer brings the content of the record before it takes that: it is asked again in a while. `false`
+    /// if it got no further for too long.
+    private mutating func pause(_ call: OutgoingCall, held: UInt32, at now: Now) -> Bool {
+        var call = call
+        transfers.noteUpload(of: call.request, to: call.contact.identity, held: held)
+        let since = call.wanted.flatMap { held > $0.held ? nil : $0.since } ?? now.instant
+        let waited = now.instant.since(since)
+        guard waited < Self.wantPatience else { return false }
+        call.wanted = (max(held, call.wanted?.held ?? 0), since)
+        renew(&call, at: now)
+        // Little at first: most content is short.
+        let pause = min(max(waited / 4, .milliseconds(held == 0 ? 20 : 100)), .seconds(1))
+        call.resumes = now.instant + pause
+        calls.keep(call, due: now.instant + pause)
+        return true
     }
 
     /// Round-trip estimates remembered.
@@ -156,4 +201,8 @@ extension GatedEngine where Keeper: ~Copyable {
         let kept = Set(core.table.contacts.map(\.contact.identity))
         estimators = estimators.filter { kept.contains($0.key) }
     }
+}
+
+extension Response {
+    fileprivate var isStored: Bool { if case .stored = self { true } else { false } }
 }

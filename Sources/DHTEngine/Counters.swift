@@ -23,6 +23,9 @@ package struct Counters: Hashable, Sendable {
     package var replication = ReplicationCounters()
     /// Records thrown out for want of room.
     package var evictions: UInt64 = 0
+    /// Chunks of content given to others, and got from them.
+    package var chunksServed: UInt64 = 0
+    package var chunksFetched: UInt64 = 0
     private var drops = [UInt64](repeating: 0, count: DropReason.allCases.count)
 
     package init() {}
@@ -45,6 +48,7 @@ package struct Counters: Hashable, Sendable {
             ("repaired", replication.repaired), ("republished", replication.republished),
             ("handed_over", replication.handedOver), ("copies_refused", replication.failed),
             ("changes_overlooked", replication.overlooked), ("evicted", evictions),
+            ("chunks_served", chunksServed), ("chunks_fetched", chunksFetched),
         ]
     }
 }

@@ -27,6 +27,7 @@ package struct GatedEngine<Keeper: Gatekeeper & ~Copyable>: ~Copyable {
     /// The last revisions of ours, by location: a new one must be above it whatever the clock says.
     var revisions: [NodeID: Revision] = [:]
     var kept = KeptValues()
+    var transfers = Transfers()
     var nextRenewal: UInt64 = 0
     package internal(set) var counters = Counters()
     private var nextInquiry: UInt64 = 0
@@ -91,8 +92,10 @@ extension GatedEngine where Keeper: ~Copyable {
         at now: Now,
         into actions: inout [EngineAction]
     ) {
+        if ticket.isTransfer { return completeTransfer(ticket, with: outcome, at: now, into: &actions) }
         var wishes: [KademliaAction] = []
         switch outcome {
+        case .part, .surveyed: preconditionFailure("content came for a ticket that asked for none")
         case .loaded(let records):
             // Those who may write no more may have records here from when they might; and a file can be
             // written to by others than us.
@@ -174,6 +177,7 @@ extension GatedEngine where Keeper: ~Copyable {
         if core.nextDeadline <= now.instant { core.advance(to: now, into: &wishes) }
         perform(wishes, at: now, into: &actions)
         renewKept(at: now, into: &actions)
+        surveyContent(at: now, into: &actions)
     }
 
     // MARK: Queries
@@ -183,6 +187,7 @@ extension GatedEngine where Keeper: ~Copyable {
         mutating get {
             var own = min(gate.nextDeadline, core.nextDeadline)
             if let look = kept.nextLook { own = min(own, look) }
+            if let survey = transfers.nextSurvey { own = min(own, survey) }
             return calls.nextDeadline.map { min($0, own) } ?? own
         }
     }
@@ -200,6 +205,9 @@ extension GatedEngine where Keeper: ~Copyable {
             Occupancy("kept keys", kept.entries.count, of: KeptValues.capacity),
             Occupancy("estimators", estimators.count, of: Self.estimatorCapacity),
             Occupancy("probed addresses", probes.count, of: ProbeLimiter.capacity),
+            Occupancy("content brought", transfers.incoming.count, of: Transfers.incomingLimit),
+            Occupancy("content refused", transfers.refusals.count, of: Transfers.refusalCapacity),
+            Occupancy("parts at hand", transfers.cache.count, of: PartCache.capacity),
         ]
     }
 
@@ -217,16 +225,26 @@ extension GatedEngine where Keeper: ~Copyable {
             case .call(let id, let contact, let request, let isConfigured):
                 start(id, contact, request, isConfigured: isConfigured, at: now, into: &actions)
             case .reply(let id, let response):
-                guard let inquiry = inquiries.removeValue(forKey: id) else { continue }
-                if let datagram = gate.seal(response, to: inquiry, now: now.instant) {
-                    transmit(datagram, to: inquiry.endpoint, into: &actions)
-                }
+                reply(id, response, at: now, into: &actions)
             case .load(let ticket, let location, let author):
                 actions.append(.load(ticket, location: location, author: author))
-            case .apply(let ticket, let changes): actions.append(.apply(ticket, changes))
+            case .apply(let ticket, let changes): apply(ticket, changes, at: now, into: &actions)
             case .resolve(let seed): actions.append(.resolve(seed: seed))
             case .finished(let id, let outcome): finish(id, outcome, at: now, into: &actions)
             }
+        }
+    }
+
+    /// Answers an inquiry.
+    mutating func reply(
+        _ id: InquiryID,
+        _ response: Response,
+        at now: Now,
+        into actions: inout [EngineAction]
+    ) {
+        guard let inquiry = inquiries.removeValue(forKey: id) else { return }
+        if let datagram = gate.seal(response, to: inquiry, now: now.instant) {
+            transmit(datagram, to: inquiry.endpoint, into: &actions)
         }
     }
 
@@ -251,17 +269,17 @@ extension GatedEngine where Keeper: ~Copyable {
         nextInquiry += 1
         let id = InquiryID(rawValue: nextInquiry)
         inquiries[id] = inquiry
+        let sender = Contact(
+            identity: inquiry.sender,
+            id: gate.admission.nodeID(of: inquiry.sender),
+            endpoint: inquiry.endpoint
+        )
         var wishes: [KademliaAction] = []
         if case .store(let record, _) = inquiry.request, inquiry.isLive,
             !gate.admission.mayWrite(record.author)
         {
             wishes.append(.reply(id, .refused(.denied)))
-        } else {
-            let sender = Contact(
-                identity: inquiry.sender,
-                id: gate.admission.nodeID(of: inquiry.sender),
-                endpoint: inquiry.endpoint
-            )
+        } else if !answersAsContent(id, inquiry, from: sender, at: now, into: &actions) {
             core.inquired(id, by: sender, inquiry.request, isLive: inquiry.isLive, at: now, into: &wishes)
         }
         perform(wishes, at: now, into: &actions)

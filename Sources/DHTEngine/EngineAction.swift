@@ -9,6 +9,10 @@ package enum EngineAction: Sendable {
     case load(Ticket, location: NodeID, author: Identity?)
     /// Make the changes durable; then `complete` the ticket.
     case apply(Ticket, [RecordChange])
+    /// Read a part of content; then `complete` the ticket.
+    case loadPart(Ticket, of: Digest, ContentPart)
+    /// Find the content that no record refers to; then `complete` the ticket.
+    case survey(Ticket)
     /// Find the addresses of a seed; then `resolved`.
     case resolve(seed: Int)
     /// A record of ours is about to go out: no later one at this location may have a lower revision, whatever
@@ -21,6 +25,10 @@ package enum EngineAction: Sendable {
 /// How the store fared with a ticket.
 package enum StorageOutcome: Sendable {
     case loaded([Record])
+    /// The bytes of a part of content; `nil`: they are not there.
+    case part([UInt8]?)
+    /// The content that no record refers to.
+    case surveyed([Digest])
     case applied
     /// There was no room.
     case full
@@ -41,6 +49,8 @@ package enum Operation: Sendable {
     case delete(key: [UInt8])
     /// `paths`: in the place of the node's setting.
     case get(key: [UInt8], author: Identity?, replicas: Int, isExhaustive: Bool, paths: Int? = nil)
+    /// Bring the content that a record refers to, from those who may have it.
+    case fetch(Record, from: [Contact])
     case ping(Identity)
     /// Hand over what is kept here and say goodbye.
     case leave
@@ -49,8 +59,12 @@ package enum Operation: Sendable {
     package struct Put: Sendable {
         /// 1…128 bytes.
         package var key: [UInt8]
-        /// 0…640 bytes.
+        /// 0…640 bytes; what refers to the content, if that is too long.
         package var value: [UInt8]
+        /// A value, or a reference to one.
+        package var kind = Record.Kind.value
+        /// What the value refers to, until the store has it.
+        package var content: Content?
         /// Seconds: 1…31,536,000.
         package var lifetime: UInt32
         package var condition: Request.Condition?
@@ -68,6 +82,19 @@ package enum Operation: Sendable {
             (self.key, self.value, self.lifetime) = (key, value, lifetime)
             (self.condition, self.isKept) = (condition, isKept)
         }
+
+        /// Of a value too long for a record.
+        package init(
+            key: [UInt8],
+            content: Content,
+            lifetime: UInt32,
+            condition: Request.Condition? = nil,
+            isKept: Bool = false
+        ) {
+            let value = content.reference.encoded
+            self.init(key: key, value: value, lifetime: lifetime, condition: condition, isKept: isKept)
+            (kind, self.content) = (.reference, content)
+        }
     }
 }
 
@@ -79,6 +106,10 @@ package enum Outcome: Sendable {
     /// There was nothing of ours to delete.
     case nothingToDelete(GetOutcome)
     case got(GetOutcome)
+    /// The content; `nil`: of those who have it, nobody can be reached.
+    case fetched([UInt8]?)
+    /// The node's own store could not take the content that was to be put.
+    case unstorable(Response.Refusal)
     case pinged(Span?)
     case left
 }

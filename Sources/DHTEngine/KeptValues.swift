@@ -169,13 +169,14 @@ extension GatedEngine where Keeper: ~Copyable {
             kept[location] = nil
             return
         }
-        let put = Operation.Put(
+        var put = Operation.Put(
             key: entry.kept.key,
             value: Array(newest.value),
             lifetime: entry.kept.lifetime,
             isKept: true
         )
-        write(put, .value, attempts: 1, above: newest.revision, as: name, at: now, into: &wishes, &actions)
+        put.kind = newest.kind
+        write(put, put.kind, attempts: 1, above: newest.revision, as: name, at: now, into: &wishes, &actions)
     }
 
     /// A renewed value was put.

@@ -8,6 +8,10 @@ enum PendingOperation: Sendable {
     case put(Operation.Put, Record, attempts: Int)
     /// What stands under the key is looked for, to see whether the condition holds.
     case conditional(Operation.Put)
+    /// The content of a value goes to our own store first.
+    case importing(Operation.Put)
+    /// Content is brought.
+    case fetch
     /// Our record is looked for, to be replaced by a tombstone.
     case delete(key: [UInt8])
     /// A kept value of ours is read, to be signed anew.
@@ -33,21 +37,14 @@ extension GatedEngine where Keeper: ~Copyable {
         switch operation {
         case .put(let put): suspendKeeping(at: sha1(put.key))
         case .delete(let key): suspendKeeping(at: sha1(key))
-        case .get, .ping, .leave: break
+        case .get, .fetch, .ping, .leave: break
         }
         switch operation {
-        case .put(let put) where put.condition != nil:
-            // Read first: replicas that lack a copy would take what the others refuse. They still check, for
-            // those who write meanwhile.
-            operations[id] = .conditional(put)
-            let get = KademliaOperation.get(
-                location: sha1(put.key),
-                author: nil,
-                replicas: Kademlia.parallelism,
-                isExhaustive: false
-            )
-            core.submit(get, as: id, at: now, into: &wishes)
-        case .put(let put): write(put, .value, attempts: 1, as: id, at: now, into: &wishes, &actions)
+        case .put(let put) where put.content != nil: importContent(of: put, as: id, at: now, into: &actions)
+        case .put(let put): proceed(with: put, as: id, at: now, into: &wishes, &actions)
+        case .fetch(let record, let contacts):
+            operations[id] = .fetch
+            fetch(record, from: contacts, as: id, at: now, into: &actions)
         case .delete(let key):
             operations[id] = .delete(key: key)
             let get = KademliaOperation.get(
@@ -75,6 +72,29 @@ extension GatedEngine where Keeper: ~Copyable {
             core.submit(.leave, as: id, at: now, into: &wishes)
         }
         perform(wishes, at: now, into: &actions)
+    }
+
+    /// Writes a value whose content, if it has one, is in our store.
+    mutating func proceed(
+        with put: Operation.Put,
+        as id: OperationID,
+        at now: Now,
+        into wishes: inout [KademliaAction],
+        _ actions: inout [EngineAction]
+    ) {
+        guard put.condition != nil else {
+            return write(put, put.kind, attempts: 1, as: id, at: now, into: &wishes, &actions)
+        }
+        // Read first: replicas that lack a copy would take what the others refuse. They still check, for
+        // those who write meanwhile.
+        operations[id] = .conditional(put)
+        let get = KademliaOperation.get(
+            location: sha1(put.key),
+            author: nil,
+            replicas: Kademlia.parallelism,
+            isExhaustive: false
+        )
+        core.submit(get, as: id, at: now, into: &wishes)
     }
 
     /// Signs and sends off a record with a revision above all we know of ours under the key.
@@ -107,6 +127,7 @@ extension GatedEngine where Keeper: ~Copyable {
             )
         )
         operations[id] = .put(put, record, attempts: attempts)
+        transfers.beginUpload(of: record)
         core.submit(.put(record, condition: put.condition), as: id, at: now, into: &wishes)
     }
 
@@ -120,6 +141,7 @@ extension GatedEngine where Keeper: ~Copyable {
         var wishes: [KademliaAction] = []
         switch (outcome, operation) {
         case (.put(let outcome), .put(let put, let record, let attempts)):
+            transfers.endUpload(of: record)
             if let newer = ownNewerRecord(in: outcome, than: record), attempts < Self.signingLimit {
                 write(
                     put,
@@ -143,7 +165,7 @@ extension GatedEngine where Keeper: ~Copyable {
                 resumeKeeping(at: sha1(put.key), nil, isKept: put.isKept, now)
                 actions.append(.finished(id, .conflict(standing)))
             } else {
-                write(put, .value, attempts: 1, as: id, at: now, into: &wishes, &actions)
+                write(put, put.kind, attempts: 1, as: id, at: now, into: &wishes, &actions)
             }
         case (.got(let outcome), .delete(let key)):
             bury(key, outcome, as: id, at: now, into: &wishes, &actions)

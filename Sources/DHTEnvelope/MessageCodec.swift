@@ -15,6 +15,8 @@ package enum MessageCodec {
         static let clock: UInt8 = 5
         static let denied: UInt8 = 6
         static let unavailable: UInt8 = 7
+        static let wanted: UInt8 = 8
+        static let absent: UInt8 = 9
     }
 
     // MARK: Requests
@@ -38,8 +40,22 @@ package enum MessageCodec {
             case .revision(let revision): bytes.appendBigEndian(revision.rawValue)
             }
             bytes.append(contentsOf: record.bytes)
+        case .findChunk(let content, let part, let chunk):
+            bytes.append(contentsOf: content.bytes)
+            bytes.appendBigEndian(number(of: part))
+            bytes.append(chunk)
         }
         return bytes
+    }
+
+    /// The outline's number among the parts of content; pieces have their index.
+    private static let outlineNumber = UInt16.max
+
+    private static func number(of part: ContentPart) -> UInt16 {
+        switch part {
+        case .outline: outlineNumber
+        case .piece(let index): UInt16(index)
+        }
     }
 
     /// The request a body carries; `nil` if it is malformed.
@@ -69,9 +85,19 @@ package enum MessageCodec {
                 condition = revision == 0 ? .absent : .revision(Revision(rawValue: revision))
             }
             request = .store(try RecordCodec.read(&reader), condition: condition)
+        case .findChunk: request = try chunkRequest(&reader)
         }
         try reader.expectPadding()
         return request
+    }
+
+    private static func chunkRequest(_ reader: inout ByteReader) throws(Malformed) -> Request {
+        guard let content = Digest(try reader.take(ContentLayout.digestLength)) else { throw Malformed() }
+        let number = try reader.integer(UInt16.self)
+        let chunk = try reader.integer(UInt8.self)
+        guard number == outlineNumber || number < ContentLayout.maximumPieceCount else { throw Malformed() }
+        let part = number == outlineNumber ? ContentPart.outline : .piece(Int(number))
+        return .findChunk(content: content, part: part, chunk: chunk)
     }
 
     /// A flags byte of which only the lowest bit is defined.
@@ -115,6 +141,14 @@ package enum MessageCodec {
             if let record, record.bytes.count <= room { bytes = record.bytes }
             return (Status.conflict, bytes)
         case .refused(let refusal): return encode(refusal)
+        case .wanted(let held):
+            bytes.appendBigEndian(held)
+            return (Status.wanted, bytes)
+        case .chunk(let chunk):
+            if chunk.count + 2 > room { return (Status.retry, []) }
+            bytes.appendBigEndian(UInt16(chunk.count))
+            bytes.append(contentsOf: chunk)
+        case .absent: return (Status.absent, [])
         case .retry: return (Status.retry, [])
         }
         return (Status.ok, bytes)
@@ -206,7 +240,13 @@ package enum MessageCodec {
                 if prefix == 0 { ended = true } else { closest.append(prefix) }
             }
             response = .stored(.init(lifetime: lifetime, closest: closest))
+        case (Status.wanted, .store): response = .wanted(held: try reader.integer())
         case (_, .store): response = try refusal(status, &reader)
+        case (Status.ok, .findChunk):
+            let length = Int(try reader.integer(UInt16.self))
+            guard 1...ContentLayout.chunkLength ~= length else { throw Malformed() }
+            response = .chunk(Array(try reader.take(length)))
+        case (Status.absent, .findChunk): response = .absent
         default: throw Malformed()
         }
         try reader.expectPadding()

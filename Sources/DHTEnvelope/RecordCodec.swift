@@ -25,10 +25,15 @@ package enum RecordCodec {
         _ = try ahead.take(Identity.byteCount + 8)
         guard RecordLayout.lifetimes.contains(try ahead.integer(UInt32.self)) else { throw Malformed() }
         let valueLength = Int(try ahead.integer(UInt16.self))
-        guard valueLength <= (kind == .tombstone ? 0 : RecordLayout.maximumValueLength) else {
-            throw Malformed()
-        }
-        _ = try ahead.take(valueLength + RecordLayout.signatureLength)
+        let value = try ahead.take(valueLength)
+        let isSound =
+            switch kind {
+            case .value: valueLength <= RecordLayout.maximumValueLength
+            case .tombstone: valueLength == 0
+            case .reference: ContentReference(encoded: value) != nil
+            }
+        guard isSound else { throw Malformed() }
+        _ = try ahead.take(RecordLayout.signatureLength)
         let location = sha1(key)
         let bytes = Array(try reader.take(ahead.position - reader.position))
         return Record(checkedBytes: bytes, location: location, digest: Digest(blake2bOf: bytes))
@@ -42,7 +47,7 @@ package enum RecordCodec {
         package var revision: Revision
         /// Seconds: 1…31,536,000.
         package var lifetime: UInt32
-        /// 0…640 bytes, none in a tombstone.
+        /// 0…640 bytes, none in a tombstone; a reference as ``ContentReference/encoded`` writes it.
         package var value: [UInt8]
 
         package init(kind: Record.Kind, key: [UInt8], revision: Revision, lifetime: UInt32, value: [UInt8]) {
@@ -69,7 +74,7 @@ package enum RecordCodec {
             "value of \(draft.value.count) bytes"
         )
         precondition(RecordLayout.lifetimes.contains(draft.lifetime), "lifetime of \(draft.lifetime) s")
-        precondition(draft.kind == .value || draft.value.isEmpty, "a tombstone has no value")
+        precondition(draft.kind != .tombstone || draft.value.isEmpty, "a tombstone has no value")
         var bytes: [UInt8] = [RecordLayout.version, draft.kind.rawValue, UInt8(draft.key.count)]
         bytes.reserveCapacity(
             RecordLayout.keyOffset + draft.key.count + RecordLayout.valueOffsetPastKey + draft.value.count

@@ -106,6 +106,7 @@ extension World {
         for change in changes {
             switch change {
             case .put(let record): custody.noteKept(record, at: node.index, clock)
+            case .beginContent, .putPiece, .removeContent: break
             case .remove(let location, let author):
                 custody.noteDropped(location: location, author: author, at: node.index, clock)
             }

@@ -28,6 +28,13 @@ extension World {
         case .load(let ticket, let location, let author):
             let outcome = fails ? .unavailable : load(location, author, of: node)
             node.machine?.complete(ticket, with: outcome, at: now(of: node), into: &actions)
+        case .loadPart(let ticket, let content, let part):
+            let outcome = fails ? .unavailable : StorageOutcome.part(node.disk.store.part(part, of: content))
+            node.machine?.complete(ticket, with: outcome, at: now(of: node), into: &actions)
+        case .survey(let ticket):
+            let outcome =
+                fails ? .unavailable : StorageOutcome.surveyed(node.disk.store.unreferredContent())
+            node.machine?.complete(ticket, with: outcome, at: now(of: node), into: &actions)
         case .apply(let ticket, let changes):
             let outcome = fails ? .unavailable : apply(changes, of: node)
             node.machine?.complete(ticket, with: outcome, at: now(of: node), into: &actions)
@@ -40,7 +47,12 @@ extension World {
     }
 
     private func apply(_ changes: [RecordChange], of node: SimulatedNode) -> StorageOutcome {
-        let grows = changes.contains { if case .put = $0 { true } else { false } }
+        let grows = changes.contains { change in
+            switch change {
+            case .put, .beginContent, .putPiece: true
+            case .remove, .removeContent: false
+            }
+        }
         guard !(grows && node.disk.isFull) else { return .full }
         do {
             try node.disk.store.apply(changes)

@@ -34,6 +34,7 @@ protocol Machine: AnyObject {
     func resolved(seed: Int, _ endpoints: [Endpoint], at now: Now, into actions: inout [EngineAction])
     func replaceAdmission(_ policy: AdmissionPolicy)
     func restore(_ record: Record) -> Bool
+    func restore(_ content: StoredContent, at now: Now)
     func remember(_ contacts: [(Identity, Endpoint)], _ revisions: [NodeID: Revision])
     func advance(to now: Now, into actions: inout [EngineAction])
 }
@@ -88,6 +89,7 @@ final class EngineMachine<Keeper: Gatekeeper & ~Copyable>: Machine {
 
     func replaceAdmission(_ policy: AdmissionPolicy) { engine.replaceAdmission(policy) }
     func restore(_ record: Record) -> Bool { engine.restore(record) }
+    func restore(_ content: StoredContent, at now: Now) { engine.restore(content, at: now) }
 
     func remember(_ contacts: [(Identity, Endpoint)], _ revisions: [NodeID: Revision]) {
         engine.remember(contacts)

@@ -15,6 +15,8 @@ extension Outcome {
             }
         case .pinged(let span): 5 << 56 | (span?.nanoseconds ?? 0)
         case .left: 6 << 56
+        case .fetched(let bytes): 7 << 56 | UInt64(bytes?.count ?? 0)
+        case .unstorable: 8 << 56
         }
     }
 
@@ -26,6 +28,8 @@ extension Outcome {
                 + "\(record.lifetime) s stored at \(outcome.stored) of \(outcome.replicas.count)"
         case .conflict(let record): "conflict with \(record.map { "\($0.revision.rawValue)" } ?? "nothing")"
         case .nothingToDelete: "nothing to delete"
+        case .fetched(let bytes): "fetched \(bytes.map { "\($0.count) bytes" } ?? "nothing")"
+        case .unstorable(let refusal): "not stored: \(refusal)"
         case .got(let outcome):
             "found \(outcome.found.map { "\($0.record.revision.rawValue)×\($0.copies)" })"
                 + ", \(outcome.answered) of \(outcome.asked) answered"

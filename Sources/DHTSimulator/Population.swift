@@ -108,6 +108,7 @@ extension World {
             // What was admitted once may not be now; then the engine leaves it be.
             _ = machine.restore(record)
         }
+        for content in node.disk.store.contents() { machine.restore(content, at: now(of: node)) }
         machine.remember(node.disk.contacts, node.disk.revisions)
         if !node.isRevoked { noteCustody(of: node, isThere: true) }
         guard !node.seeds.isEmpty else {

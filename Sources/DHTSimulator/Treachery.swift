@@ -147,6 +147,7 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
         case .store(let record, _):
             guard inquiry.isLive else { return truth }
             return .stored(.init(lifetime: record.lifetime, closest: []))
+        case .findChunk: return .absent
         }
     }
 
@@ -159,8 +160,14 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
     }
 
     private mutating func forged(_ truth: Response) -> Response {
-        guard case .values(let records, let total, let closer) = truth else { return truth }
-        return .values(records.map { forged($0) }, total: total, closer: closer)
+        switch truth {
+        case .values(let records, let total, let closer):
+            return .values(records.map { forged($0) }, total: total, closer: closer)
+        case .chunk(var bytes):
+            bytes[chance.index(below: bytes.count)] ^= 1 << UInt8(chance.index(below: 8))
+            return .chunk(bytes)
+        default: return truth
+        }
     }
 
     /// The record with one bit of its value or signature another.

@@ -22,6 +22,8 @@ package final class World {
     /// Something that a disk was asked to do.
     enum DiskWork {
         case load(Ticket, location: NodeID, author: Identity?)
+        case loadPart(Ticket, of: Digest, ContentPart)
+        case survey(Ticket)
         case apply(Ticket, [RecordChange])
     }
 
@@ -178,6 +180,9 @@ package final class World {
             case .transmit(let datagram, let destination): send(datagram, from: node, to: destination)
             case .load(let ticket, let location, let author):
                 ask(node, .load(ticket, location: location, author: author), into: &actions)
+            case .loadPart(let ticket, let content, let part):
+                ask(node, .loadPart(ticket, of: content, part), into: &actions)
+            case .survey(let ticket): ask(node, .survey(ticket), into: &actions)
             case .apply(let ticket, let changes): ask(node, .apply(ticket, changes), into: &actions)
             case .resolve(let seed):
                 let endpoints = node.seeds.indices.contains(seed) ? [nodes[node.seeds[seed]].endpoint] : []

@@ -8,6 +8,14 @@ package struct MemoryRecordStore: RecordStore {
     private let byteCapacity: Int
     /// At each location at least one record, by ascending author.
     private var shelves: [NodeID: [Record]] = [:]
+    private var content: [Digest: Content] = [:]
+    private var contentByteCount = 0
+
+    private struct Content: Sendable {
+        let reference: ContentReference
+        let outline: [UInt8]
+        var pieces: [Int: [UInt8]] = [:]
+    }
 
     /// An empty store. Its size is bounded by the core's quotas; `byteCapacity`, in bytes of records, is
     /// where the store itself says ``RecordStoreError/full``, as a disk would.
@@ -27,19 +35,74 @@ package struct MemoryRecordStore: RecordStore {
 
     /// Whether there is room is judged after the last change, so that a batch may make the room it needs.
     package mutating func apply(_ changes: [RecordChange]) throws(RecordStoreError) {
-        let inverses = changes.map { perform($0) }
-        guard byteCount <= byteCapacity else {
-            for inverse in inverses.reversed() { _ = perform(inverse) }
-            throw .full
+        var inverses: [RecordChange?] = []
+        var failure: RecordStoreError?
+        for change in changes {
+            do throws(RecordStoreError) { inverses.append(try perform(change)) } catch {
+                failure = error
+                break
+            }
+        }
+        if failure == nil, byteCount + contentByteCount > byteCapacity { failure = .full }
+        guard let failure else { return }
+        for case .some(let inverse) in inverses.reversed() {
+            // What was there before can be there again.
+            _ = try? perform(inverse)
+        }
+        throw failure
+    }
+
+    /// Makes one change and returns the change that undoes it, if there is one: content that was removed
+    /// stays so, for nothing refers to it.
+    private mutating func perform(_ change: RecordChange) throws(RecordStoreError) -> RecordChange? {
+        switch change {
+        case .put(let record): return replace(at: record.location, by: record.author, with: record)
+        case .remove(let location, let author): return replace(at: location, by: author, with: nil)
+        case .beginContent(let reference, let outline):
+            guard content[reference.digest] == nil else { return nil }
+            content[reference.digest] = Content(reference: reference, outline: outline)
+            contentByteCount += outline.count
+            return .removeContent(reference.digest)
+        case .putPiece(let bytes, let index, let digest):
+            guard content[digest] != nil else { throw .unavailable("there is no such content") }
+            let old = content[digest]?.pieces.updateValue(bytes, forKey: index)
+            contentByteCount += bytes.count - (old?.count ?? 0)
+            return old.map { .putPiece($0, index: index, of: digest) }
+        case .removeContent(let digest):
+            guard let old = content.removeValue(forKey: digest) else { return nil }
+            contentByteCount -= old.outline.count + old.pieces.values.reduce(0) { $0 + $1.count }
+            return nil
         }
     }
 
-    /// Makes one change and returns the change that undoes it.
-    private mutating func perform(_ change: RecordChange) -> RecordChange {
-        switch change {
-        case .put(let record): replace(at: record.location, by: record.author, with: record)
-        case .remove(let location, let author): replace(at: location, by: author, with: nil)
+    // MARK: Content
+
+    package func part(_ part: ContentPart, of digest: Digest) -> [UInt8]? {
+        switch part {
+        case .outline: content[digest]?.outline
+        case .piece(let index): content[digest]?.pieces[index]
         }
+    }
+
+    package func contents() -> [StoredContent] {
+        let referred = referredContent
+        return content.sorted { $0.key < $1.key }.map { digest, content in
+            StoredContent(
+                reference: content.reference,
+                pieces: content.pieces.keys.sorted(),
+                isReferred: referred.contains(digest)
+            )
+        }
+    }
+
+    package func unreferredContent() -> [Digest] {
+        guard !content.isEmpty else { return [] }
+        let referred = referredContent
+        return content.keys.filter { !referred.contains($0) }.sorted()
+    }
+
+    private var referredContent: Set<Digest> {
+        Set(shelves.values.joined().compactMap { $0.reference?.digest })
     }
 
     private mutating func replace(at location: NodeID, by author: Identity, with new: Record?) -> RecordChange

@@ -120,6 +120,10 @@ package final class NodeDatabase: Sendable {
 extension RecordStoreError {
     /// What an error of SQLite's means to the driver.
     init(_ error: any Error) {
+        if let own = error as? RecordStoreError {
+            self = own
+            return
+        }
         self =
             (error as? DatabaseError)?.resultCode == .SQLITE_FULL
             ? .full : .unavailable(DatabaseFile.message(error))

@@ -1,6 +1,6 @@
 import DHTCore
 
-/// Where a node keeps its records: one per location and author.
+/// Where a node keeps its records, one per location and author, and the content they refer to, once each.
 ///
 /// What to keep, whom to refuse and what has expired is decided in the core; a store does as it is told. One
 /// driver owns it and calls it from one thread at a time; a store that allows more says so. Copies of a store
@@ -27,6 +27,15 @@ package protocol RecordStore: Sendable {
     /// Shows what the core remembers of every record, in the same order: for start-up. A store that has it
     /// apart from the bytes reads no bytes.
     func forEachEntry(_ body: (NodeID, Catalog.Entry) -> Void) throws(RecordStoreError)
+
+    /// A part of content; `nil`: it is not there. Whether it is sound is for the reader to see.
+    func part(_ part: ContentPart, of content: Digest) throws(RecordStoreError) -> [UInt8]?
+
+    /// All content, complete or not, by digest: for start-up.
+    func contents() throws(RecordStoreError) -> [StoredContent]
+
+    /// The content that no record refers to, by digest.
+    func unreferredContent() throws(RecordStoreError) -> [Digest]
 
     /// Makes the changes in this order: all of them, durably, when it returns; none of them when it throws.
     mutating func apply(_ changes: [RecordChange]) throws(RecordStoreError)

@@ -153,22 +153,30 @@ package final class SQLiteRecordStore: RecordStore {
         let insertion = try database.cachedStatement(
             sql: """
                 INSERT INTO record
-                (location, author, revision, digest, expiry, is_tombstone, byte_count, bytes)
-                VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+                (location, author, revision, digest, expiry, is_tombstone, byte_count, content, bytes)
+                VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)
                 """
         )
         // Location and author are not set, for then the index would be written as well.
         let replacement = try database.cachedStatement(
             sql: """
                 UPDATE record
-                SET revision = ?, digest = ?, expiry = ?, is_tombstone = ?, byte_count = ?, bytes = ?
+                SET revision = ?, digest = ?, expiry = ?, is_tombstone = ?, byte_count = ?, content = ?,
+                    bytes = ?
                 WHERE id = ?
                 """
         )
         let removal = try database.cachedStatement(sql: "DELETE FROM record WHERE id = ?")
         var growth = Tally()
         for change in changes {
-            let place = change.place
+            let place: StatementArguments
+            switch change {
+            case .put(let record): place = [Data(record.location.bytes), Data(record.author.bytes)]
+            case .remove(let location, let author): place = [Data(location.bytes), Data(author.bytes)]
+            case .beginContent, .putPiece, .removeContent:
+                try performOnContent(change, in: database)
+                continue
+            }
             let old = try Row.fetchOne(search, arguments: place)
                 .map { (id: $0[0] as DatabaseValue, byteCount: $0.count(at: 1)) }
             growth.records -= old == nil ? 0 : 1
@@ -184,6 +192,7 @@ package final class SQLiteRecordStore: RecordStore {
                 }
             case .remove:
                 if let old { try removal.execute(arguments: [old.id]) }
+            case .beginContent, .putPiece, .removeContent: break
             }
         }
         return growth

@@ -13,7 +13,7 @@ package struct Schema: Sendable {
 
     package init(steps: [String]) { self.steps = steps }
 
-    package static let current = Schema(steps: [first])
+    package static let current = Schema(steps: [first, contents])
 
     var version: Int { steps.count }
 
@@ -66,6 +66,25 @@ package struct Schema: Sendable {
         CREATE TABLE identity (
             only INTEGER PRIMARY KEY CHECK (only = 1),
             identity BLOB NOT NULL CHECK (length(identity) = 32)
+        ) STRICT;
+        """
+
+    /// Content that records refer to, in pieces: each has a row of its own, so that what was broken off goes
+    /// on. `record.content` is the digest of what a record refers to.
+    private static let contents = """
+        ALTER TABLE record ADD COLUMN content BLOB CHECK (length(content) = 32);
+        CREATE INDEX record_content ON record (content) WHERE content IS NOT NULL;
+        CREATE TABLE content (
+            id INTEGER PRIMARY KEY,
+            digest BLOB NOT NULL UNIQUE CHECK (length(digest) = 32),
+            length INTEGER NOT NULL,
+            outline BLOB NOT NULL
+        ) STRICT;
+        CREATE TABLE piece (
+            content INTEGER NOT NULL REFERENCES content (id) ON DELETE CASCADE,
+            number INTEGER NOT NULL,
+            bytes BLOB NOT NULL,
+            PRIMARY KEY (content, number)
         ) STRICT;
         """
 }

@@ -37,7 +37,7 @@ struct StoredRow {
         guard !lifetime.overflow, lifetime.partialValue % 1000 == 0,
             let seconds = UInt32(exactly: lifetime.partialValue / 1000),
             RecordLayout.lifetimes.contains(seconds), tombstone <= 1,
-            (1...UInt64(RecordLayout.maximumLength)).contains(byteCount)
+            (1...UInt64(RecordLayout.maximumLength + ContentLayout.lengths.upperBound)).contains(byteCount)
         else { return nil }
         return Catalog.Entry(
             author: author,
@@ -65,22 +65,12 @@ struct StoredRow {
 }
 
 extension Record {
-    /// Values for `revision, digest, expiry, is_tombstone, byte_count, bytes`: what a later record of the
-    /// same author and place has otherwise.
+    /// Values for `revision, digest, expiry, is_tombstone, byte_count, content, bytes`: what a later record of
+    /// the same author and place has otherwise.
     var columns: StatementArguments {
         [
             Int64(bitPattern: revision.rawValue), Data(digest.bytes), Int64(bitPattern: expiry), isTombstone,
-            bytes.count, Data(bytes),
+            Catalog.Entry(self).byteCount, reference.map { Data($0.digest.bytes) }, Data(bytes),
         ]
-    }
-}
-
-extension RecordChange {
-    /// Values for `location, author`.
-    var place: StatementArguments {
-        switch self {
-        case .put(let record): [Data(record.location.bytes), Data(record.author.bytes)]
-        case .remove(let location, let author): [Data(location.bytes), Data(author.bytes)]
-        }
     }
 }

@@ -4,7 +4,7 @@ public struct DHTError: Error, Hashable, Sendable, CustomStringConvertible {
     public enum Code: String, Sendable, CaseIterable {
         /// A defect of this program or an unexpected answer of the system.
         case `internal`
-        /// An argument is outside what the protocol allows: a key of 0 or 129 bytes, a value of 641.
+        /// An argument is outside what the protocol allows: a key of 0 or 129 bytes, a value of 17 MiB.
         case invalidArgument
         /// A record stands in the way of a conditional write.
         case conflict

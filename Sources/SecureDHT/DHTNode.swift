@@ -26,6 +26,8 @@ import Synchronization
 ///
 /// Safe to use from anywhere. It serves its peers until ``stop()``.
 public final class DHTNode: Sendable {
+    /// Bytes.
+    public static let maximumValueLength = ContentLayout.lengths.upperBound
     /// How long a stopping node hands over and says goodbye.
     private static let farewellPatience = TimeAmount.seconds(6)
 
@@ -161,18 +163,18 @@ public final class DHTNode: Sendable {
     ///
     /// - Parameters:
     ///   - key: 1…128 bytes.
-    ///   - value: 0…640 bytes.
+    ///   - value: 0…16,777,216 bytes. One of more than 640 is brought to the replicas in pieces: see
+    ///     ``transfers()``.
     /// - Throws: ``DHTError``.
     @discardableResult
     public func put(_ key: [UInt8], _ value: [UInt8], options: PutOptions = PutOptions()) async throws
         -> PutReceipt
     {
         try check(key: key)
-        guard value.count <= RecordLayout.maximumValueLength else {
+        guard value.count <= Self.maximumValueLength else {
             throw DHTError(
                 .invalidArgument,
-                "value is \(describe(byteCount: value.count)), "
-                    + "the limit is \(RecordLayout.maximumValueLength) bytes"
+                "value is \(describe(byteCount: value.count)), the limit is \(Self.maximumValueLength) bytes"
             )
         }
         guard RecordLayout.lifetimes.contains(options.lifetime) else {
@@ -182,17 +184,11 @@ public final class DHTNode: Sendable {
             throw DHTError(.invalidArgument, "minimum copies are 1 to \(Kademlia.replicas), not \(copies)")
         }
         try checkMayWrite()
-        let put = DHTEngine.Operation.Put(
-            key: key,
-            value: value,
-            lifetime: options.lifetime,
-            condition: options.condition?.request,
-            isKept: options.isKept
-        )
-        switch await loop.run(.put(put)) {
+        switch await loop.run(.put(options.operation(key, value))) {
         case .put(let record, let outcome)?:
             return try receipt(record, outcome, options)
         case .conflict(let standing)?: throw conflict(with: standing)
+        case .unstorable(let refusal)?: throw unstorable(refusal)
         default: throw stopped
         }
     }
@@ -236,12 +232,39 @@ public final class DHTNode: Sendable {
         if outcome.asked > 0, outcome.answered == 0 {
             throw DHTError(.unreachable, "no peer answered (asked \(outcome.asked)). See: dht peers")
         }
-        let values = outcome.found.filter { !$0.record.isTombstone && Array($0.record.key) == key }
-        return GetResult(
-            values: values.map(StoredValue.init),
-            answered: outcome.answered,
-            asked: outcome.asked
-        )
+        var values: [StoredValue] = []
+        for found in outcome.found where !found.record.isTombstone && Array(found.record.key) == key {
+            values.append(StoredValue(found, try await value(of: found.record, from: outcome.contacts)))
+        }
+        return GetResult(values: values, answered: outcome.answered, asked: outcome.asked)
+    }
+
+    /// What a record says, or refers to.
+    private func value(of record: Record, from contacts: [Contact]) async throws -> [UInt8] {
+        guard let reference = record.reference else { return Array(record.value) }
+        guard case .fetched(let bytes)? = await loop.run(.fetch(record, from: contacts)) else {
+            throw stopped
+        }
+        guard let bytes else {
+            throw DHTError(
+                .unreachable,
+                "the value has \(describe(byteCount: Int(reference.length))), and nobody who has them "
+                    + "answers. Try again: what came is kept"
+            )
+        }
+        return bytes
+    }
+
+    /// Long values that are on their way right now, for whoever waits for them.
+    public func transfers() async -> [Transfer] {
+        await loop.transfers.map {
+            Transfer(
+                key: $0.key,
+                direction: $0.isUpload ? .sending : .receiving,
+                done: $0.done,
+                total: $0.total
+            )
+        }
     }
 
     /// Deletes our own value by a tombstone. `nil`: there was none of ours.

@@ -48,6 +48,20 @@ final class DiskKeeper: Sendable {
         pool.submit { [self] _ in finish([(ticket, read(location, author))]) }
     }
 
+    func loadPart(_ ticket: Ticket, _ part: ContentPart, of content: Digest) {
+        pool.submit { [self] _ in
+            let outcome = answer { () throws(RecordStoreError) in .part(try store.part(part, of: content)) }
+            finish([(ticket, outcome)])
+        }
+    }
+
+    func survey(_ ticket: Ticket) {
+        pool.submit { [self] _ in
+            let outcome = answer { () throws(RecordStoreError) in .surveyed(try store.unreferredContent()) }
+            finish([(ticket, outcome)])
+        }
+    }
+
     func apply(_ ticket: Ticket, _ changes: [RecordChange]) {
         write { $0.changes.append((ticket, changes)) }
     }
@@ -123,10 +137,14 @@ final class DiskKeeper: Sendable {
     }
 
     private func read(_ location: NodeID, _ author: Identity?) -> StorageOutcome {
-        do throws(RecordStoreError) {
+        answer { () throws(RecordStoreError) in
             guard let author else { return .loaded(try store.records(at: location)) }
             return .loaded(try store.record(at: location, by: author).map { [$0] } ?? [])
-        } catch {
+        }
+    }
+
+    private func answer(_ read: () throws(RecordStoreError) -> StorageOutcome) -> StorageOutcome {
+        do throws(RecordStoreError) { return try read() } catch {
             logger.error("the store cannot be read", metadata: ["error": "\(error)"])
             return .unavailable
         }

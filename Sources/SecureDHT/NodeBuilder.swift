@@ -40,6 +40,7 @@ struct NodeBuilder: Sendable {
                 KeptKey(key: $0.key, lifetime: $0.lifetime, revision: $0.revision)
             }
             engine.restoreKept(kept, at: SystemClock.now)
+            for content in try store.contents() { engine.restore(content, at: SystemClock.now) }
             engine.remember(try database.contacts().map { ($0.identity, $0.endpoint) })
             return loop(around: engine, disk: DiskKeeper(store, logger: configuration.logger))
         } catch let error as NodeDatabaseError {

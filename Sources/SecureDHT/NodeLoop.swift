@@ -173,6 +173,20 @@ actor NodeLoop {
                     let outcome = load(location, author)
                     engine.complete(ticket, with: outcome, at: SystemClock.now, into: &actions)
                 }
+            case .loadPart(let ticket, let content, let part):
+                if let disk {
+                    disk.loadPart(ticket, part, of: content)
+                } else {
+                    let outcome = StorageOutcome.part(memory.part(part, of: content))
+                    engine.complete(ticket, with: outcome, at: SystemClock.now, into: &actions)
+                }
+            case .survey(let ticket):
+                if let disk {
+                    disk.survey(ticket)
+                } else {
+                    let outcome = StorageOutcome.surveyed(memory.unreferredContent())
+                    engine.complete(ticket, with: outcome, at: SystemClock.now, into: &actions)
+                }
             case .apply(let ticket, let changes):
                 if let disk {
                     disk.apply(ticket, changes)
@@ -357,6 +371,9 @@ actor NodeLoop {
     }
 
     // MARK: What it knows
+
+    /// Content that is on its way for users.
+    var transfers: [TransferState] { engine.transferStates }
 
     /// Keys of our own values that are kept alive.
     var keptKeys: [KeptKey] { engine.keptKeys }

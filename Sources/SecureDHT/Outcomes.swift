@@ -27,6 +27,28 @@ extension PutOptions.Condition {
     }
 }
 
+extension PutOptions {
+    /// The write of a value. Of a long one this computes the digests, so it is not for an event loop.
+    func operation(_ key: [UInt8], _ value: [UInt8]) -> DHTEngine.Operation.Put {
+        if let content = Content(value) {
+            return .init(
+                key: key,
+                content: content,
+                lifetime: lifetime,
+                condition: condition?.request,
+                isKept: isKept
+            )
+        }
+        return .init(
+            key: key,
+            value: value,
+            lifetime: lifetime,
+            condition: condition?.request,
+            isKept: isKept
+        )
+    }
+}
+
 extension PeerStatus.State {
     init(_ grade: Reachability.Grade) {
         switch grade {
@@ -38,9 +60,9 @@ extension PeerStatus.State {
 }
 
 extension StoredValue {
-    init(_ found: GetOutcome.Found) {
+    init(_ found: GetOutcome.Found, _ value: [UInt8]) {
         key = Array(found.record.key)
-        value = Array(found.record.value)
+        self.value = value
         author = found.record.author
         revision = found.record.revision
         expires = found.record.expiry
@@ -69,6 +91,14 @@ func describe(byteCount: Int) -> String {
 }
 
 extension DHTNode {
+    /// The node itself could not take a long value.
+    func unstorable(_ refusal: Response.Refusal) -> DHTError {
+        guard refusal == .quota else {
+            return DHTError(.internal, "this node could not write the value to its disk. See its log")
+        }
+        return DHTError(.partial, "this node has no room for the value: its disk or its quota is full")
+    }
+
     /// Any operation of a node that stops meanwhile.
     var stopped: DHTError { DHTError(.unreachable, "the node has stopped") }
 

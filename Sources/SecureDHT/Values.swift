@@ -61,6 +61,23 @@ public struct PutReceipt: Hashable, Sendable {
     public let replicas: [Replica]
 }
 
+/// A value of more than 640 bytes on its way.
+public struct Transfer: Hashable, Sendable {
+    public enum Direction: String, Sendable {
+        /// To its replicas.
+        case sending
+        /// Here.
+        case receiving
+    }
+
+    public let key: [UInt8]
+    public let direction: Direction
+    /// Bytes that have arrived, at all replicas together.
+    public let done: UInt64
+    /// Bytes that are to arrive.
+    public let total: UInt64
+}
+
 /// How a value is to be read.
 public struct GetOptions: Sendable {
     /// Only this author's record.

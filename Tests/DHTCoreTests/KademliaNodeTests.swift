@@ -177,7 +177,8 @@ struct KademliaNodeTests {
             answered: 3,
             asked: 3,
             hops: 1,
-            answeredBy: [.numbered(0b1000_0000), .numbered(0b1000_0001), .numbered(0b0000_0001)]
+            answeredBy: [.numbered(0b1000_0000), .numbered(0b1000_0001), .numbered(0b0000_0001)],
+            contacts: transcript.requests.prefix(2).map(\.contact)
         )
         #expect(transcript.outcomes == [.got(outcome)])
     }
@@ -196,7 +197,8 @@ struct KademliaNodeTests {
             answered: 1,
             asked: 1,
             hops: 1,
-            answeredBy: [.numbered(0b1000_0000)]
+            answeredBy: [.numbered(0b1000_0000)],
+            contacts: [transcript.requests[0].contact]
         )
         #expect(transcript.outcomes == [.got(outcome)])
     }

@@ -140,6 +140,7 @@ final class Overlay {
         host.outcomes = [:]
         host.seedEndpoints = seeds.map { hosts[$0].endpoint }
         host.store.forEach { record in precondition(host.engine.restore(record), "a kept record is no good") }
+        for content in host.store.contents() { host.engine.restore(content, at: now(at: host)) }
         let identities = seeds.map { hosts[$0].identity }
         act(host) { engine, now, actions in engine.setSeeds(identities, at: now, into: &actions) }
     }
@@ -209,6 +210,12 @@ final class Overlay {
     private func perform(_ action: EngineAction, of host: Host, into actions: inout [EngineAction]) {
         switch action {
         case .load where host.isStoreStuck, .apply where host.isStoreStuck: break
+        case .loadPart(let ticket, let content, let part):
+            let outcome = StorageOutcome.part(host.store.part(part, of: content))
+            host.engine.complete(ticket, with: outcome, at: now(at: host), into: &actions)
+        case .survey(let ticket):
+            let outcome = StorageOutcome.surveyed(host.store.unreferredContent())
+            host.engine.complete(ticket, with: outcome, at: now(at: host), into: &actions)
         case .transmit(let datagram, let destination): send(datagram, from: host, to: destination)
         case .load(let ticket, let location, let author):
             let records = author.map { host.store.record(at: location, by: $0).map { [$0] } ?? [] }

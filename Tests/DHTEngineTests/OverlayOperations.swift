@@ -1,6 +1,7 @@
 import DHTCore
 import DHTCrypto
 import DHTEngine
+import DHTEnvelope
 
 /// What users of an overlay's nodes do, each call until it is over.
 extension Overlay {
@@ -73,6 +74,48 @@ extension Overlay {
 
     func text(_ key: String, author: Int? = nil, replicas: Int = 3, at index: Int) -> String? {
         get(key, author: author, replicas: replicas, at: index).map { String(decoding: $0, as: UTF8.self) }
+    }
+
+    func submitLong(_ key: String, _ value: [UInt8], lifetime: UInt32 = 3600, at index: Int) -> OperationID {
+        guard let content = Content(value) else { preconditionFailure("\(value.count) bytes are not long") }
+        return submit(.put(.init(key: Array(key.utf8), content: content, lifetime: lifetime)), at: index)
+    }
+
+    @discardableResult
+    func putLong(
+        _ key: String,
+        _ value: [UInt8],
+        lifetime: UInt32 = 3600,
+        at index: Int,
+        patience: Span = .seconds(120)
+    ) -> (record: Record, outcome: PutOutcome)? {
+        let name = submitLong(key, value, lifetime: lifetime, at: index)
+        guard case .put(let record, let outcome) = finish(name, at: index, patience: patience) else {
+            return nil
+        }
+        return (record, outcome)
+    }
+
+    /// The newest value under the key, and what it refers to.
+    func getLong(_ key: String, at index: Int, patience: Span = .seconds(120)) -> [UInt8]? {
+        guard let outcome = look(key, at: index),
+            let record = outcome.found.first(where: { !$0.record.isTombstone })?.record
+        else { return nil }
+        let name = submit(.fetch(record, from: outcome.contacts), at: index)
+        guard case .fetched(let bytes) = finish(name, at: index, patience: patience) else { return nil }
+        return bytes
+    }
+
+    /// Puts a record once more, as republishing does; what this node says.
+    func offer(_ record: Record, to index: Int, from sender: Int) -> PutOutcome.Verdict? {
+        // A new revision of the same reference.
+        let put = Operation.Put(key: Array(record.key), value: Array(record.value), lifetime: record.lifetime)
+        var again = put
+        again.kind = record.kind
+        guard case .put(_, let outcome)? = finish(submit(.put(again), at: sender), at: sender) else {
+            return nil
+        }
+        return outcome.replicas.first { $0.identity == self[index].identity }?.verdict
     }
 
     @discardableResult

@@ -20,6 +20,7 @@ import Testing
         case .findNode: .nodes(contacts)
         case .findValue: .values([large], total: 9, closer: contacts)
         case .store: .conflict(large)
+        case .findChunk: .chunk([UInt8](repeating: 1, count: 1000))
         }
     }
 
@@ -28,6 +29,7 @@ import Testing
         .findValue(location: NodeID(firstByte: 1), author: nil, offset: 0),
         .findValue(location: NodeID(firstByte: 1), author: .named("carol"), offset: 5),
         .store(record(by: "alice"), condition: nil),
+        .findChunk(content: record(by: "alice").digest, part: .piece(1), chunk: 2),
     ]
 
     @Test(arguments: Datagram.lengths, GateAddressTests.requests)

@@ -118,7 +118,7 @@ private struct Provocation {
 
     @Test(
         arguments: [
-            (1, 0, 1), (1, 1, 0), (1, 0, 0x100), (4, 0, 0), (0, 0, 0), (5, 0, 0), (255, 0, 0),
+            (1, 0, 1), (1, 1, 0), (1, 0, 0x100), (4, 0, 0), (0, 0, 0), (6, 0, 0), (255, 0, 0),
         ] as [(UInt8, UInt8, UInt16)]
     )
     func `a body that says what it must not is malformed`(operation: UInt8, status: UInt8, reserved: UInt16) {

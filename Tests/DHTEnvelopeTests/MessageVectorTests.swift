@@ -34,6 +34,11 @@ private struct MessageVectors: Decodable {
         let lifetime: UInt32?
         let prefixes: [UInt32]?
         let time: UInt64?
+        let content: Hex?
+        let part: UInt16?
+        let chunk: UInt8?
+        let held: UInt32?
+        let bytes: Hex?
 
         var testDescription: String { "\(name), operation \(operation)" }
     }
@@ -78,6 +83,12 @@ extension MessageVectors.Good {
             location.flatMap { NodeID($0.bytes) }.map {
                 .findValue(location: $0, author: author.flatMap { Identity($0.bytes) }, offset: offset ?? 0)
             }
+        case 5:
+            content.flatMap { Digest($0.bytes) }.map {
+                let number = part ?? 0
+                let part = number == .max ? ContentPart.outline : .piece(Int(number))
+                return .findChunk(content: $0, part: part, chunk: chunk ?? 0)
+            }
         default:
             record.flatMap { RecordCodec.decode($0.bytes) }.map {
                 .store($0, condition: condition.map { $0 == 0 ? .absent : .revision(Revision(rawValue: $0)) })
@@ -99,12 +110,15 @@ extension MessageVectors.Good {
                 total: total ?? 0,
                 closer: (contacts ?? []).compactMap(\.contact)
             )
+        case (5, 0): bytes.map { .chunk($0.bytes) }
+        case (5, _): .absent
         case (_, 0): .stored(.init(lifetime: lifetime ?? 0, closest: prefixes ?? []))
         case (_, 2): .conflict(record.flatMap { RecordCodec.decode($0.bytes) })
         case (_, 3): .refused(.quota)
         case (_, 4): .refused(.expired)
         case (_, 5): time.map { .refused(.clock(unixMilliseconds: $0)) }
         case (_, 6): .refused(.denied)
+        case (_, 8): held.map { .wanted(held: $0) }
         default: .refused(.unavailable)
         }
     }

@@ -93,6 +93,7 @@ final class Party {
         case .ping: .pong(observed: inquiry.endpoint, endpoints: [endpoint])
         case .findNode: .nodes([])
         case .findValue: .values([], total: 0, closer: [])
+        case .findChunk: .absent
         case .store: inquiry.isLive ? .stored(.init(lifetime: 60, closest: [1, 2])) : .retry
         }
     }

@@ -29,15 +29,26 @@ extension SplitMix64 {
 
     /// A well-formed record, signed or not.
     mutating func record(value: ClosedRange<Int> = 0...640, signedBy author: String? = nil) -> Record {
-        let isTombstone = next() % 4 == 0
+        let kind: Record.Kind = pick([.value, .value, .tombstone, .reference])
+        let contents: [UInt8] =
+            switch kind {
+            case .value: bytes(number(value))
+            case .tombstone: []
+            case .reference: reference().encoded
+            }
         let draft = RecordCodec.Draft(
-            kind: isTombstone ? .tombstone : .value,
+            kind: kind,
             key: bytes(number(1...128)),
             revision: Revision(rawValue: next()),
             lifetime: UInt32.random(in: RecordLayout.lifetimes, using: &self),
-            value: isTombstone ? [] : bytes(number(value))
+            value: contents
         )
         return RecordCodec.sign(draft, with: signingKey(author ?? "author"), network: networkKey("home").id)
+    }
+
+    mutating func reference() -> ContentReference {
+        let length = UInt32(number(641...16_777_216))
+        return certain(ContentReference(length: length, digest: certain(Digest(bytes(32)))))
     }
 
     mutating func request(_ operation: OperationCode) -> Request {
@@ -51,6 +62,13 @@ extension SplitMix64 {
             let revision = Revision(rawValue: max(next(), 1))
             let condition: Request.Condition? = pick([nil, .absent, .revision(revision)])
             return .store(record(), condition: condition)
+        case .findChunk:
+            let part: ContentPart = chance() ? .outline : .piece(number(0...262))
+            return .findChunk(
+                content: certain(Digest(bytes(32))),
+                part: part,
+                chunk: UInt8(truncatingIfNeeded: next())
+            )
         }
     }
 
@@ -66,16 +84,18 @@ extension SplitMix64 {
             let total = UInt16(min(records.count + number(0...70_000), 65_535))
             return .values(records, total: total, closer: contacts(0...4))
         case .store: return storeResponse()
+        case .findChunk: return chance() ? .absent : .chunk(bytes(number(1...1000)))
         }
     }
 
     private mutating func storeResponse() -> Response {
-        switch number(0...3) {
+        switch number(0...4) {
         case 0:
             let closest = (0..<number(0...8)).map { _ in UInt32(number(1...Int(UInt32.max))) }
             return .stored(.init(lifetime: UInt32(truncatingIfNeeded: next()), closest: closest))
         case 1: return .conflict(chance() ? record() : nil)
         case 2: return .refused(.clock(unixMilliseconds: next()))
+        case 3: return .wanted(held: UInt32(truncatingIfNeeded: next()))
         default: return .refused(pick([.quota, .expired, .denied, .unavailable]))
         }
     }

@@ -19,6 +19,9 @@ struct RecordStoreConformance<Store: RecordStore> {
         try checkReentrance()
         try checkManyRecords()
         try checkBatches()
+        try checkContent()
+        try checkReferences()
+        try checkLostContent()
         for seed in 1...seeds { try checkAgainstTwin(seed: seed) }
     }
 
@@ -171,6 +174,7 @@ struct RecordStoreConformance<Store: RecordStore> {
             twin.append(record)
         case .remove(let location, let author):
             twin.removeAll { $0.location == location && $0.author == author }
+        case .beginContent, .putPiece, .removeContent: break
         }
     }
 

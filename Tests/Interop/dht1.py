@@ -14,11 +14,13 @@ from nacl.exceptions import CryptoError
 LENGTHS = (256, 512, 768, 1024, 1232)
 OVERHEAD = 220
 REQUEST, RESPONSE = 1, 2
-PING, FIND_NODE, FIND_VALUE, STORE = 1, 2, 3, 4
-OK, RETRY, CONFLICT, QUOTA, EXPIRED, CLOCK, DENIED, UNAVAILABLE = range(8)
-VALUE, TOMBSTONE = 1, 2
+PING, FIND_NODE, FIND_VALUE, STORE, FIND_CHUNK = 1, 2, 3, 4, 5
+OK, RETRY, CONFLICT, QUOTA, EXPIRED, CLOCK, DENIED, UNAVAILABLE, WANTED, ABSENT = range(10)
+VALUE, TOMBSTONE, REFERENCE = 1, 2, 3
 K = 8
 MAX_KEY, MAX_VALUE, MAX_LIFETIME = 128, 640, 31_536_000
+CHUNK, PIECE, MAX_CONTENT = 1000, 64_000, 16_777_216
+OUTLINE = 0xFFFF
 NO_DIGEST = bytes(32)
 NO_TOKEN = bytes(8)
 
@@ -287,7 +289,7 @@ class Reader:
 
     def record(self) -> Record:
         version, kind = self.number(1), self.number(1)
-        if version != 1 or kind not in (VALUE, TOMBSTONE):
+        if version != 1 or kind not in (VALUE, TOMBSTONE, REFERENCE):
             raise Malformed("unknown record version or kind")
         key_length = self.number(1)
         if not 1 <= key_length <= MAX_KEY:
@@ -296,9 +298,12 @@ class Reader:
         lifetime, value_length = self.number(4), self.number(2)
         if not 1 <= lifetime <= MAX_LIFETIME:
             raise Malformed("record lifetime")
-        if value_length > (MAX_VALUE if kind == VALUE else 0):
+        if value_length > {VALUE: MAX_VALUE, TOMBSTONE: 0, REFERENCE: 36}[kind]:
             raise Malformed("record value length")
-        value, signature = self.take(value_length), self.take(64)
+        value = self.take(value_length)
+        if kind == REFERENCE:
+            Reference.decode(value)
+        signature = self.take(64)
         return Record(kind, key, author, revision, lifetime, value, signature)
 
 
@@ -369,6 +374,48 @@ class Record:
         return (self.revision, self.author, self.digest)
 
 
+# Section 9: content
+
+
+class Reference(NamedTuple):
+    """The value of a record whose value proper is somewhere else."""
+
+    length: int
+    digest: bytes
+
+    @staticmethod
+    def make(length: int, outline: bytes) -> Reference:
+        return Reference(length, blake2b(b"dht1 content" + number(length, 4) + outline))
+
+    @staticmethod
+    def of(content: bytes) -> Reference:
+        return Reference.make(len(content), outline(content))
+
+    @staticmethod
+    def decode(value: bytes) -> Reference:
+        if len(value) != 36 or not MAX_VALUE < int.from_bytes(value[:4], "big") <= MAX_CONTENT:
+            raise Malformed("reference")
+        return Reference(int.from_bytes(value[:4], "big"), value[4:])
+
+    def encode(self) -> bytes:
+        return number(self.length, 4) + self.digest
+
+    @property
+    def pieces(self) -> int:
+        return -(-self.length // PIECE)
+
+    def part_length(self, part: int) -> int:
+        if part == OUTLINE:
+            return 32 * self.pieces
+        return min(PIECE, self.length - part * PIECE)
+
+
+def outline(content: bytes) -> bytes:
+    return b"".join(
+        blake2b(content[at : at + PIECE]) for at in range(0, len(content), PIECE)
+    )
+
+
 # Sections 6 and 7: messages
 
 
@@ -411,6 +458,17 @@ class Store:
     def encode(self) -> bytes:
         condition = b"" if self.condition is None else number(self.condition, 8)
         return bytes([self.condition is not None]) + condition + self.record.encode()
+
+
+@dataclass(frozen=True)
+class FindChunk:
+    operation: ClassVar[int] = FIND_CHUNK
+    content: bytes
+    part: int
+    chunk: int
+
+    def encode(self) -> bytes:
+        return self.content + number(self.part, 2) + number(self.chunk, 1)
 
 
 @dataclass(frozen=True)
@@ -474,8 +532,26 @@ class WrongClock:
 
 
 @dataclass(frozen=True)
+class Wanted:
+    held: int
+    status: ClassVar[int] = WANTED
+
+    def encode(self) -> bytes:
+        return number(self.held, 4)
+
+
+@dataclass(frozen=True)
+class Chunk:
+    bytes: bytes
+    status: ClassVar[int] = OK
+
+    def encode(self) -> bytes:
+        return number(len(self.bytes), 2) + self.bytes
+
+
+@dataclass(frozen=True)
 class Refusal:
-    """A status without a payload: retry, quota, expired, denied, unavailable."""
+    """A status without a payload: retry, quota, expired, denied, unavailable, absent."""
 
     status: int
 
@@ -483,8 +559,8 @@ class Refusal:
         return b""
 
 
-Request = Union[Ping, FindNode, FindValue, Store]
-Response = Union[Pong, Nodes, Found, Stored, Conflict, WrongClock, Refusal]
+Request = Union[Ping, FindNode, FindValue, Store, FindChunk]
+Response = Union[Pong, Nodes, Found, Stored, Conflict, WrongClock, Wanted, Chunk, Refusal]
 
 
 def decode_request(operation: int, status: int, payload: bytes) -> Request:
@@ -503,6 +579,10 @@ def decode_request(operation: int, status: int, payload: bytes) -> Request:
     elif operation == STORE:
         condition = reader.number(8) if reader.flag() else None
         message = Store(reader.record(), condition)
+    elif operation == FIND_CHUNK:
+        message = FindChunk(reader.take(32), reader.number(2), reader.number(1))
+        if message.part != OUTLINE and message.part * PIECE >= MAX_CONTENT:
+            raise Malformed("there is no such piece")
     else:
         raise Malformed("unknown operation")
     reader.finish()
@@ -511,9 +591,11 @@ def decode_request(operation: int, status: int, payload: bytes) -> Request:
 
 def decode_response(operation: int, status: int, payload: bytes) -> Response:
     """`payload` may be followed by the zeros of the padding."""
-    if operation not in (PING, FIND_NODE, FIND_VALUE, STORE):
+    if operation not in (PING, FIND_NODE, FIND_VALUE, STORE, FIND_CHUNK):
         raise Malformed("unknown operation")
-    if status > UNAVAILABLE or (status > RETRY and operation != STORE):
+    if status > ABSENT or (CONFLICT <= status <= WANTED and operation != STORE):
+        raise Malformed("unknown status")
+    if status == ABSENT and operation != FIND_CHUNK:
         raise Malformed("unknown status")
     reader = Reader(payload)
     message: Response
@@ -521,6 +603,8 @@ def decode_response(operation: int, status: int, payload: bytes) -> Response:
         message = Conflict(None if reader.rest_is_zero() else reader.record())
     elif status == CLOCK:
         message = WrongClock(reader.number(8))
+    elif status == WANTED:
+        message = Wanted(reader.number(4))
     elif status != OK:
         message = Refusal(status)
     elif operation == PING:
@@ -530,6 +614,11 @@ def decode_response(operation: int, status: int, payload: bytes) -> Response:
     elif operation == FIND_VALUE:
         total, records = reader.number(2), reader.list_of(reader.record)
         message = Found(total, records, reader.list_of(reader.contact, K))
+    elif operation == FIND_CHUNK:
+        length = reader.number(2)
+        if not 1 <= length <= CHUNK:
+            raise Malformed("chunk length")
+        message = Chunk(reader.take(length))
     else:
         lifetime, prefixes = reader.number(4), [reader.number(4) for _ in range(K)]
         while prefixes and prefixes[-1] == 0:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 import dht1
 from dht1 import (
@@ -148,15 +148,53 @@ class Client:
         good = merged([record for record in records if self.is_good(record, key)])
         own = [r.revision for r in good if r.author == self.node.key.identity]
         self.node.revisions[key] = max(own + [self.node.revisions.get(key, 0)])
-        values = [record for record in good if record.kind == dht1.VALUE]
+        values = [record for record in good if record.kind != dht1.TOMBSTONE]
         common = {"ok": True, "asked": len(found), "records": len(good), "found": bool(values)}
         if not values:
             return common
         newest = values[0]
+        value: Optional[bytes] = newest.value
+        if newest.kind == dht1.REFERENCE:
+            value = self.content(dht1.Reference.decode(newest.value), [c for c, _ in found])
+            if value is None:
+                return {"ok": False, "error": "nobody has the content"}
         return common | {
-            "value": newest.value.hex(), "author": newest.author.hex(),
+            "value": value.hex(), "author": newest.author.hex(),
             "revision": newest.revision, "lifetime": newest.lifetime,
         }
+
+    def content(self, wanted: dht1.Reference, contacts: list[Contact]) -> Optional[bytes]:
+        """Section 9: the outline, then piece by piece, each from whoever has it as it must be."""
+        outline = self.part(
+            wanted, dht1.OUTLINE, contacts,
+            lambda part: dht1.Reference.make(wanted.length, part) == wanted,
+        )
+        if outline is None:
+            return None
+        pieces = []
+        for index in range(wanted.pieces):
+            digest = outline[32 * index : 32 * index + 32]
+            piece = self.part(wanted, index, contacts, lambda part: dht1.blake2b(part) == digest)
+            if piece is None:
+                return None
+            pieces.append(piece)
+        return b"".join(pieces)
+
+    def part(
+        self, wanted: dht1.Reference, part: int, contacts: list[Contact],
+        is_good: Callable[[bytes], bool],
+    ) -> Optional[bytes]:
+        count = -(-wanted.part_length(part) // dht1.CHUNK)
+        for contact in contacts:
+            calls = [
+                self.node.ask(contact, dht1.FindChunk(wanted.digest, part, chunk))
+                for chunk in range(count)
+            ]
+            self.node.wait(calls)
+            chunks = [c.answer.bytes for c in calls if isinstance(c.answer, dht1.Chunk)]
+            if is_good(b"".join(chunks)):
+                return b"".join(chunks)
+        return None
 
     def all_records(self, contact: Contact, location: bytes, answer: Response) -> list[Record]:
         """Those of the answer, and those that did not fit it."""

@@ -1,4 +1,4 @@
-"""What a node keeps of one peer: sections 4, 5 and 9 of docs/protocol.md, without any IO.
+"""What a node keeps of one peer: sections 4, 5 and 10 of docs/protocol.md, without any IO.
 
 Times are seconds of a monotonic clock unless said."""
 
@@ -75,7 +75,7 @@ class ReplayWindow:
 
 
 class RoundTrip:
-    """RFC 6298 with the bounds of section 9; seconds."""
+    """RFC 6298 with the bounds of section 10; seconds."""
 
     def __init__(self) -> None:
         self.smoothed: Optional[float] = None

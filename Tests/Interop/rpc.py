@@ -282,6 +282,10 @@ class Node:
             return self.found(message, sender, room)
         if not live:
             return Refusal(dht1.RETRY)
+        if isinstance(message, dht1.FindChunk):
+            return Refusal(dht1.ABSENT)
+        if message.record.kind == dht1.REFERENCE:
+            return Refusal(dht1.UNAVAILABLE)  # this node keeps no content
         return self.keep(message.record, message.condition)
 
     def pong(self, observed: Endpoint, room: int) -> Pong:
@@ -324,7 +328,7 @@ class Node:
         known = [Contact(i, e) for i, e in self.contacts.items() if i != but]
         return sorted(known, key=lambda c: distance(c.node_id, target))[: dht1.K]
 
-    # Sending: sections 3, 5 and 9
+    # Sending: sections 3, 5 and 10
 
     def respond(
         self, to: Contact, asked: Header, request: Body, digest: bytes, response: Response

@@ -51,7 +51,7 @@ class RecordStore:
             return None
         standing = newest_first(r for r in self.records.values() if r.key == key)
         if condition == 0:
-            values = [r for r in standing if r.kind == dht1.VALUE]
+            values = [r for r in standing if r.kind != dht1.TOMBSTONE]
             return Conflict(values[0]) if values else None
         if not standing:
             return Conflict(None)

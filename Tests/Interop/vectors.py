@@ -1,10 +1,11 @@
 #!/usr/bin/python3
-"""Writes Tests/Vectors/*.json, section 11 of docs/protocol.md; `--check` compares instead.
+"""Writes Tests/Vectors/*.json, section 12 of docs/protocol.md; `--check` compares instead.
 
 Every input is BLAKE2b of a label, so each run makes the same bytes."""
 
 from __future__ import annotations
 
+import functools
 import json
 import sys
 from pathlib import Path
@@ -160,6 +161,39 @@ def must_fail(decode: Callable[[], Any], why: str) -> None:
     raise AssertionError("decodes, but should not: " + why)
 
 
+# content.json
+
+
+@functools.cache
+def long_value(length: int) -> bytes:
+    """The bytes of a counter, four each, cut off."""
+    return b"".join(dht1.number(at, 4) for at in range(-(-length // 4)))[:length]
+
+
+@functools.cache
+def reference(length: int) -> bytes:
+    return dht1.Reference.of(long_value(length)).encode()
+
+
+def contents() -> Fields:
+    lengths = (641, 999, 1000, 1001, 63_999, 64_000, 64_001, 128_000, 1_000_003, dht1.MAX_CONTENT)
+    return {"contents": [content_fields(length) for length in lengths]}
+
+
+def content_fields(length: int) -> Fields:
+    value = long_value(length)
+    made = dht1.Reference.of(value)
+    outline = dht1.outline(value)
+    assert dht1.Reference.decode(made.encode()) == made and len(outline) == 32 * made.pieces
+    return {
+        "length": length,
+        "pieces": made.pieces,
+        "outline_digest": dht1.blake2b(outline).hex(),
+        "last_piece_digest": outline[-32:].hex(),
+        "reference": made.encode().hex(),
+    }
+
+
 # records.json
 
 Made = tuple[Network, SigningKey, Record]
@@ -184,6 +218,8 @@ def made_records() -> list[Made]:
         (first, 1, 1, b"twins", REVISION, day, b"two"),
         (second, 1, 1, b"hello", REVISION + 1, day, b"world"),
         (second, 2, 2, b"gone", REVISION, day, b""),
+        (first, 0, 3, b"shortest", REVISION, day, reference(641)),
+        (first, 1, 3, b"longest", REVISION, day, reference(dht1.MAX_CONTENT)),
     ]
     return [
         (network, PEOPLE[who], Record.make(network, PEOPLE[who], *fields))
@@ -234,7 +270,9 @@ def bad_records() -> list[Fields]:
         (b"\0" + good[1:], "version 0"),
         (b"\2" + good[1:], "version 2"),
         (good[:1] + b"\0" + good[2:], "kind 0"),
-        (good[:1] + b"\3" + good[2:], "kind 3"),
+        (good[:1] + b"\4" + good[2:], "kind 4"),
+        (good[:1] + b"\3" + good[2:], "reference of 5 bytes"),
+        *((referring(value).encode(), why) for value, why in bad_references()),
         (no_key.encode(), "key of 0 bytes"),
         (long_key.encode(), "key of 129 bytes"),
         (good[:48] + bytes(4) + good[52:], "lifetime 0"),
@@ -248,6 +286,20 @@ def bad_records() -> list[Fields]:
     for record, why in cases:
         must_fail(lambda: Record.decode(record), why)
     return [{"record": record.hex(), "why": why} for record, why in cases]
+
+
+def referring(value: bytes) -> Record:
+    return Record(dht1.REFERENCE, b"k", PEOPLE[0].identity, REVISION, 60, value, bytes(64))
+
+
+def bad_references() -> list[tuple[bytes, str]]:
+    return [
+        (b"", "reference of 0 bytes"),
+        (reference(641)[:-1], "reference of 35 bytes"),
+        (reference(641) + b"\0", "reference of 37 bytes"),
+        (dht1.number(640, 4) + bytes(32), "reference to what fits a record"),
+        (dht1.number(dht1.MAX_CONTENT + 1, 4) + bytes(32), "reference to too much"),
+    ]
 
 
 def bad_signatures() -> list[Fields]:
@@ -311,6 +363,10 @@ def requests() -> list[tuple[str, dht1.Request]]:
         ("store, if absent", dht1.Store(small, 0)),
         ("store, if revision", dht1.Store(small, REVISION)),
         ("store, largest, largest condition", dht1.Store(large, 2**64 - 1)),
+        ("store, reference", dht1.Store(made_records()[-1][2])),
+        ("find chunk, outline", dht1.FindChunk(derive("content", 32), dht1.OUTLINE, 0)),
+        ("find chunk, first", dht1.FindChunk(derive("content", 32), 0, 0)),
+        ("find chunk, last", dht1.FindChunk(derive("content", 32), 262, 63)),
     ]
 
 
@@ -346,8 +402,13 @@ def responses() -> list[tuple[str, int, dht1.Response]]:
         ("conflict, none", 4, dht1.Conflict(None)),
         ("clock", 4, dht1.WrongClock(1_790_000_000_123)),
         ("clock, zero", 4, dht1.WrongClock(0)),
+        ("wanted, nothing there", 4, dht1.Wanted(0)),
+        ("wanted", 4, dht1.Wanted(1_000_003)),
+        ("chunk, shortest", 5, dht1.Chunk(b"\0")),
+        ("chunk, longest", 5, dht1.Chunk(derive("chunk", 1000))),
+        ("absent", 5, dht1.Refusal(dht1.ABSENT)),
     ]
-    return plain + [("retry", op, dht1.Refusal(dht1.RETRY)) for op in (1, 2, 3)] + [
+    return plain + [("retry", op, dht1.Refusal(dht1.RETRY)) for op in (1, 2, 3, 5)] + [
         (name, 4, dht1.Refusal(status)) for status, name in refusals
     ]
 
@@ -415,7 +476,7 @@ def bad_requests() -> list[Bad]:
     small, large = made_records()[0][2], made_records()[2][2]
     record, place = small.encode(), small.location
     cases = [
-        *((op, 0, b"", f"operation {op}") for op in (0, 5, 127, 128, 255)),
+        *((op, 0, b"", f"operation {op}") for op in (0, 6, 127, 128, 255)),
         (1, 1, b"\0", "status retry in a request"),
         (4, 2, b"\0" + record, "status conflict in a request"),
         (1, 0, b"\2", "ping, reserved flag"),
@@ -432,10 +493,14 @@ def bad_requests() -> list[Bad]:
         (4, 0, b"\0" + record + b"\1", "store, padding not zero"),
         (4, 0, b"\0", "store, no record"),
         (4, 0, b"\0\2" + record[1:], "store, record of version 2"),
-        (4, 0, b"\0\1\3" + record[2:], "store, record of kind 3"),
+        (4, 0, b"\0\1\4" + record[2:], "store, record of kind 4"),
+        (4, 0, b"\0\1\3" + record[2:], "store, reference of another length"),
         (4, 0, b"\0\1\1\0" + record[3:], "store, record with a key of 0 bytes"),
         (4, 0, b"\0" + large.encode()[:40], "store, record cut inside the key"),
         (4, 0, b"\0" + record + record, "store, two records"),
+        (5, 0, bytes(32) + dht1.number(263, 2) + b"\0", "find chunk, piece 263"),
+        (5, 0, bytes(32) + dht1.number(0xFFFE, 2) + b"\0", "find chunk, piece 65534"),
+        (5, 0, bytes(35) + b"\1", "find chunk, padding not zero"),
     ]
     return [(dht1.REQUEST, *case) for case in cases]
 
@@ -447,10 +512,17 @@ def bad_responses() -> list[Bad]:
     mapped = b"\6" + bytes(10) + b"\xff\xff" + bytes([192, 0, 2, 7]) + b"\x0f\xa0"
     two_large = b"\0\2\2" + large + large
     cases = [
-        *((op, 0, b"", f"operation {op}") for op in (0, 5, 127, 255)),
-        *((op, 8, b"", f"status 8 to operation {op}") for op in (1, 2, 3, 4)),
+        *((op, 0, b"", f"operation {op}") for op in (0, 6, 127, 255)),
+        *((op, 8, b"", f"status 8 to operation {op}") for op in (1, 2, 3, 5)),
+        *((op, 9, b"", f"status 9 to operation {op}") for op in (1, 2, 3, 4)),
+        *((op, 10, b"", f"status 10 to operation {op}") for op in (1, 2, 3, 4, 5)),
+        (5, 0, b"\0\0", "chunk of 0 bytes"),
+        (5, 0, b"\3\xe9" + bytes(1001), "chunk of 1001 bytes"),
+        (5, 0, b"\0\1xy", "chunk, padding not zero"),
+        (5, 0, b"\3\xe8" + b"x" * 1010, "chunk, padding not zero in the longest datagram"),
+        (4, 8, bytes(4) + b"\1", "wanted, padding not zero"),
         (4, 255, b"", "status 255"),
-        *((op, s, b"", f"status {s} to operation {op}") for op in (1, 2, 3) for s in (2, 3, 7)),
+        *((op, s, b"", f"status {s} to operation {op}") for op in (1, 2, 3, 5) for s in (2, 3, 7)),
         (1, 1, b"\1", "retry with a payload"),
         (4, 6, b"\1", "denied with a payload"),
         (1, 0, b"\5" + v4[1:] + b"\0", "pong, family 5"),
@@ -604,7 +676,7 @@ def envelopes() -> Fields:
 def main() -> int:
     FOLDER.mkdir(exist_ok=True)
     stale = []
-    for make in (keys, records, messages, envelopes):
+    for make in (keys, contents, records, messages, envelopes):
         path = FOLDER / f"{make.__name__}.json"
         text = json.dumps(make(), indent=1) + "\n"
         if "--check" not in sys.argv[1:]:

@@ -1,7 +1,7 @@
 import Foundation
 import Testing
 
-/// The table in `docs/protocol.md`, section 10, says what the code says.
+/// The table in `docs/protocol.md`, section 11, says what the code says.
 struct ConstantTests {
     /// Where the code keeps the numbers of each row, one place for each number or for one literal that has
     /// them all.
@@ -31,6 +31,9 @@ struct ConstantTests {
         "clock tolerance": ["DHTCore/Catalog.swift:clockTolerance / 1000"],
         "key": ["DHTCore/Record.swift:keyLengths"],
         "value": ["DHTCore/Record.swift:maximumValueLength"],
+        "content": ["DHTCore/ContentReference.swift:lengths"],
+        "piece": ["DHTCore/ContentReference.swift:pieceLength"],
+        "chunk": ["DHTCore/ContentReference.swift:chunkLength"],
         "lifetime": ["DHTCore/Record.swift:lifetimes"],
     ]
 
@@ -46,7 +49,7 @@ struct ConstantTests {
         }
         for name in Self.places.keys.sorted() where !names.contains(name) {
             Issue.record(
-                "docs/protocol.md: no row `\(name)` in section 10; write it, or take it out of places"
+                "docs/protocol.md: no row `\(name)` in section 11; write it, or take it out of places"
             )
         }
     }
@@ -83,11 +86,11 @@ struct ConstantTests {
         #expect(setting != nil && setting == Self.evaluate("DHTEnvelope/Gate.swift:\(name)"))
     }
 
-    /// The rows of section 10.
+    /// The rows of section 11.
     private static func table() throws -> [(name: String, value: String, unit: String)] {
         let text = try #require(Tree.text("docs/protocol.md"), "docs/protocol.md is missing: write it")
         let section = try #require(
-            text.split(separator: "\n## ").first { $0.hasPrefix("10. Constants") },
+            text.split(separator: "\n## ").first { $0.hasPrefix("11. Constants") },
             "docs/protocol.md has no section \"10. Constants\": write it"
         )
         return section.split(separator: "\n").compactMap { line in

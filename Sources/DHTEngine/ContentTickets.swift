@@ -1,0 +1,107 @@
+import DHTCore
+import DHTEnvelope
+
+// Content and the store: what became of tickets, and what is to be forgotten.
+
+extension GatedEngine where Keeper: ~Copyable {
+    /// The store is done with a ticket of ours.
+    mutating func completeTransfer(
+        _ ticket: Ticket,
+        with outcome: StorageOutcome,
+        at now: Now,
+        into actions: inout [EngineAction]
+    ) {
+        guard let errand = transfers.errands.removeValue(forKey: ticket) else { return }
+        switch errand {
+        case .outline(let reference):
+            noteStored(.outline, of: reference, outcome.refusal)
+            written(reference, outcome.refusal, at: now, into: &actions)
+        case .piece(let reference, let index):
+            noteStored(.piece(index), of: reference, outcome.refusal)
+            written(reference, outcome.refusal, at: now, into: &actions)
+        case .imported(let operation, let reference, let index):
+            noteStored(index.map { .piece($0) } ?? .outline, of: reference, outcome.refusal)
+            imported(operation, reference, outcome.refusal, at: now, into: &actions)
+        case .part(let name):
+            var bytes: [UInt8]?
+            if case .part(let read) = outcome { bytes = read }
+            partLoaded(name, bytes, isReadable: outcome.refusal == nil, at: now, into: &actions)
+        case .survey:
+            guard case .surveyed(let digests) = outcome else { return }
+            let forgotten = transfers.shelf.forget(unreferred: digests, at: now.instant)
+            guard !forgotten.isEmpty else { return }
+            let removal = transfers.ticket(for: .removal)
+            actions.append(.apply(removal, forgotten.map { .removeContent($0) }))
+        case .removal: break
+        }
+    }
+
+    private mutating func noteStored(
+        _ part: ContentPart,
+        of reference: ContentReference,
+        _ refusal: Response.Refusal?
+    ) {
+        if refusal == nil {
+            transfers.shelf.note(part, of: reference.digest)
+        } else if part == .outline {
+            transfers.shelf.lost(.outline, of: reference.digest)
+        }
+    }
+
+    private mutating func written(
+        _ reference: ContentReference,
+        _ refusal: Response.Refusal?,
+        at now: Now,
+        into actions: inout [EngineAction]
+    ) {
+        transfers.incoming[reference]?.unwritten -= 1
+        if let refusal {
+            guard let state = transfers.incoming.removeValue(forKey: reference) else { return }
+            return abandon(state, refusal, at: now, into: &actions)
+        }
+        pursueIncoming(reference, at: now, into: &actions)
+    }
+
+    private mutating func partLoaded(
+        _ name: PartName,
+        _ bytes: [UInt8]?,
+        isReadable: Bool,
+        at now: Now,
+        into actions: inout [EngineAction]
+    ) {
+        if let bytes {
+            transfers.cache.insert(bytes, as: name)
+        } else if isReadable {
+            // Damaged, or gone: whoever offers a record that refers to it brings it again.
+            transfers.shelf.lost(name.part, of: name.content)
+        }
+        for client in transfers.loads.removeValue(forKey: name) ?? [] {
+            deliver(bytes, as: name, to: client, at: now, into: &actions)
+        }
+    }
+
+    /// Content the store holds at start.
+    package mutating func restore(_ content: StoredContent, at now: Now) {
+        transfers.shelf.restore(content, at: now.instant)
+        transfers.nextSurvey = now.instant + Transfers.surveyInterval
+    }
+
+    /// Looks now and then for content that no record refers to.
+    mutating func surveyContent(at now: Now, into actions: inout [EngineAction]) {
+        guard let survey = transfers.nextSurvey, survey <= now.instant else { return }
+        let isEmpty = transfers.shelf.holdings.isEmpty
+        transfers.nextSurvey = isEmpty ? nil : now.instant + Transfers.surveyInterval
+        if !isEmpty { actions.append(.survey(transfers.ticket(for: .survey))) }
+    }
+}
+
+extension StorageOutcome {
+    /// Why nothing came of it, if nothing did.
+    var refusal: Response.Refusal? {
+        switch self {
+        case .loaded, .part, .surveyed, .applied: nil
+        case .full: .quota
+        case .unavailable: .unavailable
+        }
+    }
+}

@@ -1,0 +1,54 @@
+import DHTCore
+import DHTCrypto
+
+/// A value too long for a record, as it travels and is stored: pieces, and the outline that says what they
+/// must be. `docs/protocol.md`, section 9.
+package struct Content: Sendable {
+    package let bytes: [UInt8]
+    package let outline: [UInt8]
+    package let reference: ContentReference
+
+    /// Computes the digests of all pieces: about 1 ms a MiB. `nil` unless there are 641…16,777,216 bytes.
+    package init?(_ bytes: [UInt8]) {
+        guard ContentLayout.lengths.contains(bytes.count) else { return nil }
+        var outline: [UInt8] = []
+        for start in stride(from: 0, to: bytes.count, by: ContentLayout.pieceLength) {
+            let end = min(start + ContentLayout.pieceLength, bytes.count)
+            outline += blake2b(Array(bytes[start..<end]), count: ContentLayout.digestLength)
+        }
+        let length = UInt32(bytes.count)
+        let digest = ContentReference.digest(length: length, outline: outline)
+        guard let reference = ContentReference(length: length, digest: digest) else { return nil }
+        (self.bytes, self.outline, self.reference) = (bytes, outline, reference)
+    }
+
+    package func piece(_ index: Int) -> [UInt8] {
+        let start = index * ContentLayout.pieceLength
+        return Array(bytes[start..<min(start + ContentLayout.pieceLength, bytes.count)])
+    }
+}
+
+extension ContentReference {
+    private static let context = Array("dht1 content".utf8)
+
+    static func digest(length: UInt32, outline: [UInt8]) -> Digest {
+        var input = context
+        input.appendBigEndian(length)
+        return Digest(blake2bOf: input + outline)
+    }
+
+    /// The digests of the pieces, if this is the outline of that content.
+    package func digests(in outline: [UInt8]) -> [Digest]? {
+        guard outline.count == length(of: .outline),
+            Self.digest(length: length, outline: outline) == digest
+        else { return nil }
+        return stride(from: 0, to: outline.count, by: ContentLayout.digestLength).compactMap {
+            Digest(outline[$0..<$0 + ContentLayout.digestLength])
+        }
+    }
+}
+
+extension Digest {
+    /// Whether these bytes are the piece it was made of.
+    package func isDigest(of piece: [UInt8]) -> Bool { Digest(blake2bOf: piece) == self }
+}
