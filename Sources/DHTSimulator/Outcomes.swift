@@ -22,8 +22,8 @@ extension Outcome {
     var text: String {
         switch self {
         case .put(let record, let outcome):
-            "\(String(decoding: record.key, as: UTF8.self)) revision \(record.revision.rawValue) for "
-                + "\(record.lifetime) s stored at \(outcome.stored) of \(outcome.replicas.count)"
+            "\(record.text) for \(record.lifetime) s stored at \(outcome.stored) of "
+                + "\(outcome.replicas.count)"
         case .conflict(let record): "conflict with \(record.map { "\($0.revision.rawValue)" } ?? "nothing")"
         case .nothingToDelete: "nothing to delete"
         case .got(let outcome):
@@ -33,4 +33,9 @@ extension Outcome {
         case .left: "left"
         }
     }
+}
+
+extension Record {
+    /// Its key and its revision.
+    var text: String { "\(String(decoding: key, as: UTF8.self)) revision \(revision.rawValue)" }
 }
