@@ -148,6 +148,22 @@ struct ReplicationTests {
         #expect(transcript.node.underReplicated == 0)
     }
 
+    @Test mutating func `a copy that could not be read when it was to be given is given minutes later`() {
+        transcript.hear(.at(2), at: 300)
+        for second in 301...310 as ClosedRange<UInt64> {
+            transcript.on { node, actions in node.advance(to: now(second), into: &actions) }
+            for ticket in transcript.tickets {
+                transcript.on { node, actions in
+                    node.storeFailed(ticket, at: now(second), into: &actions)
+                }
+                #expect(transcript.requests.isEmpty)
+            }
+        }
+        #expect(transcript.node.underReplicated == 1)
+        #expect(given(from: 311, through: 600).contains(2))
+        #expect(transcript.node.underReplicated == 0)
+    }
+
     @Test mutating func `who falls silent while it is given something is made up for by the others`() {
         transcript.hear(.at(2), at: 300)
         #expect(given(from: 300, through: 301).isEmpty)
