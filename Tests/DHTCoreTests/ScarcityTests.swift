@@ -3,8 +3,8 @@ import Testing
 @testable import DHTCore
 
 /// Transcripts of what becomes of a record where there are fewer nodes than copies, in an 8-bit key space.
-/// The node at 2 knows 1, 4 and 8, is neither the nearest to the record nor the farthest, and has not reached 4
-/// for a while.
+/// The node at 2 knows 1, 4 and 8, is neither the nearest to the record nor the farthest, and has not
+/// reached 4 for a while.
 struct ScarcityTests {
     private var transcript = Transcript(.at(2))
     private let record = Record.sample(at: 0, revision: 10, lifetime: 86_400)
