@@ -245,6 +245,12 @@ struct ReplicationTests {
         #expect(stores.map(\.request) == [.store(later, condition: nil)])
     }
 
+    @Test mutating func `who started anew and cannot be asked for anything it surely had gets all`() {
+        transcript.hear(.at(4), at: 199)
+        #expect(restart(4, at: 300, having: []).isEmpty)
+        #expect(given(from: 300, through: 330) == [4])
+    }
+
     @Test mutating func `who need have nothing of ours is asked nothing`() {
         #expect(restart(128, at: 300, having: []).isEmpty)
         #expect(restart(64, at: 300, having: []).isEmpty)
