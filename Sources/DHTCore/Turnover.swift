@@ -39,7 +39,9 @@ extension KademliaNode {
         let start = replication.startedAt ?? now.instant
         // What we had before our start is no news to those who were there; the patrol sees to the rest.
         let isInfant = membership.hasSeeds && now.instant.since(start) < Replication.infancy
-        let kind = isInfant ? Turnover.Kind.returned(since: Turnover.second(of: start)) : .came
+        // What was put here since, before we met anybody, is news.
+        let since = Turnover.second(of: min(membership.startedAt ?? start, start))
+        let kind = isInfant ? Turnover.Kind.returned(since: since) : .came
         note(Turnover(contact: contact, kind: kind, at: now.instant, lastHeard: now.instant))
     }
 

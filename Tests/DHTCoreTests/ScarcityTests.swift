@@ -58,6 +58,22 @@ struct ScarcityTests {
         #expect(given(from: 402, through: 420) == [4])
     }
 
+    @Test mutating func `what is put before anybody is met goes to those who are met first`() {
+        transcript = Transcript(.at(2))
+        transcript.on { node, actions in
+            let seed = Contact.at(4)
+            node.setSeeds([(seed.identity, seed.id)], at: now(100), into: &actions)
+        }
+        let record = record
+        transcript.on { node, actions in
+            let put = KademliaOperation.put(record, condition: nil)
+            node.submit(put, as: OperationID(rawValue: 1), at: now(103), into: &actions)
+        }
+        transcript.answerAll(at: 103)
+        transcript.hear(.at(4), at: 110)
+        #expect(given(from: 111, through: 120) == [4])
+    }
+
     @Test mutating func `who comes back while the record is put gets it within minutes`() {
         var late = transcript
         heal(at: 220)
