@@ -207,6 +207,7 @@ struct StandInGate: Gatekeeper {
     }
 
     mutating func seal(_ response: Response, to inquiry: Gate.Inquiry, now: Instant) -> [UInt8]? {
+        guard admission.admits(inquiry.sender) else { return nil }
         let room = inquiry.longestAnswer - Datagram.overhead
         let (status, payload) = MessageCodec.encode(response, room: room)
         let epoch = TokenMint.epoch(at: now)
