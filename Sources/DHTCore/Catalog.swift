@@ -85,6 +85,9 @@ package struct Catalog: Sendable {
     package enum Standing: UInt8, Hashable, Sendable {
         /// The others have it, as far as we know.
         case settled
+        /// All whom we could reach took it from us, and they are fewer than there ought to be. Nobody but us
+        /// knows who was not reached.
+        case scarce
         /// Somebody who ought to have it did not take it.
         case lacking
         /// We are not among the closest, and all of these have it: ours is one too many.

@@ -36,14 +36,18 @@ extension KademliaNode {
         }
     }
 
-    /// A record that is to be given was read.
+    /// A record that is to be given was read; `nil`: the store could not, and may later.
     mutating func give(
         _ offer: Replication.Offer,
-        _ records: [Record],
+        _ records: [Record]?,
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        let record = records.first { $0.digest == offer.digest && $0.expiry > now.unixMilliseconds }
+        if records == nil {
+            let second = Turnover.second(of: now.instant)
+            catalog.note(.lacking, of: offer.digest, at: offer.place, second: second)
+        }
+        let record = records?.first { $0.digest == offer.digest && $0.expiry > now.unixMilliseconds }
         guard let record else {
             return given(offer.targets?.count ?? settings.replicas, at: now, into: &actions)
         }

@@ -131,7 +131,7 @@ extension KademliaNode {
             puts[operation]?.ownStoreEnded(records.map { .conflict($0.first) } ?? .refused(.unavailable))
             finishIfDone(operation, at: now, into: &actions)
         case .readOwn(let search): ownRecordsRead(search, records ?? [], at: now, into: &actions)
-        case .replicate(let offer): give(offer, records ?? [], at: now, into: &actions)
+        case .replicate(let offer): give(offer, records, at: now, into: &actions)
         case .keep, .sweep: preconditionFailure("records came for a ticket that asked for none")
         }
     }

@@ -80,6 +80,7 @@ package struct KademliaNode: Sendable {
     var membership: Membership
     /// Peers whose answer to some call is overdue. The calls bound it.
     var overdue: Set<Identity> = []
+    package internal(set) var judgements = Judgements()
     package internal(set) var replication = Replication()
     var handover = Handover()
     /// Id prefixes of nodes that were looked for in vain, and when.
@@ -148,6 +149,7 @@ package struct KademliaNode: Sendable {
     package mutating func overdue(_ callID: CallID, at now: Now, into actions: inout [KademliaAction]) {
         guard let call = calls[callID] else { return }
         overdue.insert(call.contact.identity)
+        judgements.overdue += 1
         switch call.purpose {
         case .search(let search):
             searches[search]?.lookup.slow(call.contact.identity)
@@ -286,6 +288,7 @@ package struct KademliaNode: Sendable {
     ) {
         let name = CallID(rawValue: freshName())
         calls[name] = Call(contact: contact, purpose: purpose)
+        judgements.requests += 1
         actions.append(.call(name, contact, request, isConfigured: isConfigured))
     }
 

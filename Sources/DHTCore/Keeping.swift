@@ -34,7 +34,10 @@ extension KademliaNode {
             // Who is farther than K others was asked in the stead of one that could not be reached.
             let isFar = offer.decision == .keep && !isResponsible(contact: id, for: record.location)
             // That we know of one who lacks it is not undone by others who do not.
-            if catalog.entry(at: place.location, by: place.author)?.standing != .lacking {
+            switch catalog.entry(at: place.location, by: place.author)?.standing {
+            case .lacking: break
+            case .scarce: catalog.note(.scarce, of: record.digest, at: place, second: second)
+            case .settled, .spare, nil:
                 catalog.note(isFar ? .lacking : .settled, of: record.digest, at: place, second: second)
             }
         }

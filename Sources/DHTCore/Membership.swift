@@ -209,6 +209,7 @@ extension KademliaNode {
         if entry == nil || entry?.contact.endpoint == contact.endpoint,
             let failure = table.failed(contact.identity, id: contact.id, at: now.instant)
         {
+            judgements.note(failure, of: entry?.reachability.grade)
             if failure != .questionable, let entry, entry.reachability.grade != .bad {
                 noteWent(entry.contact, lastHeard: entry.lastAnswered, at: now.instant)
             }

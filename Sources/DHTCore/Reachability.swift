@@ -68,3 +68,34 @@ package struct Reachability: Hashable, Sendable {
         checkAt = now + max(Self.probeAllowance, backoff ?? Self.probeAllowance)
     }
 }
+
+/// How often peers were judged to be late or silent, and of how many requests. Where all peers are there,
+/// each judgement is a false one.
+package struct Judgements: Hashable, Sendable {
+    /// Requests of ours, however often each was sent.
+    package internal(set) var requests: UInt64 = 0
+    /// Of them those whose answer was overdue, so that somebody else was asked as well.
+    package internal(set) var overdue: UInt64 = 0
+    /// Contacts that were good and became questionable.
+    package internal(set) var questionable: UInt64 = 0
+    /// Contacts that became bad.
+    package internal(set) var bad: UInt64 = 0
+
+    package init() {}
+
+    /// A request to a contact of this grade failed.
+    mutating func note(_ failure: RoutingTable.Failure, of grade: Reachability.Grade?) {
+        switch grade {
+        case .good where failure == .questionable: questionable += 1
+        case .good, .questionable: bad += failure == .questionable ? 0 : 1
+        case .bad, nil: break
+        }
+    }
+
+    package static func += (sum: inout Judgements, other: Judgements) {
+        sum.requests += other.requests
+        sum.overdue += other.overdue
+        sum.questionable += other.questionable
+        sum.bad += other.bad
+    }
+}

@@ -202,6 +202,7 @@ extension KademliaNode {
             targets = succession.successors(
                 of: located.location,
                 offeredAt: located.entry.offeredAt,
+                isScarce: located.entry.standing == .scarce,
                 among: table.closest(to: located.location, count: succession.width)
             )
         case .leaving(let isLast): targets = heirs(of: located.location, isLast: isLast)

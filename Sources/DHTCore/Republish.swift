@@ -25,7 +25,7 @@ struct RepublishSchedule: Sendable {
         case .lacking: return offered + Self.lackingPause + share(of: Self.lackingPause / 2, entry)
         case .settled where entry.offeredAt == 0:
             return startedAt + Replication.infancy + share(of: Self.restoredWindow, entry)
-        case .settled:
+        case .settled, .scarce:
             let lifetime = Span.milliseconds(
                 entry.expiry - min(entry.revision.unixMilliseconds, entry.expiry)
             )
@@ -111,14 +111,23 @@ extension KademliaNode {
         guard outcome.successors(of: record).isEmpty else { return }
         let place = Catalog.Place(location: record.location, author: record.author)
         let isOurs = outcome.replicas.contains { $0.identity == identity }
-        let isEnough = outcome.stored >= settings.replicas || outcome.isComplete
-        let standing: Catalog.Standing = isEnough ? (isOurs ? .settled : .spare) : .lacking
+        let isFull = outcome.stored >= settings.replicas
+        let isEnough = isFull || outcome.isComplete && hasReachedAll(outcome, record.location)
+        let standing: Catalog.Standing =
+            if !isEnough { .lacking } else if !isOurs { .spare } else if isFull { .settled } else { .scarce }
         catalog.note(standing, of: record.digest, at: place, second: Turnover.second(of: now.instant))
         let isHere = catalog.entry(at: place.location, by: place.author)?.digest == record.digest
         if isEnough || isHere {
             replication.incomplete.removeAll { $0.place == place }
         } else {
             noteIncomplete(record, at: place, now)
+        }
+    }
+
+    /// Whether everybody was asked whom we count on by now: some may have come back meanwhile.
+    private func hasReachedAll(_ outcome: PutOutcome, _ location: NodeID) -> Bool {
+        table.closest(to: location, count: settings.replicas).allSatisfy { contact in
+            outcome.replicas.contains { $0.identity == contact.identity }
         }
     }
 

@@ -5,6 +5,10 @@
 /// the nearest at once, and the farthest, who knows best who came before it, a while later, in case the first
 /// one does not know the newcomer, lacks the record, or is gone without anybody having noticed. When one of
 /// the two is found to be gone, who follows it also makes up for all that happened since it was last heard.
+///
+/// Whom one node cannot reach the others may never have missed, so they have nothing to make up for. Where
+/// others stood in for the one that was not reached, those know. Where there are no others, whoever put the
+/// record gives it to all who come, too.
 struct Succession: Sendable {
     enum Duty: Hashable, Sendable {
         case nearest
@@ -26,12 +30,18 @@ struct Succession: Sendable {
     /// What else happened of late.
     let recent: [Turnover]
 
-    /// How many of the closest contacts ``successors(of:offeredAt:among:)`` wants to know.
+    /// How many of the closest contacts ``successors(of:offeredAt:isScarce:among:)`` wants to know.
     var width: Int { replicas * 2 }
 
-    /// Whom we are to give the record at `location`, last offered in the second `offeredAt`. `contacts`: the
-    /// closest ones known, nearest first, ``width`` of them.
-    func successors(of location: NodeID, offeredAt: UInt32, among contacts: [Contact]) -> [Contact] {
+    /// Whom we are to give the record at `location`, last offered in the second `offeredAt`. `isScarce`: we
+    /// put it ourselves, to fewer than there ought to be. `contacts`: the closest ones known, nearest first,
+    /// ``width`` of them.
+    func successors(
+        of location: NodeID,
+        offeredAt: UInt32,
+        isScarce: Bool,
+        among contacts: [Contact]
+    ) -> [Contact] {
         var members = contacts.map { Member(distance: $0.id.distance(to: location), contact: $0) }
         let ownDistance = own.distance(to: location)
         let ownPlace = members.firstIndex { $0.distance > ownDistance } ?? members.endIndex
@@ -54,7 +64,7 @@ struct Succession: Sendable {
         if let since = forerunners.map(\.lastHeard).min() {
             relevant += recent.filter { $0.at >= since && !changes.contains($0) }
         }
-        return targets(of: relevant, at: location, offeredAt: offeredAt, among: members)
+        return targets(of: relevant, at: location, offeredAt: offeredAt, isScarce: isScarce, among: members)
     }
 
     /// Who needs the record after these changes; nobody if it is not for us to give.
@@ -62,6 +72,7 @@ struct Succession: Sendable {
         of relevant: [Turnover],
         at location: NodeID,
         offeredAt: UInt32,
+        isScarce: Bool,
         among members: [Member]
     ) -> [Contact] {
         // Who was among the closest before: of those who are here now and did not come, and those who went.
@@ -89,10 +100,13 @@ struct Succession: Sendable {
                 && giver.contact.map { !emptied.contains($0.identity) } ?? true
         }
         let giver = duty == .nearest ? givers.first : givers.last
-        guard let giver, giver.contact == nil, duty == .nearest || givers.count > 1 else { return [] }
+        let isGiver = giver.map { $0.contact == nil } ?? false
+        let acts = isGiver && (duty == .nearest || givers.count > 1)
+        guard acts || isScarce && duty == .nearest else { return [] }
         let present = Set(before.compactMap(\.contact?.identity))
         return members.prefix(replicas).compactMap(\.contact).filter { contact in
             let identity = contact.identity
+            guard acts else { return lacking.contains(identity) }
             let movedUp = present.contains(identity) && !old.contains { $0.contact?.identity == identity }
             return movedUp || lacking.contains(identity) || emptied.contains(identity)
         }

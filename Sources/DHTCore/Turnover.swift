@@ -39,7 +39,9 @@ extension KademliaNode {
         let start = replication.startedAt ?? now.instant
         // What we had before our start is no news to those who were there; the patrol sees to the rest.
         let isInfant = membership.hasSeeds && now.instant.since(start) < Replication.infancy
-        let kind = isInfant ? Turnover.Kind.returned(since: Turnover.second(of: start)) : .came
+        // What was put here since, before we met anybody, is news.
+        let since = Turnover.second(of: min(membership.startedAt ?? start, start))
+        let kind = isInfant ? Turnover.Kind.returned(since: since) : .came
         note(Turnover(contact: contact, kind: kind, at: now.instant, lastHeard: now.instant))
     }
 
@@ -93,14 +95,19 @@ extension KademliaNode {
         guard let entry = table.entry(for: identity, id: id), replication.samples[identity] == nil,
             replication.samples.count < Membership.verificationLimit
         else { return }
-        // What was offered since it was last heard it may lack anyhow.
         let candidates = catalog.nearest(to: id, count: Replication.sampleSize * 16).filter { located in
-            located.entry.expiry > now.unixMilliseconds
-                && located.entry.offeredAt < Turnover.second(of: entry.lastAnswered)
-                && isResponsible(contact: id, for: located.location)
+            located.entry.expiry > now.unixMilliseconds && isResponsible(contact: id, for: located.location)
         }
-        let samples = candidates.prefix(Replication.sampleSize)
-        replication.samples[identity] = samples.isEmpty ? nil : samples.count
+        guard !candidates.isEmpty else { return }
+        // What was offered since it was last heard it may lack anyhow.
+        let second = Turnover.second(of: entry.lastAnswered)
+        let samples = candidates.filter { $0.entry.offeredAt < second }.prefix(Replication.sampleSize)
+        guard !samples.isEmpty else {
+            // Nothing tells what it has; all this it may lack.
+            note(Turnover(contact: contact, kind: .emptied, at: now.instant, lastHeard: entry.lastAnswered))
+            return
+        }
+        replication.samples[identity] = samples.count
         for sample in samples {
             let request = Request.findValue(location: sample.location, author: sample.place.author, offset: 0)
             call(contact, request, .sample(lastHeard: entry.lastAnswered), into: &actions)

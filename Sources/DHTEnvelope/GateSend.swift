@@ -79,9 +79,10 @@ extension Gate {
     /// A transaction id nobody can guess.
     package mutating func makeTransaction() -> UInt64 { entropy.next() }
 
-    /// The datagram that answers a request: no longer than it, unless its sender proved its address.
+    /// The datagram that answers a request: no longer than it, unless its sender proved its address. `nil` if
+    /// the sender was taken off the list since it asked.
     package mutating func seal(_ response: Response, to inquiry: Inquiry, now: Instant) -> [UInt8]? {
-        guard let boxKey = inquiry.boxKey,
+        guard admission.admits(inquiry.sender), let boxKey = inquiry.boxKey,
             let slot = sharedKeys.slot(own: keys.boxPublicKey.id, peer: boxKey, keys: keys)
         else { return nil }
         let room = inquiry.longestAnswer - Datagram.overhead

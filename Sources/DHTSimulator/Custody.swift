@@ -105,7 +105,9 @@ extension World {
         guard node.treachery == nil, !node.isRevoked else { return }
         for change in changes {
             switch change {
-            case .put(let record): custody.noteKept(record, at: node.index, clock)
+            case .put(let record):
+                custody.noteKept(record, at: node.index, clock)
+                trace.tell(clock) { "n\(node.index) keeps \(record.text)" }
             case .beginContent, .putPiece, .removeContent: break
             case .remove(let location, let author):
                 custody.noteDropped(location: location, author: author, at: node.index, clock)

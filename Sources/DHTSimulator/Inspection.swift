@@ -38,6 +38,13 @@ extension World {
         }
     }
 
+    /// What all honest nodes that run made of their peers.
+    var judgements: Judgements {
+        nodes.lazy.filter(\.isHonest).compactMap(\.machine).reduce(into: Judgements()) {
+            $0 += $1.core.judgements
+        }
+    }
+
     /// Calls ``inspect()`` once a minute from now on.
     func inspectRegularly() {
         inspect()

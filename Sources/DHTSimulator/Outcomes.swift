@@ -24,8 +24,8 @@ extension Outcome {
     var text: String {
         switch self {
         case .put(let record, let outcome):
-            "\(String(decoding: record.key, as: UTF8.self)) revision \(record.revision.rawValue) for "
-                + "\(record.lifetime) s stored at \(outcome.stored) of \(outcome.replicas.count)"
+            "\(record.text) for \(record.lifetime) s stored at \(outcome.stored) of "
+                + "\(outcome.replicas.count)"
         case .conflict(let record): "conflict with \(record.map { "\($0.revision.rawValue)" } ?? "nothing")"
         case .nothingToDelete: "nothing to delete"
         case .fetched(let bytes): "fetched \(bytes.map { "\($0.count) bytes" } ?? "nothing")"
@@ -37,4 +37,9 @@ extension Outcome {
         case .left: "left"
         }
     }
+}
+
+extension Record {
+    /// Its key and its revision.
+    var text: String { "\(String(decoding: key, as: UTF8.self)) revision \(revision.rawValue)" }
 }

@@ -58,6 +58,8 @@ package struct SimulationOptions: Sendable {
     /// d: disjoint paths of each lookup.
     package var paths = 1
     package var sealing: WorldPlan.Sealing?
+    /// How long a datagram is under way; `nil`: 5 to 40 ms.
+    package var delay: Weather.Delay?
     /// Values put at the start; `nil`: four a node, 500 at most.
     package var values: Int?
     /// Reads during the run.
@@ -100,6 +102,8 @@ package struct SimulationReport: Sendable {
     /// `nil` if it was not tried, or did not happen in time.
     package var convergence: Span?
     package var violations: [Violation]
+    /// Of all honest nodes that run in the end.
+    package var judgements: Judgements
     package var slices: [Slice]
     /// What happened when, in hours: for a plot.
     package var marks: [(hour: Double, label: String)]

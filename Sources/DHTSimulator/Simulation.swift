@@ -137,6 +137,7 @@ package final class Simulation {
         var plan = WorldPlan(nodes: options.nodes, seed: options.seed, sealing: options.sealing)
         plan.settings.paths = options.paths
         plan.weather.loss = options.loss ?? options.scenario.loss
+        plan.weather.delay = options.delay ?? plan.weather.delay
         if options.scenario == .lossy {
             (plan.weather.duplication, plan.weather.reordering) = (0.05, 0.1)
             plan.weather.corruption = 0.01
@@ -193,6 +194,7 @@ package final class Simulation {
             virtualHours: Double(world.clock.nanoseconds) / 3.6e12,
             convergence: convergence,
             violations: world.violations,
+            judgements: world.judgements,
             slices: tally.slices.enumerated().map { index, slice in
                 .init(
                     hour: (Double(index) + 0.5) * sliceHours,

@@ -90,21 +90,25 @@ struct StandInGate: Gatekeeper {
         else { return .dropped(.header) }
         guard sender != identity else { return .dropped(.self) }
         guard admission.admits(sender) else { return .dropped(.admission) }
-        let payloadLength: UInt16 = datagram[83..<85].bigEndian()
-        let end = Self.headerLength + Int(payloadLength)
-        guard end < datagram.count else { return .dropped(.malformed) }
-        let body = Body(
-            operation: datagram[1],
-            status: datagram[2],
-            transaction: datagram[67..<75].bigEndian(),
-            token: datagram[75..<83].bigEndian(),
-            payload: Array(datagram[Self.headerLength..<end])
-        )
+        guard let body = Self.body(of: datagram) else { return .dropped(.malformed) }
         let boot: UInt32 = datagram[85..<89].bigEndian()
         if datagram[0] == Self.requestKind {
             return receiveRequest(body, boot, of: datagram.count, from: sender, at: endpoint, now)
         }
         return receiveResponse(body, boot, from: sender, at: endpoint, now)
+    }
+
+    private static func body(of datagram: [UInt8]) -> Body? {
+        let payloadLength: UInt16 = datagram[83..<85].bigEndian()
+        let end = headerLength + Int(payloadLength)
+        guard end < datagram.count else { return nil }
+        return Body(
+            operation: datagram[1],
+            status: datagram[2],
+            transaction: datagram[67..<75].bigEndian(),
+            token: datagram[75..<83].bigEndian(),
+            payload: Array(datagram[headerLength..<end])
+        )
     }
 
     /// Whether the peer is known as another process; from now on it is this one.
@@ -203,6 +207,7 @@ struct StandInGate: Gatekeeper {
     }
 
     mutating func seal(_ response: Response, to inquiry: Gate.Inquiry, now: Instant) -> [UInt8]? {
+        guard admission.admits(inquiry.sender) else { return nil }
         let room = inquiry.longestAnswer - Datagram.overhead
         let (status, payload) = MessageCodec.encode(response, room: room)
         let epoch = TokenMint.epoch(at: now)
@@ -249,6 +254,11 @@ struct StandInGate: Gatekeeper {
         let payload = datagram[headerLength...]
         if datagram[0] == requestKind, operation == .findNode || operation == .findValue {
             return "\(operation) \(kind) near \(hexadecimal(payload.prefix(4)))"
+        }
+        if datagram[0] == requestKind, operation == .store,
+            case .store(let record, _)? = body(of: datagram).flatMap(MessageCodec.decodeRequest)
+        {
+            return "\(operation) \(kind): \(record.text)"
         }
         guard operation == .findValue, datagram[0] == responseKind, datagram[2] == 0 else {
             return "\(operation) \(kind)"

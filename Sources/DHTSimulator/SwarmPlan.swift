@@ -25,7 +25,9 @@ struct SwarmPlan {
         }
         if count >= 6, chance.happens(0.2) {
             for index in 1..<count where chance.happens(0.15) {
-                world.omissions[index] = [1 + chance.index(below: count - 1)]
+                let omitted = 1 + chance.index(below: count - 1)
+                // Who does not admit itself reads nothing it wrote, and is promised nothing.
+                if omitted != index { world.omissions[index] = [omitted] }
             }
         }
         if count >= 5, chance.happens(0.3) {

@@ -94,6 +94,28 @@ struct Transcript {
         for place in places { _ = node.table.answered(.at(place), at: DHTCoreTests.at(seconds)) }
         node.membership.join = .done
     }
+
+    /// The contact answers a request of ours.
+    mutating func hear(_ contact: Contact, at seconds: UInt64) {
+        on { node, actions in node.call(contact, .ping(isLeaving: false), .upkeep, into: &actions) }
+        let call = requests[0].call
+        on { node, actions in
+            let pong = Response.pong(observed: .port(1), endpoints: [])
+            node.answered(call, pong, at: now(seconds), into: &actions)
+        }
+    }
+
+    /// The contact does not answer two requests, nor any other.
+    mutating func lose(_ place: UInt8, at seconds: UInt64) {
+        silent.insert(place)
+        for _ in 0..<2 {
+            on { node, actions in
+                node.call(.at(place), .ping(isLeaving: false), .upkeep, into: &actions)
+            }
+            let call = requests[0].call
+            on { node, actions in node.failed(call, at: now(seconds), into: &actions) }
+        }
+    }
 }
 
 // MARK: Time that passes

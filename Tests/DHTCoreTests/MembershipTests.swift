@@ -187,6 +187,21 @@ struct MembershipTests {
         #expect((1...4).contains(lookups))
     }
 
+    @Test mutating func `each judgement is counted once`() {
+        transcript.meet(0x80, 0x81)
+        for second in 10...13 as ClosedRange<UInt64> {
+            transcript.on { node, actions in
+                node.call(.at(0x80), .ping(isLeaving: false), .upkeep, into: &actions)
+            }
+            let call = transcript.requests[0].call
+            transcript.on { node, actions in node.overdue(call, at: now(second), into: &actions) }
+            fail(call, at: second)
+        }
+        let judgements = transcript.node.judgements
+        #expect((judgements.overdue, judgements.questionable, judgements.bad) == (4, 1, 1))
+        #expect(judgements.requests >= 4)
+    }
+
     @Test mutating func `when one of those given up answers, all of them are asked at once`() {
         transcript.meet(0x80, 0x81, 0x82, 0x83)
         for place in [0x81, 0x82, 0x83] as [UInt8] {

@@ -24,30 +24,6 @@ struct ReplicationTests {
         transcript.apply(at: seconds)
     }
 
-    /// The contact answers a request of ours.
-    private mutating func hear(_ contact: Contact, at seconds: UInt64) {
-        transcript.on { node, actions in
-            node.call(contact, .ping(isLeaving: false), .upkeep, into: &actions)
-        }
-        let call = transcript.requests[0].call
-        transcript.on { node, actions in
-            let pong = Response.pong(observed: .port(1), endpoints: [])
-            node.answered(call, pong, at: now(seconds), into: &actions)
-        }
-    }
-
-    /// The contact does not answer two requests, nor any other.
-    private mutating func lose(_ place: UInt8, at seconds: UInt64) {
-        transcript.silent.insert(place)
-        for _ in 0..<2 {
-            transcript.on { node, actions in
-                node.call(.at(place), .ping(isLeaving: false), .upkeep, into: &actions)
-            }
-            let call = transcript.requests[0].call
-            transcript.on { node, actions in node.failed(call, at: now(seconds), into: &actions) }
-        }
-    }
-
     /// Places that STOREs went to.
     private mutating func given(from first: UInt64, through last: UInt64, holding records: [Record]? = nil)
         -> [UInt8]
@@ -58,7 +34,7 @@ struct ReplicationTests {
     // MARK: Who comes and goes
 
     @Test mutating func `a contact that comes among the closest gets the record within seconds`() {
-        hear(.at(2), at: 300)
+        transcript.hear(.at(2), at: 300)
         #expect(given(from: 300, through: 301).isEmpty, "changes settle first")
         #expect(given(from: 302, through: 310) == [2])
         #expect(given(from: 311, through: 600).isEmpty)
@@ -66,12 +42,12 @@ struct ReplicationTests {
     }
 
     @Test mutating func `a contact that comes farther away gets nothing`() {
-        hear(.at(16), at: 300)
+        transcript.hear(.at(16), at: 300)
         #expect(given(from: 300, through: 400).isEmpty)
     }
 
     @Test mutating func `when one of the closest falls silent for good the next one gets the record`() {
-        lose(4, at: 300)
+        transcript.lose(4, at: 300)
         #expect(given(from: 300, through: 400) == [8])
     }
 
@@ -105,36 +81,36 @@ struct ReplicationTests {
     }
 
     @Test mutating func `several changes at once are one walk`() {
-        lose(4, at: 300)
-        hear(.at(2), at: 300)
+        transcript.lose(4, at: 300)
+        transcript.hear(.at(2), at: 300)
         #expect(given(from: 300, through: 400) == [2])
     }
 
     @Test mutating func `who comes back gets what it missed, and only that`() {
-        hear(.at(4), at: 250)
-        lose(4, at: 300)
+        transcript.hear(.at(4), at: 250)
+        transcript.lose(4, at: 300)
         _ = given(from: 300, through: 400)
         let later = Record.sample(at: 0, by: 2, revision: 400, lifetime: 3600)
         keep(later, at: 400)
         transcript.silent = []
-        hear(.at(4), at: 500)
+        transcript.hear(.at(4), at: 500)
         let stores = transcript.live(from: 500, through: 600, holding: [record, later])
         #expect(stores.map(\.contact).places == [4])
         #expect(stores.first?.request == .store(later, condition: nil))
     }
 
     @Test mutating func `who comes and goes and comes gets all it missed since the first time`() {
-        hear(.at(4), at: 250)
-        lose(4, at: 300)
+        transcript.hear(.at(4), at: 250)
+        transcript.lose(4, at: 300)
         _ = given(from: 300, through: 400)
         let later = Record.sample(at: 0, by: 2, revision: 400, lifetime: 3600)
         keep(later, at: 400)
         transcript.silent = []
-        hear(.at(4), at: 500)
-        lose(4, at: 500)
+        transcript.hear(.at(4), at: 500)
+        transcript.lose(4, at: 500)
         _ = given(from: 500, through: 550)
         transcript.silent = []
-        hear(.at(4), at: 551)
+        transcript.hear(.at(4), at: 551)
         let stores = transcript.live(from: 551, through: 600, holding: [record, later])
         #expect(stores.map(\.request) == [.store(later, condition: nil)])
         #expect(transcript.node.replication.owed.isEmpty)
@@ -143,7 +119,7 @@ struct ReplicationTests {
     @Test mutating func `of what ended meanwhile nothing is given`() {
         let brief = Record.sample(at: 0, by: 2, revision: 200, lifetime: 101)
         keep(brief)
-        hear(.at(2), at: 300)
+        transcript.hear(.at(2), at: 300)
         #expect(given(from: 302, through: 400, holding: [record, brief]) == [2])
     }
 
@@ -156,14 +132,14 @@ struct ReplicationTests {
         transcript.meet(1, 16, at: 200)
         transcript.on { node, actions in node.advance(to: now(200), into: &actions) }
         keep(record)
-        hear(.at(4), at: 300)
+        transcript.hear(.at(4), at: 300)
         #expect(given(from: 300, through: 325).isEmpty)
         #expect(given(from: 326, through: 370) == [4])
     }
 
     @Test mutating func `a copy that was not taken is made up for minutes later`() {
         transcript.answers[2] = .refused(.unavailable)
-        hear(.at(2), at: 300)
+        transcript.hear(.at(2), at: 300)
         #expect(given(from: 300, through: 400) == [2])
         #expect(transcript.node.underReplicated == 1)
         #expect(transcript.node.replication.counters.failed == 1)
@@ -172,8 +148,24 @@ struct ReplicationTests {
         #expect(transcript.node.underReplicated == 0)
     }
 
+    @Test mutating func `a copy that could not be read when it was to be given is given minutes later`() {
+        transcript.hear(.at(2), at: 300)
+        for second in 301...310 as ClosedRange<UInt64> {
+            transcript.on { node, actions in node.advance(to: now(second), into: &actions) }
+            for ticket in transcript.tickets {
+                transcript.on { node, actions in
+                    node.storeFailed(ticket, at: now(second), into: &actions)
+                }
+                #expect(transcript.requests.isEmpty)
+            }
+        }
+        #expect(transcript.node.underReplicated == 1)
+        #expect(given(from: 311, through: 600).contains(2))
+        #expect(transcript.node.underReplicated == 0)
+    }
+
     @Test mutating func `who falls silent while it is given something is made up for by the others`() {
-        hear(.at(2), at: 300)
+        transcript.hear(.at(2), at: 300)
         #expect(given(from: 300, through: 301).isEmpty)
         transcript.silent = [2]
         #expect(given(from: 302, through: 1000).starts(with: [2, 4]))
@@ -183,7 +175,7 @@ struct ReplicationTests {
     @Test mutating func `a newer record that the other has is taken on`() {
         let newer = Record.sample(at: 0, revision: 20, lifetime: 86_400)
         transcript.answers[2] = .conflict(newer)
-        hear(.at(2), at: 300)
+        transcript.hear(.at(2), at: 300)
         _ = given(from: 300, through: 320)
         #expect(transcript.node.catalog.entry(at: record.location, by: record.author)?.digest == newer.digest)
     }
@@ -238,19 +230,25 @@ struct ReplicationTests {
     }
 
     @Test mutating func `who started anew is asked for a record it had, and gets all if it has lost that`() {
-        hear(.at(4), at: 250)
+        transcript.hear(.at(4), at: 250)
         let asked = restart(4, at: 300, having: [])
         #expect(asked == [.findValue(location: record.location, author: record.author, offset: 0)])
         #expect(given(from: 300, through: 400) == [4])
     }
 
     @Test mutating func `who started anew with its records gets those only that were offered since`() {
-        hear(.at(4), at: 250)
+        transcript.hear(.at(4), at: 250)
         let later = Record.sample(at: 0, by: 2, revision: 260, lifetime: 3600)
         keep(later, at: 260)
         _ = restart(4, at: 300, having: [record])
         let stores = transcript.live(from: 300, through: 400, holding: [record, later])
         #expect(stores.map(\.request) == [.store(later, condition: nil)])
+    }
+
+    @Test mutating func `who started anew and cannot be asked for anything it surely had gets all`() {
+        transcript.hear(.at(4), at: 199)
+        #expect(restart(4, at: 300, having: []).isEmpty)
+        #expect(given(from: 300, through: 330) == [4])
     }
 
     @Test mutating func `who need have nothing of ours is asked nothing`() {
@@ -265,11 +263,11 @@ struct ReplicationTests {
         transcript.node.restore(record)
         transcript.node.membership.hasSeeds = true
         transcript.on { node, actions in node.advance(to: now(200), into: &actions) }
-        hear(.at(3), at: 210)
+        transcript.hear(.at(3), at: 210)
         #expect(given(from: 210, through: 260).isEmpty)
         let fresh = Record.sample(at: 0, by: 2, revision: 260, lifetime: 3600)
         keep(fresh, at: 261)
-        hear(.at(2), at: 270)
+        transcript.hear(.at(2), at: 270)
         let stores = transcript.live(from: 270, through: 310, holding: [record, fresh])
         #expect(stores.map(\.request) == [.store(fresh, condition: nil)])
     }
@@ -286,7 +284,7 @@ struct ReplicationTests {
 
     @Test mutating func `a walk through many records goes in slices, no faster than it may`() {
         fill()
-        hear(.at(2), at: 300)
+        transcript.hear(.at(2), at: 300)
         let records = Dictionary(grouping: Self.many + [record], by: \.author)
         var (longest, sent): (Int, [UInt64]) = (0, [])
         for step in 0..<1200 as Range<UInt64> {
@@ -317,7 +315,7 @@ struct ReplicationTests {
 
     @Test mutating func `no more than so many copies are under way, however many wait`() {
         fill()
-        hear(.at(2), at: 300)
+        transcript.hear(.at(2), at: 300)
         var loads = 0
         for second in 300...330 as ClosedRange<UInt64> {
             transcript.on { node, actions in node.advance(to: now(second), into: &actions) }
@@ -339,8 +337,8 @@ struct ReplicationTests {
 
     @Test mutating func `without records nothing is remembered of who comes and goes`() {
         transcript = Transcript(.at(1))
-        hear(.at(2), at: 300)
-        lose(2, at: 301)
+        transcript.hear(.at(2), at: 300)
+        transcript.lose(2, at: 301)
         #expect(transcript.node.replication.fresh.isEmpty)
     }
 }

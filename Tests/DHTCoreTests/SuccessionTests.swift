@@ -20,7 +20,8 @@ struct SuccessionTests {
         after changes: [Turnover],
         recent: [Turnover] = [],
         duty: Succession.Duty = .nearest,
-        offeredAt: UInt32 = 10
+        offeredAt: UInt32 = 10,
+        isScarce: Bool = false
     ) -> [UInt8] {
         let succession = Succession(
             own: NodeID(firstByte: own),
@@ -33,6 +34,7 @@ struct SuccessionTests {
         return succession.successors(
             of: NodeID(firstByte: 0),
             offeredAt: offeredAt,
+            isScarce: isScarce,
             among: Array(known.prefix(succession.width))
         ).places
     }
@@ -119,6 +121,16 @@ struct SuccessionTests {
         let returned = [change(2, .returned(since: 50))]
         #expect(gifts(of: 1, knowing: [2, 3, 4], after: returned, offeredAt: 50) == [2])
         #expect(gifts(of: 1, knowing: [2, 3, 4], after: returned, offeredAt: 49).isEmpty)
+    }
+
+    @Test func `who put it to too few gives it to all who come or return, also when others are nearer`() {
+        let returned = [change(3, .returned(since: 50))]
+        #expect(gifts(of: 2, knowing: [1, 3], after: returned, offeredAt: 50).isEmpty)
+        #expect(gifts(of: 2, knowing: [1, 3], after: returned, offeredAt: 50, isScarce: true) == [3])
+        #expect(gifts(of: 2, knowing: [1, 3], after: returned, offeredAt: 49, isScarce: true).isEmpty)
+        #expect(gifts(of: 2, knowing: [1, 3], after: [change(3, .came)], isScarce: true) == [3])
+        // Whoever moves up, all others see as well.
+        #expect(gifts(of: 2, knowing: [1, 4, 5], after: [change(3, .went)], isScarce: true).isEmpty)
     }
 
     @Test func `who was emptied without having been missed gets everything`() {

@@ -31,6 +31,22 @@ import Testing
         #expect(bob.hear(response, from: alice) == .dropped(.admission))
     }
 
+    @Test func `a request that waited until its sender was expelled is not answered`() {
+        let (alice, bob) = friends()
+        guard case .inquiry(let inquiry) = bob.gate.receive(alice.ask(bob), from: alice.endpoint, at: at(0))
+        else {
+            Issue.record("bob did not take the request")
+            return
+        }
+        bob.gate.replaceAdmission(members("bob", "carol"))
+        let datagram = bob.gate.seal(
+            .pong(observed: alice.endpoint, endpoints: []),
+            to: inquiry,
+            now: at(0)
+        )
+        #expect(datagram == nil)
+    }
+
     @Test func `who stays is not affected`() {
         let (alice, bob) = friends()
         bob.gate.replaceAdmission(members("bob", "alice"))

@@ -26,6 +26,14 @@ struct SimulationTests {
         #expect(report.violations.isEmpty, "dht simulate --scenario swarm --hours 0.02 --seed \(seed)")
     }
 
+    @Test(arguments: [6_100_136, 7_001_857, 8_000_661, 9_001_760, 11_001_083] as [UInt64])
+    func `worlds that lacked copies once lack none any more`(seed: UInt64) {
+        var options = options(.swarm, seed: seed)
+        options.hours = 0.25
+        let report = Simulation(options).run()
+        #expect(report.violations.isEmpty, "dht simulate --scenario swarm --hours 0.25 --seed \(seed)")
+    }
+
     @Test func `worlds whose datagrams are really sealed keep all promises`() {
         var options = options(.lossy, nodes: 5)
         options.sealing = .real
@@ -42,6 +50,16 @@ struct SimulationTests {
         #expect(first.traceDigest == again.traceDigest)
         #expect(first.events == again.events)
         #expect(first.traceDigest != other.traceDigest)
+    }
+
+    @Test func `where everybody is there and nothing is lost nobody is taken to be gone`() {
+        var options = options(.calm)
+        let calm = Simulation(options).run().judgements
+        #expect(calm.requests > 100)
+        #expect((calm.questionable, calm.bad) == (0, 0))
+        options.loss = 0.3
+        options.delay = .uniform(50...150)
+        #expect(Simulation(options).run().judgements.questionable > 0)
     }
 
     @Test func `a world that begins at rest needs no joining`() {
