@@ -23,6 +23,8 @@ package struct Counters: Hashable, Sendable {
     package var replication = ReplicationCounters()
     /// Records thrown out for want of room.
     package var evictions: UInt64 = 0
+    /// Records that the store turned out not to have any more.
+    package var losses: UInt64 = 0
     private var drops = [UInt64](repeating: 0, count: DropReason.allCases.count)
 
     package init() {}
@@ -45,6 +47,7 @@ package struct Counters: Hashable, Sendable {
             ("repaired", replication.repaired), ("republished", replication.republished),
             ("handed_over", replication.handedOver), ("copies_refused", replication.failed),
             ("changes_overlooked", replication.overlooked), ("evicted", evictions),
+            ("lost", losses),
         ]
     }
 }
