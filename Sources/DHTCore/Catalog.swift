@@ -135,6 +135,8 @@ package struct Catalog: Sendable {
     package private(set) var equivocations: UInt64 = 0
     /// Records thrown out to make room for nearer ones.
     package private(set) var evictions: UInt64 = 0
+    /// Records that the store turned out not to have any more.
+    package private(set) var losses: UInt64 = 0
 
     package init(quota: Quota = Quota()) { self.quota = quota }
 
@@ -201,6 +203,13 @@ package struct Catalog: Sendable {
         guard let removed = index.remove(Place(location: location, author: author)) else { return nil }
         count(removed, by: -1)
         return removed
+    }
+
+    /// The store does not have what is entered there, unless it has been replaced since.
+    mutating func strikeOut(_ digest: Digest, at place: Place) {
+        guard index[place]?.digest == digest else { return }
+        remove(at: place.location, by: place.author)
+        losses += 1
     }
 
     /// Notes what became known of a record's copies, and when; unless it has been replaced since.

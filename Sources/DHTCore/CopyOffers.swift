@@ -23,8 +23,8 @@ extension KademliaNode {
                     || !isHeldUp(offer.place.location, at: now)
             else { continue }
             replication.inFlight += weight
-            let ticket = ticket(for: .replicate(offer))
-            actions.append(.load(ticket, location: offer.place.location, author: offer.place.author))
+            let place = offer.place
+            load(for: .replicate(offer), at: place.location, by: place.author, at: now, into: &actions)
         }
     }
 

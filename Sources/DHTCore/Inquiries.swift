@@ -64,7 +64,7 @@ extension KademliaNode {
             offset: offset,
             requester: sender.identity
         )
-        actions.append(.load(ticket(for: errand), location: location, author: author))
+        load(for: errand, at: location, by: author, at: now, into: &actions)
     }
 
     private mutating func answerStore(
@@ -84,8 +84,7 @@ extension KademliaNode {
             actions.append(.reply(inquiry, .stored(receipt(for: record, at: now))))
         case .conflict(nil): actions.append(.reply(inquiry, .conflict(nil)))
         case .conflict(let author?):
-            let ticket = ticket(for: .answerConflict(inquiry))
-            actions.append(.load(ticket, location: record.location, author: author))
+            load(for: .answerConflict(inquiry), at: record.location, by: author, at: now, into: &actions)
         case .refuse(let refusal): actions.append(.reply(inquiry, .refused(refusal)))
         }
     }
@@ -104,14 +103,21 @@ extension KademliaNode {
 
     // MARK: Events of the store
 
-    /// Records were read; `nil`: the store could not.
+    /// Records were read; `nil`: the store could not. `withheld`: they are there as well, but nobody is to
+    /// see them.
     package mutating func loaded(
         _ ticket: Ticket,
         _ records: [Record]?,
+        withheld: [Digest] = [],
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
         guard let errand = errands.removeValue(forKey: ticket) else { return }
+        if let records {
+            strikeOutLost(ticket, found: records, withheld: withheld)
+        } else {
+            expected[ticket] = nil
+        }
         switch errand {
         case .answerInquiry(let inquiry, let location, let author, let offset, let requester):
             // A disk that cannot be read is not one that is empty: who asked must not take it for an answer.

@@ -73,6 +73,8 @@ package struct KademliaNode: Sendable {
 
     var calls: [CallID: Call] = [:]
     var errands: [Ticket: Errand] = [:]
+    /// What the store ought to bring for each ticket that asks it to read.
+    var expected: [Ticket: [Catalog.Located]] = [:]
     /// Records the catalog has and the store does not yet, and who waits for each.
     var undurable: [Digest: [KeepingClient]] = [:]
     var searches: [SearchID: Search] = [:]

@@ -75,8 +75,7 @@ extension KademliaNode {
                     search.hasOwn = true
                     search.lookup.countLocalAnswer()
                 }
-                let ticket = ticket(for: .readOwn(name))
-                actions.append(.load(ticket, location: get.location, author: get.author))
+                load(for: .readOwn(name), at: get.location, by: get.author, at: now, into: &actions)
             }
         }
         searches[name] = search

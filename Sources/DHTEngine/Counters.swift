@@ -26,6 +26,8 @@ package struct Counters: Hashable, Sendable {
     /// Chunks of content given to others, and got from them.
     package var chunksServed: UInt64 = 0
     package var chunksFetched: UInt64 = 0
+    /// Records that the store turned out not to have any more.
+    package var losses: UInt64 = 0
     private var drops = [UInt64](repeating: 0, count: DropReason.allCases.count)
 
     package init() {}
@@ -49,6 +51,7 @@ package struct Counters: Hashable, Sendable {
             ("handed_over", replication.handedOver), ("copies_refused", replication.failed),
             ("changes_overlooked", replication.overlooked), ("evicted", evictions),
             ("chunks_served", chunksServed), ("chunks_fetched", chunksFetched),
+            ("lost", losses),
         ]
     }
 }

@@ -100,7 +100,8 @@ extension GatedEngine where Keeper: ~Copyable {
             // Those who may write no more may have records here from when they might; and a file can be
             // written to by others than us.
             let kept = records.filter { gate.accepts($0) }
-            core.loaded(ticket, kept, at: now, into: &wishes)
+            let withheld = records.filter { !gate.admission.mayWrite($0.author) }.map(\.digest)
+            core.loaded(ticket, kept, withheld: withheld, at: now, into: &wishes)
         case .applied: core.applied(ticket, .done, at: now, into: &wishes)
         case .full: core.applied(ticket, .failed(.quota), at: now, into: &wishes)
         case .unavailable: core.storeFailed(ticket, at: now, into: &wishes)
@@ -218,6 +219,7 @@ extension GatedEngine where Keeper: ~Copyable {
 extension GatedEngine where Keeper: ~Copyable {
     mutating func perform(_ wishes: [KademliaAction], at now: Now, into actions: inout [EngineAction]) {
         (counters.replication, counters.evictions) = (core.replication.counters, core.catalog.evictions)
+        counters.losses = core.catalog.losses
         // What is over may begin something new, whose changes must not get in front of these.
         let (begun, over) = (wishes.filter { !$0.isEnd }, wishes.filter(\.isEnd))
         for wish in begun + over {

@@ -41,8 +41,10 @@ struct NodeBuilder: Sendable {
             }
             engine.restoreKept(kept, at: SystemClock.now)
             for content in try store.contents() { engine.restore(content, at: SystemClock.now) }
-            engine.remember(try database.contacts().map { ($0.identity, $0.endpoint) })
-            return loop(around: engine, disk: DiskKeeper(store, logger: configuration.logger))
+            let contacts = try database.contacts()
+            engine.remember(contacts.map { ($0.identity, $0.endpoint) })
+            let disk = DiskKeeper(store, logger: configuration.logger)
+            return loop(around: engine, disk: disk, ContactMemory(contacts))
         } catch let error as NodeDatabaseError {
             throw DHTError(error)
         } catch let error as RecordStoreError {
@@ -50,10 +52,15 @@ struct NodeBuilder: Sendable {
         }
     }
 
-    private func loop(around engine: consuming sending Engine, disk: DiskKeeper?) -> NodeLoop {
+    private func loop(
+        around engine: consuming sending Engine,
+        disk: DiskKeeper?,
+        _ contactMemory: ContactMemory = ContactMemory()
+    ) -> NodeLoop {
         NodeLoop(
             engine: engine,
             disk: disk,
+            contactMemory: contactMemory,
             eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
             logger: configuration.logger
         )

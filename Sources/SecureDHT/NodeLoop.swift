@@ -33,13 +33,7 @@ actor NodeLoop {
     private var seeds: [PeerAddress] = []
     private var isStopping = false
 
-    /// Whom the disk remembers, and where.
-    private struct Place: Hashable {
-        let identity: Identity
-        let endpoint: Endpoint
-    }
-
-    private var remembered: Set<Place> = []
+    private var contactMemory: ContactMemory
     private var reminder: RepeatedTask?
     /// What the engine counted when kept values were last written down.
     private var keptChanges: UInt64 = 0
@@ -56,9 +50,16 @@ actor NodeLoop {
     private var heardOn: [Endpoint: Int] = [:]
     private var unroutable: UInt64 = 0
 
-    init(engine: consuming Engine, disk: DiskKeeper?, eventLoop: any EventLoop, logger: Logger) {
+    init(
+        engine: consuming Engine,
+        disk: DiskKeeper?,
+        contactMemory: ContactMemory = ContactMemory(),
+        eventLoop: any EventLoop,
+        logger: Logger
+    ) {
         self.engine = engine
         self.disk = disk
+        self.contactMemory = contactMemory
         self.eventLoop = eventLoop
         self.logger = logger
         disk?.report { [weak self] outcomes in
@@ -229,9 +230,9 @@ actor NodeLoop {
 
     // MARK: What outlives the process
 
-    /// How often the contacts are written down, beginning soon after the start.
-    private static let reminderPause = TimeAmount.seconds(60)
-    private static let firstReminder = TimeAmount.seconds(5)
+    /// How often it is asked whether the contacts are to be written down.
+    private static let reminderPause = TimeAmount.seconds(5)
+    private static let firstReminder = TimeAmount.seconds(1)
 
     /// Writes down good contacts now and then: a node that comes back looks for them.
     func rememberContactsRegularly() {
@@ -252,23 +253,19 @@ actor NodeLoop {
         )
     }
 
-    private func rememberContacts() {
+    private func rememberContacts(isLast: Bool = false) {
         rememberKept()
+        guard let disk else { return }
         let now = SystemClock.now
-        let good = engine.core.table.contacts.filter { $0.reachability.grade == .good }
-        let places = good.map { Place(identity: $0.contact.identity, endpoint: $0.contact.endpoint) }
-        // A node that lost everybody had better remember whom it knew.
-        guard let disk, !places.isEmpty, Set(places) != remembered else { return }
-        remembered = Set(places)
-        disk.remember(
-            good.map { entry in
-                RememberedContact(
-                    identity: entry.contact.identity,
-                    endpoint: entry.contact.endpoint,
-                    answered: now.unixMilliseconds - now.instant.since(entry.lastAnswered).milliseconds
-                )
-            }
-        )
+        let good = engine.core.table.contacts.filter { $0.reachability.grade == .good }.map { entry in
+            RememberedContact(
+                identity: entry.contact.identity,
+                endpoint: entry.contact.endpoint,
+                answered: now.unixMilliseconds - now.instant.since(entry.lastAnswered).milliseconds
+            )
+        }
+        let age = now.instant.since(started)
+        if let contacts = contactMemory.revise(good, age: age, isLast: isLast) { disk.remember(contacts) }
     }
 
     /// Sees to it that the one timer fires when the engine next has something to do. A timer that fires too
@@ -343,7 +340,7 @@ actor NodeLoop {
     /// Hands over, says goodbye and closes; gives up on the first two when `patience` is over.
     func stop(patience: TimeAmount) async {
         guard !isStopping else { return }
-        rememberContacts()
+        rememberContacts(isLast: true)
         let giveUp = eventLoop.scheduleTask(in: patience) { self.assumeIsolated { $0.abandonAll() } }
         _ = await run(.leave)
         giveUp.cancel()

@@ -1,0 +1,32 @@
+// Reading from the store, and what it shows of the store itself: a row that is damaged on the disk is not read,
+// and only the catalog still names it.
+
+extension KademliaNode {
+    /// Reads what is at a location, of one author or of all, for an errand.
+    mutating func load(
+        for errand: Errand,
+        at location: NodeID,
+        by author: Identity?,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        let ticket = ticket(for: errand)
+        expected[ticket] = catalog.entries(at: location, unixMilliseconds: now.unixMilliseconds)
+            .filter { (author == nil || $0.author == author) && undurable[$0.digest] == nil }
+            .map { Catalog.Located(location: location, entry: $0) }
+        actions.append(.load(ticket, location: location, author: author))
+    }
+
+    /// Strikes out of the catalog what the store was to have when it was asked, and did not bring. Else a
+    /// replica that offers it again would be told that it is kept already.
+    mutating func strikeOutLost(_ ticket: Ticket, found: [Record], withheld: [Digest]) {
+        for located in expected.removeValue(forKey: ticket) ?? [] {
+            let digest = located.entry.digest
+            // What is on its way to the store was not there to be read.
+            guard undurable[digest] == nil, !withheld.contains(digest),
+                !found.contains(where: { $0.digest == digest })
+            else { continue }
+            catalog.strikeOut(digest, at: located.place)
+        }
+    }
+}
