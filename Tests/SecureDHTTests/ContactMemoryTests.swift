@@ -6,7 +6,9 @@ import Testing
 
 /// What a node writes down of its contacts.
 struct ContactMemoryTests {
-    private let (ada, bob, cyd) = (Self.contact(1), Self.contact(2), Self.contact(3))
+    private let ada = Self.contact(1)
+    private let bob = Self.contact(2)
+    private let cyd = Self.contact(3)
 
     private static func contact(_ number: UInt8, port: UInt16 = 4100) -> RememberedContact {
         guard let identity = Identity([UInt8](repeating: number, count: 32)) else {
