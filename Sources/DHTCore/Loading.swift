@@ -1,5 +1,5 @@
-// Reading from the store, and what it shows of the store itself: a row that is damaged on the disk is not read,
-// and only the catalog still names it.
+// Reading from the store, and what it shows of the store itself: a row that is damaged on the disk is not
+// read, and only the catalog still names it.
 
 extension KademliaNode {
     /// Reads what is at a location, of one author or of all, for an errand.

@@ -8,10 +8,17 @@ package struct ControlClient: NodeControl {
     private let candidates: [ControlSocket.Candidate]
     private let timeout: TimeAmount
     private let group: MultiThreadedEventLoopGroup
+    /// Told now and then how far a long value that is waited for has come.
+    private let onProgress: @Sendable (TransfersReply.Transfer) -> Void
 
-    /// - Parameter timeout: Seconds within which a request is answered.
-    package init(candidates: [ControlSocket.Candidate], timeout: UInt32 = 30) {
+    /// - Parameter timeout: Seconds within which a request is answered, or a long value comes nearer.
+    package init(
+        candidates: [ControlSocket.Candidate],
+        timeout: UInt32 = 30,
+        onProgress: @escaping @Sendable (TransfersReply.Transfer) -> Void = { _ in }
+    ) {
         self.candidates = candidates
+        self.onProgress = onProgress
         self.timeout = .seconds(Int64(timeout))
         group = .singleton
     }
@@ -27,7 +34,64 @@ package struct ControlClient: NodeControl {
         if let replicas = query.replicas { parameters.append("replicas=\(replicas)") }
         if let paths = query.paths { parameters.append("paths=\(paths)") }
         if query.all { parameters.append("all=true") }
-        return try await ask(.GET, try path(key), parameters)
+        let place = target(try path(key), parameters)
+        let isWhole = query.all
+        return try await watched(key) { (patience) async throws(Failure) -> GetReply in
+            let connection = try await connect()
+            guard !isWhole else { return try await exchange(connection, .GET, place, patience: patience) }
+            return try await newest(connection, place, patience)
+        }
+    }
+
+    /// The newest value, its bytes as they are.
+    private func newest(
+        _ connection: any Channel,
+        _ place: String,
+        _ patience: Patience
+    ) async throws(Failure) -> GetReply {
+        let answer = try await answer(
+            connection,
+            .GET,
+            place,
+            headers: [("accept", ControlRoutes.octets)],
+            patience: patience
+        )
+        guard let header = answer.headers.first(name: ControlRoutes.replyHeader),
+            let rest = Base64URL.decode(header)
+        else { throw Failure(.internal, "the node's answer is not understood; is it of another version?") }
+        var reply: GetReply = try ReplyCoding.decode(rest)
+        if !reply.values.isEmpty { reply.values[0].value = Octets(answer.body) }
+        return reply
+    }
+
+    package func transfers() async throws(Failure) -> TransfersReply { try await ask(.GET, "transfers") }
+    package func kept() async throws(Failure) -> KeptReply { try await ask(.GET, "kept") }
+
+    /// Waits for something about a key, and asks now and then how far its long value has come: as long as it
+    /// gets on, there is patience. Nobody asks any more when this returns.
+    private func watched<Reply: Sendable>(
+        _ key: [UInt8],
+        _ body: (Patience) async throws(Failure) -> Reply
+    ) async throws(Failure) -> Reply {
+        let patience = Patience(timeout)
+        let watch = Task {
+            var done: UInt64?
+            while true {
+                try await Task.sleep(for: .milliseconds(300))
+                let listed: TransfersReply = try await ask(.GET, "transfers", timeout: .seconds(5))
+                guard let transfer = listed.transfers.first(where: { $0.key.bytes == key }) else { continue }
+                if transfer.done != done { patience.renew() }
+                done = transfer.done
+                onProgress(transfer)
+            }
+        }
+        let outcome: Result<Reply, Failure>
+        do throws(Failure) { outcome = .success(try await body(patience)) } catch {
+            outcome = .failure(error)
+        }
+        watch.cancel()
+        _ = await watch.result
+        return try outcome.get()
     }
 
     package func put(_ key: [UInt8], _ value: [UInt8], _ query: PutQuery) async throws(Failure) -> PutReply {
@@ -40,7 +104,10 @@ package struct ControlClient: NodeControl {
         }
         if let copies = query.minimumCopies { parameters.append("min-copies=\(copies)") }
         if query.isKept { parameters.append("keep=true") }
-        return try await ask(.PUT, try path(key), parameters, body: value)
+        let place = target(try path(key), parameters)
+        return try await watched(key) { (patience) async throws(Failure) -> PutReply in
+            try await exchange(try await connect(), .PUT, place, body: value, patience: patience)
+        }
     }
 
     package func delete(_ key: [UInt8]) async throws(Failure) -> DeleteReply {
@@ -57,13 +124,22 @@ package struct ControlClient: NodeControl {
     package func stopAndWait() async throws(Failure) {
         let connection = try await connect()
         do throws(Failure) {
-            _ = try await exchange(connection, .POST, "stop", body: [], keepOpen: true, as: StopReply.self)
+            let patience = Patience(timeout)
+            let _: StopReply = try await exchange(
+                connection,
+                .POST,
+                "stop",
+                keepOpen: true,
+                patience: patience
+            )
         } catch {
             // A node with nobody to say goodbye to may be gone before its answer is on its way.
             if error.code == .unreachable, !connection.isActive { return }
             throw error
         }
-        do { try await connection.closeFuture.orFail(after: timeout, on: connection.eventLoop).get() } catch {
+        do {
+            try await connection.closeFuture.orFail(when: Patience(timeout), on: connection.eventLoop).get()
+        } catch {
             throw Failure(
                 .partial,
                 "the node was told to stop and still runs after \(timeout.nanoseconds / 1_000_000_000) s"
@@ -76,41 +152,56 @@ package struct ControlClient: NodeControl {
         return "values/" + Base64URL.encode(key)
     }
 
+    private func target(_ path: String, _ parameters: [String]) -> String {
+        parameters.isEmpty ? path : path + "?" + parameters.joined(separator: "&")
+    }
+
     private func ask<Reply: Decodable & Sendable>(
         _ method: HTTPMethod,
         _ path: String,
-        _ parameters: [String] = [],
-        body: [UInt8] = []
+        timeout: TimeAmount? = nil
     ) async throws(Failure) -> Reply {
-        let connection = try await connect()
-        let query = parameters.isEmpty ? "" : "?" + parameters.joined(separator: "&")
-        return try await exchange(
-            connection,
-            method,
-            path + query,
-            body: body,
-            keepOpen: false,
-            as: Reply.self
-        )
+        try await exchange(try await connect(), method, path, patience: Patience(timeout ?? self.timeout))
     }
 
     private func exchange<Reply: Decodable>(
         _ connection: any Channel,
         _ method: HTTPMethod,
         _ path: String,
-        body: [UInt8],
-        keepOpen: Bool,
-        as _: Reply.Type
+        body: [UInt8] = [],
+        keepOpen: Bool = false,
+        patience: Patience
     ) async throws(Failure) -> Reply {
+        let answer = try await answer(
+            connection,
+            method,
+            path,
+            body: body,
+            keepOpen: keepOpen,
+            patience: patience
+        )
+        return try ReplyCoding.decode(answer.body)
+    }
+
+    private func answer(
+        _ connection: any Channel,
+        _ method: HTTPMethod,
+        _ path: String,
+        headers: [(String, String)] = [],
+        body: [UInt8] = [],
+        keepOpen: Bool = false,
+        patience: Patience
+    ) async throws(Failure) -> ControlExchange.Answer {
         var head = HTTPRequestHead(version: .http1_1, method: method, uri: "/v1/\(path)")
         head.headers.add(name: "host", value: "dht")
         head.headers.add(name: "content-length", value: "\(body.count)")
+        head.headers.add(contentsOf: headers)
         if !keepOpen { head.headers.add(name: "connection", value: "close") }
         let question = ControlExchange.Question(head: head, body: ByteBuffer(bytes: body))
         let answer: ControlExchange.Answer
         do {
             answer = try await ControlExchange.run(question, on: connection)
-                .orFail(after: timeout, on: connection.eventLoop).get()
+                .orFail(when: patience, on: connection.eventLoop).get()
         } catch is TimedOut {
             connection.close(promise: nil)
             throw Failure(
@@ -125,7 +216,7 @@ package struct ControlClient: NodeControl {
         guard answer.status == .ok else {
             throw try ReplyCoding.decode(answer.body, as: FailureReply.self).failure
         }
-        return try ReplyCoding.decode(answer.body)
+        return answer
     }
 
     /// A connection to the first candidate somebody listens on.
@@ -150,21 +241,5 @@ package struct ControlClient: NodeControl {
             "no node is running. Tried \(candidates.map(\.label).joined(separator: ", ")). "
                 + "Start one: dht node"
         )
-    }
-}
-
-/// A deadline of ours passed.
-private struct TimedOut: Error {}
-
-extension EventLoopFuture where Value: Sendable {
-    /// This future's outcome, or ``TimedOut`` if it has none after `delay`.
-    fileprivate func orFail(after delay: TimeAmount, on loop: any EventLoop) -> EventLoopFuture<Value> {
-        let promise = loop.makePromise(of: Value.self)
-        let alarm = loop.scheduleTask(in: delay) { promise.fail(TimedOut()) }
-        hop(to: loop).whenComplete { outcome in
-            alarm.cancel()
-            promise.completeWith(outcome)
-        }
-        return promise.futureResult
     }
 }

@@ -13,6 +13,7 @@ final class ControlExchange: ChannelInboundHandler {
 
     struct Answer: Sendable {
         let status: HTTPResponseStatus
+        let headers: HTTPHeaders
         let body: [UInt8]
     }
 
@@ -23,7 +24,7 @@ final class ControlExchange: ChannelInboundHandler {
     private static let maximumAnswerLength = 64 << 20
 
     private var promise: EventLoopPromise<Answer>?
-    private var status: HTTPResponseStatus?
+    private var head: HTTPResponseHead?
     private var body: [UInt8] = []
 
     private init(_ promise: EventLoopPromise<Answer>) { self.promise = promise }
@@ -48,15 +49,15 @@ final class ControlExchange: ChannelInboundHandler {
     func channelRead(context: ChannelHandlerContext, data: NIOAny) {
         switch unwrapInboundIn(data) {
         case .head(let head):
-            status = head.status
+            self.head = head
         case .body(let part):
             guard body.count + part.readableBytes <= Self.maximumAnswerLength else {
                 return end(.failure(Broken()))
             }
             body.append(contentsOf: part.readableBytesView)
         case .end:
-            guard let status else { return end(.failure(Broken())) }
-            end(.success(Answer(status: status, body: body)))
+            guard let head else { return end(.failure(Broken())) }
+            end(.success(Answer(status: head.status, headers: head.headers, body: body)))
         }
     }
 

@@ -6,7 +6,12 @@ import NIOCore
 /// lists it.
 package enum ControlRoutes {
     /// The most bytes of a request's body that are read at all.
-    package static let maximumBodyLength = 1 << 20
+    package static let maximumBodyLength = ValueLimits.valueLength
+    /// The media type of a value's bytes: who accepts it gets them as the body of the answer, and the rest of
+    /// the reply in the header ``replyHeader``.
+    static let octets = "application/octet-stream"
+    /// Names the header: base64url of the JSON object of the reply, in which the value is empty.
+    static let replyHeader = "dht-reply"
 
     package static func router(for node: some NodeControl) -> Router<BasicRequestContext> {
         let router = Router(context: BasicRequestContext.self)
@@ -21,8 +26,11 @@ package enum ControlRoutes {
         root.post("reload") { _, _ in try await reply(node.reload()) }
         root.post("stop") { _, _ in try await reply(node.stop()) }
         root.get("values/:key") { request, context in
-            try await reply(node.get(key(context), getQuery(request)))
+            let found = try await node.get(key(context), getQuery(request))
+            return request.headers[.accept] == octets ? bytes(of: found) : reply(found)
         }
+        root.get("transfers") { _, _ in try await reply(node.transfers()) }
+        root.get("kept") { _, _ in try await reply(node.kept()) }
         root.put("values/:key") { request, context in
             let value = try await body(of: request)
             return try await reply(node.put(key(context), value, putQuery(request)))
@@ -32,6 +40,23 @@ package enum ControlRoutes {
     }
 
     private static func reply(_ reply: some Encodable) -> Response { json(.ok, ReplyCoding.encode(reply)) }
+
+    /// The newest value as it is: as text in JSON a long one would be a third longer, and there twice.
+    private static func bytes(of found: GetReply) -> Response {
+        var rest = found
+        rest.values = Array(rest.values.prefix(1))
+        let value = rest.values.first?.value.bytes ?? []
+        if !rest.values.isEmpty { rest.values[0].value = Octets([]) }
+        var headers: HTTPFields = [.contentType: octets]
+        if let name = HTTPField.Name(replyHeader) {
+            headers[name] = Base64URL.encode(ReplyCoding.encode(rest))
+        }
+        return Response(
+            status: .ok,
+            headers: headers,
+            body: ResponseBody(byteBuffer: ByteBuffer(bytes: value))
+        )
+    }
 
     static func json(_ status: HTTPResponse.Status, _ bytes: [UInt8]) -> Response {
         Response(
@@ -136,7 +161,7 @@ extension Failure {
     package static func valueTooLarge(moreThan count: Int) -> Failure {
         Failure(
             .invalidArgument,
-            "value is more than \(byteCountText(count)), the limit is \(ValueLimits.valueLength) bytes"
+            "value is more than \(count) bytes, which is the limit"
         )
     }
 }

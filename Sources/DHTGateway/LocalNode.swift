@@ -143,6 +143,27 @@ package final class LocalNode: NodeControl {
         return reply(key, receipt)
     }
 
+    package func transfers() async throws(Failure) -> TransfersReply {
+        TransfersReply(
+            transfers: await node.transfers().map {
+                .init(
+                    key: Octets($0.key),
+                    direction: $0.direction.rawValue,
+                    done: $0.done,
+                    total: $0.total
+                )
+            }
+        )
+    }
+
+    package func kept() async throws(Failure) -> KeptReply {
+        KeptReply(
+            values: await node.keptValues().map {
+                .init(key: Octets($0.key), revision: $0.revision.rawValue, lifetime: $0.lifetime)
+            }
+        )
+    }
+
     package func ping(_ peer: String) async throws(Failure) -> PingReply {
         let identity = try resolve(peer)
         let roundTrip: UInt64?

@@ -14,6 +14,10 @@ package protocol NodeControl: Sendable {
     func put(_ key: [UInt8], _ value: [UInt8], _ query: PutQuery) async throws(Failure) -> PutReply
     /// Writes a tombstone; `notFound` if this node's identity has no value under the key.
     func delete(_ key: [UInt8]) async throws(Failure) -> DeleteReply
+    /// Long values that users wait for right now.
+    func transfers() async throws(Failure) -> TransfersReply
+    /// Our own values that the node keeps alive.
+    func kept() async throws(Failure) -> KeptReply
     /// `peer`: an identity or a name of the allowlist.
     func ping(_ peer: String) async throws(Failure) -> PingReply
     /// Reads the allowlists again: all of them are valid, or nothing changes.
@@ -67,7 +71,7 @@ package struct PutQuery: Hashable, Sendable {
 /// The limits of the protocol, checked before anything is sent, so that the words are the same everywhere.
 package enum ValueLimits {
     package static let lifetimes = RecordLayout.lifetimes
-    package static let valueLength = RecordLayout.maximumValueLength
+    package static let valueLength = DHTNode.maximumValueLength
     package static let copies = 1...Kademlia.replicas
     package static let paths = DisjointLookup.pathCounts
 
@@ -87,7 +91,7 @@ package enum ValueLimits {
         guard count <= valueLength else {
             throw Failure(
                 .invalidArgument,
-                "value is \(byteCountText(count)), the limit is \(valueLength) bytes"
+                "value is \(count) bytes, the limit is \(valueLength) bytes"
             )
         }
     }

@@ -65,8 +65,8 @@ struct StoredRow {
 }
 
 extension Record {
-    /// Values for `revision, digest, expiry, is_tombstone, byte_count, content, bytes`: what a later record of
-    /// the same author and place has otherwise.
+    /// Values for `revision, digest, expiry, is_tombstone, byte_count, content, bytes`: what a later record
+    /// of the same author and place has otherwise.
     var columns: StatementArguments {
         [
             Int64(bitPattern: revision.rawValue), Data(digest.bytes), Int64(bitPattern: expiry), isTombstone,

@@ -38,7 +38,14 @@ struct GlobalOptions: ParsableArguments {
     func node() throws(Failure) -> ControlClient {
         Interruption.exitOnInterrupt()
         let seconds = try DurationText.seconds(timeout, in: 1...86_400, for: "--timeout")
-        return ControlClient(candidates: candidates, timeout: seconds)
+        let isTold = ProgressBar.isVisible && !quiet && !json
+        return ControlClient(candidates: candidates, timeout: seconds) { transfer in
+            guard isTold, transfer.total > 0 else { return }
+            ProgressBar.show(
+                Double(transfer.done) / Double(transfer.total),
+                of: "\(transfer.direction) \(byteCountText(Int(transfer.total)))"
+            )
+        }
     }
 
     /// A command to type next, on standard error.

@@ -18,7 +18,7 @@ struct DHT: AsyncParsableCommand {
             """,
         version: "dht \(version)",
         subcommands: [
-            Keygen.self, Identify.self, Check.self, RunNode.self, Put.self, Get.self, Delete.self,
+            Keygen.self, Identify.self, Check.self, RunNode.self, Put.self, Get.self, Delete.self, List.self,
             Status.self, Peers.self,
             Ping.self, Reload.self, Stop.self, Store.self, Demo.self, Simulate.self,
         ]

@@ -11,7 +11,7 @@ struct Put: AsyncParsableCommand {
     @Argument(help: "1 to 128 bytes.")
     var key: String
 
-    @Argument(help: "At most 640 bytes; - or nothing takes standard input.")
+    @Argument(help: "At most 16 MiB; - or nothing takes standard input.")
     var value: String?
 
     @Option(
@@ -55,6 +55,7 @@ struct Put: AsyncParsableCommand {
         try ValueLimits.check(valueLength: bytes.count)
 
         let reply = try await node.put(key, bytes, query)
+        ProgressBar.erase()
         guard !globals.json else { return Output.json(reply) }
         Output.line(ShellText.stored(reply))
         let end = self.key.hasPrefix("-") ? "-- " : ""  // or it would pass for an option
@@ -133,6 +134,7 @@ struct Get: AsyncParsableCommand {
 
         let query = GetQuery(author: author, replicas: replicas, paths: paths, all: all)
         let reply = try await node.get(key, query)
+        ProgressBar.erase()
         guard let newest = reply.values.first else { throw Failure(.internal, "an answer without a value") }
         if let output {
             try FileBytes.replaceFile(output, with: newest.value.bytes)

@@ -108,7 +108,7 @@ struct ReplicationTests {
         transcript.silent = []
         transcript.hear(.at(4), at: 500)
         transcript.lose(4, at: 500)
-        _ = given(from: 500, through: 550)
+        _ = given(from: 500, through: 550, holding: [record, later])
         transcript.silent = []
         transcript.hear(.at(4), at: 551)
         let stores = transcript.live(from: 551, through: 600, holding: [record, later])

@@ -82,17 +82,19 @@ struct ControlRoutesTests {
         #expect(try await send(.put, "/v1/values/aw?tll=90s").body.contains(#"did you mean \"ttl\"?"#))
     }
 
-    @Test(arguments: [(640, 200), (641, 413), (2 << 20, 413)])
+    @Test(arguments: [(640, 200), (16 << 20, 200), (16 << 20 | 1, 413)])
     func `a value too large is 413`(count: Int, status: Int) async throws {
         let answer = try await send(.put, "/v1/values/aw", [UInt8](repeating: 7, count: count))
         #expect(answer.status == status)
-        if status != 200 { #expect(answer.body.contains("the limit is 640 bytes")) }
+        if status != 200 { #expect(answer.body.contains("16777216 bytes")) }
     }
 
     @Test func `the node is asked and told`() async throws {
         #expect(try await send(.get, "/v1/id").body.contains(FakeNode.id))
         #expect(try await send(.get, "/v1/status").body.contains(#""records":{"bytes":400,"count":0}"#))
         #expect(try await send(.get, "/v1/peers").body.contains(#""rtt_ms":0.25"#))
+        #expect(try await send(.get, "/v1/transfers").body.contains(#""key_base64":"/w==""#))
+        #expect(try await send(.get, "/v1/kept").body.contains(#""revision_text":"117324213452374017""#))
         #expect(try await send(.post, "/v1/ping/beta").status == 200)
         #expect(node.state.withLock { $0.pings } == ["beta"])
         #expect(try await send(.post, "/v1/reload").body == #"{"members":3,"schema":1}"#)

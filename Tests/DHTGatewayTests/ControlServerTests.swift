@@ -74,15 +74,21 @@ struct ControlServerTests {
 
     @Test func `values of every length come back byte for byte`() async throws {
         try await served { client in
-            for count in [0, 1, 255, 640] {
+            for count in [0, 1, 255, 640, 1_000_000, 16_777_216] {
                 let value = (0..<count).map { UInt8(truncatingIfNeeded: $0) }
                 _ = try await client.put([1], value, PutQuery())
                 let reply = try await client.get([1], GetQuery())
                 #expect(reply.values.map(\.value.bytes) == [value])
             }
-            await #expect(throws: Failure(.invalidArgument, "value is 641 bytes, the limit is 640 bytes")) {
-                try await client.put([1], [UInt8](repeating: 0, count: 641), PutQuery())
+            let failure = Failure(
+                .invalidArgument,
+                "value is 16777217 bytes, the limit is 16777216 bytes"
+            )
+            await #expect(throws: failure) {
+                try await client.put([1], [UInt8](repeating: 0, count: 16_777_217), PutQuery())
             }
+            #expect(try await client.transfers() == node.transfers())
+            #expect(try await client.kept() == node.kept())
         }
     }
 

@@ -100,6 +100,20 @@ final class FakeNode: NodeControl {
         return reply(key)
     }
 
+    func transfers() async throws(Failure) -> TransfersReply {
+        try check()
+        return TransfersReply(transfers: [
+            .init(key: Octets([0xFF]), direction: "sending", done: 7, total: 100)
+        ])
+    }
+
+    func kept() async throws(Failure) -> KeptReply {
+        try check()
+        return KeptReply(values: [
+            .init(key: Octets(Array("a".utf8)), revision: 117_324_213_452_374_017, lifetime: 60)
+        ])
+    }
+
     func ping(_ peer: String) async throws(Failure) -> PingReply {
         state.withLock { $0.pings.append(peer) }
         try check()

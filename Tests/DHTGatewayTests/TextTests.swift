@@ -125,14 +125,10 @@ struct ValueLimitsTests {
         }
     }
 
-    @Test func `values have at most 640 bytes`() throws {
-        try ValueLimits.check(valueLength: 640)
-        #expect(throws: Failure(.invalidArgument, "value is 641 bytes, the limit is 640 bytes")) {
-            try ValueLimits.check(valueLength: 641)
-        }
-        #expect(throws: Failure(.invalidArgument, "value is 200 KiB, the limit is 640 bytes")) {
-            try ValueLimits.check(valueLength: 200 << 10)
-        }
+    @Test func `values have at most 16 MiB`() throws {
+        try ValueLimits.check(valueLength: 16 << 20)
+        let failure = Failure(.invalidArgument, "value is 16777217 bytes, the limit is 16777216 bytes")
+        #expect(throws: failure) { try ValueLimits.check(valueLength: 16 << 20 | 1) }
     }
 
     @Test func `every code has its exit code`() {

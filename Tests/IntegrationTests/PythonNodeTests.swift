@@ -128,6 +128,12 @@ extension IntegrationTests {
             #expect(try other.dht("get", "from python").text == "bonjour")
             #expect(try swift.dht("get", "from python").text == "bonjour")
 
+            let long = String(repeating: "a value that is too long for a record ", count: 5000)
+            let stored = try swift.dht("put", "long", "-", input: Data(long.utf8))
+            // The other implementation keeps no content, and says so.
+            #expect(stored.text == "Stored key 'long' at 2 nodes\n", "\(stored.errors)")
+            #expect(try python.ask("get", hex("long"))["value"] as? String == hex(long))
+
             #expect(try swift.dht("del", "from swift").status == 0)
             #expect(!"\(try python.ask("get", hex("from swift")))".contains(hex("grüezi")))
             _ = try python.ask("del", hex("from python"))

@@ -14,7 +14,7 @@ extension IntegrationTests {
             #expect(empty.status == 0 && empty.output.isEmpty)
             for (key, value, says) in [
                 (key + "k", "v", "key is 129 bytes"), ("", "v", "key is empty"),
-                ("k", value + "v", "value is 641 bytes, the limit is 640 bytes"),
+                ("k", String(repeating: "v", count: 16 << 20 | 1), "value is more than 16777216 bytes"),
             ] {
                 let ending = try alpha.dht("put", key, "-", input: Data(value.utf8))
                 #expect(ending.status == 2 && ending.output.isEmpty)
@@ -147,6 +147,64 @@ extension IntegrationTests {
             #expect(
                 try alpha.dht("put", "file", "-f", "missing").complaint.hasPrefix("missing cannot be read")
             )
+        }
+
+        /// Bytes that nothing shortens.
+        private func noise(_ count: Int) -> Data {
+            var generator = SystemRandomNumberGenerator()
+            var bytes = Data(capacity: count)
+            while bytes.count < count {
+                withUnsafeBytes(of: generator.next()) { bytes.append(contentsOf: $0) }
+            }
+            return bytes.prefix(count)
+        }
+
+        @Test func `files of any length go in and come out, through a restart of all nodes`() throws {
+            let members = try Members(["alpha", "beta", "gamma"])
+            let names = ["alpha", "beta", "gamma"]
+            var nodes: [NodeProcess] = []
+            for name in names {
+                nodes.append(try members.start(name, more: ["--data", members.folder.file(name)]))
+            }
+            try members.acquainted(nodes)
+            let lengths = [641, 64_000, 1_000_001, 16 << 20]
+            let values = lengths.map { noise($0) }
+            for (length, value) in zip(lengths, values) {
+                let file = members.folder.file("in")
+                try value.write(to: URL(fileURLWithPath: file))
+                let put = try nodes[0].dht("put", "file \(length)", "-f", file)
+                #expect(put.text == "Stored key 'file \(length)' at 3 nodes\n", "\(put.errors)")
+            }
+            for isAgain in [false, true] {
+                for (index, node) in nodes.enumerated() {
+                    for (length, value) in zip(lengths, values) {
+                        let file = members.folder.file("out \(index)")
+                        let get = try node.dht("get", "file \(length)", "-o", file)
+                        #expect(get.status == 0, "\(get.errors)")
+                        #expect(try Data(contentsOf: URL(fileURLWithPath: file)) == value)
+                        #expect(try node.dht("get", "file \(length)").output == value)
+                    }
+                }
+                guard !isAgain else { break }
+                for node in nodes { node.kill() }
+                nodes = []
+                for name in names {
+                    nodes.append(try members.start(name, more: ["--data", members.folder.file(name)]))
+                }
+                try members.acquainted(nodes)
+            }
+        }
+
+        @Test func `values that are kept are listed`() throws {
+            let members = try Members(["alpha"])
+            let alpha = try members.start("alpha")
+            #expect(try alpha.dht("ls", "--own").text.isEmpty)
+            _ = try alpha.dht("put", "kept", "v", "--keep", "--ttl", "90s")
+            _ = try alpha.dht("put", "not kept", "v")
+            let words = try alpha.dht("ls", "--own").text.split(separator: " ").map { String($0) }
+            #expect(words.count == 4 && words.first == "kept" && words.suffix(2) == ["90", "s\n"])
+            #expect(try alpha.dht("ls", "--own", "--json").text.contains(#""lifetime":90"#))
+            #expect(try alpha.dht("ls").status == 2)
         }
     }
 }
