@@ -3,7 +3,7 @@ import random
 import threading
 import time
 
-from team import Team, bury, expect_gone, fill
+from team import Team, bury, expect_gone, fill, fill_long
 
 
 def crowd(options, chance):
@@ -13,6 +13,7 @@ def crowd(options, chance):
         team.start()
         values = fill(team, options.values, chance)
         gone = bury(team, values, chance)
+        values |= fill_long(team, options.long, chance)
         broken += team.read_all(values, team.nodes, "all alive")
         victims = chance.sample(team.nodes, options.nodes // 2)
         team.kill_all(victims)
@@ -37,6 +38,7 @@ def replace(options, chance):
         team.start()
         values = fill(team, options.values, chance)
         gone = bury(team, values, chance)
+        values |= fill_long(team, options.long, chance)
         newcomers = team.members[options.nodes:]
         start = time.monotonic()
         for old, new in zip(list(team.nodes), newcomers):

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
 """Real nodes, real disks, and whatever may happen to them: what was acknowledged must be there afterwards.
 
-    endure.py [--dht .build/release/dht] [--seed N] crowd [--nodes 24] [--values 300]
-    endure.py … replace [--nodes 24] [--values 300]
+    endure.py [--dht .build/release/dht] [--seed N] crowd [--nodes 24] [--values 300] [--long 10]
+    endure.py … replace [--nodes 24] [--values 300] [--long 10]
     endure.py … kills [--kills 500]
     endure.py … partition [--apart 120]
     endure.py … disk-full
@@ -37,6 +37,7 @@ def parse():
         command = add(scenario)
         command.add_argument("--nodes", type=int, default=24)
         command.add_argument("--values", type=int, default=300)
+        command.add_argument("--long", type=int, default=10, help="values of 1 to 16 MiB besides")
         command.add_argument("--pause", type=float, default=1, help="seconds between a newcomer and the next leave")
     add(kills).add_argument("--kills", type=int, default=500)
     command = add(partition)

@@ -212,6 +212,20 @@ def fill(team, count, chance):
     return values
 
 
+def fill_long(team, count, chance):
+    """Values of 1, 2, 4, 8, 16, 1 … MiB."""
+    values, start = {}, time.monotonic()
+    for number in range(count):
+        key, value = f"long/{number}", chance.randbytes(1 << 20 + number % 5)
+        ending = team.nodes[number % len(team.nodes)].put(key, value)
+        if ending.returncode != 0:
+            raise SystemExit(f"put of {len(value)} bytes failed: {ending.stderr.decode()}")
+        values[key] = value
+    megabytes = sum(map(len, values.values())) / 1e6
+    print(f"{count} long values, {megabytes:.0f} MB, put in {time.monotonic() - start:.0f} s", flush=True)
+    return values
+
+
 def bury(team, values, chance):
     """Deletes ten values and lets ten end; neither may come back."""
     gone = []
