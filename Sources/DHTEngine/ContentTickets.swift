@@ -75,8 +75,8 @@ extension GatedEngine where Keeper: ~Copyable {
             // Damaged, or gone: whoever offers a record that refers to it brings it again.
             transfers.shelf.lost(name.part, of: name.content)
         }
-        for client in transfers.loads.removeValue(forKey: name) ?? [] {
-            deliver(bytes, as: name, to: client, at: now, into: &actions)
+        for recipient in transfers.loads.removeValue(forKey: name) ?? [] {
+            deliver(bytes, as: name, to: recipient, at: now, into: &actions)
         }
     }
 

@@ -61,7 +61,7 @@ package enum Operation: Sendable {
         package var key: [UInt8]
         /// 0…640 bytes; what refers to the content, if that is too long.
         package var value: [UInt8]
-        /// A value, or a reference to one.
+        /// A value, a reference to one, or the tombstone of one.
         package var kind = Record.Kind.value
         /// What the value refers to, until the store has it.
         package var content: Content?

@@ -18,8 +18,8 @@ extension GatedEngine where Keeper: ~Copyable {
                 reply(id, .retry, at: now, into: &actions)
                 return true
             }
-            let client = Transfers.Client.inquiry(id, chunk: Int(chunk))
-            serve(PartName(content: content, part: part), to: client, at: now, into: &actions)
+            let recipient = Transfers.Recipient.inquiry(id, chunk: Int(chunk))
+            serve(PartName(content: content, part: part), to: recipient, at: now, into: &actions)
             return true
         case .store(let record, let condition):
             guard inquiry.isLive, let reference = record.reference else { return false }
@@ -52,18 +52,18 @@ extension GatedEngine where Keeper: ~Copyable {
     /// Gives somebody a part, or one chunk of it, now or when it was read.
     mutating func serve(
         _ name: PartName,
-        to client: Transfers.Client,
+        to recipient: Transfers.Recipient,
         at now: Now,
         into actions: inout [EngineAction]
     ) {
         transfers.shelf.touch(name.content, at: now.instant)
         guard let holding = transfers.shelf[name.content], holding.has(name.part) else {
-            return deliver(nil, as: name, to: client, at: now, into: &actions)
+            return deliver(nil, as: name, to: recipient, at: now, into: &actions)
         }
         if let bytes = transfers.cache.bytes(of: name) {
-            return deliver(bytes, as: name, to: client, at: now, into: &actions)
+            return deliver(bytes, as: name, to: recipient, at: now, into: &actions)
         }
-        transfers.loads[name, default: []].append(client)
+        transfers.loads[name, default: []].append(recipient)
         guard transfers.loads[name]?.count == 1 else { return }
         actions.append(.loadPart(transfers.ticket(for: .part(name)), of: name.content, name.part))
     }
@@ -71,11 +71,11 @@ extension GatedEngine where Keeper: ~Copyable {
     mutating func deliver(
         _ bytes: [UInt8]?,
         as name: PartName,
-        to client: Transfers.Client,
+        to recipient: Transfers.Recipient,
         at now: Now,
         into actions: inout [EngineAction]
     ) {
-        switch client {
+        switch recipient {
         case .inquiry(let id, let chunk):
             let range = transfers.shelf[name.content]?.reference.range(of: chunk, in: name.part)
             guard let bytes, let range, range.upperBound <= bytes.count else {
@@ -85,7 +85,6 @@ extension GatedEngine where Keeper: ~Copyable {
             reply(id, .chunk(Array(bytes[range])), at: now, into: &actions)
         case .reading(let operation):
             partRead(bytes, name.part, of: operation, at: now, into: &actions)
-        case .incoming: break
         }
     }
 
@@ -212,7 +211,6 @@ extension GatedEngine where Keeper: ~Copyable {
         case .reading(let operation):
             guard let reading = transfers.readings[operation] else { return }
             reference = reading.fetch.reference
-        case .inquiry: return
         }
         let request = Request.findChunk(
             content: reference.digest,
@@ -271,7 +269,6 @@ extension GatedEngine where Keeper: ~Copyable {
             transfers.readings[operation] = consume reading
             if let gain { take(gain, for: operation) }
             pursueReading(operation, at: now, into: &actions)
-        case .inquiry: break
         }
     }
 
@@ -286,8 +283,7 @@ extension GatedEngine where Keeper: ~Copyable {
         switch gain {
         case .outline(let bytes):
             let isNew = transfers.shelf[reference.digest] == nil
-            transfers.shelf.begin(reference, at: now.instant)
-            transfers.nextSurvey = transfers.nextSurvey ?? now.instant + Transfers.surveyInterval
+            transfers.begin(reference, at: now.instant)
             guard isNew else {
                 transfers.incoming[reference]?.unwritten -= 1
                 return

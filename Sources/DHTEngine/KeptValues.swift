@@ -176,7 +176,7 @@ extension GatedEngine where Keeper: ~Copyable {
             isKept: true
         )
         put.kind = newest.kind
-        write(put, put.kind, attempts: 1, above: newest.revision, as: name, at: now, into: &wishes, &actions)
+        write(put, attempts: 1, above: newest.revision, as: name, at: now, into: &wishes, &actions)
     }
 
     /// A renewed value was put.

@@ -8,10 +8,6 @@ enum PendingOperation: Sendable {
     case put(Operation.Put, Record, attempts: Int)
     /// What stands under the key is looked for, to see whether the condition holds.
     case conditional(Operation.Put)
-    /// The content of a value goes to our own store first.
-    case importing(Operation.Put)
-    /// Content is brought.
-    case fetch
     /// Our record is looked for, to be replaced by a tombstone.
     case delete(key: [UInt8])
     /// A kept value of ours is read, to be signed anew.
@@ -43,7 +39,6 @@ extension GatedEngine where Keeper: ~Copyable {
         case .put(let put) where put.content != nil: importContent(of: put, as: id, at: now, into: &actions)
         case .put(let put): proceed(with: put, as: id, at: now, into: &wishes, &actions)
         case .fetch(let record, let contacts):
-            operations[id] = .fetch
             fetch(record, from: contacts, as: id, at: now, into: &actions)
         case .delete(let key):
             operations[id] = .delete(key: key)
@@ -83,7 +78,7 @@ extension GatedEngine where Keeper: ~Copyable {
         _ actions: inout [EngineAction]
     ) {
         guard put.condition != nil else {
-            return write(put, put.kind, attempts: 1, as: id, at: now, into: &wishes, &actions)
+            return write(put, attempts: 1, as: id, at: now, into: &wishes, &actions)
         }
         // Read first: replicas that lack a copy would take what the others refuse. They still check, for
         // those who write meanwhile.
@@ -100,7 +95,6 @@ extension GatedEngine where Keeper: ~Copyable {
     /// Signs and sends off a record with a revision above all we know of ours under the key.
     mutating func write(
         _ put: Operation.Put,
-        _ kind: Record.Kind,
         attempts: Int,
         above: Revision? = nil,
         as id: OperationID,
@@ -119,7 +113,7 @@ extension GatedEngine where Keeper: ~Copyable {
         actions.append(.signed(revision, at: location))
         let record = gate.sign(
             RecordCodec.Draft(
-                kind: kind,
+                kind: put.kind,
                 key: put.key,
                 revision: revision,
                 lifetime: put.lifetime,
@@ -145,7 +139,6 @@ extension GatedEngine where Keeper: ~Copyable {
             if let newer = ownNewerRecord(in: outcome, than: record), attempts < Self.signingLimit {
                 write(
                     put,
-                    record.kind,
                     attempts: attempts + 1,
                     above: newer.revision,
                     as: id,
@@ -165,7 +158,7 @@ extension GatedEngine where Keeper: ~Copyable {
                 resumeKeeping(at: sha1(put.key), nil, isKept: put.isKept, now)
                 actions.append(.finished(id, .conflict(standing)))
             } else {
-                write(put, put.kind, attempts: 1, as: id, at: now, into: &wishes, &actions)
+                write(put, attempts: 1, as: id, at: now, into: &wishes, &actions)
             }
         case (.got(let outcome), .delete(let key)):
             bury(key, outcome, as: id, at: now, into: &wishes, &actions)
@@ -222,14 +215,14 @@ extension GatedEngine where Keeper: ~Copyable {
         let left = (standing.expiry - min(now.unixMilliseconds, standing.expiry)) / 1000
         let limits = RecordLayout.lifetimes
         let lifetime = UInt32(clamping: max(left, UInt64(86_400)) + Self.tombstoneMargin)
-        let put = Operation.Put(
+        var put = Operation.Put(
             key: key,
             value: [],
             lifetime: min(max(lifetime, limits.lowerBound), limits.upperBound)
         )
+        put.kind = .tombstone
         write(
             put,
-            .tombstone,
             attempts: 1,
             above: standing.revision,
             as: id,

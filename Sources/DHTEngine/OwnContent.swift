@@ -21,7 +21,6 @@ extension GatedEngine where Keeper: ~Copyable {
         let reference = content.reference
         var put = put
         put.content = nil
-        operations[id] = .importing(put)
         transfers.shelf.touch(reference.digest, at: now.instant)
         let known = transfers.shelf[reference.digest]
         guard known != nil || transfers.shelf.hasRoom(for: reference.length) else {
@@ -30,8 +29,7 @@ extension GatedEngine where Keeper: ~Copyable {
         }
         let missing = (0..<reference.pieceCount).filter { known?.pieces.contains($0) != true }
         transfers.imports[id] = .init(put: put, unwritten: missing.count + 1)
-        transfers.shelf.begin(reference, at: now.instant)
-        transfers.nextSurvey = transfers.nextSurvey ?? now.instant + Transfers.surveyInterval
+        transfers.begin(reference, at: now.instant)
         // Also if it is there: the store minds no second time, and whatever was asked before is done then.
         let ticket = transfers.ticket(for: .imported(id, reference, index: nil))
         actions.append(.apply(ticket, [.beginContent(reference, outline: content.outline)]))
@@ -56,7 +54,6 @@ extension GatedEngine where Keeper: ~Copyable {
         guard state.unwritten == 0 else { return }
         transfers.imports[id] = nil
         if let refusal = state.refusal {
-            operations[id] = nil
             resumeKeeping(at: sha1(state.put.key), nil, isKept: state.put.isKept, now)
             actions.append(.finished(id, .unstorable(refusal)))
             return
@@ -77,7 +74,6 @@ extension GatedEngine where Keeper: ~Copyable {
         into actions: inout [EngineAction]
     ) {
         guard let reference = record.reference else {
-            operations[id] = nil
             actions.append(.finished(id, .fetched(Array(record.value))))
             return
         }
@@ -186,7 +182,6 @@ extension GatedEngine where Keeper: ~Copyable {
         at now: Now,
         into actions: inout [EngineAction]
     ) {
-        operations[id] = nil
         actions.append(.finished(id, .fetched(bytes)))
         guard !transfers.waiting.isEmpty else { return }
         let (next, record, contacts) = transfers.waiting.removeFirst()

@@ -44,9 +44,14 @@ struct Transfers: Sendable {
         var held: [Identity: UInt32] = [:]
     }
 
-    /// For whom a chunk or a part is.
+    /// Whose chunks are asked of others.
     enum Client: Hashable, Sendable {
         case incoming(ContentReference)
+        case reading(OperationID)
+    }
+
+    /// To whom a part of our own store goes.
+    enum Recipient: Hashable, Sendable {
         case reading(OperationID)
         case inquiry(InquiryID, chunk: Int)
     }
@@ -86,7 +91,7 @@ struct Transfers: Sendable {
     var calls: [CallID: (client: Client, wish: ContentFetch.Wish)] = [:]
     var errands: [Ticket: Errand] = [:]
     /// Who waits for parts that are being read.
-    var loads: [PartName: [Client]] = [:]
+    var loads: [PartName: [Recipient]] = [:]
     var refusals: [ContentReference: (refusal: Response.Refusal, until: Instant)] = [:]
     /// When to look for content that no record refers to; `nil`: there is none at all.
     var nextSurvey: Instant?
@@ -106,6 +111,14 @@ struct Transfers: Sendable {
         let call = CallID(rawValue: nextName | 1 << 63)
         calls[call] = (client, wish)
         return call
+    }
+
+    // MARK: Content
+
+    /// The store is about to have some of this content.
+    mutating func begin(_ reference: ContentReference, at now: Instant) {
+        shelf.begin(reference, at: now)
+        nextSurvey = nextSurvey ?? now + Self.surveyInterval
     }
 
     // MARK: Uploads

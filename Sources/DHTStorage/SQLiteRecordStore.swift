@@ -169,11 +169,7 @@ package final class SQLiteRecordStore: RecordStore {
         let removal = try database.cachedStatement(sql: "DELETE FROM record WHERE id = ?")
         var growth = Tally()
         for change in changes {
-            let place: StatementArguments
-            switch change {
-            case .put(let record): place = [Data(record.location.bytes), Data(record.author.bytes)]
-            case .remove(let location, let author): place = [Data(location.bytes), Data(author.bytes)]
-            case .beginContent, .putPiece, .removeContent:
+            guard let place = change.place else {
                 try performOnContent(change, in: database)
                 continue
             }

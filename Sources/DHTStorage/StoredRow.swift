@@ -74,3 +74,14 @@ extension Record {
         ]
     }
 }
+
+extension RecordChange {
+    /// Values for `location, author`; `nil` if the change is about content.
+    var place: StatementArguments? {
+        switch self {
+        case .put(let record): [Data(record.location.bytes), Data(record.author.bytes)]
+        case .remove(let location, let author): [Data(location.bytes), Data(author.bytes)]
+        case .beginContent, .putPiece, .removeContent: nil
+        }
+    }
+}
