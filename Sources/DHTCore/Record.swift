@@ -121,7 +121,7 @@ package struct Digest: Hashable, Comparable, Sendable {
     private let words: Identity  // the same shape: 32 bytes, ordered as bytes
 
     /// `nil` unless there are 32 bytes.
-    package init?(_ bytes: some Collection<UInt8>) {
+    package init?(_ bytes: ArraySlice<UInt8>) {
         guard let words = Identity(bytes) else { return nil }
         self.words = words
     }

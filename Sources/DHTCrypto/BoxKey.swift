@@ -8,7 +8,7 @@ package struct BoxPublicKey: Hashable, Sendable {
     private let words: Identity  // the same shape: 32 bytes
 
     /// `nil` unless there are 32 bytes.
-    package init?(_ bytes: some Collection<UInt8>) {
+    package init?(_ bytes: ArraySlice<UInt8>) {
         guard let words = Identity(bytes) else { return nil }
         self.words = words
     }
@@ -34,7 +34,9 @@ package struct BoxKey: ~Copyable, Sendable {
         precondition(secret.count == DHT_BOX_SECRET_BYTES, "a box secret has 32 bytes, not \(secret.count)")
         var bytes = [UInt8](repeating: 0, count: BoxPublicKey.byteCount)
         mustSucceed(unsafe crypto_scalarmult_base(&bytes, secret.pointer), "crypto_scalarmult_base")
-        guard let publicKey = BoxPublicKey(bytes) else { preconditionFailure("a public key has 32 bytes") }
+        guard let publicKey = BoxPublicKey(bytes[...]) else {
+            preconditionFailure("a public key has 32 bytes")
+        }
         self.publicKey = publicKey
         self.secret = secret
     }

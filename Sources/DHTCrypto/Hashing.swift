@@ -13,7 +13,7 @@ package func blake2b(_ message: [UInt8], count: Int) -> [UInt8] {
 extension DHTCore.Digest {
     /// BLAKE2b-256.
     package init(blake2bOf message: [UInt8]) {
-        guard let digest = Self(blake2b(message, count: 32)) else {
+        guard let digest = Self(blake2b(message, count: 32)[...]) else {
             preconditionFailure("a digest has 32 bytes")
         }
         self = digest

@@ -80,7 +80,7 @@ extension Identity {
     package var staticBoxKey: BoxPublicKey? {
         var converted = [UInt8](repeating: 0, count: BoxPublicKey.byteCount)
         guard unsafe crypto_sign_ed25519_pk_to_curve25519(&converted, bytes) == 0 else { return nil }
-        return BoxPublicKey(converted)
+        return BoxPublicKey(converted[...])
     }
 
     /// Whether somebody can have the secret key to it.

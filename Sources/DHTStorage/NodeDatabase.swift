@@ -134,7 +134,9 @@ extension Row {
     /// A column's bytes, whatever it holds: a damaged file may hold anything.
     func bytes(at column: Int) -> [UInt8] {
         // The closure throws nothing, so nothing is thrown.
-        (try? withUnsafeData(atIndex: column) { $0.map { Array($0) } ?? [] }) ?? []
+        (try? withUnsafeData(atIndex: column) {
+            $0.map { unsafe $0.withUnsafeBytes { unsafe Array($0) } } ?? []
+        }) ?? []
     }
 
     /// A column's integer, as the 64 bits it is; `nil` if it holds something else.

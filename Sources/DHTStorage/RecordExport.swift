@@ -18,7 +18,7 @@ extension SQLiteRecordStore {
         write: (String) throws(RecordStoreError) -> Void
     ) throws(RecordStoreError) -> ExportSummary {
         var summary = ExportSummary()
-        try forEachRow(StoredRow.columns) { row throws(RecordStoreError) in
+        try forEachRow { row throws(RecordStoreError) in
             guard let record = row.record(decode) else {
                 summary.damaged += 1
                 return

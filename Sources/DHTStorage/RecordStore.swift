@@ -24,8 +24,8 @@ package protocol RecordStore: Sendable {
     /// Shows every record once, by ascending location, then author. `body` may call the store.
     func forEach(_ body: (Record) -> Void) throws(RecordStoreError)
 
-    /// Shows what the core remembers of every record, in the same order: for start-up. A store that has it
-    /// apart from the bytes reads no bytes.
+    /// Shows what the core remembers of every record, in any order: for start-up. A store that has it apart
+    /// from the bytes reads no bytes.
     func forEachEntry(_ body: (NodeID, Catalog.Entry) -> Void) throws(RecordStoreError)
 
     /// A part of content; `nil`: it is not there. Whether it is sound is for the reader to see.

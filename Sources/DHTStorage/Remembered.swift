@@ -88,7 +88,8 @@ extension NodeDatabase {
     /// The highest revision of ours at each location.
     package func revisions() throws(RecordStoreError) -> [NodeID: Revision] {
         try read { database in
-            var revisions: [NodeID: Revision] = [:]
+            let count = try Int.fetchOne(database, sql: "SELECT count(*) FROM own_revision") ?? 0
+            var revisions = [NodeID: Revision](minimumCapacity: count)
             let rows = try Row.fetchCursor(database, sql: "SELECT location, revision FROM own_revision")
             while let row = try rows.next() {
                 guard let location = NodeID(row.bytes(at: 0)), let bits = row.bits(at: 1) else { continue }

@@ -70,40 +70,70 @@ package final class SQLiteRecordStore: RecordStore {
     }
 
     package func forEach(_ body: (Record) -> Void) throws(RecordStoreError) {
-        try forEachRow(StoredRow.columns) { row in
+        try forEachRow { row in
             if let record = record(row) { body(record) }
         }
     }
 
+    /// In the order in which they are in the file: reading all of a large store by location would read its
+    /// pages in disorder.
     package func forEachEntry(_ body: (NodeID, Catalog.Entry) -> Void) throws(RecordStoreError) {
-        try forEachRow(StoredRow.entryColumns) { row in
-            if let (location, entry) = row.catalogued { body(location, entry) } else { countDamage() }
+        var last = Int64.min
+        try forEachPage { database in
+            let query = try database.cachedStatement(
+                sql: """
+                    SELECT \(StoredRow.entryColumns) FROM record WHERE id > ? ORDER BY id
+                    LIMIT \(Self.pageLength)
+                    """
+            )
+            return try Self.rows(of: query, [last])
+        } body: { rows in
+            for row in rows {
+                if let (location, entry) = row.catalogued { body(location, entry) } else { countDamage() }
+            }
+            let id = rows.last.map { Int64(bitPattern: $0.id) } ?? last
+            defer { last = id }
+            return id > last
         }
     }
 
-    /// Shows all rows by location and author, sound or not. Not one state of the store: what is written
-    /// meanwhile is shown or not.
-    func forEachRow(_ columns: String, _ body: (StoredRow) throws(RecordStoreError) -> Void)
-        throws(RecordStoreError)
-    {
+    /// Shows all rows by location and author, sound or not.
+    func forEachRow(
+        _ body: (StoredRow) throws(RecordStoreError) -> Void
+    ) throws(RecordStoreError) {
         // Nothing is less than no bytes.
         var (location, author): ([UInt8], [UInt8]) = ([], [])
-        while true {
-            let rows = try database.read { database in
-                let query = try database.cachedStatement(
-                    sql: """
-                        SELECT \(columns) FROM record WHERE (location, author) > (?, ?)
-                        ORDER BY location, author LIMIT \(Self.pageLength)
-                        """
-                )
-                return try Self.rows(of: query, [Data(location), Data(author)])
-            }
+        try forEachPage { database in
+            let query = try database.cachedStatement(
+                sql: """
+                    SELECT \(StoredRow.columns) FROM record WHERE (location, author) > (?, ?)
+                    ORDER BY location, author LIMIT \(Self.pageLength)
+                    """
+            )
+            return try Self.rows(of: query, [Data(location), Data(author)])
+        } body: { rows throws(RecordStoreError) in
             for row in rows { try body(row) }
-            guard rows.count == Self.pageLength, let last = rows.last else { return }
-            guard (location + author).lexicographicallyPrecedes(last.location + last.author) else {
+            let last = rows.last.map { ($0.location, $0.author) } ?? (location, author)
+            defer { (location, author) = last }
+            return (location + author).lexicographicallyPrecedes(last.0 + last.1)
+        }
+    }
+
+    /// Reads page after page, each in a transaction of its own, until one is not full. Not one state of the
+    /// store: what is written meanwhile is read or not.
+    ///
+    /// - Parameter body: Shown a page; whether it ended behind the page before it.
+    private func forEachPage(
+        _ read: (Database) throws -> [StoredRow],
+        body: ([StoredRow]) throws(RecordStoreError) -> Bool
+    ) throws(RecordStoreError) {
+        while true {
+            let rows = try database.read(read)
+            let isProgress = try body(rows)
+            guard rows.count == Self.pageLength else { return }
+            guard isProgress else {
                 throw .unavailable("the order of records is damaged")  // and would be walked for ever
             }
-            (location, author) = (last.location, last.author)
         }
     }
 

@@ -49,7 +49,7 @@ extension SQLiteRecordStore {
             check.tell("file: \(word)")
         }
         do throws(RecordStoreError) {
-            try forEachRow(StoredRow.columns) { row in
+            try forEachRow { row in
                 look(at: row, verifies, &check)
                 if check.records % Self.pageLength == 0 { progress(check.records) }
             }

@@ -38,7 +38,7 @@ extension SQLiteRecordStore {
             )
             return try rows.compactMap { row -> StoredContent? in
                 // A damaged row is as good as none: the content is brought again.
-                guard let id = row.bits(at: 0), let digest = Digest(row.bytes(at: 1)),
+                guard let id = row.bits(at: 0), let digest = Digest(row.bytes(at: 1)[...]),
                     let length = row.bits(at: 2).flatMap({ UInt32(exactly: $0) }),
                     let reference = ContentReference(length: length, digest: digest)
                 else { return nil }
@@ -63,7 +63,7 @@ extension SQLiteRecordStore {
                     ORDER BY digest
                     """
             )
-            return rows.compactMap { Digest($0.bytes(at: 0)) }
+            return rows.compactMap { Digest($0.bytes(at: 0)[...]) }
         }
     }
 

@@ -28,7 +28,7 @@ struct StoredRow {
     }
 
     private static func entry(of row: Row, author: [UInt8]) -> Catalog.Entry? {
-        guard let author = Identity(author), let digest = Digest(row.bytes(at: 4)),
+        guard let author = Identity(author), let digest = Digest(row.bytes(at: 4)[...]),
             let revision = row.bits(at: 3).map({ Revision(rawValue: $0) }), let expiry = row.bits(at: 5),
             let tombstone = row.bits(at: 6), let byteCount = row.bits(at: 7)
         else { return nil }

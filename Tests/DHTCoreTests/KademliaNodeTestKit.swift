@@ -21,7 +21,7 @@ extension Record {
         bytes.append(contentsOf: [UInt8](repeating: 0, count: RecordLayout.signatureLength))
         var digest = [UInt8](repeating: 0, count: 24)
         digest.appendBigEndian(bytes.reduce(UInt64(0)) { $0 &* 31 &+ UInt64($1) })
-        guard let digest = Digest(digest) else { preconditionFailure("24 and 8 bytes are 32 bytes") }
+        guard let digest = Digest(digest[...]) else { preconditionFailure("24 and 8 bytes are 32 bytes") }
         return Record(checkedBytes: bytes, location: NodeID(firstByte: location), digest: digest)
     }
 }

@@ -41,9 +41,9 @@ import Testing
     }
 
     @Test func `a digest is thirty-two bytes in the order of bytes`() {
-        #expect(Digest(0..<32)?.bytes == Array(0..<32))
-        #expect(Digest(0..<31) == nil)
-        #expect(Digest(0..<32)! < Digest(1..<33)!)
+        #expect(Digest([UInt8](0..<32)[...])?.bytes == Array(0..<32))
+        #expect(Digest([UInt8](0..<31)[...]) == nil)
+        #expect(Digest([UInt8](0..<32)[...])! < Digest([UInt8](1..<33)[...])!)
     }
 }
 

@@ -11,7 +11,7 @@ struct BoxTests {
 
     @Test func `a box-key id is the first four bytes, and never 0`() throws {
         func id(_ first: [UInt8]) throws -> UInt32 {
-            try BoxPublicKey(first + [UInt8](repeating: 9, count: 28)).unwrapped().id
+            try BoxPublicKey((first + [UInt8](repeating: 9, count: 28))[...]).unwrapped().id
         }
         #expect(try id([1, 2, 3, 4]) == 0x0102_0304)
         #expect(try id([0xFF, 0, 0, 0]) == 0xFF00_0000)
@@ -22,13 +22,13 @@ struct BoxTests {
 
     @Test func `a box public key has 32 bytes and gives them back`() throws {
         let bytes = (0..<32).map { UInt8($0 * 7) }
-        let key = try BoxPublicKey(bytes).unwrapped()
+        let key = try BoxPublicKey(bytes[...]).unwrapped()
         #expect(key.bytes == bytes)
         var buffer: [UInt8] = [1]
         key.append(to: &buffer)
         #expect(buffer == [1] + bytes)
         #expect(BoxPublicKey(bytes.dropLast()) == nil)
-        #expect(BoxPublicKey(bytes + [0]) == nil)
+        #expect(BoxPublicKey((bytes + [0])[...]) == nil)
     }
 
     @Test func `the key pair of RFC 7748 is the one made here`() {
@@ -107,7 +107,7 @@ struct BoxTests {
         let slab = Slab(capacity: 1)
         slab.fill(0, from: ours, and: theirs.publicKey)
         let box = slab.seal(0, nonce: nonce, plaintext)
-        let isDerived = slab.derive(0, from: ours, and: try BoxPublicKey(bytes(point)).unwrapped())
+        let isDerived = slab.derive(0, from: ours, and: try BoxPublicKey(bytes(point)[...]).unwrapped())
         #expect(!isDerived)
         #expect(slab.open(0, nonce: nonce[...], box[...]) == nil)
     }

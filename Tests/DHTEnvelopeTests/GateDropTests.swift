@@ -161,7 +161,7 @@ private struct Provocation {
 
     @Test func `a box key of small order is no key`() throws {
         let (alice, bob) = friends()
-        let zero = try #require(BoxPublicKey([UInt8](repeating: 0, count: 32)))
+        let zero = try #require(BoxPublicKey([UInt8](repeating: 0, count: 32)[...]))
         let forgery = Forgery.request(from: "alice", to: "bob", counter: Party.start + 100_000)
         #expect(bob.hear(forgery.with(\.shownBoxKey, zero).datagram, from: alice) == .dropped(.box))
     }

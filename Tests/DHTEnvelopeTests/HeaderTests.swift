@@ -21,7 +21,7 @@ import Testing
                 recipientKeyID: UInt32(generator.number(1...0xFFFF_FFFF)),
                 counter: generator.next(),
                 sender: generator.identity(),
-                senderBoxKey: BoxPublicKey(generator.bytes(32))!
+                senderBoxKey: BoxPublicKey(generator.bytes(32)[...])!
             )
             #expect(header.encoded.count == 80)
             #expect(Header.decode(header.encoded) == .header(header))

@@ -84,7 +84,7 @@ extension MessageVectors.Good {
                 .findValue(location: $0, author: author.flatMap { Identity($0.bytes) }, offset: offset ?? 0)
             }
         case 5:
-            content.flatMap { Digest($0.bytes) }.map {
+            content.flatMap { Digest($0.bytes[...]) }.map {
                 let number = part ?? 0
                 let part = number == .max ? ContentPart.outline : .piece(Int(number))
                 return .findChunk(content: $0, part: part, chunk: chunk ?? 0)

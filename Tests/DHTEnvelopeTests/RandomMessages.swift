@@ -48,7 +48,7 @@ extension SplitMix64 {
 
     mutating func reference() -> ContentReference {
         let length = UInt32(number(641...16_777_216))
-        return certain(ContentReference(length: length, digest: certain(Digest(bytes(32)))))
+        return certain(ContentReference(length: length, digest: certain(Digest(bytes(32)[...]))))
     }
 
     mutating func request(_ operation: OperationCode) -> Request {
@@ -65,7 +65,7 @@ extension SplitMix64 {
         case .findChunk:
             let part: ContentPart = chance() ? .outline : .piece(number(0...262))
             return .findChunk(
-                content: certain(Digest(bytes(32))),
+                content: certain(Digest(bytes(32)[...])),
                 part: part,
                 chunk: UInt8(truncatingIfNeeded: next())
             )

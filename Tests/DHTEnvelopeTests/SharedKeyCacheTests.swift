@@ -137,7 +137,7 @@ private final class AliceCache {
     @Test func `a key of small order is refused and takes no room`() throws {
         let cache = AliceCache(capacity: 1)
         cache.slot(peer(1))
-        let zero = try #require(BoxPublicKey([UInt8](repeating: 0, count: 32)))
+        let zero = try #require(BoxPublicKey([UInt8](repeating: 0, count: 32)[...]))
         #expect(cache.slot(zero) == nil)
         #expect(cache.contains(peer(1)))
         #expect(!cache.contains(zero))

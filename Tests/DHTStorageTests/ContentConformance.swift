@@ -69,7 +69,7 @@ extension RecordStoreConformance {
 
 /// Content of so many pieces, whose digest is made up.
 func content(_ byte: UInt8, pieces: Int) -> ContentReference {
-    guard let digest = Digest([UInt8](repeating: byte, count: 32)),
+    guard let digest = Digest([UInt8](repeating: byte, count: 32)[...]),
         let reference = ContentReference(
             length: UInt32(pieces * ContentLayout.pieceLength),
             digest: digest

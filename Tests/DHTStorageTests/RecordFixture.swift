@@ -45,7 +45,7 @@ func decoded(_ bytes: [UInt8]) -> Record? {
 private func wrapped(_ bytes: [UInt8]) -> Record {
     var digest = [UInt8](repeating: 0, count: 24)
     digest.appendBigEndian(bytes.reduce(UInt64(0)) { $0 &* 31 &+ UInt64($1) })
-    guard let digest = Digest(digest) else { preconditionFailure("24 and 8 bytes are 32 bytes") }
+    guard let digest = Digest(digest[...]) else { preconditionFailure("24 and 8 bytes are 32 bytes") }
     let location = NodeID(firstByte: bytes[bytes.count - RecordLayout.signatureLength])
     return Record(checkedBytes: bytes, location: location, digest: digest)
 }
