@@ -160,12 +160,13 @@ extension World {
     // MARK: Engines
 
     private func makeMachine(_ node: SimulatedNode) -> any Machine {
+        // Who starts later has to find its way in.
+        let isNative = !tables.isEmpty && node.seeds.isEmpty
         let core = KademliaNode(
             identity: node.identity,
             id: node.id,
             settings: plan.settings,
-            // Who starts later has to find its way in.
-            table: tables.isEmpty || !node.seeds.isEmpty ? nil : tables[node.index],
+            table: isNative ? tables[node.index] : nil,
             generator: chance.fork()
         )
         switch plan.sealing {
@@ -175,7 +176,9 @@ extension World {
                 identity: node.identity,
                 admission: node.policy,
                 bootSecret: chance.next(),
-                isAcquainted: plan.beginning == .acquainted
+                process: UInt32(node.incarnation),
+                isAcquainted: plan.beginning == .acquainted,
+                isNative: isNative && node.incarnation == 1
             )
             return machine(node, gate, core)
         }

@@ -13,8 +13,6 @@ struct StandInGate: Gatekeeper {
         var proved: Endpoint
         var token: UInt64
         var tokenReceived: Instant
-        /// Its process, as a box key tells.
-        var boot: UInt32
     }
 
     private struct Pending {
@@ -26,7 +24,7 @@ struct StandInGate: Gatekeeper {
     private static let requestKind: UInt8 = 1
     private static let responseKind: UInt8 = 2
     /// Kind 1 · operation 1 · status 1 · recipient 32 · sender 32 · transaction 8 · token 8 · length 2 ·
-    /// boot 4.
+    /// process 4.
     private static let headerLength = 89
 
     let identity: Identity
@@ -34,13 +32,27 @@ struct StandInGate: Gatekeeper {
     /// Whether everybody counts as having answered, as after a long and quiet time.
     private let isAcquainted: Bool
     private let bootSecret: UInt64
+    /// Which of its processes this is of the node, as a box key tells: the first is 1.
+    private let process: UInt32
+    /// The process of a peer that is known unless ``processes`` tells of another one.
+    private let initialProcess: UInt32?
     private var sessions: [Identity: Session] = [:]
+    private var processes: [Identity: UInt32] = [:]
     private var pending: [UInt64: Pending] = [:]
     private var nextTransaction: UInt64 = 0
 
-    init(identity: Identity, admission: AdmissionPolicy, bootSecret: UInt64, isAcquainted: Bool = false) {
+    /// - Parameter isNative: Whether the node was there when all had become acquainted.
+    init(
+        identity: Identity,
+        admission: AdmissionPolicy,
+        bootSecret: UInt64,
+        process: UInt32,
+        isAcquainted: Bool,
+        isNative: Bool
+    ) {
         (self.identity, self.admission) = (identity, admission)
-        (self.bootSecret, self.isAcquainted) = (bootSecret, isAcquainted)
+        (self.bootSecret, self.process, self.isAcquainted) = (bootSecret, process, isAcquainted)
+        initialProcess = isAcquainted && isNative ? 1 : nil
     }
 
     var nextDeadline: Instant { Instant(nanoseconds: .max) }
@@ -51,6 +63,7 @@ struct StandInGate: Gatekeeper {
     mutating func replaceAdmission(_ policy: AdmissionPolicy) {
         admission = policy
         sessions = sessions.filter { policy.admits($0.key) }
+        processes = processes.filter { policy.admits($0.key) }
     }
 
     func hasProved(_ identity: Identity, at endpoint: Endpoint) -> Bool {
@@ -91,11 +104,11 @@ struct StandInGate: Gatekeeper {
         guard sender != identity else { return .dropped(.self) }
         guard admission.admits(sender) else { return .dropped(.admission) }
         guard let body = Self.body(of: datagram) else { return .dropped(.malformed) }
-        let boot: UInt32 = datagram[85..<89].bigEndian()
+        let process: UInt32 = datagram[85..<89].bigEndian()
         if datagram[0] == Self.requestKind {
-            return receiveRequest(body, boot, of: datagram.count, from: sender, at: endpoint, now)
+            return receiveRequest(body, process, of: datagram.count, from: sender, at: endpoint, now)
         }
-        return receiveResponse(body, boot, from: sender, at: endpoint, now)
+        return receiveResponse(body, process, from: sender, at: endpoint, now)
     }
 
     private static func body(of datagram: [UInt8]) -> Body? {
@@ -112,15 +125,15 @@ struct StandInGate: Gatekeeper {
     }
 
     /// Whether the peer is known as another process; from now on it is this one.
-    private mutating func noteBoot(_ boot: UInt32, of peer: Identity) -> Bool {
-        guard let old = sessions[peer]?.boot else { return false }
-        sessions[peer]?.boot = boot
-        return old != boot
+    private mutating func noteProcess(_ process: UInt32, of peer: Identity) -> Bool {
+        let old = processes[peer] ?? initialProcess
+        if old != process { processes[peer] = process }
+        return old.map { $0 != process } ?? false
     }
 
     private mutating func receiveRequest(
         _ body: Body,
-        _ boot: UInt32,
+        _ process: UInt32,
         of length: Int,
         from sender: Identity,
         at endpoint: Endpoint,
@@ -139,13 +152,13 @@ struct StandInGate: Gatekeeper {
             transaction: body.transaction,
             length: length
         )
-        inquiry.showsNewKey = isLive && noteBoot(boot, of: sender)
+        inquiry.showsNewKey = isLive && noteProcess(process, of: sender)
         return .inquiry(inquiry)
     }
 
     private mutating func receiveResponse(
         _ body: Body,
-        _ boot: UInt32,
+        _ process: UInt32,
         from sender: Identity,
         at endpoint: Endpoint,
         _ now: Instant
@@ -155,14 +168,9 @@ struct StandInGate: Gatekeeper {
         else { return .dropped(.mismatch) }
         guard let response = MessageCodec.decodeResponse(body) else { return .dropped(.malformed) }
         pending[body.transaction] = nil
-        let showsNewKey = noteBoot(boot, of: sender)
+        let showsNewKey = noteProcess(process, of: sender)
         if !isAcquainted {
-            sessions[sender] = Session(
-                proved: endpoint,
-                token: body.token,
-                tokenReceived: now,
-                boot: boot
-            )
+            sessions[sender] = Session(proved: endpoint, token: body.token, tokenReceived: now)
         }
         let checked = strikeOut(response, asked: asked.request)
         var answer = Gate.Answer(
@@ -238,7 +246,7 @@ struct StandInGate: Gatekeeper {
         bytes.appendBigEndian(body.transaction)
         bytes.appendBigEndian(body.token)
         bytes.appendBigEndian(UInt16(body.payload.count))
-        bytes.appendBigEndian(UInt32(truncatingIfNeeded: Chance.mix(bootSecret)))
+        bytes.appendBigEndian(process)
         bytes.append(contentsOf: body.payload)
         bytes.append(contentsOf: repeatElement(0, count: length - bytes.count - 1))
         bytes.append(Self.seal)
