@@ -15,10 +15,6 @@ struct Membership: Sendable {
     static let verificationLimit = 16
     static let waitingLimit = 256
     static let followedLimit = 4096
-    /// Lookups for peers gone silent, at once, and between two for the same one: on a bad line each brings
-    /// more silence, which must not bring more lookups.
-    static let rescueLimit = 4
-    static let rescueInterval = Span.seconds(60)
     static let longestSeedBackoff = Span.seconds(15)
     /// After joining, our own place is looked up again this much later, for those who joined at the same
     /// time; the last time when those who asked in vain whether we are there may ask again.
@@ -36,9 +32,7 @@ struct Membership: Sendable {
     var verifying: Set<Contact> = []
     /// When a hint about a peer was last followed up; bounded by clearing what has lapsed.
     var followed: [Identity: (endpoint: Endpoint, at: Instant)] = [:]
-    var rescues = 0
-    /// When a silent peer was last looked for; bounded by clearing what has lapsed.
-    var rescued: [Identity: Instant] = [:]
+    var rescues = Rescues()
     /// When those we had given up were last asked because one of them came back.
     var lastRevival: Instant?
     /// The first lookup of our own place: not begun, under way, done.
@@ -216,23 +210,13 @@ extension KademliaNode {
             if case .replaced(let newest) = failure { notePromoted(newest, at: now.instant) }
             wake(at: now.instant + Reachability.firstBackoff)
             // Of one that was given up others would have told since, in answers to whatever we asked.
-            if entry?.reachability.grade != .bad { rescue(contact, at: now, into: &actions) }
+            if entry?.reachability.grade != .bad,
+                membership.rescues.begin(for: contact.identity, at: now.instant)
+            {
+                beginSearch(.rescue(contact.identity), target: contact.id, at: now, into: &actions)
+            }
         }
         followHints(at: now, into: &actions)
-    }
-
-    /// Looks for a peer that fell silent: others may know where it is now.
-    private mutating func rescue(_ contact: Contact, at now: Now, into actions: inout [KademliaAction]) {
-        guard membership.rescues < Membership.rescueLimit else { return }
-        func isRecent(_ last: Instant) -> Bool { now.instant.since(last) < Membership.rescueInterval }
-        if let last = membership.rescued[contact.identity], isRecent(last) { return }
-        if membership.rescued.count >= Membership.followedLimit {
-            membership.rescued = membership.rescued.filter { isRecent($0.value) }
-            guard membership.rescued.count < Membership.followedLimit else { return }
-        }
-        membership.rescued[contact.identity] = now.instant
-        membership.rescues += 1
-        beginSearch(.rescue(contact.identity), target: contact.id, at: now, into: &actions)
     }
 
     /// A live request came from the peer: it receives there. It enters the table once it answers us.

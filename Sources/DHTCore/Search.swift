@@ -191,7 +191,7 @@ extension KademliaNode {
             }
         case .join: joined(at: now, into: &actions)
         case .refresh: break
-        case .rescue: membership.rescues -= 1
+        case .rescue: membership.rescues.underWay -= 1
         }
     }
 

