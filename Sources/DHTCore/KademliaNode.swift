@@ -126,6 +126,7 @@ package struct KademliaNode: Sendable {
         guard let call = calls.removeValue(forKey: callID) else { return }
         overdue.remove(call.contact.identity)
         noteAnswer(of: call, wasLive: wasLive, at: now, into: &actions)
+        settleDoubt(about: call.contact, at: now, into: &actions)
         switch response {
         case .nodes(let contacts), .values(_, _, let contacts): noteHints(contacts, at: now, into: &actions)
         case .pong, .stored, .conflict, .refused, .wanted, .chunk, .absent, .retry: break

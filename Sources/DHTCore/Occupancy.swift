@@ -30,6 +30,7 @@ extension KademliaNode {
             Occupancy("copies under way", replication.inFlight, of: copyLimit),
             Occupancy("incomplete puts", replication.incomplete.count, of: IncompletePut.capacity),
             Occupancy("peers spared", replication.ailing.count, of: Ailing.capacity),
+            Occupancy("doubts", replication.doubts.count, of: Replication.changeLimit),
             Occupancy("samples", replication.samples.count, of: Membership.verificationLimit),
             Occupancy("records", catalog.count, of: settings.quota.records),
             Occupancy("record bytes", catalog.byteCount, of: settings.quota.bytes),

@@ -7,6 +7,8 @@ package struct Replication: Sendable {
     static let settling = Span.seconds(2)
     /// How much later, and as much again by chance, the second of the two givers acts.
     static let secondTurn = Span.seconds(30)
+    /// What happened this long before a giver was last heard it may have had no time to act upon, or no luck.
+    static let leeway = Span.seconds(30)
     /// For so long what happened is remembered, for those who take another's place.
     static let memory = Span.minutes(60)
     /// Changes of each kind remembered; further ones are left to republishing.
@@ -34,6 +36,19 @@ package struct Replication: Sendable {
         let purpose: Purpose
         /// The last place visited.
         var place: Catalog.Place?
+    }
+
+    /// A peer that started anew, was asked what it has, and did not tell.
+    struct Doubt: Hashable, Sendable {
+        /// The first pause between two questions; each one is twice as long as the one before.
+        static let firstPause = Span.seconds(30)
+        /// Who never tells is believed to have what it had.
+        static let attemptLimit = 5
+
+        let lastHeard: Instant
+        let attempts: Int
+        /// When it may be asked again.
+        let due: Instant
     }
 
     /// A record that is to be given away.
@@ -69,10 +84,27 @@ package struct Replication: Sendable {
     var wakeAt = Instant(nanoseconds: .max)
     /// Peers that started anew, and the records they were not yet heard on.
     var samples: [Identity: Int] = [:]
+    /// Such as did not tell.
+    private(set) var doubts: [Identity: Doubt] = [:]
     var ailing = Ailing()
     package internal(set) var counters = ReplicationCounters()
 
     mutating func wake(at instant: Instant) { wakeAt = min(wakeAt, instant) }
+
+    /// It is not known whether the peer still has what it had when it was last heard.
+    mutating func doubt(_ peer: Identity, lastHeard: Instant, at now: Instant) {
+        // Of two questions at once both may fail.
+        if let doubt = doubts[peer], doubt.due > now { return }
+        let attempts = (doubts[peer]?.attempts ?? 0) + 1
+        guard attempts <= Doubt.attemptLimit, doubts[peer] != nil || doubts.count < Self.changeLimit else {
+            doubts[peer] = nil
+            return
+        }
+        let pause = Doubt.firstPause * (1 << UInt64(attempts - 1))
+        doubts[peer] = Doubt(lastHeard: lastHeard, attempts: attempts, due: now + pause)
+    }
+
+    mutating func settleDoubt(about peer: Identity) { doubts[peer] = nil }
 }
 
 /// What was done to keep copies where they belong.

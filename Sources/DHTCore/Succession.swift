@@ -4,7 +4,8 @@
 /// among the closest knows those nearer than itself; so of the ones who had the record before two are to act:
 /// the nearest at once, and the farthest, who knows best who came before it, a while later, in case the first
 /// one does not know the newcomer, lacks the record, or is gone without anybody having noticed. When one of
-/// the two is found to be gone, who follows it also makes up for all that happened since it was last heard.
+/// the two is found to be gone, who follows it also makes up for all that happened since shortly before that
+/// one was last heard.
 ///
 /// Whom one node cannot reach the others may never have missed, so they have nothing to make up for. Where
 /// others stood in for the one that was not reached, those know. Where there are no others, whoever put the
@@ -62,7 +63,7 @@ struct Succession: Sendable {
         }
         var relevant = changes
         if let since = forerunners.map(\.lastHeard).min() {
-            relevant += recent.filter { $0.at >= since && !changes.contains($0) }
+            relevant += recent.filter { $0.at + Replication.leeway >= since && !changes.contains($0) }
         }
         return targets(of: relevant, at: location, offeredAt: offeredAt, isScarce: isScarce, among: members)
     }

@@ -91,26 +91,43 @@ extension KademliaNode {
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
+        guard let entry = table.entry(for: contact.identity, id: contact.id) else { return }
+        sample(contact, lastHeard: entry.lastAnswered, at: now, into: &actions)
+    }
+
+    /// A peer answers of which it is in doubt whether it still has what it had: it is asked once more.
+    mutating func settleDoubt(about contact: Contact, at now: Now, into actions: inout [KademliaAction]) {
+        guard let doubt = replication.doubts[contact.identity], doubt.due <= now.instant else { return }
+        sample(contact, lastHeard: doubt.lastHeard, at: now, into: &actions)
+    }
+
+    private mutating func sample(
+        _ contact: Contact,
+        lastHeard: Instant,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
         let (identity, id) = (contact.identity, contact.id)
-        guard let entry = table.entry(for: identity, id: id), replication.samples[identity] == nil,
-            replication.samples.count < Membership.verificationLimit
-        else { return }
+        guard replication.samples[identity] == nil else { return }
+        guard replication.samples.count < Membership.verificationLimit else {
+            return replication.doubt(identity, lastHeard: lastHeard, at: now.instant)
+        }
         let candidates = catalog.nearest(to: id, count: Replication.sampleSize * 16).filter { located in
             located.entry.expiry > now.unixMilliseconds && isResponsible(contact: id, for: located.location)
         }
         guard !candidates.isEmpty else { return }
         // What was offered since it was last heard it may lack anyhow.
-        let second = Turnover.second(of: entry.lastAnswered)
+        let second = Turnover.second(of: lastHeard)
         let samples = candidates.filter { $0.entry.offeredAt < second }.prefix(Replication.sampleSize)
         guard !samples.isEmpty else {
             // Nothing tells what it has; all this it may lack.
-            note(Turnover(contact: contact, kind: .emptied, at: now.instant, lastHeard: entry.lastAnswered))
+            note(Turnover(contact: contact, kind: .emptied, at: now.instant, lastHeard: lastHeard))
             return
         }
         replication.samples[identity] = samples.count
         for sample in samples {
             let request = Request.findValue(location: sample.location, author: sample.place.author, offset: 0)
-            call(contact, request, .sample(lastHeard: entry.lastAnswered), into: &actions)
+            call(contact, request, .sample(lastHeard: lastHeard), into: &actions)
         }
     }
 
@@ -118,6 +135,10 @@ extension KademliaNode {
     mutating func sampled(_ contact: Contact, lastHeard: Instant, _ response: Response?, at now: Now) {
         guard let left = replication.samples[contact.identity] else { return }
         replication.samples[contact.identity] = left > 1 ? left - 1 : nil
+        guard let response else {
+            return replication.doubt(contact.identity, lastHeard: lastHeard, at: now.instant)
+        }
+        replication.settleDoubt(about: contact.identity)
         guard case .values(let records, _, _) = response else { return }
         guard records.isEmpty else { return noteReturned(contact, lastHeard: lastHeard, at: now) }
         replication.samples[contact.identity] = nil

@@ -100,6 +100,7 @@ package final class Simulation {
         clients.isTallying = false
         world.mend()
         misfortune?.stop()
+        if swarm != nil { world.joinIslands() }
         if world.plan.isWatched {
             world.run(for: .seconds(30))
             // Where liars are part of the story they keep nodes apart for as long as they are there; and a

@@ -219,6 +219,11 @@ struct ReplicationTests {
     /// The contact shows another box key; then it has these of the records it is asked for.
     private mutating func restart(_ place: UInt8, at seconds: UInt64, having records: [Record]) -> [Request] {
         transcript.on { node, actions in node.restarted(.at(place), at: now(seconds), into: &actions) }
+        return tell(records, at: seconds)
+    }
+
+    /// Whoever was just asked has these records.
+    private mutating func tell(_ records: [Record], at seconds: UInt64) -> [Request] {
         let requests = transcript.requests
         for (call, _, _) in requests {
             transcript.on { node, actions in
@@ -234,6 +239,23 @@ struct ReplicationTests {
         let asked = restart(4, at: 300, having: [])
         #expect(asked == [.findValue(location: record.location, author: record.author, offset: 0)])
         #expect(given(from: 300, through: 400) == [4])
+    }
+
+    @Test mutating func `who started anew and did not tell is asked again when it answers anything`() {
+        transcript.hear(.at(4), at: 250)
+        transcript.on { node, actions in node.restarted(.at(4), at: now(300), into: &actions) }
+        for (call, _, _) in transcript.requests {
+            transcript.on { node, actions in node.failed(call, at: now(305), into: &actions) }
+        }
+        #expect(transcript.node.replication.doubts.count == 1)
+        transcript.hear(.at(4), at: 310)
+        #expect(transcript.requests.isEmpty, "too soon")
+        transcript.hear(.at(4), at: 336)
+        let question = Request.findValue(location: record.location, author: record.author, offset: 0)
+        #expect(tell([], at: 336) == [question])
+        #expect(given(from: 336, through: 350) == [4])
+        transcript.hear(.at(4), at: 600)
+        #expect(transcript.requests.isEmpty, "it told")
     }
 
     @Test mutating func `who started anew with its records gets those only that were offered since`() {
