@@ -19,11 +19,12 @@ struct SwarmTests {
         let overlay = Overlay(8, seed: seed)
         overlay.weather = Weather(delays: 5...60, loss: 200)
         overlay.startAll(settle: .seconds(40))
-        for number in 0..<12 {
-            let outcome = overlay.put("key \(number)", "value \(number)", at: number % 8)
-            // A request fails with every twentieth peer, so now and then with three of seven.
-            #expect((outcome?.stored ?? 0) >= 5)
+        let copies = (0..<12).map { number in
+            overlay.put("key \(number)", "value \(number)", at: number % 8)?.stored ?? 0
         }
+        // Three of seven peers may miss all three transmissions, but rarely.
+        #expect(copies.allSatisfy { $0 >= 5 })
+        #expect(copies.count { $0 >= 6 } >= 11)
         for number in 0..<12 {
             #expect(overlay.text("key \(number)", at: (number + 5) % 8) == "value \(number)", "key \(number)")
         }
