@@ -83,6 +83,8 @@ package struct KademliaNode: Sendable {
     /// Peers whose answer to some call is overdue. The calls bound it.
     var overdue: Set<Identity> = []
     package internal(set) var judgements = Judgements()
+    /// What members did that no honest one does.
+    package internal(set) var conduct = Conduct()
     package internal(set) var replication = Replication()
     var handover = Handover()
     /// Id prefixes of nodes that were looked for in vain, and when.

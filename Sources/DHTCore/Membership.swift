@@ -114,6 +114,7 @@ extension KademliaNode {
         }
         for contact in promoted { notePromoted(contact, at: now ?? Instant(nanoseconds: 0)) }
         membership.hints.removeAll { isGone($0.identity) }
+        conduct.forget(where: isGone)
     }
 
     /// A peer leaves. It still answers for a moment, to which nobody who names it shall lead us back.

@@ -32,6 +32,7 @@ extension KademliaNode {
             Occupancy("peers spared", replication.ailing.count, of: Ailing.capacity),
             Occupancy("doubts", replication.doubts.count, of: Replication.changeLimit),
             Occupancy("samples", replication.samples.count, of: Membership.verificationLimit),
+            Occupancy("offences", conduct.count, of: Conduct.capacity),
             Occupancy("records", catalog.count, of: settings.quota.records),
             Occupancy("record bytes", catalog.byteCount, of: settings.quota.bytes),
         ]
