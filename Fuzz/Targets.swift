@@ -69,8 +69,8 @@ private func checkMessage(_ bytes: [UInt8]) {
     var body = Body(
         operation: bytes[1],
         status: bytes[2],
-        transaction: 0,
-        token: 0,
+        number: 0,
+        challenge: 0,
         payload: Array(bytes.dropFirst(3))
     )
     if bytes[0] == Header.Kind.request.rawValue {

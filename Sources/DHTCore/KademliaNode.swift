@@ -115,8 +115,7 @@ package struct KademliaNode: Sendable {
     // MARK: Events of calls
 
     /// The peer answered. Contacts in the answer are admitted, records verified; `struckOut` records were
-    /// not, and are gone from it. `wasLive`: the request could change something at the peer, as one without a
-    /// token cannot.
+    /// not, and are gone from it. `wasLive`: the request could change something at the peer, which knows us.
     package mutating func answered(
         _ callID: CallID,
         _ response: Response,

@@ -11,6 +11,8 @@ struct Membership: Sendable {
 
     /// Between two requests to the same peer of whom others told us.
     static let hintInterval = Span.seconds(30)
+    /// Between two requests to the same contact that are to make us known to it.
+    static let greetingInterval = Span.seconds(5)
     /// Questions whether somebody is there, at once.
     static let verificationLimit = 16
     static let waitingLimit = 256
@@ -142,17 +144,31 @@ extension KademliaNode {
             membership.seeds[index].attempts = 0
             membership.seeds[index].nextAttempt = now.instant + Membership.longestSeedBackoff
         }
+        noteLife(of: contact, isKnownThere: wasLive, at: now, into: &actions)
+    }
+
+    /// A request from the peer answered a challenge of ours: it receives there as surely as if it had
+    /// answered a request, and it knows us.
+    package mutating func proved(_ contact: Contact, at now: Now, into actions: inout [KademliaAction]) {
+        noteLife(of: contact, isKnownThere: true, at: now, into: &actions)
+    }
+
+    /// The contact is where it is said to be. `isKnownThere`: it knows our process, and where that is.
+    private mutating func noteLife(
+        of contact: Contact,
+        isKnownThere: Bool,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
         let known = table.entry(for: contact.identity, id: contact.id)
         let wasGivenUp = known?.reachability.grade == .bad
         switch table.answered(contact, at: now.instant) {
         case .inserted, .replaced:
-            // Our requests without a token changed nothing at their receiver: this one makes us known. Who
-            // wrote to us first knows us already.
-            if call.purpose != .verification(isInbound: true) { greet(contact, into: &actions) }
+            introduce(contact, isKnownThere: isKnownThere, isNew: true, at: now, into: &actions)
             noteCame(contact, at: now)
             beginJoin(at: now, into: &actions)
         case .refreshed, .moved:
-            introduce(contact, wasLive: wasLive, at: now, into: &actions)
+            introduce(contact, isKnownThere: isKnownThere, isNew: false, at: now, into: &actions)
         case .cached, .refused: break
         }
         if wasGivenUp, let known { noteReturned(contact, lastHeard: known.lastAnswered, at: now) }
@@ -160,25 +176,21 @@ extension KademliaNode {
         followHints(at: now, into: &actions)
     }
 
-    /// Sees to it that a contact that answers hears from us now and then with a token. Else nobody learns
-    /// where a node is now that asks each contact less often than tokens last.
+    /// Sees to it that a contact knows us, as we are now: it answered as to somebody whose process or address
+    /// it does not know, so the next request, which carries its challenge, makes us known.
     private mutating func introduce(
         _ contact: Contact,
-        wasLive: Bool,
+        isKnownThere: Bool,
+        isNew: Bool,
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
         guard let entry = table.entry(for: contact.identity, id: contact.id) else { return }
-        if !wasLive {
-            guard now.instant.since(entry.lastTold) >= Reachability.patience / 2 else { return }
-            greet(contact, into: &actions)
+        if !isKnownThere {
+            guard isNew || now.instant.since(entry.lastTold) >= Membership.greetingInterval else { return }
+            call(contact, .ping(isLeaving: false), .greeting, into: &actions)
         }
         table.told(contact.identity, id: contact.id, at: now.instant)
-    }
-
-    /// Makes us known to a peer whose token we have just got.
-    private mutating func greet(_ contact: Contact, into actions: inout [KademliaAction]) {
-        call(contact, .ping(isLeaving: false), .greeting, into: &actions)
     }
 
     /// One whom we had given up answers: perhaps it was us who were cut off. So the others are asked at once,

@@ -59,7 +59,7 @@ package enum Response: Hashable, Sendable {
     case chunk([UInt8])
     /// The responder does not have that part of the content.
     case absent
-    /// Nothing was done: ask again with the token that came with this answer.
+    /// Nothing was done: ask again, with the challenge that came with this answer.
     case retry
 
     /// A replica's word that it keeps a record.

@@ -15,14 +15,17 @@ struct OutgoingCall: Sendable {
     /// The address is the operator's word.
     let isConfigured: Bool
     var transaction: UInt64
-    /// A PING goes ahead, to get a token or a sign of life; the request follows its answer.
+    /// A PING goes ahead, to get a challenge or a sign of life; the request follows its answer.
     var isPrelude: Bool
     /// Of the present transaction.
     var transmissions = 0
+    /// How often it was to be sent: transmissions, and times when another went ahead.
+    var attempts = 0
+    /// It waits for the answer to another request to the same peer.
+    var isHeld = false
     var retries = 0
     var firstSent: Instant
-    /// The last transmission bore a token, so it told the peer who we are and where.
-    var wasLive = false
+    var lastSent = Instant(nanoseconds: 0)
     /// When it is sent again, or given up.
     var timeout = Instant(nanoseconds: 0)
     /// The core was told that the answer is late.
@@ -51,6 +54,7 @@ struct CallTable: Sendable {
     private var calls: [CallID: OutgoingCall] = [:]
     private var byTransaction: [UInt64: CallID] = [:]
     private var deadlines = Heap<CallDeadline>()
+    var openings = Openings()
 
     var count: Int { calls.count }
     subscript(id: CallID) -> OutgoingCall? { calls[id] }
@@ -78,6 +82,7 @@ struct CallTable: Sendable {
     mutating func remove(_ id: CallID) {
         guard let call = calls.removeValue(forKey: id) else { return }
         byTransaction[call.transaction] = nil
+        openings.end(id, at: call.contact)
     }
 
     /// The next call whose time-out has run out, if there is one.

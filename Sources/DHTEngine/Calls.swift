@@ -4,7 +4,7 @@ import DHTEnvelope
 // Requests of ours: sent, sent again, answered, given up.
 
 extension GatedEngine where Keeper: ~Copyable {
-    /// The length of the answer each request makes room for while it has no token.
+    /// The length of the answer each request makes room for while it may not be live.
     private static func answerLength(of request: Request) -> Int {
         switch request {
         case .ping, .store: Datagram.minimumLength
@@ -21,13 +21,6 @@ extension GatedEngine where Keeper: ~Copyable {
         at now: Now,
         into actions: inout [EngineAction]
     ) {
-        // A write without a token would come back with `retry`, and to an address that never answered goes
-        // nothing but a PING: in both cases a PING goes first.
-        let isPing = request.operation == .ping
-        let isProved = gate.hasProved(contact.identity, at: contact.endpoint)
-        let hasToken = gate.hasToken(for: contact.identity, at: contact.endpoint, now: now.instant)
-        let needsLife =
-            request == .ping(isLeaving: true) || request.isWrite || request.operation == .findChunk
         transfers.noteUpload(of: request, to: contact.identity, held: 0)
         let call = OutgoingCall(
             id: id,
@@ -35,36 +28,85 @@ extension GatedEngine where Keeper: ~Copyable {
             request: request,
             isConfigured: isConfigured,
             transaction: gate.makeTransaction(),
-            isPrelude: (!isPing && !isProved) || (needsLife && !hasToken),
+            isPrelude: needsPrelude(request, to: contact, at: now),
             firstSent: now.instant
         )
         send(call, at: now, into: &actions)
     }
 
-    /// Sends the call's next datagram; a call that cannot be sent fails at its time-out.
+    /// Whether a PING goes ahead: a write that is not live would come back with `retry`, and to an address
+    /// that never answered goes nothing but a PING.
+    private func needsPrelude(_ request: Request, to contact: Contact, at now: Now) -> Bool {
+        let (peer, endpoint) = (contact.identity, contact.endpoint)
+        if request.operation != .ping, !gate.hasProved(peer, at: endpoint) { return true }
+        let isChange =
+            request == .ping(isLeaving: true) || request.isWrite || request.operation == .findChunk
+        return isChange && !gate.expectsLife(of: peer, at: endpoint, now: now.instant)
+    }
+
+    /// Sends the call's next datagram, or has it wait for another one's answer; a call that cannot be sent
+    /// fails at its time-out.
     private mutating func send(_ call: OutgoingCall, at now: Now, into actions: inout [EngineAction]) {
         var call = call
-        let peer = call.contact.identity
-        let endpoint = call.contact.endpoint
         let request = call.isPrelude ? .ping(isLeaving: false) : call.request
-        let isProved = gate.hasProved(peer, at: endpoint)
-        let waits = waits(for: request, to: peer, transmission: call.transmissions)
+        let waits = waits(for: request, to: call.contact.identity, transmission: call.attempts)
         call.timeout = now.instant + waits.timeout
+        if call.wanted != nil {
+            // Half of the content may be there: a peer that starts anew goes on with it.
+            call.timeout = max(call.timeout, now.instant + Self.wantTimeout * (1 << UInt64(call.attempts)))
+        }
+        call.attempts += 1
+        call.isHeld = opens(call, at: now) && !calls.openings.begin(call.id, at: call.contact)
+        if !call.isHeld { transmit(&call, request, at: now, into: &actions) }
+        calls.keep(call, due: call.isOverdue ? call.timeout : now.instant + waits.patience)
+    }
+
+    /// Whether the next transmission asks the peer to know us, as far as we can tell.
+    private func opens(_ call: OutgoingCall, at now: Now) -> Bool {
+        let (peer, endpoint) = (call.contact.identity, call.contact.endpoint)
+        return isSilent(call) || !gate.expectsLife(of: peer, at: endpoint, now: now.instant)
+    }
+
+    /// Whether the peer has answered nothing since the call was last sent: it may be another process now.
+    private func isSilent(_ call: OutgoingCall) -> Bool {
+        guard call.transmissions > 0 else { return false }
+        return gate.answeredAt(call.contact.identity).map { $0 <= call.lastSent } ?? true
+    }
+
+    private mutating func transmit(
+        _ call: inout OutgoingCall,
+        _ request: Request,
+        at now: Now,
+        into actions: inout [EngineAction]
+    ) {
+        let (peer, endpoint) = (call.contact.identity, call.contact.endpoint)
         let postage = Gate.Postage(
             transaction: call.transaction,
-            usesStaticKey: call.transmissions > 0,
+            usesStaticKey: isSilent(call),
             answerLength: Self.answerLength(of: request)
         )
+        let isProved = gate.hasProved(peer, at: endpoint)
         let isAllowed = isProved || call.isConfigured || probes.admit(endpoint, at: now.instant)
         if isAllowed, endpoint.isUnicast,
-            let datagram = gate.seal(request, to: peer, at: endpoint, postage, now: now)
+            let datagram = gate.seal(request, to: peer, at: endpoint, postage, now: now.instant)
         {
             if call.transmissions > 0 { counters.retransmissions += 1 }
             transmit(datagram, to: endpoint, into: &actions)
         }
-        call.wasLive = gate.hasToken(for: peer, at: endpoint, now: now.instant)
+        if call.transmissions == 0 { call.firstSent = now.instant }
+        call.lastSent = now.instant
         call.transmissions += 1
-        calls.keep(call, due: call.isOverdue ? call.timeout : now.instant + waits.patience)
+    }
+
+    /// Sends what waited for an answer from there.
+    private mutating func release(_ held: [CallID], at now: Now, into actions: inout [EngineAction]) {
+        for id in held {
+            guard var call = calls[id], call.isHeld else { continue }
+            call.isHeld = false
+            call.attempts -= 1
+            if call.isPrelude { call.isPrelude = needsPrelude(call.request, to: call.contact, at: now) }
+            send(call, at: now, into: &actions)
+        }
     }
 
     /// How long until a request is overdue, and until it is sent again.
@@ -115,7 +157,7 @@ extension GatedEngine where Keeper: ~Copyable {
         }
         if now.instant < call.timeout {
             calls.keep(call, due: call.timeout)
-        } else if call.transmissions < OutgoingCall.transmissionLimit {
+        } else if call.attempts < OutgoingCall.transmissionLimit {
             send(call, at: now, into: &actions)
         } else {
             counters.timeouts += 1
@@ -130,7 +172,19 @@ extension GatedEngine where Keeper: ~Copyable {
 
     mutating func accept(_ answer: Gate.Answer, at now: Now, into actions: inout [EngineAction]) {
         probes.clear(answer.endpoint)
-        guard var call = calls[transaction: answer.transaction] else { return }
+        guard let call = calls[transaction: answer.transaction] else { return }
+        let held = calls.openings.opened(call.contact)
+        conclude(call, answer, at: now, into: &actions)
+        release(held, at: now, into: &actions)
+    }
+
+    private mutating func conclude(
+        _ answered: OutgoingCall,
+        _ answer: Gate.Answer,
+        at now: Now,
+        into actions: inout [EngineAction]
+    ) {
+        var call = answered
         noteWait(for: call, at: now)
         let isRetry = answer.response == .retry
         if call.isPrelude || (isRetry && call.retries < OutgoingCall.retryLimit) {
@@ -158,7 +212,7 @@ extension GatedEngine where Keeper: ~Copyable {
             call.id,
             response,
             struckOut: answer.recordsStruckOut,
-            wasLive: call.wasLive,
+            wasLive: answer.wasLive,
             at: now,
             into: &wishes
         )
@@ -168,10 +222,12 @@ extension GatedEngine where Keeper: ~Copyable {
     /// The next transmission begins anew.
     private mutating func renew(_ call: inout OutgoingCall, at now: Now) {
         call.transaction = gate.makeTransaction()
-        call.transmissions = 0
+        (call.transmissions, call.attempts) = (0, 0)
         call.firstSent = now.instant
     }
 
+    /// The first time-out of a request to a peer that has begun to bring content.
+    private static var wantTimeout: Span { .milliseconds(500) }
     /// How long a peer may take to bring content without having more of it than before.
     private static var wantPatience: Span { .seconds(60) }
 

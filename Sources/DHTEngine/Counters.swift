@@ -11,6 +11,8 @@ package struct Counters: Hashable, Sendable {
     package var inquiries: UInt64 = 0
     /// Responses accepted.
     package var answers: UInt64 = 0
+    /// Requests that answered a challenge of ours.
+    package var proofs: UInt64 = 0
     /// Requests sent again.
     package var retransmissions: UInt64 = 0
     /// Requests whose answers were late, so that others were asked in their stead.
@@ -44,7 +46,7 @@ package struct Counters: Hashable, Sendable {
     package var named: [(name: String, count: UInt64)] {
         [
             ("received", received), ("transmitted", transmitted), ("inquiries", inquiries),
-            ("answers", answers),
+            ("answers", answers), ("proofs", proofs),
             ("overdue", overdue), ("retransmissions", retransmissions), ("timeouts", timeouts),
             ("struck_out", struckOut),
             ("repaired", replication.repaired), ("republished", replication.republished),

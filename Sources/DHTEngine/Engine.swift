@@ -62,9 +62,7 @@ extension GatedEngine where Keeper: ~Copyable {
                 return .dropped(.capacity)
             }
             counters.inquiries += 1
-            if inquiry.showsNewKey {
-                noteRestart(of: inquiry.sender, at: inquiry.endpoint, now, into: &actions)
-            }
+            noteSender(of: inquiry, at: now, into: &actions)
             dispatch(inquiry, at: now, into: &actions)
         case .answer(let answer):
             counters.answers += 1
@@ -248,6 +246,26 @@ extension GatedEngine where Keeper: ~Copyable {
         if let datagram = gate.seal(response, to: inquiry, now: now.instant) {
             transmit(datagram, to: inquiry.endpoint, into: &actions)
         }
+    }
+
+    /// What a request says of its sender besides what it asks.
+    private mutating func noteSender(
+        of inquiry: Gate.Inquiry,
+        at now: Now,
+        into actions: inout [EngineAction]
+    ) {
+        if inquiry.twin != nil { core.note(.twoProcesses, of: inquiry.sender, at: now.instant) }
+        if inquiry.showsNewKey {
+            noteRestart(of: inquiry.sender, at: inquiry.endpoint, now, into: &actions)
+        }
+        guard inquiry.provesAddress, inquiry.request != .ping(isLeaving: true) else { return }
+        counters.proofs += 1
+        probes.clear(inquiry.endpoint)
+        var wishes: [KademliaAction] = []
+        let id = gate.admission.nodeID(of: inquiry.sender)
+        let contact = Contact(identity: inquiry.sender, id: id, endpoint: inquiry.endpoint)
+        core.proved(contact, at: now, into: &wishes)
+        perform(wishes, at: now, into: &actions)
     }
 
     private mutating func noteRestart(

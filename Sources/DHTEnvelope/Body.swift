@@ -8,16 +8,20 @@ package struct Body: Hashable, Sendable {
 
     package var operation: UInt8
     package var status: UInt8
-    package var transaction: UInt64
-    package var token: UInt64
+    /// Of a request its transaction id; of a response the highest counter that its sender has used in a
+    /// request to the recipient.
+    package var number: UInt64
+    /// Of a request the last challenge its sender got from the recipient; of a response a challenge, if the
+    /// request was not live. 0: none.
+    package var challenge: UInt64
     /// The payload; when decoded, with the padding that follows it.
     package var payload: [UInt8]
 
-    package init(operation: UInt8, status: UInt8, transaction: UInt64, token: UInt64, payload: [UInt8]) {
+    package init(operation: UInt8, status: UInt8, number: UInt64, challenge: UInt64, payload: [UInt8]) {
         self.operation = operation
         self.status = status
-        self.transaction = transaction
-        self.token = token
+        self.number = number
+        self.challenge = challenge
         self.payload = payload
     }
 
@@ -29,8 +33,8 @@ package struct Body: Hashable, Sendable {
         return Body(
             operation: bytes[start],
             status: bytes[start + 1],
-            transaction: bytes[(start + 4)...].bigEndian(),
-            token: bytes[(start + 12)...].bigEndian(),
+            number: bytes[(start + 4)...].bigEndian(),
+            challenge: bytes[(start + 12)...].bigEndian(),
             payload: Array(bytes[(start + fieldsLength)...])
         )
     }
@@ -43,8 +47,8 @@ package struct Body: Hashable, Sendable {
         buffer.append(status)
         buffer.append(0)
         buffer.append(0)
-        buffer.appendBigEndian(transaction)
-        buffer.appendBigEndian(token)
+        buffer.appendBigEndian(number)
+        buffer.appendBigEndian(challenge)
         buffer.append(contentsOf: payload)
         buffer.append(contentsOf: repeatElement(0, count: padding))
     }

@@ -8,7 +8,6 @@ package enum Datagram {
     package static let minimumLength = 256
 
     package static let nonceLength = 24
-    package static let tagLength = 16
     static let nonce = 0..<24
     static let sealedHeader = 24..<120
     static let boxOffset = 120
@@ -26,7 +25,7 @@ package enum Datagram {
 
 /// Why a datagram was dropped without an answer. Each is a counter, `rejected.<reason>` in `dht status`.
 /// The order is the order of checks: `docs/protocol.md`, section 4.
-package enum DropReason: String, CaseIterable, Sendable {
+package enum DropReason: String, CaseIterable, Error, Sendable {
     case length
     case header
     case version
@@ -40,11 +39,10 @@ package enum DropReason: String, CaseIterable, Sendable {
     case box
     case malformed
     case mismatch
-    case signature
     case budget
-    case stale
-    case record
+    case signature
     /// There is no room to remember one more peer (open mode only), or one more request that waits for the
     /// store.
     case capacity
+    case record
 }

@@ -1,7 +1,7 @@
 import DHTCore
 import DHTCrypto
 
-/// What every datagram passes, in both directions: sealing and opening, admission, replay, tokens, limits.
+/// What every datagram passes, in both directions: sealing and opening, admission, sessions, limits.
 ///
 /// ``receive(_:from:at:)`` is `docs/protocol.md`, section 4, in its order. Whatever it lets through was
 /// signed by an admitted peer, for this node, and for the first time; whatever it does not is a counter and
@@ -12,7 +12,7 @@ package struct Gate: ~Copyable {
         /// First-contact requests opened a second, in all and by source address.
         package var firstContacts: UInt32 = 200
         package var firstContactsBySource: UInt32 = 5
-        /// Requests a second of one authenticated peer.
+        /// Requests a second of one peer.
         package var requestsByPeer: UInt32 = 5000
 
         package init() {}
@@ -24,17 +24,19 @@ package struct Gate: ~Copyable {
     var sessions: SessionTable
     var pending = PendingRequests()
     var lane: FirstContactLane
-    let mint = TokenMint()
+    /// Failures of responses under box keys nobody vouched for.
+    var junk: TokenBucket
+    var mint = ChallengeMint()
     var verified = VerifiedRecords()
-    var counter: UInt64
     var entropy: any RandomNumberGenerator & Sendable
 
-    /// `start`: microseconds since 1970, where this node's counters begin.
+    /// Such failures a second, at most.
+    static let junkRate: UInt32 = 200
+
     package init(
         keys: consuming KeyRing,
         admission: AdmissionPolicy,
         limits: Limits = Limits(),
-        start: UInt64,
         entropy: some RandomNumberGenerator & Sendable,
         at now: Instant
     ) {
@@ -43,17 +45,13 @@ package struct Gate: ~Copyable {
         let members = admission.memberCount
         // Static, current and previous key with each member; what lies beyond is derived again when needed.
         sharedKeys = SharedKeyCache(capacity: min(4096, max(64, (members ?? 1024) * 3)))
-        sessions = SessionTable(
-            capacity: members.map { max($0, 1) } ?? SessionTable.openCapacity,
-            start: start,
-            budgetRate: limits.requestsByPeer
-        )
+        sessions = SessionTable(members: members, budgetRate: limits.requestsByPeer)
         lane = FirstContactLane(
             rate: limits.firstContacts,
             sourceRate: limits.firstContactsBySource,
             at: now
         )
-        counter = start
+        junk = TokenBucket(rate: Self.junkRate, burst: Self.junkRate, at: now)
         self.entropy = entropy
     }
 
@@ -63,18 +61,26 @@ package struct Gate: ~Copyable {
     /// Replaces the list of who is admitted, and forgets those who no longer are.
     package mutating func replaceAdmission(_ policy: AdmissionPolicy) {
         admission = policy
-        sessions.capacity = policy.memberCount.map { max($0, 1) } ?? SessionTable.openCapacity
-        sessions.keep { policy.admits($0) }
+        sessions.keep(members: policy.memberCount) { policy.admits($0) }
+        renewChallenges()
     }
 
-    /// Whether the peer's last answer came from `endpoint`.
+    /// Whether the peer is known to receive at `endpoint`.
     package func hasProved(_ identity: Identity, at endpoint: Endpoint) -> Bool {
-        sessions[identity]?.proved == endpoint
+        sessions.hasProved(identity, at: endpoint)
     }
 
-    /// Whether a request to the peer would be live.
-    package func hasToken(for identity: Identity, at endpoint: Endpoint, now: Instant) -> Bool {
-        sessions[identity]?.token(for: endpoint, at: now) != nil
+    /// Whether a request to the peer is expected to be live.
+    package func expectsLife(of identity: Identity, at endpoint: Endpoint, now: Instant) -> Bool {
+        sessions.expectsLife(of: identity, at: endpoint, ownKey: keys.boxPublicKey.id, now: now)
+    }
+
+    /// When the peer last answered a request.
+    package func answeredAt(_ identity: Identity) -> Instant? { sessions.answeredAt(identity) }
+
+    /// Sees to it that no challenge begins a session again that was forgotten.
+    mutating func renewChallenges() {
+        if sessions.takeForgotten() { mint.renew() }
     }
 
     /// Signs a record as this node.

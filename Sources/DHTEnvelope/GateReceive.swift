@@ -12,8 +12,14 @@ extension Gate {
         package let transaction: UInt64
         /// Of the request: what an answer to an address that is not proved may have at most.
         package let length: Int
-        /// The sender has another box key than when it was last heard: it started anew, or a day is over.
+        /// The sender answered a challenge of ours: it receives at `endpoint`, which was not known.
+        package var provesAddress = false
+        /// The sender has another box key than before: it started anew, or a day is over.
         package var showsNewKey = false
+        /// Where another process with the sender's key is, which runs at the same time.
+        package var twin: Endpoint?
+        /// What a gate of another kind knows the sender's process by.
+        package var mark: UInt64 = 0
         /// `nil` if no real gate opened the request: then none seals an answer to it.
         let boxKey: BoxPublicKey?
         let digest: [UInt8]
@@ -34,7 +40,9 @@ extension Gate {
         package let recordsStruckOut: Int
         /// Records and contacts that were taken out of it.
         package let struckOut: Int
-        /// The sender has another box key than when it was last heard: it started anew, or a day is over.
+        /// The request was live.
+        package var wasLive = true
+        /// The sender has another box key than before: it started anew, or a day is over.
         package var showsNewKey = false
 
         /// What is left of `response` once the gate has struck out what does not belong there.
@@ -71,6 +79,8 @@ extension Gate {
         var body: Body?
         /// The box's key was derived for this datagram and waits in the spare slot.
         var usedSpare: Bool
+        /// What the body says, of a response.
+        var response: Response?
     }
 
     /// Judges one datagram: section 4 of the protocol, step by step.
@@ -86,25 +96,7 @@ extension Gate {
         guard admission.admits(header.sender) else { return .dropped(.admission) }
         switch header.kind {
         case .request: return receiveRequest(datagram, header, headerBytes, from: endpoint, at: now)
-        case .response:
-            guard pending.awaitsAnswer(from: header.sender, at: endpoint) else {
-                return .dropped(.unsolicited)
-            }
-            let isKnown = sharedKeys.contains(own: header.recipientKeyID, peer: header.senderBoxKey)
-            let verdict = receiveResponse(
-                datagram,
-                header,
-                headerBytes,
-                isKnown: isKnown,
-                from: endpoint,
-                at: now
-            )
-            // Late answers and replays, which cost no public-key operation, say nothing against the answer to
-            // come.
-            if case .dropped(let reason) = verdict, reason == .signature || (!isKnown && reason != .key) {
-                pending.failed(from: header.sender, at: endpoint)
-            }
-            return verdict
+        case .response: return receiveResponse(datagram, header, headerBytes, from: endpoint, at: now)
         }
     }
 
@@ -117,17 +109,17 @@ extension Gate {
         from endpoint: Endpoint,
         at now: Instant
     ) -> Verdict {
-        let session = sessions[header.sender] ?? sessions.fresh(for: header.sender, at: now)
-        guard !session.replay.hasSeen(header.counter) else { return .dropped(.replay) }
+        let (sender, boxKey) = (header.sender, header.senderBoxKey)
+        guard !sessions.hasSeen(header.number, of: sender, boxKey) else { return .dropped(.replay) }
         guard keys.holds(header.recipientKeyID) else { return .dropped(.key) }
-        let isKnown = session.laneKey == header.senderBoxKey
+        let isKnown = sessions.standing(of: sender, boxKey) != .unknown
         guard isKnown || lane.admit(endpoint, at: now) else { return .dropped(.lane) }
-        guard let opened = open(datagram, header, isKnown: isKnown) else {
-            return .dropped(.box)
-        }
+        guard let opened = open(datagram, header, isKnown: isKnown) else { return .dropped(.box) }
         guard let body = opened.body, let request = MessageCodec.decodeRequest(body) else {
             return .dropped(.malformed)
         }
+        // Whoever replays has not come as far as this: it is the peer's own doing.
+        guard sessions.charge(sender, boxKey, at: now) else { return .dropped(.budget) }
         let noDigest = [UInt8](repeating: 0, count: 32)
         let signed = signedInput(
             datagram[Datagram.nonce],
@@ -136,48 +128,60 @@ extension Gate {
             to: keys.identity,
             answering: noDigest
         )
-        guard header.sender.verifies(opened.signature, of: signed) else { return .dropped(.signature) }
-
-        guard let place = sessions.place(for: header.sender, at: now) else { return .dropped(.capacity) }
-        let epoch = mint.epoch(of: body.token, for: header.sender, at: endpoint, now: now)
-        let judgement = sessions[place].replay.judge(header.counter, liveEpoch: epoch, at: now)
-        if case .dropped(let reason) = judgement { return .dropped(reason) }
-        // Charged last: who replays what the peer once sent does not spend its budget.
-        guard sessions[place].budget.take(at: now) else { return .dropped(.budget) }
-        let isLive = judgement == .live
-        // A record by somebody who may not write is refused by name later; its signature is nobody's concern.
-        if isLive, case .store(let record, _) = request, admission.mayWrite(record.author), !accepts(record) {
-            return .dropped(.record)
-        }
-
-        sessions[place].replay.commit(
-            header.counter,
-            liveEpoch: epoch,
-            currentEpoch: TokenMint.epoch(at: now),
+        guard sender.verifies(opened.signature, of: signed) else { return .dropped(.signature) }
+        let acceptance = sessions.accept(
+            header.number,
+            of: sender,
+            boxKey,
+            from: endpoint,
+            answersChallenge: answersChallenge(body, sender, boxKey, at: endpoint, now),
             at: now
         )
-        if judgement != .old {
-            if opened.usedSpare {
-                sharedKeys.keepSpare(own: header.recipientKeyID, peer: header.senderBoxKey)
-            }
-            sessions[place].laneKey = header.senderBoxKey
-            sessions[place].lastAccepted = now
+        renewChallenges()
+        guard let acceptance else { return .dropped(.capacity) }
+        if opened.usedSpare { sharedKeys.keepSpare(own: header.recipientKeyID, peer: boxKey) }
+        // A record by somebody who may not write is refused by name later; its signature is nobody's concern.
+        if acceptance.isLive, case .store(let record, _) = request, admission.mayWrite(record.author),
+            !accepts(record)
+        {
+            return .dropped(.record)
         }
         var inquiry = Inquiry(
-            sender: header.sender,
+            sender: sender,
             endpoint: endpoint,
             request: request,
-            isLive: isLive,
-            transaction: body.transaction,
+            isLive: acceptance.isLive,
+            transaction: body.number,
             length: datagram.count,
-            boxKey: header.senderBoxKey,
+            boxKey: boxKey,
             digest: blake2b(signed, count: 32)
         )
-        if isLive {
-            inquiry.showsNewKey = sessions[place].isNew(header.senderBoxKey)
-            sessions[place].sendKey = header.senderBoxKey
-        }
+        inquiry.provesAddress = acceptance.provesAddress
+        inquiry.showsNewKey = acceptance.isNewProcess
+        inquiry.twin = acceptance.twin
         return .inquiry(inquiry)
+    }
+
+    /// Whether the request carries a challenge that proves what is not known yet.
+    private func answersChallenge(
+        _ body: Body,
+        _ sender: Identity,
+        _ boxKey: BoxPublicKey,
+        at endpoint: Endpoint,
+        _ now: Instant
+    ) -> Bool {
+        guard body.challenge != 0, !sessions.isProved(sender, boxKey, at: endpoint) else { return false }
+        return mint.accepts(body.challenge, for: subject(sender, boxKey, at: endpoint), at: now)
+    }
+
+    /// Whose challenge it is.
+    func subject(_ peer: Identity, _ boxKey: BoxPublicKey, at endpoint: Endpoint) -> ChallengeMint.Subject {
+        ChallengeMint.Subject(
+            identity: peer,
+            boxKey: boxKey,
+            endpoint: endpoint,
+            generation: sessions.generation(of: peer)
+        )
     }
 
     // MARK: Responses
@@ -186,21 +190,70 @@ extension Gate {
         _ datagram: [UInt8],
         _ header: Header,
         _ headerBytes: [UInt8],
-        isKnown: Bool,
         from endpoint: Endpoint,
         at now: Instant
     ) -> Verdict {
+        let transaction = header.number
+        guard let asked = pending.awaits(transaction, from: header.sender, at: endpoint) else {
+            return .dropped(.unsolicited)
+        }
         guard keys.holds(header.recipientKeyID) else { return .dropped(.key) }
-        guard let opened = open(datagram, header, isKnown: isKnown) else {
-            return .dropped(.box)
+        let isKnown = sharedKeys.contains(own: header.recipientKeyID, peer: header.senderBoxKey)
+        if isKnown {
+            guard asked.forgeries < PendingRequests.failureLimit else { return .dropped(.unsolicited) }
+        } else {
+            guard asked.failures < PendingRequests.failureLimit, junk.hasOne(at: now) else {
+                return .dropped(.lane)
+            }
         }
+        let opened: Opened
+        switch openAnswer(datagram, header, headerBytes, to: asked, isKnown: isKnown) {
+        case .success(let good): opened = good
+        case .failure(let reason):
+            // Under a known key nothing but a signature costs a public-key operation.
+            if !isKnown || reason == .signature { pending.failed(transaction, isKnown: isKnown) }
+            if !isKnown { _ = junk.take(at: now) }
+            return .dropped(reason)
+        }
+        guard let body = opened.body, let response = opened.response else { return .dropped(.malformed) }
+        let isNews = sessions.answered(
+            header.sender,
+            header.senderBoxKey,
+            from: endpoint,
+            counter: body.number,
+            challenge: body.challenge,
+            ownKey: header.recipientKeyID,
+            at: now
+        )
+        renewChallenges()
+        guard let isNews else { return .dropped(.capacity) }
+        pending.close(transaction)
+        if opened.usedSpare { sharedKeys.keepSpare(own: header.recipientKeyID, peer: header.senderBoxKey) }
+        var answer = Answer(
+            sender: header.sender,
+            endpoint: endpoint,
+            transaction: transaction,
+            checked: strikeOut(response, asked: asked.request)
+        )
+        answer.wasLive = body.challenge == 0
+        answer.showsNewKey = isNews
+        return .answer(answer)
+    }
+
+    /// Steps 8 to 11 for a response.
+    private mutating func openAnswer(
+        _ datagram: [UInt8],
+        _ header: Header,
+        _ headerBytes: [UInt8],
+        to asked: PendingRequests.Pending,
+        isKnown: Bool
+    ) -> Result<Opened, DropReason> {
+        guard var opened = open(datagram, header, isKnown: isKnown) else { return .failure(.box) }
         guard let body = opened.body, let response = MessageCodec.decodeResponse(body) else {
-            return .dropped(.malformed)
+            return .failure(.malformed)
         }
-        let transaction = body.transaction
-        guard let asked = pending[transaction], asked.peer == header.sender, asked.endpoint == endpoint,
-            asked.request.operation.rawValue == body.operation
-        else { return .dropped(.mismatch) }
+        opened.response = response
+        guard asked.request.operation.rawValue == body.operation else { return .failure(.mismatch) }
         let isSigned = asked.digests.contains { digest in
             let signed = signedInput(
                 datagram[Datagram.nonce],
@@ -211,27 +264,7 @@ extension Gate {
             )
             return header.sender.verifies(opened.signature, of: signed)
         }
-        guard isSigned else { return .dropped(.signature) }
-        guard let place = sessions.place(for: header.sender, at: now) else { return .dropped(.capacity) }
-
-        pending.close(transaction)
-        let showsNewKey = sessions[place].isNew(header.senderBoxKey)
-        if opened.usedSpare { sharedKeys.keepSpare(own: header.recipientKeyID, peer: header.senderBoxKey) }
-        sessions[place].answered(
-            from: endpoint,
-            boxKey: header.senderBoxKey,
-            token: body.token,
-            at: now
-        )
-        let checked = strikeOut(response, asked: asked.request)
-        var answer = Answer(
-            sender: header.sender,
-            endpoint: endpoint,
-            transaction: transaction,
-            checked: checked
-        )
-        answer.showsNewKey = showsNewKey
-        return .answer(answer)
+        return isSigned ? .success(opened) : .failure(.signature)
     }
 
     // MARK: Opening

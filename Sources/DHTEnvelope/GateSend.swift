@@ -8,7 +8,7 @@ extension Gate {
         package var transaction: UInt64
         /// For the identity's static key whatever box key it last showed: it may have restarted.
         package var usesStaticKey: Bool
-        /// The length of the answer it should make room for, if it carries no token.
+        /// The length of the answer it should make room for, if it may not be live.
         package var answerLength: Int
 
         package init(
@@ -31,31 +31,33 @@ extension Gate {
         to peer: Identity,
         at endpoint: Endpoint,
         _ postage: Postage,
-        now clocks: Now
+        now: Instant
     ) -> [UInt8]? {
-        let now = clocks.instant
-        guard peer != keys.identity, admission.admits(peer), let place = sessions.place(for: peer, at: now),
+        let ownKey = keys.boxPublicKey.id
+        guard peer != keys.identity, admission.admits(peer),
+            let place = sessions.place(for: peer, at: now),
             let (keyID, boxKey) = recipientKey(of: place, isStatic: postage.usesStaticKey),
-            let slot = sharedKeys.slot(own: keys.boxPublicKey.id, peer: boxKey, keys: keys)
+            let slot = sharedKeys.slot(own: ownKey, peer: boxKey, keys: keys),
+            let (counter, challenge) = sessions.postage(for: peer, ownKey: ownKey, at: now)
         else { return nil }
+        renewChallenges()
         let payload = MessageCodec.encode(request)
-        let token = sessions[place].token(for: endpoint, at: now)
-        // Without a token the receiver may take what is older than itself for a replay.
-        if token == nil { counter = max(counter, clocks.unixMilliseconds * 1000 + 999) }
+        let mayBeLive = keyID != KeyRing.staticKeyID && expectsLife(of: peer, at: endpoint, now: now)
         let wanted =
-            token == nil ? max(payload.count, postage.answerLength - Datagram.overhead) : payload.count
+            mayBeLive ? payload.count : max(payload.count, postage.answerLength - Datagram.overhead)
         guard let length = Datagram.length(forPayload: wanted) else {
             preconditionFailure("no request has a payload of \(wanted) bytes")
         }
         let body = Body(
             operation: request.operation.rawValue,
             status: 0,
-            transaction: postage.transaction,
-            token: token ?? 0,
+            number: postage.transaction,
+            challenge: challenge,
             payload: payload
         )
         let (datagram, signed) = seal(
             .request,
+            number: counter,
             body,
             length: length,
             to: peer,
@@ -93,12 +95,23 @@ extension Gate {
         let body = Body(
             operation: inquiry.request.operation.rawValue,
             status: status,
-            transaction: inquiry.transaction,
-            token: mint.token(for: inquiry.sender, at: inquiry.endpoint, epoch: TokenMint.epoch(at: now)),
+            number: sessions.lastCounter(to: inquiry.sender, ownKey: keys.boxPublicKey.id),
+            challenge: inquiry.isLive
+                ? 0 : mint.challenge(for: subject(inquiry.sender, boxKey, at: inquiry.endpoint), at: now),
             payload: payload
         )
+        if inquiry.isLive {
+            sessions.answering(
+                inquiry.sender,
+                boxKey,
+                at: inquiry.endpoint,
+                ownKey: keys.boxPublicKey.id,
+                now: now
+            )
+        }
         return seal(
             .response,
+            number: inquiry.transaction,
             body,
             length: length,
             to: inquiry.sender,
@@ -110,16 +123,17 @@ extension Gate {
 
     /// The key a request is for: the one the peer last showed, or its static one.
     private mutating func recipientKey(of place: Int, isStatic: Bool) -> (id: UInt32, key: BoxPublicKey)? {
-        if !isStatic, let shown = sessions[place].sendKey { return (shown.id, shown) }
-        if sessions[place].staticKey == nil {
-            sessions[place].staticKey = sessions[place].identity.staticBoxKey
+        if !isStatic, let shown = sessions[place: place].sendKey { return (shown.id, shown) }
+        if sessions[place: place].staticKey == nil {
+            sessions[place: place].staticKey = sessions[place: place].identity.staticBoxKey
         }
-        return sessions[place].staticKey.map { (KeyRing.staticKeyID, $0) }
+        return sessions[place: place].staticKey.map { (KeyRing.staticKeyID, $0) }
     }
 
     /// Signs, boxes and masks a body; the tests rebuild the vectors with it.
     mutating func seal(
         _ kind: Header.Kind,
+        number: UInt64,
         _ body: Body,
         length: Int,
         to peer: Identity,
@@ -130,11 +144,10 @@ extension Gate {
         var datagram: [UInt8] = []
         datagram.reserveCapacity(length)
         for _ in 0..<Datagram.nonceLength / 8 { datagram.appendBigEndian(entropy.next()) }
-        counter += 1
         let header = Header(
             kind: kind,
             recipientKeyID: keyID,
-            counter: counter,
+            number: number,
             sender: keys.identity,
             senderBoxKey: keys.boxPublicKey
         ).encoded

@@ -12,11 +12,14 @@ package protocol Gatekeeper: ~Copyable {
     /// Replaces the list of who is admitted, and forgets those who no longer are.
     mutating func replaceAdmission(_ policy: AdmissionPolicy)
 
-    /// Whether the peer's last answer came from `endpoint`.
+    /// Whether the peer is known to receive at `endpoint`.
     func hasProved(_ identity: Identity, at endpoint: Endpoint) -> Bool
 
-    /// Whether a request to the peer would be live.
-    func hasToken(for identity: Identity, at endpoint: Endpoint, now: Instant) -> Bool
+    /// Whether a request to the peer is expected to be live.
+    func expectsLife(of identity: Identity, at endpoint: Endpoint, now: Instant) -> Bool
+
+    /// When the peer last answered a request.
+    func answeredAt(_ identity: Identity) -> Instant?
 
     /// Judges one datagram.
     mutating func receive(_ datagram: [UInt8], from endpoint: Endpoint, at now: Instant) -> Gate.Verdict
@@ -30,7 +33,7 @@ package protocol Gatekeeper: ~Copyable {
         to peer: Identity,
         at endpoint: Endpoint,
         _ postage: Gate.Postage,
-        now: Now
+        now: Instant
     ) -> [UInt8]?
 
     /// The datagram that answers a request.
@@ -58,7 +61,9 @@ package protocol Gatekeeper: ~Copyable {
 extension Gate: Gatekeeper {
     package var occupancies: [Occupancy] {
         [
-            Occupancy("sessions", sessions.count, of: sessions.capacity),
+            Occupancy("peers", sessions.count, of: sessions.capacity),
+            Occupancy("sessions", sessions.sessionCount, of: sessions.capacity * PeerState.sessionLimit),
+            Occupancy("first contacts", sessions.firstContacts.count, of: FirstContacts.capacity),
             Occupancy("shared keys", sharedKeys.count, of: sharedKeys.capacity),
             Occupancy("verified records", verified.count, of: VerifiedRecords.capacity),
             Occupancy("first-contact sources", lane.sourceCount, of: FirstContactLane.sourceCapacity),

@@ -1,7 +1,8 @@
 import DHTCore
 import DHTCrypto
 
-/// The masked part of a datagram: who sends, to which key, the how-manieth. `docs/protocol.md`, section 3.
+/// The masked part of a datagram: who sends, to which key, and which request it is or answers.
+/// `docs/protocol.md`, section 3.
 package struct Header: Hashable, Sendable {
     package enum Kind: UInt8, Sendable {
         case request = 1
@@ -14,20 +15,21 @@ package struct Header: Hashable, Sendable {
     package var kind: Kind
     /// Which of the recipient's keys the box is for; 0 is the static one.
     package var recipientKeyID: UInt32
-    package var counter: UInt64
+    /// Of a request its counter; of a response the transaction id of the request it answers.
+    package var number: UInt64
     package var sender: Identity
     package var senderBoxKey: BoxPublicKey
 
     package init(
         kind: Kind,
         recipientKeyID: UInt32,
-        counter: UInt64,
+        number: UInt64,
         sender: Identity,
         senderBoxKey: BoxPublicKey
     ) {
         self.kind = kind
         self.recipientKeyID = recipientKeyID
-        self.counter = counter
+        self.number = number
         self.sender = sender
         self.senderBoxKey = senderBoxKey
     }
@@ -53,7 +55,7 @@ package struct Header: Hashable, Sendable {
             Header(
                 kind: kind,
                 recipientKeyID: keyID,
-                counter: bytes[8..<16].bigEndian(),
+                number: bytes[8..<16].bigEndian(),
                 sender: sender,
                 senderBoxKey: boxKey
             )
@@ -69,7 +71,7 @@ package struct Header: Hashable, Sendable {
         bytes.append(0)
         bytes.append(0)
         bytes.appendBigEndian(recipientKeyID)
-        bytes.appendBigEndian(counter)
+        bytes.appendBigEndian(number)
         sender.append(to: &bytes)
         senderBoxKey.append(to: &bytes)
         return bytes

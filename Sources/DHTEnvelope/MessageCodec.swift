@@ -137,7 +137,7 @@ package enum MessageCodec {
                 bytes.appendBigEndian(index < closest.count ? closest[index] : 0)
             }
         case .conflict(let record):
-            // A requester without room for it has no token, so is told to retry before it comes to this.
+            // A requester without room for it is not live, so is told to retry before it comes to this.
             if let record, record.bytes.count <= room { bytes = record.bytes }
             return (Status.conflict, bytes)
         case .refused(let refusal): return encode(refusal)

@@ -1,9 +1,9 @@
 import DHTCore
 
-/// Requests that await an answer: by transaction, and by whom and where they went.
+/// Requests that await an answer, by transaction.
 struct PendingRequests: Sendable {
-    /// Responses that may cost a public-key operation in vain while a request is pending, before answers to
-    /// it are no longer looked at.
+    /// Responses that may fail on one request under a box key nobody vouched for, and as many that may fail
+    /// by their signatures under one that is known, before no more of that kind are looked at.
     static let failureLimit = 3
 
     struct Pending: Sendable {
@@ -12,21 +12,23 @@ struct PendingRequests: Sendable {
         var request: Request
         /// Of the signed input of each transmission, the latest first: an answer may be to any.
         var digests: [[UInt8]]
-        /// Responses from there that failed since the request was first sent.
+        /// Responses that failed since the request was first sent.
         var failures = 0
-    }
-
-    private struct Exchange: Hashable {
-        var peer: Identity
-        var endpoint: Endpoint
+        var forgeries = 0
     }
 
     private var byTransaction: [UInt64: Pending] = [:]
-    private var transactions: [Exchange: [UInt64]] = [:]
 
     var count: Int { byTransaction.count }
 
     subscript(transaction: UInt64) -> Pending? { byTransaction[transaction] }
+
+    /// The request that somebody there may answer by this transaction id.
+    func awaits(_ transaction: UInt64, from peer: Identity, at endpoint: Endpoint) -> Pending? {
+        guard let pending = byTransaction[transaction], pending.peer == peer, pending.endpoint == endpoint
+        else { return nil }
+        return pending
+    }
 
     /// Adds a transmission; the first one of a transaction opens it.
     mutating func sent(
@@ -45,29 +47,18 @@ struct PendingRequests: Sendable {
                 request: request,
                 digests: [digest]
             )
-            transactions[Exchange(peer: peer, endpoint: endpoint), default: []].append(transaction)
         }
     }
 
-    /// Whether an answer from there is awaited and still looked at.
-    func awaitsAnswer(from peer: Identity, at endpoint: Endpoint) -> Bool {
-        (transactions[Exchange(peer: peer, endpoint: endpoint)] ?? []).contains { transaction in
-            byTransaction[transaction].map { $0.failures < Self.failureLimit } ?? false
-        }
-    }
-
-    /// Counts a response in vain against all that is pending there: nothing says to which it was meant.
-    mutating func failed(from peer: Identity, at endpoint: Endpoint) {
-        for transaction in transactions[Exchange(peer: peer, endpoint: endpoint)] ?? [] {
+    /// A response in vain, under a box key that is known or not.
+    mutating func failed(_ transaction: UInt64, isKnown: Bool) {
+        if isKnown {
+            byTransaction[transaction]?.forgeries += 1
+        } else {
             byTransaction[transaction]?.failures += 1
         }
     }
 
     /// The transaction is over, answered or given up.
-    mutating func close(_ transaction: UInt64) {
-        guard let pending = byTransaction.removeValue(forKey: transaction) else { return }
-        let exchange = Exchange(peer: pending.peer, endpoint: pending.endpoint)
-        transactions[exchange]?.removeAll { $0 == transaction }
-        if transactions[exchange]?.isEmpty == true { transactions[exchange] = nil }
-    }
+    mutating func close(_ transaction: UInt64) { byTransaction[transaction] = nil }
 }

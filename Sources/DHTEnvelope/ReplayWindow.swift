@@ -14,6 +14,16 @@ package struct ReplayWindow: Sendable {
 
     package init() {}
 
+    /// A window in which `floor` and all counters below it count as seen.
+    package init(through floor: UInt64) {
+        words = [UInt64](repeating: .max, count: Self.wordCount)
+        words[Self.word(floor)] = .max >> (63 - floor & 63)
+        top = floor
+    }
+
+    /// Whether `counter` is new: neither marked nor below all that is remembered.
+    package func isNew(_ counter: UInt64) -> Bool { !contains(counter) && !isTooOld(counter) }
+
     /// Whether `counter` was marked and is still remembered.
     package func contains(_ counter: UInt64) -> Bool {
         guard let top, counter <= top, top - counter < Self.size else { return false }

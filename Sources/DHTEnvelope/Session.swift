@@ -1,132 +1,107 @@
 import DHTCore
 import DHTCrypto
 
-/// What the gate remembers of one admitted peer. All of it may be lost at any time at the cost of a few round
-/// trips.
-struct Session: Sendable {
-    /// How long a token is put into requests: one epoch, after which its maker may refuse it.
-    static let tokenLifetime = TokenMint.epochLength
+/// One process of a peer, as its box key shows it. `docs/protocol.md`, section 5.
+package struct Session: Sendable {
+    /// Addresses remembered.
+    package static let addressLimit = 4
+    /// A session lasts a day at least, as its key may be current for so long, and ends when nothing was heard
+    /// for this long after: every challenge that could begin it again is bad by then.
+    package static let leastAge = KeyRing.boxKeyPeriod
+    package static let idleLimit = ChallengeMint.epochLength * 4
 
-    let identity: Identity
-    /// The box key by which requests are told to be in the known lane: the last one that any accepted
-    /// datagram showed.
-    var laneKey: BoxPublicKey?
-    /// The box key our requests are for: the last one shown by a live request or an answer, never by a
-    /// possible replay.
-    var sendKey: BoxPublicKey?
-    /// The identity's own conversion, once it was needed.
-    var staticKey: BoxPublicKey?
-    /// Where the peer's last answer came from.
-    var proved: Endpoint?
-    var replay: ReplayGuard
-    var budget: TokenBucket
-    var lastAccepted: Instant
-    private var token: UInt64 = 0
-    private var tokenReceived: Instant?
+    package let boxKey: BoxPublicKey
+    /// Counters of its requests.
+    var window: ReplayWindow
+    /// Where it proved to receive, the newest first.
+    private(set) var addresses: [Endpoint]
+    let begunAt: Instant
+    var heardAt: Instant
 
-    init(identity: Identity, replay: ReplayGuard, budget: TokenBucket, at now: Instant) {
-        self.identity = identity
-        self.replay = replay
-        self.budget = budget
-        lastAccepted = now
+    /// `floor`: this counter and all below it count as seen.
+    init(boxKey: BoxPublicKey, floor: UInt64, at endpoint: Endpoint, now: Instant) {
+        self.boxKey = boxKey
+        window = ReplayWindow(through: floor)
+        addresses = [endpoint]
+        (begunAt, heardAt) = (now, now)
     }
 
-    /// The token for a request to `endpoint`; `nil` without a good one.
-    func token(for endpoint: Endpoint, at now: Instant) -> UInt64? {
-        guard token != 0, proved == endpoint, let tokenReceived else { return nil }
-        return now.since(tokenReceived) < Self.tokenLifetime ? token : nil
+    mutating func prove(_ endpoint: Endpoint) {
+        guard addresses.first != endpoint else { return }
+        addresses.removeAll { $0 == endpoint }
+        addresses.insert(endpoint, at: 0)
+        if addresses.count > Self.addressLimit { addresses.removeLast() }
     }
 
-    /// Whether the peer is known by another key than this one.
-    func isNew(_ boxKey: BoxPublicKey) -> Bool { sendKey.map { $0 != boxKey } ?? false }
-
-    /// The peer answered, from `endpoint`.
-    mutating func answered(from endpoint: Endpoint, boxKey: BoxPublicKey, token: UInt64, at now: Instant) {
-        laneKey = boxKey
-        sendKey = boxKey
-        proved = endpoint
-        self.token = token
-        tokenReceived = now
-        lastAccepted = now
+    func isOver(at now: Instant) -> Bool {
+        now.since(begunAt) >= Self.leastAge && now.since(heardAt) >= Self.idleLimit
     }
 }
 
-/// Sessions by identity, bounded.
-struct SessionTable: Sendable {
-    /// A peer may ask this much at once, in seconds of its rate.
-    static let budgetBurstSeconds: UInt32 = 2
-    /// Peers remembered in open mode, where nobody says how many there are.
-    static let openCapacity = 16_384
-    /// A session in which nothing was accepted for this long guards against no replay any more.
-    private static let idleLimit = TokenMint.epochLength * 2
+/// What is known of how the next request to a peer will be taken.
+struct Prospect: Sendable {
+    /// How long a challenge is good at least.
+    static let challengeLifetime = ChallengeMint.epochLength
 
-    var capacity: Int
-    private let start: UInt64
-    private let budgetRate: UInt32
-    private var sessions: [Session] = []
-    private var indices: [Identity: Int] = [:]
-    /// What peers had sent that were forgotten because nobody admits them: should somebody, none of it counts
-    /// again.
-    private var retired: [Identity: ReplayGuard] = [:]
+    /// Of the peer's process that told, ours that it told, and where it was.
+    let peerKey: BoxPublicKey
+    let ownKey: UInt32
+    let endpoint: Endpoint
+    /// 0: it knows us as we are.
+    let challenge: UInt64
+    let at: Instant
 
-    /// `start`: microseconds since 1970 when the node started.
-    init(capacity: Int, start: UInt64, budgetRate: UInt32) {
-        self.capacity = capacity
-        self.start = start
-        self.budgetRate = budgetRate
+    func isPromising(at now: Instant) -> Bool {
+        challenge == 0 || now.since(at) < Self.challengeLifetime
+    }
+}
+
+/// What the gate remembers of one admitted peer.
+struct PeerState: Sendable {
+    /// Sessions of an identity; its own next one takes the place of the one heard least lately.
+    static let sessionLimit = 4
+
+    let identity: Identity
+    /// The latest begun first.
+    var sessions: [Session] = []
+    var budget: TokenBucket
+    /// Part of every challenge: older ones cannot begin again what was forgotten.
+    var generation: UInt32 = 0
+    var heardAt: Instant
+
+    /// The identity's own conversion, once it was needed.
+    var staticKey: BoxPublicKey?
+    /// The box key our requests are for: the last one shown by a live request or an answer.
+    var sendKey: BoxPublicKey?
+    /// Where the last answer came from, or the last challenge was answered.
+    var proved: Endpoint?
+    var answeredAt: Instant?
+    var prospect: Prospect?
+    /// The last challenge the peer sent.
+    var challenge: UInt64 = 0
+    /// Of our last request to it under `counterKey`, our box key's id.
+    var counter: UInt64
+    var counterKey: UInt32?
+
+    init(identity: Identity, budget: TokenBucket, counter: UInt64, at now: Instant) {
+        (self.identity, self.budget, self.counter) = (identity, budget, counter)
+        heardAt = now
     }
 
-    var count: Int { sessions.count }
+    func session(_ boxKey: BoxPublicKey) -> Int? { sessions.firstIndex { $0.boxKey == boxKey } }
 
-    func index(of identity: Identity) -> Int? { indices[identity] }
-
-    subscript(index: Int) -> Session {
-        get { sessions[index] }
-        _modify { yield &sessions[index] }
-    }
-
-    subscript(identity: Identity) -> Session? { indices[identity].map { sessions[$0] } }
-
-    /// A new session without a place in the table.
-    func fresh(for identity: Identity, at now: Instant) -> Session {
-        Session(
-            identity: identity,
-            replay: retired[identity] ?? ReplayGuard(start: start),
-            budget: TokenBucket(
-                rate: budgetRate,
-                burst: budgetRate &* Self.budgetBurstSeconds,
-                at: now
-            ),
-            at: now
-        )
-    }
-
-    /// The session's place, made if need be; `nil` when the table is full of sessions that still guard
-    /// something.
-    mutating func place(for identity: Identity, at now: Instant) -> Int? {
-        if let index = indices[identity] { return index }
-        let session = fresh(for: identity, at: now)
-        if sessions.count < capacity {
-            retired[identity] = nil
-            sessions.append(session)
-            indices[identity] = sessions.count - 1
-            return sessions.count - 1
+    /// A session begins. Returns those that end: if one has to for this one, no challenge made so far begins
+    /// it again.
+    mutating func begin(_ session: Session) -> [Session] {
+        var ended = sessions.filter { $0.isOver(at: session.begunAt) }
+        sessions.removeAll { $0.isOver(at: session.begunAt) }
+        if sessions.count >= Self.sessionLimit,
+            let stalest = sessions.indices.min(by: { sessions[$0].heardAt < sessions[$1].heardAt })
+        {
+            ended.append(sessions.remove(at: stalest))
+            generation &+= 1
         }
-        guard
-            let oldest = sessions.indices.min(by: { sessions[$0].lastAccepted < sessions[$1].lastAccepted }),
-            now.since(sessions[oldest].lastAccepted) >= Self.idleLimit
-        else { return nil }
-        indices[sessions[oldest].identity] = nil
-        retired[identity] = nil
-        sessions[oldest] = session
-        indices[identity] = oldest
-        return oldest
-    }
-
-    /// Forgets peers that are no longer admitted.
-    mutating func keep(where isKept: (Identity) -> Bool) {
-        for session in sessions where !isKept(session.identity) { retired[session.identity] = session.replay }
-        sessions.removeAll { !isKept($0.identity) }
-        indices = Dictionary(uniqueKeysWithValues: sessions.enumerated().map { ($1.identity, $0) })
+        sessions.insert(session, at: 0)
+        return ended
     }
 }

@@ -15,6 +15,20 @@ package struct TokenBucket: Sendable {
         updated = now
     }
 
+    /// A full bucket that holds `burst`, and earns one in each `interval`.
+    package init(oneEach interval: Span, burst: UInt64, at now: Instant) {
+        self.interval = interval.nanoseconds
+        capacity = interval.nanoseconds * burst
+        credit = capacity
+        updated = now
+    }
+
+    /// Whether there is one to take.
+    package mutating func hasOne(at now: Instant) -> Bool {
+        refill(at: now)
+        return credit >= interval
+    }
+
     /// Takes one if there is one.
     package mutating func take(at now: Instant) -> Bool {
         refill(at: now)

@@ -208,7 +208,6 @@ extension World {
         return Gate(
             keys: keys,
             admission: node.policy,
-            start: now.unixMilliseconds * 1000,
             entropy: chance.fork(),
             at: now.instant
         )

@@ -4,17 +4,10 @@ import DHTEnvelope
 
 /// A gate that seals nothing, for worlds too large to encrypt: everything else of an envelope is there.
 ///
-/// Datagrams have the lengths, messages, tokens, admission and bounds of real ones; identities are any 32
-/// bytes, signatures are sums. It guards against nobody, and knows no replay. Nothing outside the simulator
-/// can hold one: a real node's engine is `GatedEngine<Gate>`.
+/// Datagrams have the lengths, messages, sessions, admission and bounds of real ones; identities are any 32
+/// bytes, signatures are sums, the number of a process is its box key. It guards against no forger. Nothing
+/// outside the simulator can hold one: a real node's engine is `GatedEngine<Gate>`.
 struct StandInGate: Gatekeeper {
-    /// What is remembered of a peer.
-    private struct Session {
-        var proved: Endpoint
-        var token: UInt64
-        var tokenReceived: Instant
-    }
-
     private struct Pending {
         let peer: Identity
         let endpoint: Endpoint
@@ -23,9 +16,9 @@ struct StandInGate: Gatekeeper {
 
     private static let requestKind: UInt8 = 1
     private static let responseKind: UInt8 = 2
-    /// Kind 1 · operation 1 · status 1 · recipient 32 · sender 32 · transaction 8 · token 8 · length 2 ·
-    /// process 4.
-    private static let headerLength = 89
+    /// Kind 1 · operation 1 · status 1 · recipient 32 · sender 32 · transaction 8 · counter 8 · challenge 8 ·
+    /// length 2 · process 4.
+    private static let headerLength = 97
 
     let identity: Identity
     private(set) var admission: AdmissionPolicy
@@ -34,10 +27,12 @@ struct StandInGate: Gatekeeper {
     private let bootSecret: UInt64
     /// Which of its processes this is of the node, as a box key tells: the first is 1.
     private let process: UInt32
-    /// The process of a peer that is known unless ``processes`` tells of another one.
+    /// The process that every peer is known by until it shows another one; in a world that begins at rest.
     private let initialProcess: UInt32?
-    private var sessions: [Identity: Session] = [:]
     private var processes: [Identity: UInt32] = [:]
+    private var sessions: SessionTable
+    /// Rises when challenges made so far become bad.
+    private var mintage: UInt64 = 0
     private var pending: [UInt64: Pending] = [:]
     private var nextTransaction: UInt64 = 0
 
@@ -53,45 +48,67 @@ struct StandInGate: Gatekeeper {
         (self.identity, self.admission) = (identity, admission)
         (self.bootSecret, self.process, self.isAcquainted) = (bootSecret, process, isAcquainted)
         initialProcess = isAcquainted && isNative ? 1 : nil
+        sessions = SessionTable(
+            members: admission.memberCount,
+            budgetRate: Gate.Limits().requestsByPeer
+        )
     }
 
     var nextDeadline: Instant { Instant(nanoseconds: .max) }
     mutating func advance(to now: Instant) {}
 
-    var occupancies: [Occupancy] { [] }
+    var occupancies: [Occupancy] { [Occupancy("peers", sessions.count, of: sessions.capacity)] }
 
     mutating func replaceAdmission(_ policy: AdmissionPolicy) {
         admission = policy
-        sessions = sessions.filter { policy.admits($0.key) }
+        sessions.keep(members: policy.memberCount) { policy.admits($0) }
+        if sessions.takeForgotten() { mintage += 1 }
         processes = processes.filter { policy.admits($0.key) }
     }
 
     func hasProved(_ identity: Identity, at endpoint: Endpoint) -> Bool {
-        isAcquainted || sessions[identity]?.proved == endpoint
+        isAcquainted || sessions.hasProved(identity, at: endpoint)
     }
 
-    func hasToken(for identity: Identity, at endpoint: Endpoint, now: Instant) -> Bool {
-        isAcquainted || token(for: identity, at: endpoint, now: now) != nil
+    func expectsLife(of identity: Identity, at endpoint: Endpoint, now: Instant) -> Bool {
+        isAcquainted || sessions.expectsLife(of: identity, at: endpoint, ownKey: process, now: now)
     }
 
-    private func token(for identity: Identity, at endpoint: Endpoint, now: Instant) -> UInt64? {
-        if isAcquainted { return 1 }
-        guard let session = sessions[identity], session.proved == endpoint,
-            now.since(session.tokenReceived) < TokenMint.epochLength
-        else { return nil }
-        return session.token
+    func answeredAt(_ identity: Identity) -> Instant? { sessions.answeredAt(identity) }
+
+    /// A process as a box key.
+    private static func boxKey(_ process: UInt32) -> BoxPublicKey {
+        var bytes = [UInt8](repeating: 0, count: BoxPublicKey.byteCount - 4)
+        bytes.appendBigEndian(process)
+        guard let key = BoxPublicKey(bytes[...]) else { preconditionFailure("a box key has 32 bytes") }
+        return key
     }
 
-    private func mint(for identity: Identity, at endpoint: Endpoint, epoch: UInt64) -> UInt64 {
+    private func challenge(
+        for identity: Identity,
+        _ process: UInt32,
+        at endpoint: Endpoint,
+        epoch: UInt64
+    ) -> UInt64 {
         let place = UInt64(endpoint.ipv4 ?? 0) << 16 | UInt64(endpoint.port)
-        return max(Chance.mix(Chance.mix(bootSecret ^ epoch) ^ place ^ UInt64(identity.prefix) << 32), 1)
+        let generation = UInt64(sessions.generation(of: identity)) << 32 | UInt64(process)
+        let secret = Chance.mix(Chance.mix(bootSecret ^ epoch) ^ mintage)
+        let who = Chance.mix(generation ^ UInt64(identity.prefix) << 20)
+        return max(Chance.mix(secret ^ place ^ who), 1)
     }
 
-    private func isGood(_ token: UInt64, of identity: Identity, at endpoint: Endpoint, now: Instant) -> Bool {
-        if isAcquainted { return true }
-        let epoch = TokenMint.epoch(at: now)
-        return token != 0
-            && [epoch, epoch &- 1].contains { mint(for: identity, at: endpoint, epoch: $0) == token }
+    private func accepts(
+        _ challenge: UInt64,
+        of identity: Identity,
+        _ process: UInt32,
+        at endpoint: Endpoint,
+        now: Instant
+    ) -> Bool {
+        let epoch = ChallengeMint.epoch(at: now)
+        return challenge != 0
+            && [epoch, epoch &- 1].contains {
+                self.challenge(for: identity, process, at: endpoint, epoch: $0) == challenge
+            }
     }
 
     // MARK: Receiving
@@ -104,25 +121,27 @@ struct StandInGate: Gatekeeper {
         guard sender != identity else { return .dropped(.self) }
         guard admission.admits(sender) else { return .dropped(.admission) }
         guard let body = Self.body(of: datagram) else { return .dropped(.malformed) }
-        let process: UInt32 = datagram[85..<89].bigEndian()
+        let process: UInt32 = datagram[93..<97].bigEndian()
         if datagram[0] == Self.requestKind {
-            return receiveRequest(body, process, of: datagram.count, from: sender, at: endpoint, now)
+            return receiveRequest(datagram, body, process, from: sender, at: endpoint, now)
         }
-        return receiveResponse(body, process, from: sender, at: endpoint, now)
+        return receiveResponse(datagram, body, process, from: sender, at: endpoint, now)
     }
 
     private static func body(of datagram: [UInt8]) -> Body? {
-        let payloadLength: UInt16 = datagram[83..<85].bigEndian()
+        let payloadLength: UInt16 = datagram[91..<93].bigEndian()
         let end = headerLength + Int(payloadLength)
         guard end < datagram.count else { return nil }
         return Body(
             operation: datagram[1],
             status: datagram[2],
-            transaction: datagram[67..<75].bigEndian(),
-            token: datagram[75..<83].bigEndian(),
+            number: datagram[67..<75].bigEndian(),
+            challenge: datagram[83..<91].bigEndian(),
             payload: Array(datagram[headerLength..<end])
         )
     }
+
+    private static func counter(of datagram: [UInt8]) -> UInt64 { datagram[75..<83].bigEndian() }
 
     /// Whether the peer is known as another process; from now on it is this one.
     private mutating func noteProcess(_ process: UInt32, of peer: Identity) -> Bool {
@@ -132,54 +151,94 @@ struct StandInGate: Gatekeeper {
     }
 
     private mutating func receiveRequest(
+        _ datagram: [UInt8],
         _ body: Body,
         _ process: UInt32,
-        of length: Int,
         from sender: Identity,
         at endpoint: Endpoint,
         _ now: Instant
     ) -> Gate.Verdict {
+        let (counter, boxKey) = (Self.counter(of: datagram), Self.boxKey(process))
+        if !isAcquainted, sessions.hasSeen(counter, of: sender, boxKey) { return .dropped(.replay) }
         guard let request = MessageCodec.decodeRequest(body) else { return .dropped(.malformed) }
-        let isLive = isGood(body.token, of: sender, at: endpoint, now: now)
-        if isLive, case .store(let record, _) = request, admission.mayWrite(record.author), !accepts(record) {
+        var acceptance = SessionTable.Acceptance(isLive: true)
+        if isAcquainted {
+            acceptance.isNewProcess = noteProcess(process, of: sender)
+        } else {
+            guard sessions.charge(sender, boxKey, at: now) else { return .dropped(.budget) }
+            let answersChallenge =
+                !sessions.isProved(sender, boxKey, at: endpoint)
+                && accepts(body.challenge, of: sender, process, at: endpoint, now: now)
+            let accepted = sessions.accept(
+                counter,
+                of: sender,
+                boxKey,
+                from: endpoint,
+                answersChallenge: answersChallenge,
+                at: now
+            )
+            if sessions.takeForgotten() { mintage += 1 }
+            guard let accepted else { return .dropped(.capacity) }
+            acceptance = accepted
+        }
+        if acceptance.isLive, case .store(let record, _) = request, admission.mayWrite(record.author),
+            !accepts(record)
+        {
             return .dropped(.record)
         }
         var inquiry = Gate.Inquiry(
             sender: sender,
             endpoint: endpoint,
             request: request,
-            isLive: isLive,
-            transaction: body.transaction,
-            length: length
+            isLive: acceptance.isLive,
+            transaction: body.number,
+            length: datagram.count
         )
-        inquiry.showsNewKey = isLive && noteProcess(process, of: sender)
+        inquiry.mark = UInt64(process)
+        inquiry.provesAddress = acceptance.provesAddress
+        inquiry.showsNewKey = acceptance.isNewProcess
+        inquiry.twin = acceptance.twin
         return .inquiry(inquiry)
     }
 
     private mutating func receiveResponse(
+        _ datagram: [UInt8],
         _ body: Body,
         _ process: UInt32,
         from sender: Identity,
         at endpoint: Endpoint,
         _ now: Instant
     ) -> Gate.Verdict {
-        guard let asked = pending[body.transaction], asked.peer == sender, asked.endpoint == endpoint,
-            asked.request.operation.rawValue == body.operation
-        else { return .dropped(.mismatch) }
-        guard let response = MessageCodec.decodeResponse(body) else { return .dropped(.malformed) }
-        pending[body.transaction] = nil
-        let showsNewKey = noteProcess(process, of: sender)
-        if !isAcquainted {
-            sessions[sender] = Session(proved: endpoint, token: body.token, tokenReceived: now)
+        guard let asked = pending[body.number], asked.peer == sender, asked.endpoint == endpoint else {
+            return .dropped(.unsolicited)
         }
-        let checked = strikeOut(response, asked: asked.request)
+        guard asked.request.operation.rawValue == body.operation else { return .dropped(.mismatch) }
+        guard let response = MessageCodec.decodeResponse(body) else { return .dropped(.malformed) }
+        pending[body.number] = nil
+        var isNews = false
+        if isAcquainted {
+            isNews = noteProcess(process, of: sender)
+        } else {
+            let answered = sessions.answered(
+                sender,
+                Self.boxKey(process),
+                from: endpoint,
+                counter: Self.counter(of: datagram),
+                challenge: body.challenge,
+                ownKey: self.process,
+                at: now
+            )
+            guard let answered else { return .dropped(.capacity) }
+            isNews = answered
+        }
         var answer = Gate.Answer(
             sender: sender,
             endpoint: endpoint,
-            transaction: body.transaction,
-            checked: checked
+            transaction: body.number,
+            checked: strikeOut(response, asked: asked.request)
         )
-        answer.showsNewKey = showsNewKey
+        answer.wasLive = body.challenge == 0
+        answer.showsNewKey = isNews
         return .answer(answer)
     }
 
@@ -197,42 +256,69 @@ struct StandInGate: Gatekeeper {
         to peer: Identity,
         at endpoint: Endpoint,
         _ postage: Gate.Postage,
-        now: Now
+        now: Instant
     ) -> [UInt8]? {
         guard peer != identity, admission.admits(peer) else { return nil }
         let payload = MessageCodec.encode(request)
-        let token = token(for: peer, at: endpoint, now: now.instant)
+        let mayBeLive = !postage.usesStaticKey && expectsLife(of: peer, at: endpoint, now: now)
         let padded = max(payload.count, postage.answerLength - Datagram.overhead)
         pending[postage.transaction] = Pending(peer: peer, endpoint: endpoint, request: request)
+        var (counter, challenge): (UInt64, UInt64) = (0, 0)
+        if !isAcquainted {
+            guard let next = sessions.postage(for: peer, ownKey: process, at: now) else { return nil }
+            (counter, challenge) = next
+        }
         let body = Body(
             operation: request.operation.rawValue,
             status: 0,
-            transaction: postage.transaction,
-            token: token ?? 0,
+            number: postage.transaction,
+            challenge: challenge,
             payload: payload
         )
-        return datagram(Self.requestKind, body, to: peer, room: token == nil ? padded : payload.count)
+        let room = mayBeLive ? payload.count : padded
+        return datagram(Self.requestKind, body, counter: counter, to: peer, room: room)
     }
 
     mutating func seal(_ response: Response, to inquiry: Gate.Inquiry, now: Instant) -> [UInt8]? {
         guard admission.admits(inquiry.sender) else { return nil }
         let room = inquiry.longestAnswer - Datagram.overhead
         let (status, payload) = MessageCodec.encode(response, room: room)
-        let epoch = TokenMint.epoch(at: now)
+        let peer = UInt32(truncatingIfNeeded: inquiry.mark)
+        var challenge: UInt64 = 0
+        if inquiry.isLive {
+            let boxKey = Self.boxKey(peer)
+            sessions.answering(inquiry.sender, boxKey, at: inquiry.endpoint, ownKey: process, now: now)
+        } else {
+            let epoch = ChallengeMint.epoch(at: now)
+            challenge = self.challenge(for: inquiry.sender, peer, at: inquiry.endpoint, epoch: epoch)
+        }
         let body = Body(
             operation: inquiry.request.operation.rawValue,
             status: status,
-            transaction: inquiry.transaction,
-            token: mint(for: inquiry.sender, at: inquiry.endpoint, epoch: epoch),
+            number: inquiry.transaction,
+            challenge: challenge,
             payload: payload
         )
-        return datagram(Self.responseKind, body, to: inquiry.sender, room: payload.count)
+        let counter = sessions.lastCounter(to: inquiry.sender, ownKey: process)
+        return datagram(
+            Self.responseKind,
+            body,
+            counter: counter,
+            to: inquiry.sender,
+            room: payload.count
+        )
     }
 
     /// The last byte of every datagram: one that was cut or cleared does not open.
     private static let seal: UInt8 = 0x5E
 
-    private func datagram(_ kind: UInt8, _ body: Body, to peer: Identity, room: Int) -> [UInt8] {
+    private func datagram(
+        _ kind: UInt8,
+        _ body: Body,
+        counter: UInt64,
+        to peer: Identity,
+        room: Int
+    ) -> [UInt8] {
         guard let length = Datagram.length(forPayload: room) else {
             preconditionFailure("no message has a payload of \(room) bytes")
         }
@@ -243,8 +329,9 @@ struct StandInGate: Gatekeeper {
         bytes.append(body.status)
         peer.append(to: &bytes)
         identity.append(to: &bytes)
-        bytes.appendBigEndian(body.transaction)
-        bytes.appendBigEndian(body.token)
+        bytes.appendBigEndian(body.number)
+        bytes.appendBigEndian(counter)
+        bytes.appendBigEndian(body.challenge)
         bytes.appendBigEndian(UInt16(body.payload.count))
         bytes.appendBigEndian(process)
         bytes.append(contentsOf: body.payload)

@@ -3,7 +3,7 @@ import DHTCore
 /// What happened, summed up in one number, and told line by line to whoever wants it.
 ///
 /// Two runs with one digest went through the same events at the same times. It does not cover the bytes of
-/// sealed datagrams: box keys and tokens come from libsodium, and differ from run to run.
+/// sealed datagrams: box keys and challenges come from libsodium, and differ from run to run.
 struct Trace {
     private(set) var digest: UInt64 = 0
     private(set) var events: UInt64 = 0

@@ -77,9 +77,11 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
     func hasProved(_ identity: Identity, at endpoint: Endpoint) -> Bool {
         base.hasProved(identity, at: endpoint)
     }
-    func hasToken(for identity: Identity, at endpoint: Endpoint, now: Instant) -> Bool {
-        base.hasToken(for: identity, at: endpoint, now: now)
+    func expectsLife(of identity: Identity, at endpoint: Endpoint, now: Instant) -> Bool {
+        base.expectsLife(of: identity, at: endpoint, now: now)
     }
+
+    func answeredAt(_ identity: Identity) -> Instant? { base.answeredAt(identity) }
     mutating func makeTransaction() -> UInt64 { base.makeTransaction() }
     mutating func close(_ transaction: UInt64) { base.close(transaction) }
     mutating func accepts(_ record: Record) -> Bool { base.accepts(record) }
@@ -100,7 +102,7 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
         to peer: Identity,
         at endpoint: Endpoint,
         _ postage: Gate.Postage,
-        now: Now
+        now: Instant
     ) -> [UInt8]? {
         var request = request
         if treachery == .equivocating, case .store(let record, let condition) = request,

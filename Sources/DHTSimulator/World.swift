@@ -214,14 +214,15 @@ package final class World {
         }
         node.spins = 0
         var actions: [EngineAction] = []
-        let answers = machine.counters.answers
+        let proofs = machine.counters.answers + machine.counters.proofs
         let disposition = machine.receive(
             delivery.bytes,
             from: delivery.source,
             at: now(of: node),
             into: &actions
         )
-        judge(disposition, isAnswer: machine.counters.answers > answers, of: delivery, at: node)
+        let isAnswer = machine.counters.answers + machine.counters.proofs > proofs
+        judge(disposition, isAnswer: isAnswer, of: delivery, at: node)
         perform(actions, of: node)
     }
 

@@ -77,7 +77,6 @@ struct NodeBuilder: Sendable {
             keys: keys,
             admission: configuration.admission.policy(for: identity),
             limits: limits,
-            start: SystemClock.unixMicroseconds,
             entropy: SystemEntropy(),
             at: now
         )

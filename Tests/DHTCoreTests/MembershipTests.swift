@@ -42,7 +42,15 @@ struct MembershipTests {
         resolve(0, [Contact.at(0x80).endpoint])
         let call = transcript.requests[0].call
         #expect(transcript.actions == [.call(call, .at(0x80), .ping(isLeaving: false), isConfigured: true)])
-        answer(call, pong)
+        transcript.on { node, actions in
+            node.answered(
+                call,
+                .pong(observed: .port(1), endpoints: []),
+                wasLive: false,
+                at: now(0),
+                into: &actions
+            )
+        }
         #expect(
             transcript.requests.map(\.request) == [
                 .ping(isLeaving: false), .findNode(target: transcript.node.id),
@@ -259,21 +267,28 @@ struct MembershipTests {
         }
     }
 
-    @Test mutating func `a contact asked without a token is greeted, once in a while`() {
+    @Test mutating func `a contact that does not know us is greeted, every five seconds at most`() {
         transcript.meet(0x80)
         converse(at: 400, wasLive: false)
-        #expect(transcript.requests.isEmpty)  // it was told 400 s ago
-        converse(at: 450, wasLive: false)
         #expect(transcript.requests.map(\.request) == [.ping(isLeaving: false)])
         #expect(transcript.asked == [0x80])
-        converse(at: 451, wasLive: false)
+        converse(at: 404, wasLive: false)
         #expect(transcript.requests.isEmpty)
+        converse(at: 405, wasLive: false)
+        #expect(transcript.asked == [0x80])
         converse(at: 899, wasLive: true)
         #expect(transcript.requests.isEmpty)
-        converse(at: 1300, wasLive: false)
+    }
+
+    @Test mutating func `who answers a challenge of ours enters the table, and is not asked if it is there`()
+    {
+        transcript.on { node, actions in node.proved(.at(0x80), at: now(0), into: &actions) }
+        #expect(transcript.node.table.entry(for: Contact.at(0x80).identity, id: Contact.at(0x80).id) != nil)
+        #expect(transcript.requests.map(\.request) == [.findNode(target: transcript.node.id)])
+        transcript.on { node, actions in
+            node.noteInbound(.at(0x80), at: now(1), into: &actions)
+        }
         #expect(transcript.requests.isEmpty)
-        converse(at: 1349, wasLive: false)
-        #expect(transcript.asked == [0x80])
     }
 
     @Test mutating func `a live request is a sign of life of a good contact where it is known to be`() {

@@ -34,13 +34,13 @@ struct HashingTests {
         #expect(sha1(Array("xabcx".utf8)[1..<4]) == sha1(Array("abc".utf8)))
     }
 
-    @Test func `a token depends on its message and on its key`() {
-        let key = TokenKey()
-        let other = TokenKey()
-        let token = key.token(over: [1, 2, 3])
-        #expect(key.token(over: [1, 2, 3]) == token)
-        #expect(key.token(over: [1, 2, 4]) != token)
-        #expect(other.token(over: [1, 2, 3]) != token)
+    @Test func `a challenge depends on its message and on its key`() {
+        let key = ChallengeKey()
+        let other = ChallengeKey()
+        let challenge = key.mac(over: [1, 2, 3])
+        #expect(key.mac(over: [1, 2, 3]) == challenge)
+        #expect(key.mac(over: [1, 2, 4]) != challenge)
+        #expect(other.mac(over: [1, 2, 3]) != challenge)
     }
 
     @Test func `comparing in constant time is comparing`() {

@@ -119,13 +119,13 @@ struct JoiningTests {
         }
     }
 
-    @Test func `a node restarted with its clock set back is heard again after one life of a token`() {
+    @Test func `a node restarted with its clock set back is heard at once`() {
         let overlay = Overlay(4)
         overlay.startAll()
         overlay.kill(3)
         overlay[3].clockError = -3_600_000
         overlay.start(3, seeds: [0])
-        overlay.run(for: .minutes(7))  // the last look-up of its own place is after one
+        overlay.run(for: .seconds(5))
         for index in 0..<3 {
             #expect(overlay.knows(index, 3))
             #expect(overlay.ping(index, at: 3) != nil)

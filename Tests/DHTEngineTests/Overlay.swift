@@ -62,8 +62,7 @@ final class Overlay {
             let engine = makeEngine(
                 seeds[index],
                 policy,
-                networkSeed: networkSeed,
-                startMilliseconds: Self.epoch
+                networkSeed: networkSeed
             )
             hosts.append(Host(index: index, seed: seeds[index], endpoint: endpoint, engine: engine))
             policies.append(policy)
@@ -76,10 +75,9 @@ final class Overlay {
     private func makeEngine(
         _ seed: [UInt8],
         _ policy: AdmissionPolicy,
-        networkSeed: [UInt8],
-        startMilliseconds: UInt64
+        networkSeed: [UInt8]
     ) -> Engine {
-        let gate = makeGate(seed, policy, networkSeed: networkSeed, startMilliseconds: startMilliseconds)
+        let gate = makeGate(seed, policy, networkSeed: networkSeed)
         let identity = gate.identity
         let core = KademliaNode(
             identity: identity,
@@ -93,14 +91,12 @@ final class Overlay {
     private func makeGate(
         _ seed: [UInt8],
         _ policy: AdmissionPolicy,
-        networkSeed: [UInt8],
-        startMilliseconds: UInt64
+        networkSeed: [UInt8]
     ) -> Gate {
         let keys = KeyRing(signing: Host.signingKey(seed), network: Host.networkKey(networkSeed), at: clock)
         return Gate(
             keys: keys,
             admission: policy,
-            start: startMilliseconds * 1000,
             entropy: SplitMix64(seed: chance.next()),
             at: clock
         )
@@ -111,8 +107,7 @@ final class Overlay {
         makeGate(
             hosts[index].seed,
             policies[index],
-            networkSeed: networkSeed,
-            startMilliseconds: now(at: hosts[index]).unixMilliseconds
+            networkSeed: networkSeed
         )
     }
 
@@ -131,8 +126,7 @@ final class Overlay {
         host.engine = makeEngine(
             host.seed,
             policies[index],
-            networkSeed: networkSeed ?? self.networkSeed,
-            startMilliseconds: now(at: host).unixMilliseconds
+            networkSeed: networkSeed ?? self.networkSeed
         )
         host.isAlive = true
         host.incarnation += 1

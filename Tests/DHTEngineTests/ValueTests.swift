@@ -221,7 +221,7 @@ struct ValueTests {
         overlay.startAll()
         for index in 0..<12 {
             let value = [UInt8](repeating: UInt8(index), count: 640)
-            #expect(overlay.put("key", value, at: index)?.outcome.stored == 8)
+            #expect((overlay.put("key", value, at: index)?.outcome.stored ?? 0) >= 8)
         }
         let all = try #require(overlay.look("key", isExhaustive: true, at: 5))
         #expect(all.found.count == 12)

@@ -163,14 +163,14 @@ struct WireTests {
         overlay.startAll()
         let record = try #require(overlay.put("key", [UInt8](repeating: 1, count: 640), at: 0)).record
         let stranger = Endpoint(ipv4: 0xC0A8_0101, port: 9)
-        // A member with code of its own, who never shows a token.
-        var gate = overlay.gate(of: 11)
         let holder = overlay[overlay.holders(of: "key").first { $0 != 11 } ?? 0]
         let requests: [Request] = [
             .ping(isLeaving: true), .findNode(target: holder.id), .store(record, condition: .absent),
             .findValue(location: record.location, author: nil, offset: 0),
         ]
         for request in requests {
+            // A member with code of its own, who never answers a challenge.
+            var gate = overlay.gate(of: 11)
             for length in Datagram.lengths {
                 let postage = Gate.Postage(transaction: UInt64(length), answerLength: length)
                 let sealed = gate.seal(
@@ -178,7 +178,7 @@ struct WireTests {
                     to: holder.identity,
                     at: holder.endpoint,
                     postage,
-                    now: overlay.now(at: holder)
+                    now: overlay.clock
                 )
                 let datagram = try #require(sealed)
                 let before = overlay.flights.count

@@ -11,8 +11,8 @@ import Testing
             let body = Body(
                 operation: UInt8(generator.number(0...255)),
                 status: UInt8(generator.number(0...255)),
-                transaction: generator.next(),
-                token: generator.next(),
+                number: generator.next(),
+                challenge: generator.next(),
                 payload: payload
             )
             let length = 20 + payload.count + generator.number(0...50)
@@ -26,7 +26,7 @@ import Testing
     }
 
     @Test func `its fields stand where section 3 says`() {
-        let body = Body(operation: 4, status: 2, transaction: 0x0102_0304_0506_0708, token: 9, payload: [7])
+        let body = Body(operation: 4, status: 2, number: 0x0102_0304_0506_0708, challenge: 9, payload: [7])
         var bytes: [UInt8] = []
         body.append(to: &bytes, length: 23)
         #expect(bytes == [4, 2, 0, 0, 1, 2, 3, 4, 5, 6, 7, 8, 0, 0, 0, 0, 0, 0, 0, 9, 7, 0, 0])

@@ -20,7 +20,7 @@ private struct EnvelopeVectors: Decodable {
         let operation: UInt8
         let status: UInt8
         let transaction: Hex
-        let token: Hex
+        let challenge: Hex
         let payload: Hex
         let length: Int
         let signedInputDigest: Hex
@@ -49,11 +49,14 @@ extension EnvelopeVectors.Envelope {
         Body(
             operation: operation,
             status: status,
-            transaction: transaction.number,
-            token: token.number,
+            number: kind == 1 ? transaction.number : counter,
+            challenge: challenge.number,
             payload: payload.bytes
         )
     }
+
+    /// What its header says besides who sends.
+    var number: UInt64 { kind == 1 ? counter : transaction.number }
 
     /// The request that a response answers.
     fileprivate var question: EnvelopeVectors.Envelope? {
@@ -61,7 +64,7 @@ extension EnvelopeVectors.Envelope {
     }
 
     /// The gate of whoever has these secrets; `nonce` is what chance gives it first.
-    func gate(seed: Hex, boxSecret: Hex?, nonce: Hex? = nil, start: UInt64) -> Gate {
+    func gate(seed: Hex, boxSecret: Hex?, nonce: Hex? = nil) -> Gate {
         let box: BoxKey
         if let boxSecret { box = BoxKey(secret: boxSecret.secret) } else { box = BoxKey() }
         let keys = KeyRing(
@@ -73,7 +76,6 @@ extension EnvelopeVectors.Envelope {
         return Gate(
             keys: keys,
             admission: .open,
-            start: start,
             entropy: Scripted(bytes: nonce?.bytes ?? []),
             at: at(0)
         )
@@ -101,8 +103,7 @@ private struct Scripted: RandomNumberGenerator, Sendable {
     ) -> [Outcome] {
         var gate = vector.gate(
             seed: vector.recipientSeed,
-            boxSecret: vector.recipientBoxSecret,
-            start: vector.counter - 1000
+            boxSecret: vector.recipientBoxSecret
         )
         if let question = vector.question, let asked = MessageCodec.decodeRequest(question.body) {
             gate.pending.sent(
@@ -113,9 +114,16 @@ private struct Scripted: RandomNumberGenerator, Sendable {
                 digest: vector.requestDigest.bytes
             )
         }
-        if knowsSender, let place = gate.sessions.place(for: vector.sender, at: at(0)) {
+        if knowsSender {
             let shown = BoxKey(secret: vector.senderBoxSecret.secret).publicKey
-            gate.sessions[place].laneKey = shown
+            _ = gate.sessions.accept(
+                0,
+                of: vector.sender,
+                shown,
+                from: .host(9),
+                answersChallenge: true,
+                at: at(0)
+            )
             _ = gate.sharedKeys.slot(own: vector.recipientKey.id, peer: shown, keys: gate.keys)
         }
         return datagrams.map { Outcome(gate.receive($0, from: .host(1), at: at(0))) }
@@ -126,14 +134,14 @@ private struct Scripted: RandomNumberGenerator, Sendable {
         var gate = vector.gate(
             seed: vector.senderSeed,
             boxSecret: vector.senderBoxSecret,
-            nonce: vector.nonce,
-            start: vector.counter - 1
+            nonce: vector.nonce
         )
         let (keyID, key) = vector.recipientKey
         let slot = gate.sharedKeys.slot(own: gate.keys.boxPublicKey.id, peer: key, keys: gate.keys)
         let kind = try #require(Header.Kind(rawValue: vector.kind))
         let (datagram, signed) = gate.seal(
             kind,
+            number: vector.number,
             vector.body,
             length: vector.length,
             to: vector.recipient,
@@ -150,7 +158,7 @@ private struct Scripted: RandomNumberGenerator, Sendable {
         vector: EnvelopeVectors.Envelope
     ) throws {
         switch receive(vector, [vector.datagram.bytes])[0] {
-        case .tokenless(let request):
+        case .firstContact(let request):
             #expect(vector.kind == 1)
             #expect(request == MessageCodec.decodeRequest(vector.body))
         case .answer(let response):
@@ -176,16 +184,15 @@ private struct Scripted: RandomNumberGenerator, Sendable {
         #expect(verdicts.last?.isDropped == false)
     }
 
-    @Test(arguments: EnvelopeVectors.all.envelopes.filter { $0.kind == 1 && $0.token.number == 0 })
-    fileprivate func `a tokenless request is sealed through the front door byte for byte`(
+    @Test(arguments: EnvelopeVectors.all.envelopes.filter { $0.kind == 1 && $0.counter == 1 })
+    fileprivate func `a first request is sealed through the front door byte for byte`(
         vector: EnvelopeVectors.Envelope
     ) throws {
-        guard vector.recipientBoxSecret == nil else { return }
+        guard vector.recipientBoxSecret == nil, vector.challenge.number == 0 else { return }
         var gate = vector.gate(
             seed: vector.senderSeed,
             boxSecret: vector.senderBoxSecret,
-            nonce: vector.nonce,
-            start: vector.counter - 1
+            nonce: vector.nonce
         )
         let request = try #require(MessageCodec.decodeRequest(vector.body))
         let postage = Gate.Postage(transaction: vector.transaction.number, answerLength: vector.length)
@@ -194,7 +201,7 @@ private struct Scripted: RandomNumberGenerator, Sendable {
             to: vector.recipient,
             at: .host(2),
             postage,
-            now: Now(instant: at(0), unixMilliseconds: 0)
+            now: at(0)
         )
         #expect(hexadecimal(datagram ?? []) == hexadecimal(vector.datagram.bytes))
         #expect(gate.pending[vector.transaction.number]?.digests == [vector.signedInputDigest.bytes])

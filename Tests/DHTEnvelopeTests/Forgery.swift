@@ -13,7 +13,8 @@ struct Forgery {
     /// Whose header key masks it, and who the signature says it is for.
     var recipient: Identity
     var recipientKeyID: UInt32
-    var counter: UInt64
+    /// Of a request its counter, of a response the transaction it answers.
+    var number: UInt64
     /// Whom the header names as sender.
     var sender: Identity
     /// The box key the header shows; the secret key used belongs to `boxOwner`.
@@ -35,13 +36,13 @@ struct Forgery {
         keyID: UInt32 = 0,
         counter: UInt64,
         transaction: UInt64 = 77,
-        token: UInt64 = 0
+        challenge: UInt64 = 0
     ) -> Forgery {
         let recipient = Identity.named(other)
         return Forgery(
             recipient: recipient,
             recipientKeyID: keyID,
-            counter: counter,
+            number: counter,
             sender: Identity.named(name),
             shownBoxKey: boxKey(name).publicKey,
             boxOwner: name,
@@ -49,8 +50,8 @@ struct Forgery {
             signer: name,
             body: Forgery.body(
                 operation: request.operation.rawValue,
-                transaction: transaction,
-                token: token,
+                number: transaction,
+                challenge: challenge,
                 payload: MessageCodec.encode(request)
             )
         )
@@ -63,6 +64,7 @@ struct Forgery {
         from name: String,
         to other: String,
         transaction: UInt64,
+        counter: UInt64 = 0,
         digest: [UInt8]
     ) -> Forgery {
         let (status, payload) = MessageCodec.encode(response, room: 36)
@@ -70,7 +72,7 @@ struct Forgery {
             kind: 2,
             recipient: Identity.named(other),
             recipientKeyID: boxKey(other).publicKey.id,
-            counter: Party.start + 500,
+            number: transaction,
             sender: Identity.named(name),
             shownBoxKey: boxKey(name).publicKey,
             boxOwner: name,
@@ -80,7 +82,7 @@ struct Forgery {
             body: Forgery.body(
                 operation: operation.rawValue,
                 status: status,
-                transaction: transaction,
+                number: counter,
                 payload: payload
             )
         )
@@ -90,14 +92,14 @@ struct Forgery {
         operation: UInt8,
         status: UInt8 = 0,
         reserved: UInt16 = 0,
-        transaction: UInt64,
-        token: UInt64 = 0,
+        number: UInt64,
+        challenge: UInt64 = 0,
         payload: [UInt8]
     ) -> [UInt8] {
         var bytes = [operation, status]
         bytes.appendBigEndian(reserved)
-        bytes.appendBigEndian(transaction)
-        bytes.appendBigEndian(token)
+        bytes.appendBigEndian(number)
+        bytes.appendBigEndian(challenge)
         bytes += payload
         let length = certain(Datagram.length(forPayload: payload.count))
         return bytes.padded(to: length - 200)
@@ -119,7 +121,7 @@ struct Forgery {
         var bytes = [version, kind]
         bytes.appendBigEndian(reserved)
         bytes.appendBigEndian(recipientKeyID)
-        bytes.appendBigEndian(counter)
+        bytes.appendBigEndian(number)
         return bytes + sender.bytes + shownBoxKey.bytes
     }
 

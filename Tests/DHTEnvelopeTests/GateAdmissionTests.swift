@@ -12,14 +12,14 @@ import Testing
         bob.gate.replaceAdmission(members("bob", "carol"))
         #expect(bob.hear(request, from: alice) == .dropped(.admission))
         #expect(!bob.hasProved(alice))
-        #expect(!bob.hasToken(for: alice))
+        #expect(!bob.expectsLife(of: alice))
         #expect(bob.gate.sessions.count == 0)
         let datagram = bob.gate.seal(
             ping,
             to: alice.identity,
             at: alice.endpoint,
             Gate.Postage(transaction: 1),
-            now: bob.clocks(at: at(0))
+            now: at(0)
         )
         #expect(datagram == nil)
     }
@@ -52,7 +52,7 @@ import Testing
         bob.gate.replaceAdmission(members("bob", "alice"))
         #expect(bob.hear(alice.ask(bob), from: alice) == .live(ping))
         #expect(bob.hasProved(alice))
-        #expect(bob.hasToken(for: alice))
+        #expect(bob.expectsLife(of: alice))
     }
 
     @Test func `a newcomer is let in`() {
@@ -71,8 +71,9 @@ import Testing
         bob.gate.replaceAdmission(members("bob"))
         bob.gate.replaceAdmission(members("bob", "alice"))
         #expect(!bob.hasProved(alice))
+        #expect(bob.hear(alice.ask(bob), from: alice) == .firstContact(ping))
+        alice.meet(bob)
         #expect(bob.hear(alice.ask(bob), from: alice) == .live(ping))
-        bob.meet(alice)
         #expect(bob.hasProved(alice))
     }
 
@@ -88,6 +89,7 @@ import Testing
         let (alice, other) = (
             Party("alice", at: .host(1), admitting: .open), Party("other", at: .host(3), admitting: .open)
         )
+        alice.meet(bob)
         alice.meet(bob)
         other.meet(bob)
         bob.gate.replaceAdmission(members("alice", "bob"))

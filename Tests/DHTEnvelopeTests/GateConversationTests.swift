@@ -8,29 +8,31 @@ import Testing
 @Suite struct GateConversationTests {
     private let target = NodeID(firstByte: 0x42)
 
-    @Test func `a first contact is tokenless and its answer brings a token`() {
+    @Test func `the answer to a first contact brings a challenge, which makes the next request live`() {
         let (alice, bob) = strangers()
         let request = alice.ask(bob)
         #expect(request.count == 256)
-        #expect(!alice.hasToken(for: bob))
+        #expect(!alice.expectsLife(of: bob))
         let pong = Response.pong(observed: alice.endpoint, endpoints: [bob.endpoint])
         let response = bob.answer(request, from: alice, with: pong)
         #expect(alice.hear(response, from: bob) == .answer(pong))
-        #expect(alice.hasToken(for: bob))
+        #expect(alice.expectsLife(of: bob))
         #expect(alice.hasProved(bob))
         #expect(!bob.hasProved(alice))
+        #expect(bob.hear(alice.ask(bob), from: alice) == .live(ping))
+        #expect(bob.hasProved(alice))
     }
 
     @Test func `a first contact is for the static key and what follows for the box key`() {
         let (alice, bob) = strangers()
-        #expect(bob.hear(alice.ask(bob), from: alice) == .tokenless(ping))
+        #expect(bob.hear(alice.ask(bob), from: alice) == .firstContact(ping))
         #expect(bob.hasCached(boxKey("alice").publicKey, own: 0))
         alice.meet(bob)
         #expect(bob.hear(alice.ask(bob), from: alice) == .live(ping))
         #expect(bob.hasCached(boxKey("alice").publicKey, own: boxKey("bob").publicKey.id))
     }
 
-    @Test func `with a token every request is live`() {
+    @Test func `once known every request is live`() {
         let (alice, bob) = strangers()
         alice.meet(bob)
         let asked: [Request] = [
@@ -40,10 +42,22 @@ import Testing
         for request in asked { #expect(bob.hear(alice.ask(bob, request), from: alice) == .live(request)) }
     }
 
-    @Test func `the other way round needs a token of its own`() {
+    @Test func `whoever answered is known to the asker`() {
         let (alice, bob) = strangers()
         alice.meet(bob)
-        #expect(alice.hear(bob.ask(alice), from: bob) == .tokenless(ping))
+        #expect(alice.hear(bob.ask(alice), from: bob) == .live(ping))
+        // At another address it is not.
+        #expect(alice.hear(bob.ask(alice), from: bob, at: .host(9)) == .firstContact(ping))
+    }
+
+    @Test func `two that ask each other at once know each other after one exchange each`() {
+        let (alice, bob) = strangers()
+        let (one, two) = (alice.ask(bob), bob.ask(alice))
+        let (first, second) = (bob.answer(one, from: alice), alice.answer(two, from: bob))
+        #expect(!alice.hear(first, from: bob).isDropped)
+        #expect(!bob.hear(second, from: alice).isDropped)
+        #expect(bob.hear(alice.ask(bob), from: alice) == .live(ping))
+        #expect(alice.hear(bob.ask(alice), from: bob) == .live(ping))
     }
 
     @Test func `a known peer does not use the first-contact lane`() {
@@ -52,29 +66,38 @@ import Testing
         for _ in 0..<500 { #expect(bob.hear(alice.ask(bob), from: alice) == .live(ping)) }
     }
 
-    @Test func `a token lasts one epoch with its holder`() {
+    @Test func `hours later requests are live, with nothing said in between`() {
         let (alice, bob) = friends()
-        #expect(bob.hear(alice.ask(bob, now: at(299)), from: alice, now: at(299)) == .live(ping))
-        #expect(bob.hear(alice.ask(bob, now: at(300)), from: alice, now: at(300)) == .tokenless(ping))
+        for hour in [1, 5, 20] as [UInt64] {
+            let now = at(hour * 3600)
+            #expect(alice.expectsLife(of: bob, now: now) || hour > 0)
+            #expect(bob.hear(alice.ask(bob, now: now), from: alice, now: now) == .live(ping))
+        }
     }
 
-    @Test func `a token that was under way for long is not good any more`() {
-        let (alice, bob) = friends()
-        let request = alice.ask(bob, now: at(299))
-        #expect(bob.hear(request, from: alice, now: at(600)) != .live(ping))
+    @Test func `a challenge answered too late is none`() {
+        let (alice, bob) = strangers()
+        alice.meet(bob)
+        let request = alice.ask(bob, now: at(7200))
+        #expect(bob.hear(request, from: alice, now: at(7200)) == .firstContact(ping))
     }
 
-    @Test func `every answer brings a fresh token`() {
+    @Test func `answers to live requests bring no challenge, and change nothing about that`() {
         let (alice, bob) = friends()
         for second in stride(from: 100, through: 3000, by: 100) as StrideThrough<UInt64> {
             let request = alice.ask(bob, now: at(second))
             let response = bob.answer(request, from: alice, now: at(second))
-            #expect(!alice.hear(response, from: bob, now: at(second)).isDropped)
+            guard case .answer(let answer) = alice.gate.receive(response, from: bob.endpoint, at: at(second))
+            else {
+                Issue.record("the answer was dropped")
+                return
+            }
+            #expect(answer.wasLive)
             #expect(bob.hear(alice.ask(bob, now: at(second)), from: alice, now: at(second)) == .live(ping))
         }
     }
 
-    @Test func `a store without a token is told to retry and then taken`() {
+    @Test func `a store that is a first contact is told to retry and then taken`() {
         let (alice, bob) = strangers()
         let store = Request.store(record(by: "alice"), condition: .absent)
         let first = alice.ask(bob, store)
@@ -86,7 +109,7 @@ import Testing
     }
 
     @Test(arguments: [256, 512, 768, 1024, 1232])
-    func `a tokenless request is padded to the answer it wants and answered with no more`(length: Int) {
+    func `a first contact is padded to the answer it wants and answered with no more`(length: Int) {
         let (alice, bob) = strangers()
         let request = alice.ask(bob, .findNode(target: target), answerLength: length)
         #expect(request.count == length)
@@ -108,35 +131,20 @@ import Testing
         #expect(alice.hear(response, from: bob) == .answer(.nodes(contacts)))
     }
 
-    @Test func `every datagram shows a higher counter`() {
+    @Test func `to each peer requests are counted one by one`() {
         let (alice, bob) = strangers()
-        var last = alice.gate.counter
-        for _ in 0..<5 {
-            let request = alice.ask(bob)
-            #expect(alice.gate.counter > last)
-            last = alice.gate.counter
-            _ = alice.hear(bob.answer(request, from: alice), from: bob)
-            #expect(alice.gate.counter == last)
+        let carol = Party("carol", at: .host(3), admitting: members("alice", "bob", "carol"))
+        for count in 1...5 as ClosedRange<UInt64> {
+            _ = alice.ask(bob)
+            if count.isMultiple(of: 2) { _ = alice.ask(carol) }
+            #expect(
+                alice.gate.sessions.lastCounter(to: bob.identity, ownKey: boxKey("alice").publicKey.id)
+                    == count
+            )
         }
-    }
-
-    @Test func `to a peer that started later a first contact is not old`() {
-        let (alice, _) = strangers()
-        let started = Party.start + 60_000_000
-        let late = Party("bob", at: .host(2), admitting: members("alice", "bob"), start: started, now: at(60))
-        for second in 61...65 as ClosedRange<UInt64> {
-            let now = at(second)
-            #expect(late.hear(alice.ask(late, now: now), from: alice, now: now) == .tokenless(ping))
-            #expect(alice.gate.counter > Party.start + second * 1_000_000)
-        }
-    }
-
-    @Test func `a wall clock set back does not set the counter back`() {
-        let (alice, bob) = strangers()
-        _ = alice.ask(bob, now: at(100))
-        let counter = alice.gate.counter
-        _ = alice.ask(bob, now: at(50))
-        #expect(alice.gate.counter == counter + 1)
+        #expect(
+            alice.gate.sessions.lastCounter(to: carol.identity, ownKey: boxKey("alice").publicKey.id) == 2
+        )
     }
 
     @Test func `an answer to any transmission is taken, and only one`() {
@@ -176,7 +184,6 @@ import Testing
             at: bob.endpoint,
             admitting: members("alice", "bob"),
             boxKey: "bob reborn",
-            start: Party.start + 60_000_000,
             now: at(60)
         )
         let first = alice.ask(reborn, transaction: 5, now: at(61))
@@ -194,7 +201,6 @@ import Testing
             at: .host(2),
             admitting: members("alice", "bob"),
             boxKey: "bob reborn",
-            start: Party.start + 60_000_000,
             now: at(60)
         )
         reborn.meet(alice, now: at(61))
@@ -203,32 +209,44 @@ import Testing
         #expect(reborn.hear(alice.ask(reborn, now: at(63)), from: alice, now: at(63)) != .dropped(.key))
     }
 
-    @Test func `a peer whose clock was set back is answered once in 30 seconds, and live at once`() {
-        let (_, bob) = friends()
-        let late = Party(
-            "alice",
-            at: .host(1),
-            admitting: members("alice", "bob"),
-            boxKey: "alice reborn",
-            start: Party.start - 3_600_000_000
-        )
-        #expect(bob.hear(late.ask(bob), from: late) == .tokenless(ping))
-        #expect(bob.hear(late.ask(bob), from: late) == .dropped(.stale))
-        late.meet(bob, now: at(30))
-        #expect(bob.hear(late.ask(bob, now: at(30)), from: late, now: at(30)) == .live(ping))
-        #expect(bob.hear(late.ask(bob, now: at(31)), from: late, now: at(31)) == .live(ping))
-    }
-
     @Test func `a peer at another address proves itself anew`() {
         let (alice, bob) = friends()
-        #expect(bob.hear(alice.ask(bob), from: alice, at: .host(9)) == .tokenless(ping))
+        #expect(bob.hear(alice.ask(bob), from: alice, at: .host(9)) == .firstContact(ping))
         #expect(bob.hear(alice.ask(bob), from: alice) == .live(ping))
     }
 
-    @Test func `a token is not shown to another address`() {
+    @Test func `at another address a peer is not expected to know us`() {
         let (alice, _) = friends()
         let moved = Party("bob", at: .host(9), admitting: members("alice", "bob"))
-        #expect(!alice.hasToken(for: moved))
-        #expect(moved.hear(alice.ask(moved, answerLength: 512), from: alice) == .tokenless(ping))
+        #expect(!alice.expectsLife(of: moved))
+        #expect(moved.hear(alice.ask(moved, answerLength: 512), from: alice) == .firstContact(ping))
     }
+
+    @Test func `a peer that moved is answered at its new address, and known there from its next request on`()
+    {
+        let (alice, bob) = friends()
+        let there = Party("alice", at: .host(9), admitting: members("alice", "bob"), boxKey: "alice")
+        let request = alice.ask(bob, .findNode(target: target), answerLength: 768)
+        guard case .inquiry(let inquiry) = bob.gate.receive(request, from: there.endpoint, at: at(1)) else {
+            Issue.record("the request was dropped")
+            return
+        }
+        #expect(!inquiry.isLive)
+        let answer = certain(bob.gate.seal(.nodes([]), to: inquiry, now: at(1)))
+        #expect(!alice.hear(answer, from: bob, now: at(1)).isDropped)
+        #expect(bob.hear(alice.ask(bob), from: alice, at: there.endpoint, now: at(2)) == .live(ping))
+        #expect(bob.hear(alice.ask(bob), from: alice, now: at(3)) == .live(ping))
+    }
+
+    @Test func `one that keeps its address and starts anew is known after one exchange`() {
+        let (_, bob) = friends()
+        for life in 1...6 {
+            let list = members("alice", "bob")
+            let alice = Party("alice", at: .host(1), admitting: list, boxKey: "life \(life)")
+            #expect(bob.hear(alice.ask(bob), from: alice) == .firstContact(ping))
+            alice.meet(bob)
+            #expect(bob.hear(alice.ask(bob), from: alice) == .live(ping))
+        }
+    }
+
 }

@@ -21,7 +21,7 @@ import Testing
             #expect(verdict == .dropped(reason(offset)))
         }
         #expect(bob.memory == before)
-        #expect(bob.hear(request, from: alice) == .tokenless(ping))
+        #expect(bob.hear(request, from: alice) == .firstContact(ping))
     }
 
     @Test(arguments: Datagram.lengths)
@@ -57,7 +57,7 @@ import Testing
 
     @Test func `under a good box every byte of signature and body is under the signature`() {
         let (alice, bob) = friends()
-        let request = Forgery.request(from: "alice", to: "bob", counter: Party.start + 5000)
+        let request = Forgery.request(from: "alice", to: "bob", counter: 5000)
         let contents = signingKey("alice").sign(request.signedInput) + request.body
         var sealedHeader = request.nonce
         networkKey("home").headerKey(for: bob.identity)
@@ -72,6 +72,6 @@ import Testing
             let isMalformed = (64..<68).contains(offset) || offset > 84
             #expect(verdict == .dropped(isMalformed ? .malformed : .signature))
         }
-        #expect(bob.hear(request.datagram, from: alice) == .tokenless(ping))
+        #expect(bob.hear(request.datagram, from: alice) == .live(ping))
     }
 }

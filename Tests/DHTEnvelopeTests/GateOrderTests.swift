@@ -12,13 +12,13 @@ import Testing
         // The counter of the last live request: a replay.
         let seen = alice.ask(bob)
         #expect(bob.hear(seen, from: alice) == .live(ping))
-        var forgery = Forgery.request(from: "alice", to: "bob", keyID: 99, counter: alice.gate.counter)
+        var forgery = Forgery.request(from: "alice", to: "bob", keyID: 99, counter: 2)
         forgery.network = "elsewhere"
         forgery.version = 2
         forgery.kind = 7
         forgery.sender = bob.identity
         forgery.signer = "mallory"
-        forgery.body = Forgery.body(operation: 9, transaction: 1, payload: [0])
+        forgery.body = Forgery.body(operation: 9, number: 1, payload: [0])
         forgery.boxPeer = boxKey("carol").publicKey
 
         func verdict() -> Outcome { bob.hear(forgery.datagram, from: alice) }
@@ -34,16 +34,16 @@ import Testing
         #expect(verdict() == .dropped(.admission))
         forgery.sender = alice.identity
         #expect(verdict() == .dropped(.replay))
-        forgery.counter += 1
+        forgery.number = 3
         #expect(verdict() == .dropped(.key))
         forgery.recipientKeyID = boxKey("bob").publicKey.id
         #expect(verdict() == .dropped(.box))
         forgery.boxPeer = boxKey("bob").publicKey
         #expect(verdict() == .dropped(.malformed))
-        forgery.body = Forgery.body(operation: 1, transaction: 1, payload: [0])
+        forgery.body = Forgery.body(operation: 1, number: 1, payload: [0])
         #expect(verdict() == .dropped(.signature))
         forgery.signer = "alice"
-        #expect(verdict() == .tokenless(ping))
+        #expect(verdict() == .live(ping))
     }
 
     @Test func `a response wrong in every way is dropped for the first`() {
@@ -54,7 +54,7 @@ import Testing
         forgery.sender = .named("mallory")
         forgery.recipientKeyID = 99
         forgery.boxPeer = boxKey("carol").publicKey
-        forgery.body = Forgery.body(operation: 9, transaction: 6, payload: [0])
+        forgery.body = Forgery.body(operation: 9, number: 6, payload: [0])
         forgery.signer = "mallory"
 
         func verdict(_ endpoint: Endpoint? = nil) -> Outcome {
@@ -63,16 +63,17 @@ import Testing
         #expect(verdict(.host(9)) == .dropped(.admission))
         forgery.sender = bob.identity
         #expect(verdict(.host(9)) == .dropped(.unsolicited))
+        #expect(verdict() == .dropped(.unsolicited))
+        forgery.number = 5
+        #expect(verdict(.host(9)) == .dropped(.unsolicited))
         #expect(verdict() == .dropped(.key))
         forgery.recipientKeyID = boxKey("alice").publicKey.id
         #expect(verdict() == .dropped(.box))
         forgery.boxPeer = boxKey("alice").publicKey
         #expect(verdict() == .dropped(.malformed))
-        forgery.body = Forgery.body(operation: 1, status: 1, transaction: 6, payload: [])
+        forgery.body = Forgery.body(operation: 2, status: 1, number: 5, payload: [])
         #expect(verdict() == .dropped(.mismatch))
-        forgery.body = Forgery.body(operation: 2, status: 1, transaction: 5, payload: [])
-        #expect(verdict() == .dropped(.mismatch))
-        forgery.body = Forgery.body(operation: 1, status: 1, transaction: 5, payload: [])
+        forgery.body = Forgery.body(operation: 1, status: 1, number: 5, payload: [])
         #expect(verdict() == .dropped(.signature))
         forgery.signer = "bob"
         #expect(verdict() == .answer(.retry))
@@ -81,11 +82,11 @@ import Testing
     @Test func `a flood of strangers does not touch the lane`() {
         let (alice, bob) = strangers()
         for number in 0..<200 {
-            let forgery = Forgery.request(from: "stranger \(number)", to: "bob", counter: Party.start + 1)
+            let forgery = Forgery.request(from: "stranger \(number)", to: "bob", counter: 1)
             #expect(bob.hear(forgery.datagram, from: alice) == .dropped(.admission))
         }
         // All 20 of the source's first contacts are still there.
-        let forgery = Forgery.request(from: "alice", to: "bob", counter: Party.start + 5000).with(
+        let forgery = Forgery.request(from: "alice", to: "bob", counter: 5000).with(
             \.signer,
             "mallory"
         )
@@ -96,15 +97,15 @@ import Testing
     @Test func `neither replays nor requests for keys long gone touch the lane`() {
         let (alice, bob) = strangers()
         let request = alice.ask(bob)
-        #expect(bob.hear(request, from: alice) == .tokenless(ping))
-        let lost = Forgery.request(from: "alice", to: "bob", keyID: 99, counter: Party.start + 5000)
+        #expect(bob.hear(request, from: alice) == .firstContact(ping))
+        let lost = Forgery.request(from: "alice", to: "bob", keyID: 99, counter: 5000)
             .boxed(by: "mallory").datagram
         for _ in 0..<50 {
             #expect(bob.hear(request, from: alice) == .dropped(.replay))
             #expect(bob.hear(lost, from: alice) == .dropped(.key))
         }
         // One of 20 was used, by the request that passed.
-        let forgery = Forgery.request(from: "alice", to: "bob", counter: Party.start + 5000).with(
+        let forgery = Forgery.request(from: "alice", to: "bob", counter: 5000).with(
             \.signer,
             "mallory"
         )
@@ -118,13 +119,13 @@ import Testing
             from: "alice",
             to: "bob",
             keyID: boxKey("bob").publicKey.id,
-            counter: Party.start + 5000
+            counter: 5000
         )
         for _ in 0..<50 {
             let datagram = forgery.with(\.boxPeer, boxKey("carol").publicKey).datagram
             #expect(bob.hear(datagram, from: alice) == .dropped(.box))
         }
-        #expect(bob.hear(forgery.datagram, from: alice) == .tokenless(ping))
+        #expect(bob.hear(forgery.datagram, from: alice) == .live(ping))
     }
 
     @Test func `a replay does not spend the peer's budget`() {
@@ -133,14 +134,31 @@ import Testing
         let list = members("alice", "bob")
         let alice = Party("alice", at: .host(1), admitting: list)
         let bob = Party("bob", at: .host(2), admitting: list, limits: limits)
-        let old = (1...40 as ClosedRange<UInt64>).map {
-            Forgery.request(from: "alice", to: "bob", counter: $0).datagram
-        }
+        let old = (0..<40).map { _ in alice.ask(bob) }
         alice.meet(bob)
-        #expect(bob.hear(old[0], from: alice) == .tokenless(ping))
-        for datagram in old.dropFirst() { #expect(bob.hear(datagram, from: alice) == .dropped(.stale)) }
-        let verdicts = (0..<9).map { _ in bob.hear(alice.ask(bob), from: alice) }
-        #expect(verdicts == Array(repeating: .live(ping), count: 8) + [.dropped(.budget)])
+        #expect(bob.hear(alice.ask(bob), from: alice) == .live(ping))
+        for datagram in old { #expect(bob.hear(datagram, from: alice) == .dropped(.replay)) }
+        let verdicts = (0..<11).map { _ in bob.hear(alice.ask(bob), from: alice) }
+        #expect(verdicts == Array(repeating: .live(ping), count: 10) + [.dropped(.budget)])
+    }
+
+    @Test func `what is beyond a peer's budget is not verified`() {
+        var limits = Gate.Limits()
+        limits.requestsByPeer = 1
+        let list = members("alice", "bob")
+        let alice = Party("alice", at: .host(1), admitting: list)
+        let bob = Party("bob", at: .host(2), admitting: list, limits: limits)
+        alice.meet(bob)
+        for _ in 0..<3 { _ = bob.hear(alice.ask(bob), from: alice) }
+        // A bad signature is not even looked at, as a good one is not.
+        let forgery = Forgery.request(
+            from: "alice",
+            to: "bob",
+            keyID: boxKey("bob").publicKey.id,
+            counter: 50
+        )
+        #expect(bob.hear(forgery.with(\.signer, "mallory").datagram, from: alice) == .dropped(.budget))
+        #expect(bob.hear(forgery.datagram, from: alice) == .dropped(.budget))
     }
 
     @Test func `a budget is for one peer`() {
@@ -151,9 +169,11 @@ import Testing
         let (alice, carol) = (
             Party("alice", at: .host(1), admitting: list), Party("carol", at: .host(3), admitting: list)
         )
-        let verdicts = (0..<3).map { _ in bob.hear(alice.ask(bob), from: alice) }
-        #expect(verdicts == [.tokenless(ping), .tokenless(ping), .dropped(.budget)])
-        #expect(bob.hear(carol.ask(bob), from: carol) == .tokenless(ping))
-        #expect(bob.hear(alice.ask(bob, now: at(1)), from: alice, now: at(1)) == .tokenless(ping))
+        alice.meet(bob)
+        carol.meet(bob)
+        let verdicts = (0..<4).map { _ in bob.hear(alice.ask(bob), from: alice) }
+        #expect(verdicts == [.live(ping), .live(ping), .live(ping), .dropped(.budget)])
+        #expect(bob.hear(carol.ask(bob), from: carol) == .live(ping))
+        #expect(bob.hear(alice.ask(bob, now: at(1)), from: alice, now: at(1)) == .live(ping))
     }
 }

@@ -39,62 +39,52 @@ private struct Captured {
     @Test func `everything replayed at once is dropped`() {
         let (alice, bob) = strangers()
         let captured = conversation(alice, bob)
-        // At each of the two one tokenless request is older than others, and may be answered once.
-        var answered: Set<String> = []
         for replay in captured + captured {
-            let verdict = replay.to.hear(replay.datagram, from: replay.from)
-            #expect(!verdict.isLive)
-            if !verdict.isDropped { #expect(answered.insert(replay.to.name).inserted) }
+            #expect(replay.to.hear(replay.datagram, from: replay.from).isDropped)
         }
         #expect((alice.gate.pending.count, bob.gate.pending.count) == (0, 0))
     }
 
     @Test(arguments: 1...10 as ClosedRange<UInt64>)
-    func `replayed in any order, from anywhere, at any time, nothing is live and answers are rare`(
-        seed: UInt64
-    ) {
+    func `replayed in any order, from anywhere, at any age, all of it is dropped`(seed: UInt64) {
         let (alice, bob) = strangers()
         let captured = conversation(alice, bob)
         var generator = SplitMix64(seed: seed)
-        var answered: [String: Instant] = [:]
         var now = at(0)
         for _ in 0..<150 {
-            now = now + .milliseconds(generator.next() % 30_000)
+            now = now + .seconds(generator.next() % 4000)
             let replay = generator.pick(captured)
             let endpoint = generator.pick([replay.from.endpoint, .host(77), .ipv6(subnet: 7, host: 7)])
-            let verdict = replay.to.hear(replay.datagram, from: replay.from, at: endpoint, now: now)
-            #expect(!verdict.isLive)
-            guard !verdict.isDropped else { continue }
-            if let last = answered[replay.to.name] { #expect(now.since(last) >= .seconds(30)) }
-            answered[replay.to.name] = now
+            #expect(replay.to.hear(replay.datagram, from: replay.from, at: endpoint, now: now).isDropped)
         }
         // Nor has any of it disturbed the two.
-        alice.meet(bob, now: now)
         #expect(bob.hear(alice.ask(bob, now: now), from: alice, now: now) == .live(ping))
     }
 
     @Test(arguments: 1...6 as ClosedRange<UInt64>)
-    func `replayed after restarts nothing is live and answers are rare`(seed: UInt64) {
+    func `replayed after restarts nothing is live, and everything is answered once at most`(seed: UInt64) {
         let (alice, bob) = strangers()
         let captured = conversation(alice, bob)
         // Same identities, later starts; Bob even has the box key of before, Alice a new one.
-        let later = Party.start + 60_000_000
         let reborn = [
-            "alice": Party("alice", at: .host(1), admitting: list, boxKey: "new", start: later, now: at(60)),
-            "bob": Party("bob", at: .host(2), admitting: list, start: later, now: at(60)),
+            "alice": Party("alice", at: .host(1), admitting: list, boxKey: "new", now: at(60)),
+            "bob": Party("bob", at: .host(2), admitting: list, now: at(60)),
         ]
         var generator = SplitMix64(seed: seed)
-        var answered: [String: Instant] = [:]
+        var answered: Set<[UInt8]> = []
         var now = at(60)
-        for _ in 0..<100 {
+        for turn in 0..<100 {
             now = now + .milliseconds(generator.next() % 20_000)
             let replay = generator.pick(captured)
             guard let receiver = reborn[replay.to.name] else { continue }
             let verdict = receiver.hear(replay.datagram, from: replay.from, now: now)
             #expect(!verdict.isLive)
-            guard !verdict.isDropped else { continue }
-            if let last = answered[receiver.name] { #expect(now.since(last) >= .seconds(30)) }
-            answered[receiver.name] = now
+            if !verdict.isDropped { #expect(answered.insert(replay.datagram).inserted) }
+            // The two meet meanwhile: what they begin is not begun with what was said before.
+            if turn == 50, let alice = reborn["alice"], let bob = reborn["bob"] {
+                alice.meet(bob, now: now)
+                bob.meet(alice, now: now)
+            }
         }
     }
 
@@ -106,53 +96,64 @@ private struct Captured {
         }
     }
 
-    @Test func `an old request that is answered leaves no trace but that it was`() {
-        let (alice, bob) = strangers()
-        let old = alice.ask(bob)
-        // Bob got something later first; so to him this one may be a replay.
-        let reborn = Party(
-            "alice",
-            at: .host(1),
-            admitting: list,
-            boxKey: "new",
-            start: Party.start + 1_000_000
-        )
-        reborn.meet(bob)
-        #expect(bob.hear(reborn.ask(bob), from: reborn) == .live(ping))
-        let place = bob.gate.sessions.index(of: alice.identity)!
-        let before = bob.gate.sessions[place]
-        #expect(bob.hear(old, from: alice) == .tokenless(ping))
-        let after = bob.gate.sessions[place]
-        #expect(after.laneKey == before.laneKey)
-        #expect(after.sendKey == before.sendKey)
-        #expect(after.proved == before.proved)
-        #expect(!bob.hasCached(boxKey("alice").publicKey, own: 0))
-        #expect(bob.hear(alice.ask(bob), from: alice, now: at(1)) == .dropped(.stale))
-        #expect(bob.hear(reborn.ask(bob), from: reborn) == .live(ping))
+    @Test func `what was said before a session began does not count in it`() throws {
+        // Alice goes on with her box key; Bob starts anew, and his challenge is answered out of turn.
+        let (alice, _) = friends()
+        let old = (0..<20).map { _ in
+            alice.ask(Party("bob", at: .host(2), admitting: list), usesStaticKey: true)
+        }
+        let reborn = Party("bob", at: .host(2), admitting: list, boxKey: "new", now: at(60))
+        #expect(reborn.hear(old[7], from: alice, now: at(61)) == .firstContact(ping))
+        let first = alice.ask(reborn, usesStaticKey: true, now: at(62))
+        let answer = reborn.answer(first, from: alice, now: at(62))
+        #expect(!alice.hear(answer, from: reborn, now: at(62)).isDropped)
+        #expect(reborn.hear(alice.ask(reborn, now: at(63)), from: alice, now: at(63)) == .live(ping))
+        for request in old { #expect(reborn.hear(request, from: alice, now: at(64)) == .dropped(.replay)) }
     }
 
-    @Test func `replays of a former life do not push a peer out of the known lane`() {
-        let (alice, bob) = strangers()
-        let old = (0..<3).map { _ in alice.ask(bob) }
-        let reborn = Party(
-            "alice",
-            at: .host(1),
-            admitting: list,
-            boxKey: "new",
-            start: Party.start + 1_000_000
-        )
-        reborn.meet(bob)
-        // Somebody exhausts the lane, and replays as often as there is an answer to be had.
-        let claim = Forgery.request(from: "alice", to: "bob", counter: Party.start + 9_000_000)
-            .with(\.signer, "mallory")
-        for round in 0..<3 {
-            let now = at(UInt64(round) * 40)
-            #expect(bob.hear(old[round], from: alice, now: now) == .tokenless(ping))
-            for number in 0..<210 {
-                let source = Endpoint(ipv4: 0x0B00_0000 + UInt32(number / 15), port: 1)
-                _ = bob.hear(claim.boxed(by: "mallory").datagram, from: alice, at: source, now: now)
-            }
-            #expect(bob.hear(reborn.ask(bob, now: now), from: reborn, now: now) == .live(ping))
+    @Test func `an answer begins a session above all that was sent before it`() {
+        let (alice, _) = friends()
+        let old = (0..<20).map { _ in
+            alice.ask(Party("bob", at: .host(2), admitting: list), usesStaticKey: true)
+        }
+        let reborn = Party("bob", at: .host(2), admitting: list, boxKey: "new", now: at(60))
+        reborn.meet(alice, now: at(61))
+        for request in old { #expect(reborn.hear(request, from: alice, now: at(62)) == .dropped(.replay)) }
+        let next = alice.ask(reborn, usesStaticKey: true, now: at(63))
+        #expect(reborn.hear(next, from: alice, now: at(63)) == .live(ping))
+    }
+
+    @Test func `replays of former lives use up nothing that the present one needs`() {
+        let bob = Party("bob", at: .host(2), admitting: list)
+        let lives = (0..<20).map { Party("alice", at: .host(1), admitting: list, boxKey: "life \($0)") }
+        let old = lives.flatMap { life in (0..<20).map { _ in life.ask(bob) } }
+        for (number, request) in old.enumerated() {
+            let source = Endpoint.host(UInt8(10 + number % 200))
+            #expect(!bob.hear(request, from: lives[0], at: source).isLive)
+        }
+        let present = Party("alice", at: .host(1), admitting: list, boxKey: "present")
+        present.meet(bob, now: at(1))
+        #expect(bob.hear(present.ask(bob, now: at(1)), from: present, now: at(1)) == .live(ping))
+        for request in old {
+            #expect(!bob.hear(request, from: present, now: at(2)).isLive)
+        }
+        #expect(bob.hear(present.ask(bob, now: at(9)), from: present, now: at(9)) == .live(ping))
+    }
+
+    @Test func `a captured founding does not found again what was pushed out`() {
+        let bob = Party("bob", at: .host(2), admitting: list)
+        var foundings: [[UInt8]] = []
+        for life in 0..<5 {
+            let alice = Party("alice", at: .host(1), admitting: list, boxKey: "life \(life)")
+            alice.meet(bob)
+            let founding = alice.ask(bob, .ping(isLeaving: true))
+            #expect(bob.hear(founding, from: alice).isLive)
+            foundings.append(founding)
+        }
+        #expect(bob.sessions(of: Party("alice", at: .host(1), admitting: list)) == 4)
+        // Nor is it answered.
+        for founding in foundings {
+            #expect(Outcome(bob.gate.receive(founding, from: .host(1), at: at(1))) == .dropped(.replay))
         }
     }
 
@@ -161,13 +162,23 @@ private struct Captured {
         let captured = conversation(alice, bob).filter { $0.to === bob }
         bob.gate.replaceAdmission(members("bob"))
         bob.gate.replaceAdmission(list)
-        var answered = 0
-        for replay in captured {
-            let verdict = bob.hear(replay.datagram, from: alice)
-            #expect(!verdict.isLive)
-            if !verdict.isDropped { answered += 1 }
+        for replay in captured { #expect(!bob.hear(replay.datagram, from: alice).isLive) }
+    }
+
+    @Test func `in open mode what was forgotten is not begun again by what was captured`() {
+        let bob = Party("bob", at: .host(2), admitting: .open)
+        let alice = Party("alice", at: .host(1), admitting: .open)
+        alice.meet(bob)
+        let founding = alice.ask(bob, .ping(isLeaving: true))
+        #expect(bob.hear(founding, from: alice).isLive)
+        var generator = SplitMix64(seed: 1)
+        for _ in 0..<SessionTable.openCapacity {
+            _ = bob.gate.sessions.place(for: generator.identity(), at: at(1))
         }
-        #expect(answered <= 1)
+        bob.gate.renewChallenges()
+        #expect(bob.sessions(of: alice) == 0)
+        #expect(bob.hear(alice.ask(bob, now: at(2)), from: alice, now: at(2)) == .firstContact(ping))
+        #expect(!bob.hear(founding, from: alice, now: at(3)).isLive)
     }
 
     @Test func `live requests that overtake each other are all taken, once`() {
@@ -199,7 +210,7 @@ private struct Captured {
             return answers[1]
         }
         let response = bob.answer(alice.ask(bob), from: alice)
-        for answer in late { #expect(alice.hear(answer, from: bob) == .dropped(.mismatch)) }
+        for answer in late { #expect(alice.hear(answer, from: bob) == .dropped(.unsolicited)) }
         #expect(!alice.hear(response, from: bob).isDropped)
     }
 
@@ -214,8 +225,7 @@ private struct Captured {
             "alice",
             at: .host(1),
             admitting: list,
-            boxKey: "new",
-            start: Party.start + 1_000_000
+            boxKey: "new"
         )
         for asker in [alice, reborn] {
             let response = bob.answer(asker.ask(bob, transaction: 99), from: asker)

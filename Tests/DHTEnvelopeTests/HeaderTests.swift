@@ -8,7 +8,7 @@ import Testing
     private let header = Header(
         kind: .request,
         recipientKeyID: 5,
-        counter: 6,
+        number: 6,
         sender: .named("alice"),
         senderBoxKey: boxKey("alice").publicKey
     )
@@ -19,7 +19,7 @@ import Testing
             let header = Header(
                 kind: generator.pick([.request, .response]),
                 recipientKeyID: UInt32(generator.number(1...0xFFFF_FFFF)),
-                counter: generator.next(),
+                number: generator.next(),
                 sender: generator.identity(),
                 senderBoxKey: BoxPublicKey(generator.bytes(32)[...])!
             )

@@ -8,12 +8,7 @@ final class Party {
     let name: String
     let endpoint: Endpoint
     var gate: Gate
-    private let start: UInt64
-    private let startedAt: Instant
     private var lastTransaction: UInt64 = 0
-
-    /// Everybody's counters begin in the year 2026, in microseconds, unless a test sets clocks apart.
-    static let start: UInt64 = 1_790_000_000_000_000
 
     init(
         _ name: String,
@@ -22,29 +17,20 @@ final class Party {
         network: String = "home",
         boxKey: String? = nil,
         limits: Gate.Limits = Gate.Limits(),
-        start: UInt64 = Party.start,
         now: Instant = at(0)
     ) {
         self.name = name
         self.endpoint = endpoint
-        self.start = start
-        startedAt = now
         gate = Gate(
             keys: keyRing(name, network: network, boxKey: boxKey),
             admission: admission,
             limits: limits,
-            start: start,
             entropy: SplitMix64(seed: UInt64(name.utf8.reduce(0) { $0 * 31 + Int($1) })),
             at: now
         )
     }
 
     var identity: Identity { gate.identity }
-
-    /// Both clocks of the party: the wall's runs on from its start.
-    func clocks(at now: Instant) -> Now {
-        Now(instant: now, unixMilliseconds: start / 1000 + now.since(startedAt).milliseconds)
-    }
 
     /// Seals a request to the other; traps if there is nothing to send.
     func ask(
@@ -61,7 +47,6 @@ final class Party {
             usesStaticKey: usesStaticKey,
             answerLength: answerLength
         )
-        let now = clocks(at: now)
         return certain(gate.seal(request, to: other.identity, at: other.endpoint, postage, now: now))
     }
 
@@ -98,7 +83,7 @@ final class Party {
         }
     }
 
-    /// Asks and has it answered, so that this party has a token and a proved address of the other.
+    /// Asks and has it answered, so that this party has a challenge and a session of the other.
     func meet(_ other: Party, now: Instant = at(0)) {
         let response = other.answer(ask(other, now: now), from: self, now: now)
         guard case .answer = hear(response, from: other, now: now) else {
@@ -108,9 +93,12 @@ final class Party {
 
     // Questions to the gate, which cannot be copied into an expectation itself.
 
-    func hasToken(for other: Party, now: Instant = at(0)) -> Bool {
-        gate.hasToken(for: other.identity, at: other.endpoint, now: now)
+    func expectsLife(of other: Party, now: Instant = at(0)) -> Bool {
+        gate.expectsLife(of: other.identity, at: other.endpoint, now: now)
     }
+
+    /// How many sessions there are of the other.
+    func sessions(of other: Party) -> Int { gate.sessions[other.identity]?.sessions.count ?? 0 }
 
     func hasProved(_ other: Party) -> Bool { gate.hasProved(other.identity, at: other.endpoint) }
 
@@ -126,25 +114,25 @@ final class Party {
     var memory: String {
         var text = "pending \(gate.pending.count)\n"
         for index in 0..<gate.sessions.count {
-            var session = gate.sessions[index]
-            session.budget = TokenBucket(rate: 1, burst: 1, at: at(0))
-            dump(session, to: &text)
+            var peer = gate.sessions[place: index]
+            peer.budget = TokenBucket(rate: 1, burst: 1, at: at(0))
+            dump(peer, to: &text)
         }
-        return text
+        return text + "first contacts \(gate.sessions.firstContacts.count)\n"
     }
 }
 
 /// A verdict a test can compare.
-enum Outcome: Equatable {
+enum Outcome: Hashable {
     case live(Request)
-    case tokenless(Request)
+    case firstContact(Request)
     case answer(Response)
     case dropped(DropReason)
 
     init(_ verdict: Gate.Verdict) {
         switch verdict {
         case .inquiry(let inquiry):
-            self = inquiry.isLive ? .live(inquiry.request) : .tokenless(inquiry.request)
+            self = inquiry.isLive ? .live(inquiry.request) : .firstContact(inquiry.request)
         case .answer(let answer): self = .answer(answer.response)
         case .dropped(let reason): self = .dropped(reason)
         }
@@ -169,7 +157,7 @@ func strangers() -> (alice: Party, bob: Party) {
     return (Party("alice", at: .host(1), admitting: list), Party("bob", at: .host(2), admitting: list))
 }
 
-/// Alice and Bob, each with a token of the other's.
+/// Alice and Bob, each of whom the other knows.
 func friends() -> (alice: Party, bob: Party) {
     let (alice, bob) = strangers()
     alice.meet(bob)

@@ -12,17 +12,20 @@ import Testing
         pending.sent(transaction, to: bob, at: endpoint, ping, digest: [digest])
     }
 
-    private var isAwaited: Bool { pending.awaitsAnswer(from: bob, at: .host(2)) }
+    private func isAwaited(_ transaction: UInt64 = 1) -> Bool {
+        pending.awaits(transaction, from: bob, at: .host(2)) != nil
+    }
 
-    @Test mutating func `an answer is awaited from whom and where the request went`() {
-        #expect(!isAwaited)
+    @Test mutating func `an answer is awaited from whom and where the request went, by its name`() {
+        #expect(!isAwaited())
         send(1)
-        #expect(isAwaited)
-        #expect(!pending.awaitsAnswer(from: carol, at: .host(2)))
-        #expect(!pending.awaitsAnswer(from: bob, at: .host(3)))
-        #expect(!pending.awaitsAnswer(from: bob, at: .host(2, port: 1)))
+        #expect(isAwaited())
+        #expect(!isAwaited(2))
+        #expect(pending.awaits(1, from: carol, at: .host(2)) == nil)
+        #expect(pending.awaits(1, from: bob, at: .host(3)) == nil)
+        #expect(pending.awaits(1, from: bob, at: .host(2, port: 1)) == nil)
         pending.close(1)
-        #expect(!isAwaited)
+        #expect(!isAwaited())
     }
 
     @Test mutating func `every transmission's digest is kept, the latest first`() {
@@ -32,61 +35,25 @@ import Testing
         #expect(pending[1]?.digests == [[3], [2], [1]])
         #expect(pending.count == 1)
         pending.close(1)
-        #expect(!isAwaited)
         #expect(pending.count == 0)
     }
 
-    @Test mutating func `three failures close the exchange`() {
+    @Test mutating func `failures are charged to one request, by kind, however often it is sent`() {
         send(1)
-        pending.failed(from: bob, at: .host(2))
-        pending.failed(from: bob, at: .host(2))
-        #expect(isAwaited)
-        pending.failed(from: bob, at: .host(2))
-        #expect(!isAwaited)
-    }
-
-    @Test mutating func `failures from elsewhere do not count`() {
-        send(1)
-        for _ in 0..<3 {
-            pending.failed(from: bob, at: .host(3))
-            pending.failed(from: carol, at: .host(2))
-        }
-        #expect(isAwaited)
-    }
-
-    @Test mutating func `a request that follows has its own three`() {
-        send(1)
-        for _ in 0..<3 { pending.failed(from: bob, at: .host(2)) }
         send(2)
-        #expect(isAwaited)
-        pending.close(1)
-        #expect(isAwaited)
-        for _ in 0..<3 { pending.failed(from: bob, at: .host(2)) }
-        #expect(!isAwaited)
-    }
-
-    @Test mutating func `a retransmission does not have three more`() {
+        pending.failed(1, isKnown: false)
+        pending.failed(1, isKnown: false)
+        pending.failed(1, isKnown: true)
         send(1)
-        for _ in 0..<3 { pending.failed(from: bob, at: .host(2)) }
-        send(1)
-        #expect(!isAwaited)
-    }
-
-    @Test mutating func `failures do not add up over a long exchange`() {
-        // Never idle, and a failure now and then: every request gets its answer.
-        send(0)
-        for transaction in 1...20 as ClosedRange<UInt64> {
-            send(transaction)
-            pending.failed(from: bob, at: .host(2))
-            #expect(isAwaited)
-            pending.close(transaction - 1)
-        }
+        #expect(pending[1]?.failures == 2)
+        #expect(pending[1]?.forgeries == 1)
+        #expect(pending[2]?.failures == 0)
     }
 
     @Test mutating func `closing what is not pending changes nothing`() {
         send(1)
         pending.close(2)
-        #expect(isAwaited)
+        #expect(isAwaited())
         #expect(pending.count == 1)
     }
 }

@@ -22,7 +22,7 @@ MAX_KEY, MAX_VALUE, MAX_LIFETIME = 128, 640, 31_536_000
 CHUNK, PIECE, MAX_CONTENT = 1000, 64_000, 16_777_216
 OUTLINE = 0xFFFF
 NO_DIGEST = bytes(32)
-NO_TOKEN = bytes(8)
+NO_CHALLENGE = bytes(8)
 
 T = TypeVar("T")
 
@@ -141,7 +141,8 @@ def _stretch(passphrase: bytes, salt: bytes, opslimit: int, memlimit: int) -> by
 
 
 def static_public(identity: bytes) -> bytes:
-    """The static box key of an identity; an identity that has none is invalid."""
+    """The static box key of an identity; one off the curve, of small order, or outside the main
+    subgroup has none and is invalid."""
     try:
         return sodium.crypto_sign_ed25519_pk_to_curve25519(identity)
     except CryptoError:
@@ -613,6 +614,8 @@ def decode_response(operation: int, status: int, payload: bytes) -> Response:
         message = Nodes(reader.list_of(reader.contact, K))
     elif operation == FIND_VALUE:
         total, records = reader.number(2), reader.list_of(reader.record)
+        if total < len(records):
+            raise Malformed("more records than there are")
         message = Found(total, records, reader.list_of(reader.contact, K))
     elif operation == FIND_CHUNK:
         length = reader.number(2)
@@ -623,6 +626,8 @@ def decode_response(operation: int, status: int, payload: bytes) -> Response:
         lifetime, prefixes = reader.number(4), [reader.number(4) for _ in range(K)]
         while prefixes and prefixes[-1] == 0:
             prefixes.pop()
+        if 0 in prefixes:
+            raise Malformed("a prefix after the last")
         message = Stored(lifetime, prefixes)
     reader.finish()
     return message
@@ -633,38 +638,44 @@ def decode_response(operation: int, status: int, payload: bytes) -> Response:
 
 @dataclass(frozen=True)
 class Header:
+    """`number` is the counter of a request; of a response the transaction id of its request."""
+
     kind: int
     key_id: int
-    counter: int
+    number: int
     sender: bytes
     box_public: bytes
 
     def encode(self) -> bytes:
-        start = bytes([1, self.kind, 0, 0]) + number(self.key_id, 4) + number(self.counter, 8)
+        start = bytes([1, self.kind, 0, 0]) + number(self.key_id, 4) + number(self.number, 8)
         return start + self.sender + self.box_public
 
 
 @dataclass(frozen=True)
 class Body:
+    """`number` is the transaction id of a request; of a response the highest counter that its
+    sender has used in a request to the recipient."""
+
     operation: int
     status: int
-    transaction: bytes
-    token: bytes
+    number: int
+    challenge: bytes
     payload: bytes
 
     def encode(self, length: int) -> bytes:
         """The body of a datagram of `length` bytes."""
         if length not in LENGTHS or len(self.payload) > length - OVERHEAD:
             raise ValueError("the payload does not fit the datagram")
-        start = bytes([self.operation, self.status, 0, 0]) + self.transaction + self.token
-        return (start + self.payload).ljust(length - OVERHEAD + 20, b"\0")
+        start = bytes([self.operation, self.status, 0, 0]) + number(self.number, 8)
+        return (start + self.challenge + self.payload).ljust(length - OVERHEAD + 20, b"\0")
 
     @staticmethod
     def decode(content: bytes) -> Body:
         """The payload comes with its padding."""
         if content[2:4] != b"\0\0":
             raise Malformed("reserved bytes of the body")
-        return Body(content[0], content[1], content[4:12], content[12:20], content[20:])
+        counted = int.from_bytes(content[4:12], "big")
+        return Body(content[0], content[1], counted, content[12:20], content[20:])
 
 
 def fitting_length(payload: bytes, least: int = LENGTHS[0]) -> int:
@@ -700,16 +711,18 @@ def open_header(header_key: bytes, datagram: bytes) -> Header:
         head = sodium.crypto_secretbox_open(datagram[24:120], datagram[:24], header_key)
     except CryptoError:
         raise Dropped("header") from None
-    if head[0] != 1 or head[2:4] != b"\0\0":
+    if head[0] != 1:
         raise Dropped("version")
-    if head[1] not in (REQUEST, RESPONSE):
-        raise Dropped("kind")
     numbers = int.from_bytes(head[4:8], "big"), int.from_bytes(head[8:16], "big")
+    if head[1] not in (REQUEST, RESPONSE) or head[2:4] != b"\0\0":
+        raise Dropped("kind")
+    if head[1] == RESPONSE and numbers[0] == 0:
+        raise Dropped("kind")
     return Header(head[1], *numbers, head[16:48], head[48:80])
 
 
 def open_box(shared: bytes, datagram: bytes) -> tuple[bytes, bytes]:
-    """The signature and the body; the end of step 7."""
+    """The signature and the body; step 8."""
     try:
         content = sodium.crypto_box_open_afternm(datagram[120:], datagram[:24], shared)
     except CryptoError:

@@ -13,6 +13,7 @@ from rpc import Call, Node, distance, unix_milliseconds
 from store import merged
 
 ALPHA = 3
+PAGES = 64
 
 
 class Lookup:
@@ -197,13 +198,23 @@ class Client:
         return None
 
     def all_records(self, contact: Contact, location: bytes, answer: Response) -> list[Record]:
-        """Those of the answer, and those that did not fit it."""
+        """Those of the answer, and those that did not fit it: from the beginning again if they
+        moved meanwhile. Bad ones count for the place of the next."""
         records: list[Record] = []
-        while isinstance(answer, Found) and answer.records:
-            records += answer.records
-            if len(records) >= answer.total:
-                break
-            call = self.node.ask(contact, FindValue(location, len(records)))
+        seen: list[bytes] = []
+        total, pages = None, 0
+        while isinstance(answer, Found) and answer.records and pages < PAGES:
+            pages += 1
+            has_moved, total = total not in (None, answer.total), answer.total
+            for record in answer.records:
+                if record.author not in seen:
+                    records.append(record)
+                seen.append(record.author)
+            if has_moved or len(seen) >= total:
+                if not has_moved and len(set(seen)) >= total:
+                    break
+                seen, total = [], None
+            call = self.node.ask(contact, FindValue(location, len(seen)))
             self.node.wait([call])
             answer = call.answer
         return records

@@ -16,18 +16,28 @@ from lookup import Client, Lookup
 from rpc import Node, distance
 
 DEFAULT_LIFETIME = 86_400
+CAUGHT = 10_000
 
 
 class Console:
     """One command a line: ping IDENTITY · find TARGET · put KEY VALUE [LIFETIME] · get KEY ·
-    del KEY · raw HOST:PORT DATAGRAM · counters · peers · quit. Bytes are hex."""
+    del KEY · raw HOST:PORT DATAGRAM · counters · peers · quit. Bytes are hex.
+
+    For attacks, and to see what became of them:
+    catch on|off: remembers from now on, or no more, what the node sends and receives.
+    caught: what that was, each with `sent`, `peer` (the address) and `datagram`, and forgets it.
+    rotate: a new box key at once; to others the node is a new process.
+    sessions: identities, box keys and addresses of those that proved to receive, and `floor`,
+    `top` of their windows; how many `first_contacts` are remembered."""
 
     def __init__(self, node: Node) -> None:
         self.node, self.client = node, Client(node)
+        self.caught: list[dict[str, Any]] = []
         self.commands: dict[str, Callable[..., dict[str, Any]]] = {
             "ping": self.ping, "find": self.find, "put": self.put, "get": self.get,
             "del": self.delete, "raw": self.raw, "counters": self.counters, "peers": self.peers,
-            "quit": self.quit,
+            "quit": self.quit, "catch": self.catch, "caught": self.tell_caught,
+            "rotate": self.rotate, "sessions": self.sessions,
         }
         self.open = True
 
@@ -103,6 +113,37 @@ class Console:
                       key=lambda c: distance(dht1.sha1(c[0]), self.node.key.node_id))
         return {"ok": True, "peers": [contact_fields(Contact(*contact)) for contact in near]}
 
+    def catch(self, switch: str) -> dict[str, Any]:
+        if switch not in ("on", "off"):
+            raise ValueError("neither on nor off")
+        self.node.watch = self.note if switch == "on" else None
+        return {"ok": True}
+
+    def note(self, is_sent: bool, peer: Endpoint, datagram: bytes) -> None:
+        if len(self.caught) < CAUGHT:
+            fields = {"sent": is_sent, "peer": peer_place(peer), "datagram": datagram.hex()}
+            self.caught.append(fields)
+
+    def tell_caught(self) -> dict[str, Any]:
+        caught, self.caught = self.caught, []
+        return {"ok": True, "caught": caught}
+
+    def rotate(self) -> dict[str, Any]:
+        self.node.rotate()
+        return {"ok": True, "box_key": self.node.box.public.hex()}
+
+    def sessions(self) -> dict[str, Any]:
+        known = self.node.sessions
+        sessions = [
+            {
+                "identity": identity.hex(), "box_key": box.hex(),
+                "addresses": [peer_place(address) for address in session.addresses],
+                "floor": session.window.floor, "top": session.window.top,
+            }
+            for identity, of_peer in known.of_peer.items() for box, session in of_peer.items()
+        ]
+        return {"ok": True, "sessions": sessions, "first_contacts": len(known.first_contacts)}
+
     def quit(self) -> dict[str, Any]:
         """Takes leave of all contacts, and does not wait for their answers."""
         self.open = False
@@ -151,10 +192,15 @@ def parse_peer(text: str) -> Contact:
     return Contact(parse_identity(identity), parse_endpoint(place))
 
 
+def peer_place(endpoint: Endpoint) -> str:
+    """As `raw` takes it."""
+    address, port = endpoint
+    return f"[{address}]:{port}" if ":" in address else f"{address}:{port}"
+
+
 def peer_text(contact: Contact) -> str:
-    address, port = contact.endpoint
-    host = f"[{address}]" if ":" in address else address
-    return f"dht://{dht1.encode_text(dht1.PART_IDENTITY, contact.identity)}@{host}:{port}"
+    identity = dht1.encode_text(dht1.PART_IDENTITY, contact.identity)
+    return f"dht://{identity}@{peer_place(contact.endpoint)}"
 
 
 def read_allowlist(path: str) -> set[bytes]:

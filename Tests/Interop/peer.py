@@ -1,18 +1,17 @@
-"""What a node keeps of one peer: sections 4, 5 and 10 of docs/protocol.md, without any IO.
+"""What a node keeps of one peer it asks: sections 4, 5 and 10 of docs/protocol.md, without any IO.
 
 Times are seconds of a monotonic clock unless said."""
 
 from __future__ import annotations
 
 import ipaddress
+import math
 from collections import OrderedDict
 from typing import Optional
 
-from dht1 import Dropped, Endpoint
+from dht1 import NO_CHALLENGE, Endpoint
 
-TOKEN_EPOCH = 300
-WINDOW = 1024
-OLD_REQUEST_PAUSE = 30
+CHALLENGE_LIFE = 3600
 FIRST_TIMEOUT, LEAST_TIMEOUT, MOST_TIMEOUT = 0.5, 0.05, 2.0
 SOURCES = 4096
 
@@ -57,23 +56,6 @@ class FirstContactLane:
         return address.packed[:8] if address.version == 6 else address.packed
 
 
-class ReplayWindow:
-    """Remembers which of the last 1024 counters were used."""
-
-    def __init__(self) -> None:
-        self.top = -1
-        self.marked: set[int] = set()
-
-    def is_too_old(self, counter: int) -> bool:
-        return self.top - counter >= WINDOW
-
-    def mark(self, counter: int) -> None:
-        self.top = max(self.top, counter)
-        self.marked.add(counter)
-        if len(self.marked) > 2 * WINDOW:
-            self.marked = {c for c in self.marked if not self.is_too_old(c)}
-
-
 class RoundTrip:
     """RFC 6298 with the bounds of section 10; seconds."""
 
@@ -97,47 +79,31 @@ class RoundTrip:
 
 
 class Peer:
-    """An admitted identity."""
+    """An admitted identity. The counter is that of our requests to it under our present box key."""
 
-    def __init__(self, our_start: int, now: float) -> None:
-        """`our_start` in microseconds since 1970."""
+    def __init__(self, now: float) -> None:
         self.box_public: Optional[bytes] = None
-        self.highest = our_start
-        self.windows: dict[int, ReplayWindow] = {}
-        self.answered_old: Optional[float] = None
+        self.challenge = NO_CHALLENGE
+        self.counter = 0
         self.budget = Bucket(5000, 10_000, now)
         self.round_trip = RoundTrip()
-        self._token, self._token_time = b"", 0.0
 
-    def token(self, now: float) -> bytes:
-        """The last one it gave us, or nothing if it is too old."""
-        return self._token if now - self._token_time < TOKEN_EPOCH else b""
 
-    def remember(self, box_public: bytes, token: bytes, now: float) -> None:
-        """From an accepted response."""
-        self.box_public, self._token, self._token_time = box_public, token, now
+class Link:
+    """What our requests to a peer at one endpoint have shown. Box keys are pairs: its, ours."""
 
-    def check_unseen(self, counter: int) -> None:
-        """Step 5."""
-        if counter == self.highest or any(counter in w.marked for w in self.windows.values()):
-            raise Dropped("replay")
+    def __init__(self) -> None:
+        self.answered_at = self.greeted_at = -math.inf
+        self.answered_keys: Optional[tuple[bytes, bytes]] = None
+        self.challenged_at: Optional[float] = None
+        self.live_keys: Optional[tuple[bytes, bytes]] = None
 
-    def check_replay(self, counter: int, epoch: Optional[int], now: float) -> None:
-        """Step 10; `epoch` is that of the token, None if the request is not live."""
-        if epoch is not None:
-            window = self.windows.get(epoch)
-            if window and window.is_too_old(counter):
-                raise Dropped("replay")
-        elif counter < self.highest and self.answered_old is not None:
-            if now - self.answered_old < OLD_REQUEST_PAUSE:
-                raise Dropped("stale")
+    def answered(self, keys: tuple[bytes, bytes], challenged: bool, now: float) -> None:
+        self.answered_at, self.answered_keys = now, keys
+        self.challenged_at = now if challenged else None
 
-    def commit(self, counter: int, epoch: Optional[int], now: float) -> None:
-        if epoch is not None:
-            self.windows.setdefault(epoch, ReplayWindow()).mark(counter)
-        elif counter < self.highest:
-            self.answered_old = now
-        self.highest = max(self.highest, counter)
-
-    def forget_epochs_before(self, epoch: int) -> None:
-        self.windows = {e: w for e, w in self.windows.items() if e >= epoch}
+    def expects_life(self, keys: tuple[Optional[bytes], bytes], now: float) -> bool:
+        if keys == self.live_keys:
+            return True
+        recent = self.challenged_at is None or now - self.challenged_at < CHALLENGE_LIFE
+        return keys == self.answered_keys and recent

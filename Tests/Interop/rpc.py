@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import ipaddress
+import math
 import os
 import select
 import socket
@@ -17,17 +18,18 @@ from dht1 import (
     Body, BoxKey, Contact, Dropped, Endpoint, FindNode, FindValue, Found, Header, Malformed,
     Network, Nodes, Ping, Pong, Record, Refusal, Request, Response, SigningKey, Store, Stored,
 )
-from peer import TOKEN_EPOCH, FirstContactLane, Peer
+from peer import Bucket, FirstContactLane, Link, Peer
+from session import Session, Sessions
 from store import RecordStore
 
 BOX_PERIOD = 86_400
 TRANSMISSIONS = 3
-FAILED_RESPONSES = 3
+FAILED_RESPONSES, FAILED_RESPONSE_RATE = 3, 200
+GREETING_PAUSE = FOLLOW_PAUSE = 30
 PINGS, PING_PAUSE = 2, 30
 JOIN_PAUSE = 2
 RETRIES = 2
 ANSWER_LENGTH = {dht1.FIND_NODE: 768, dht1.FIND_VALUE: 1232}
-COUNTED_FAILURES = {"key", "box", "malformed", "mismatch", "signature"}
 
 shared_key = functools.lru_cache(maxsize=4096)(dht1.shared_key)
 
@@ -41,7 +43,8 @@ def unix_milliseconds() -> int:
 
 
 class Call:
-    """A request and its transmissions, until it is answered or has failed."""
+    """A request and its transmissions, until it is answered or has failed. While it `waits` for
+    another to be answered its time-outs run: an attempt is a transmission, or a wait for one."""
 
     def __init__(
         self, contact: Contact, message: Request, then: Callable[[Call], None]
@@ -54,14 +57,25 @@ class Call:
         self.restart()
 
     def restart(self) -> None:
-        """A new request: after `retry` the same message goes with the token just learnt."""
-        self.transaction = os.urandom(8)
+        """A new request: after `retry` the same message goes with the challenge just learnt."""
+        self.transaction = int.from_bytes(os.urandom(8), "big")
         self.digests: list[bytes] = []
-        self.failures = 0
-        self.sent_at = self.deadline = 0.0
+        self.attempts = 0
+        self.waits = False
+        self.failed_unknown = self.failed_known = 0
+        self.first_sent_at = self.sent_at = self.deadline = 0.0
+
+    @property
+    def wants_prelude(self) -> bool:
+        """What only a live request does."""
+        changes = self.message.operation in (dht1.STORE, dht1.FIND_CHUNK)
+        return not self.digests and (changes or self.message == Ping(leaving=True))
 
 
 class Node:
+    """One that lies overrides `answer`, `respond`, `send` or `send_raw`: what passed the checks,
+    what is said to it, how it is sealed, and what goes out."""
+
     def __init__(
         self, key: SigningKey, network: Network, admitted: set[bytes], listen: Endpoint,
         configured: list[Contact],
@@ -70,16 +84,22 @@ class Node:
         self.header_key = network.header_key(key.identity)
         self.configured = {c.identity: c.endpoint for c in configured}
         self.counters: Counter[str] = Counter()
-        self.counter = self.start = time.time_ns() // 1000
-        self.began = self.box_made = time.monotonic()
-        self.token_secret = os.urandom(32)
+        self.box_made = self.now()
         self.box, self.previous_box = BoxKey.of(os.urandom(32)), None
         self.peers: dict[bytes, Peer] = {}
-        self.lane = FirstContactLane(self.began)
+        self.links: dict[Contact, Link] = {}
+        self.sessions = Sessions(self.box_made)
+        self.lane = FirstContactLane(self.box_made)
+        self.failed_responses = Bucket(
+            FAILED_RESPONSE_RATE, FAILED_RESPONSE_RATE, self.box_made
+        )
         self.contacts: dict[bytes, Endpoint] = {}
         self.answered = set(self.configured.values())
         self.pings: dict[Endpoint, list[float]] = {}
         self.calls: list[Call] = []
+        self.openers: dict[Contact, Call] = {}
+        self.followed: dict[Contact, float] = {}
+        self.watch: Optional[Callable[[bool, Endpoint, bytes], None]] = None
         self.joined_at = -float(JOIN_PAUSE)
         self.store = RecordStore(admitted | {key.identity})
         self.revisions: dict[bytes, int] = {}
@@ -90,11 +110,15 @@ class Node:
         self.socket.bind(listen)
         self.endpoint = Endpoint(*self.socket.getsockname()[:2])
 
+    def now(self) -> float:
+        """The only clock that requests and responses know."""
+        return time.monotonic()
+
     # The loop
 
     def turn(self, patience: float, also: Iterable[int] = ()) -> list[int]:
         """Waits for a datagram, a deadline, or one of the other descriptors, which it returns."""
-        now = time.monotonic()
+        now = self.now()
         deadlines = [call.deadline for call in self.calls]
         wait = max(0.0, min([patience] + [deadline - now for deadline in deadlines]))
         ready = select.select([self.socket, *also], [], [], wait)[0]
@@ -109,27 +133,41 @@ class Node:
         return [descriptor for descriptor in ready if descriptor is not self.socket]
 
     def tick(self) -> None:
-        now = time.monotonic()
+        now = self.now()
         for call in [call for call in self.calls if call.deadline <= now]:
             if call in self.calls:
                 self.time_out(call)
         if now - self.box_made > BOX_PERIOD:
-            self.box, self.previous_box = BoxKey.of(os.urandom(32)), self.box
-            self.box_made = now
+            self.rotate()
         if now - self.joined_at >= JOIN_PAUSE:
             self.joined_at = now
             for identity, endpoint in self.configured.items():
                 if identity not in self.contacts:
                     self.verify(Contact(identity, endpoint))
-            epoch = self.token_epoch()
-            for peer in self.peers.values():
-                peer.forget_epochs_before(epoch - 1)
+            self.sessions.sweep(now)
+            self.followed = {c: t for c, t in self.followed.items() if now - t < FOLLOW_PAUSE}
             self.pings = {e: p for e, p in self.pings.items() if now - p[-1] < PING_PAUSE}
+
+    def rotate(self) -> None:
+        """A new box key: to those we ask it is a new process, whose counters begin anew."""
+        self.box, self.previous_box = BoxKey.of(os.urandom(32)), self.box
+        self.box_made = self.now()
+        for peer in self.peers.values():
+            peer.counter = 0
+
+    def expel(self, identity: bytes) -> None:
+        """Takes a member off the list."""
+        self.admitted = self.admitted - {identity}
+        self.store.admitted = self.store.admitted - {identity}
+        self.sessions.expel(identity)
+        self.contacts.pop(identity, None)
 
     # Receiving: section 4
 
     def receive(self, datagram: bytes, source: Endpoint) -> None:
         self.counters["received"] += 1
+        if self.watch:
+            self.watch(False, source, datagram)
         try:
             header = dht1.open_header(self.header_key, datagram)
             if header.sender == self.key.identity:
@@ -145,7 +183,7 @@ class Node:
 
     def peer(self, identity: bytes) -> Peer:
         if identity not in self.peers:
-            self.peers[identity] = Peer(self.start, time.monotonic())
+            self.peers[identity] = Peer(self.now())
         return self.peers[identity]
 
     def box_for(self, key_id: int) -> BoxKey:
@@ -157,13 +195,14 @@ class Node:
         raise Dropped("key")
 
     def accept_request(self, datagram: bytes, header: Header, source: Endpoint) -> None:
-        now, peer = time.monotonic(), self.peer(header.sender)
-        peer.check_unseen(header.counter)
+        now, sender = self.now(), Contact(header.sender, source)
+        known = self.sessions.known(header.sender, header.box_public)
+        if known:
+            known.window.check(header.number)
         box = self.box_for(header.key_id)
-        known = header.box_public == peer.box_public
         if not known and not self.lane.take(source, now):
             raise Dropped("lane")
-        # Only keys of admitted peers that were accepted before may push others out of the cache.
+        # Only what passed a signature check before may push other keys out of the cache.
         shared = (shared_key if known else dht1.shared_key)(header.box_public, box)
         signature, content = dht1.open_box(shared, datagram)
         try:
@@ -171,25 +210,34 @@ class Node:
             message = dht1.decode_request(body.operation, body.status, body.payload)
         except Malformed:
             raise Dropped("malformed") from None
+        proved = not self.sessions.is_live(sender, header.box_public) and self.sessions.is_good(
+            body.challenge, sender, header.box_public, now
+        )
+        if isinstance(known, Session) or proved:
+            has_room = self.peer(header.sender).budget.take(now)
+        else:
+            has_room = not known or known.allowance.take(now)
+        if not has_room:
+            raise Dropped("budget")
         digest = self.check_signature(datagram, header, dht1.NO_DIGEST, signature, content)
         if digest is None:
             raise Dropped("signature")
-        if not peer.budget.take(now):
-            raise Dropped("budget")
-        epoch = self.epoch_of(header.sender, source, body.token)
-        peer.check_replay(header.counter, epoch, now)
-        if isinstance(message, Store) and not message.record.is_genuine(self.network):
-            raise Dropped("record")
-        peer.commit(header.counter, epoch, now)
-        if epoch is not None:
-            peer.box_public = header.box_public
+        self.sessions.hear(sender, header.box_public, header.number, proved, now)
+        live = self.sessions.is_live(sender, header.box_public)
+        if live and isinstance(message, Store) and message.record.author in self.store.admitted:
+            if not message.record.is_genuine(self.network):
+                raise Dropped("record")
         self.counters["requests"] += 1
-        live, sender = epoch is not None, Contact(header.sender, source)
+        if proved:
+            self.answered.add(source)
+        if live:
+            self.peer(header.sender).box_public = header.box_public
+            self.link(sender).live_keys = (header.box_public, self.box.public)
         room = dht1.LENGTHS[-1] if live else len(datagram)
         response = self.answer(message, sender, live, room - dht1.OVERHEAD)
-        self.respond(sender, header, body, digest, response)
-        if live and self.contacts.get(sender.identity) != source and message != Ping(True):
-            self.verify(sender)
+        self.respond(sender, header, body, digest, response, live)
+        if live and message != Ping(True):
+            self.heard_live(sender, proved)
 
     def check_signature(
         self, datagram: bytes, header: Header, request_digest: bytes, signature: bytes,
@@ -203,68 +251,71 @@ class Node:
         return dht1.blake2b(message) if good else None
 
     def accept_response(self, datagram: bytes, header: Header, source: Endpoint) -> None:
-        sender = Contact(header.sender, source)
-        calls = [c for c in self.calls if c.contact == sender and c.failures < FAILED_RESPONSES]
-        if not calls:
+        now, sender = self.now(), Contact(header.sender, source)
+        call = self.pending(header.number, sender)
+        if not call:
             raise Dropped("unsolicited")
+        box = self.box_for(header.key_id)
+        known = self.sessions.known(header.sender, header.box_public) is not None
+        if not known and (
+            call.failed_unknown >= FAILED_RESPONSES or not self.failed_responses.has_room(now)
+        ):
+            raise Dropped("lane")
         try:
-            call, body, answer = self.open_response(datagram, header, calls)
+            body, answer = self.open_response(datagram, header, box, call, known)
         except Dropped as dropped:
-            for call in calls if dropped.reason in COUNTED_FAILURES else ():
-                call.failures += 1
+            if not known:
+                call.failed_unknown += 1
+                self.failed_responses.take(now)
+            elif dropped.reason == "signature":
+                call.failed_known += 1
             raise
-        now, peer = time.monotonic(), self.peer(header.sender)
-        peer.remember(header.box_public, body.token, now)
+        self.sessions.prove(sender, header.box_public, body.number, now)
+        peer, challenged = self.peer(header.sender), body.challenge != dht1.NO_CHALLENGE
+        peer.box_public = header.box_public
+        if challenged:
+            peer.challenge = body.challenge
+        self.link(sender).answered((header.box_public, box.public), challenged, now)
         call.seconds = now - call.sent_at
         if len(call.digests) == 1:
             peer.round_trip.sample(call.seconds)
         self.counters["responses"] += 1
+        self.openers.pop(sender, None)
         self.heard_from(sender)
+        if challenged:
+            self.greet(sender, now)
         if answer == Refusal(dht1.RETRY) and call.retries < RETRIES:
             call.retries += 1
             call.restart()
-            self.transmit(call)
+            self.attempt(call)
         else:
             self.finish(call, answer)
+        self.release(sender)
+
+    def pending(self, transaction: int, sender: Contact) -> Optional[Call]:
+        """Step 5: nothing of a response is looked at that does not know what it answers."""
+        for call in self.calls:
+            if (call.transaction, call.contact) == (transaction, sender) and call.digests:
+                return call if call.failed_known < FAILED_RESPONSES else None
+        return None
 
     def open_response(
-        self, datagram: bytes, header: Header, calls: list[Call]
-    ) -> tuple[Call, Body, Response]:
-        if header.key_id == 0:
-            raise Dropped("key")
-        shared = shared_key(header.box_public, self.box_for(header.key_id))
+        self, datagram: bytes, header: Header, box: BoxKey, call: Call, known: bool
+    ) -> tuple[Body, Response]:
+        """Steps 8 to 11."""
+        shared = (shared_key if known else dht1.shared_key)(header.box_public, box)
         signature, content = dht1.open_box(shared, datagram)
         try:
             body = Body.decode(content)
             answer = dht1.decode_response(body.operation, body.status, body.payload)
         except Malformed:
             raise Dropped("malformed") from None
-        for call in calls:
-            if (call.transaction, call.message.operation) == (body.transaction, body.operation):
-                break
-        else:
+        if body.operation != call.message.operation:
             raise Dropped("mismatch")
         for digest in reversed(call.digests):
             if self.check_signature(datagram, header, digest, signature, content):
-                return call, body, answer
+                return body, answer
         raise Dropped("signature")
-
-    # Tokens: section 5
-
-    def token_epoch(self) -> int:
-        return int(time.monotonic() - self.began) // TOKEN_EPOCH
-
-    def token(self, contact: Contact, epoch: int) -> bytes:
-        content = dht1.number(epoch, 8) + contact.encode()
-        return dht1.blake2b(content, 8, self.token_secret)
-
-    def epoch_of(self, identity: bytes, source: Endpoint, token: bytes) -> Optional[int]:
-        """The epoch of a good token, None if it is not good."""
-        now = self.token_epoch()
-        for epoch in (now, now - 1):
-            if epoch >= 0 and token == self.token(Contact(identity, source), epoch):
-                return epoch
-        return None
 
     # Answering: section 7
 
@@ -301,7 +352,7 @@ class Node:
         everyone = self.closest(message.location, but=sender.identity)
         used = sum(len(record.encode()) for record in records)
         contacts = self.fitting(everyone, room - 4 - used)
-        if (wanted or everyone) and not records and not contacts:
+        if not records and (wanted or everyone and not contacts):
             return Refusal(dht1.RETRY)
         return Found(len(live), records, contacts)
 
@@ -322,7 +373,7 @@ class Node:
         near = [c.node_id for c in self.closest(record.location)] + [self.key.node_id]
         near.sort(key=lambda node_id: distance(node_id, record.location))
         prefixes = [int.from_bytes(node_id[:4], "big") for node_id in near[: dht1.K]]
-        return Stored((record.expiry - now) // 1000, prefixes)
+        return Stored((record.expiry - now) // 1000, [p for p in prefixes if p])  # 0 ends the list
 
     def closest(self, target: bytes, but: bytes = b"") -> list[Contact]:
         known = [Contact(i, e) for i, e in self.contacts.items() if i != but]
@@ -331,20 +382,25 @@ class Node:
     # Sending: sections 3, 5 and 10
 
     def respond(
-        self, to: Contact, asked: Header, request: Body, digest: bytes, response: Response
+        self, to: Contact, asked: Header, request: Body, digest: bytes, response: Response,
+        live: bool,
     ) -> None:
-        token, payload = self.token(to, self.token_epoch()), response.encode()
-        body = Body(request.operation, response.status, request.transaction, token, payload)
+        challenge = dht1.NO_CHALLENGE
+        if not live:
+            challenge = self.sessions.challenge(to, asked.box_public, self.now())
+        counted, payload = self.peer(to.identity).counter, response.encode()
+        body = Body(request.operation, response.status, counted, challenge, payload)
         length = dht1.fitting_length(payload)
-        self.send(dht1.RESPONSE, to, asked.box_public, body.encode(length), digest)
+        self.send(dht1.RESPONSE, to, asked.box_public, request.number, body.encode(length), digest)
 
     def send(
-        self, kind: int, to: Contact, box_public: Optional[bytes], body: bytes, digest: bytes
+        self, kind: int, to: Contact, box_public: Optional[bytes], number: int, body: bytes,
+        digest: bytes,
     ) -> bytes:
-        """To a box key, or to the static key if that is None. The digest of the signed input."""
-        self.counter += 1
+        """To a box key, or to the static key if that is None; `number` is the header's. The
+        digest of the signed input."""
         key_id = dht1.box_key_id(box_public) if box_public else 0
-        header = Header(kind, key_id, self.counter, self.key.identity, self.box.public)
+        header = Header(kind, key_id, number, self.key.identity, self.box.public)
         shared = shared_key(box_public or dht1.static_public(to.identity), self.box)
         datagram, signed = dht1.seal(
             self.network, self.key, header, to.identity, shared, os.urandom(24), body, digest
@@ -358,6 +414,8 @@ class Node:
         except OSError:
             self.counters["unsendable"] += 1
             return False
+        if self.watch:
+            self.watch(True, to, datagram)
         self.counters["sent"] += 1
         return True
 
@@ -368,7 +426,7 @@ class Node:
         call = Call(contact, message, then)
         self.calls.append(call)
         if self.is_usable(contact):
-            self.transmit(call)
+            self.attempt(call)
         else:
             self.finish(call, None)
         return call
@@ -378,30 +436,89 @@ class Node:
         address = ipaddress.ip_address(contact.endpoint.address)
         bad = address.is_multicast or address.is_unspecified or not contact.endpoint.port
         if address.version == 4:
-            bad = bad or address.is_reserved
+            bad = bad or not 0 < address.packed[0] < 224
+        else:
+            bad = bad or address.is_link_local
         same_family = address.version == ipaddress.ip_address(self.endpoint.address).version
         ours = contact.identity == self.key.identity
         return contact.identity in self.admitted and not ours and same_family and not bad
 
+    def link(self, contact: Contact) -> Link:
+        return self.links.setdefault(contact, Link())
+
+    def expects_life(self, contact: Contact) -> bool:
+        keys = (self.peer(contact.identity).box_public, self.box.public)
+        return self.link(contact).expects_life(keys, self.now())
+
+    def attempt(self, call: Call) -> None:
+        """Transmits, or waits in place of a transmission."""
+        call.attempts += 1
+        self.set_deadline(call)
+        if self.must_wait(call):
+            call.waits = True
+        else:
+            self.transmit(call)
+
+    def must_wait(self, call: Call) -> bool:
+        """One request opens a conversation with a peer that may not know us, or is silent."""
+        contact, silent = call.contact, False
+        if call.digests:
+            silent = self.link(contact).answered_at <= call.first_sent_at
+        expected = self.expects_life(contact)
+        if expected and not silent:
+            return False
+        opener = self.openers.get(contact)
+        if opener and opener is not call:
+            return True
+        if call.wants_prelude and not expected:
+            self.ask(contact, Ping())
+            return contact in self.openers
+        self.openers[contact] = call
+        return False
+
     def transmit(self, call: Call) -> None:
-        now, contact, peer = time.monotonic(), call.contact, self.peer(call.contact.identity)
-        token, message = peer.token(now), call.message
-        least = 0 if token else ANSWER_LENGTH.get(message.operation, 0)
+        call.waits = False
+        now, contact, peer = self.now(), call.contact, self.peer(call.contact.identity)
+        message, box_public, pads = call.message, peer.box_public, not self.expects_life(contact)
+        if call.digests and self.link(contact).answered_at <= call.sent_at:
+            box_public, pads = None, True
+        least = ANSWER_LENGTH.get(message.operation, 0) if pads else 0
         length = dht1.fitting_length(message.encode(), least)
-        if not self.may_send(contact.endpoint, message, length, now):
+        if self.may_send(contact.endpoint, message, length, now):
+            body = Body(
+                message.operation, dht1.OK, call.transaction, peer.challenge, message.encode()
+            ).encode(length)
+            peer.counter += 1
+            if not call.digests:
+                call.first_sent_at = now
+            call.sent_at = now
+            call.digests.append(
+                self.send(dht1.REQUEST, contact, box_public, peer.counter, body, dht1.NO_DIGEST)
+            )
+        else:
             self.counters["unproved"] += 1
             if not call.digests:
                 self.finish(call, None)
-                return
-        else:
-            body = Body(message.operation, dht1.OK, call.transaction, token or dht1.NO_TOKEN,
-                        message.encode()).encode(length)
-            box_public = None if call.digests else peer.box_public
-            call.digests.append(
-                self.send(dht1.REQUEST, contact, box_public, body, dht1.NO_DIGEST)
-            )
-            call.sent_at = now
-        call.deadline = now + peer.round_trip.timeout(max(0, len(call.digests) - 1))
+        self.set_deadline(call)
+
+    def set_deadline(self, call: Call) -> None:
+        trip = self.peer(call.contact.identity).round_trip
+        call.deadline = self.now() + trip.timeout(call.attempts - 1)
+
+    def release(self, contact: Contact) -> None:
+        """What waited for an answer goes."""
+        for call in [c for c in self.calls if c.contact == contact and c.waits]:
+            if call in self.calls and not self.must_wait(call):
+                self.transmit(call)
+
+    def greet(self, contact: Contact, now: float) -> None:
+        """It does not know us: a PING with the challenge makes us known."""
+        link = self.link(contact)
+        if self.contacts.get(contact.identity) != contact.endpoint:
+            return
+        if now - link.greeted_at >= GREETING_PAUSE:
+            link.greeted_at = now
+            self.ask(contact, Ping())
 
     def may_send(self, endpoint: Endpoint, message: Request, length: int, now: float) -> bool:
         """An address that never answered gets two short PINGs in 30 seconds."""
@@ -414,26 +531,41 @@ class Node:
         return True
 
     def time_out(self, call: Call) -> None:
-        before = len(call.digests)
-        if before < TRANSMISSIONS:
-            self.transmit(call)
-        if len(call.digests) == before:
-            if self.contacts.get(call.contact.identity) == call.contact.endpoint:
-                del self.contacts[call.contact.identity]
-            self.counters["timeouts"] += 1
-            self.finish(call, None)
+        if call.attempts < TRANSMISSIONS:
+            self.attempt(call)
+            return
+        if self.contacts.get(call.contact.identity) == call.contact.endpoint:
+            del self.contacts[call.contact.identity]
+        self.counters["timeouts"] += 1
+        self.finish(call, None)
 
     def finish(self, call: Call, answer: Optional[Response]) -> None:
         self.calls.remove(call)
         call.answer, call.done = answer, True
+        if self.openers.get(call.contact) is call:
+            del self.openers[call.contact]  # whoever waits has its turn at its next time-out
         call.then(call)
 
     # Contacts
+
+    def follow(self, contact: Contact) -> None:
+        """Somebody wrote to us, or was named: it is asked whether it is there, now and then."""
+        now = self.now()
+        if now - self.followed.get(contact, -math.inf) >= FOLLOW_PAUSE:
+            self.followed[contact] = now
+            self.verify(contact)
 
     def verify(self, contact: Contact) -> None:
         """A contact enters the list by answering a PING."""
         if all(call.contact != contact for call in self.calls):
             self.ask(contact, Ping())
+
+    def heard_live(self, sender: Contact, proved: bool) -> None:
+        """Who proves an address enters the list by that; any other stranger by answering."""
+        if proved:
+            self.heard_from(sender)
+        elif self.contacts.get(sender.identity) != sender.endpoint:
+            self.follow(sender)
 
     def heard_from(self, contact: Contact) -> None:
         self.answered.add(contact.endpoint)
@@ -445,7 +577,7 @@ class Node:
     def meet(self, call: Call) -> None:
         for contact in call.answer.contacts if isinstance(call.answer, Nodes) else ():
             if contact.identity not in self.contacts and self.is_usable(contact):
-                self.verify(contact)
+                self.follow(contact)
 
     def wait(self, calls: list[Call]) -> None:
         while not all(call.done for call in calls):

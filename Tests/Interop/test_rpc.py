@@ -1,13 +1,12 @@
 #!/usr/bin/python3
-"""Tests of one process: nodes whose datagrams are caught, lost, changed, and sent again."""
+"""Tests of requests and their answers between two nodes of one process."""
 
 from __future__ import annotations
 
 import dataclasses
 import sys
-import time
 import unittest
-from typing import Callable, Optional
+from typing import Optional
 from unittest import mock
 
 sys.dont_write_bytecode = True
@@ -15,88 +14,25 @@ sys.dont_write_bytecode = True
 import dht1
 import rpc
 import vectors
-from dht1 import Contact, Endpoint, FindNode, Nodes, Ping, Pong, Record, Store, Stored
-from rpc import Call, Node
-
-Wire = Callable[[Endpoint, bytes], Optional[bytes]]
-
-
-class CaughtNode(Node):
-    """Remembers what it sends; `wire` may change it, or lose it by returning None."""
-
-    def __init__(self, who: int, configured: list[Contact]) -> None:
-        everyone = {person.identity for person in vectors.PEOPLE}
-        listen = Endpoint("127.0.0.1", 0)
-        super().__init__(
-            vectors.PEOPLE[who], vectors.NETWORKS[0], everyone, listen, configured
-        )
-        self.joined_at = time.monotonic() + 3600  # no traffic but that of the test
-        self.sent: list[tuple[Endpoint, bytes]] = []
-        self.wire: Wire = lambda to, datagram: datagram
-
-    @property
-    def contact(self) -> Contact:
-        return Contact(self.key.identity, self.endpoint)
-
-    def send_raw(self, to: Endpoint, datagram: bytes) -> bool:
-        self.sent.append((to, datagram))
-        passed = self.wire(to, datagram)
-        return passed is None or super().send_raw(to, passed)
+from dht1 import (
+    Contact, Endpoint, FindNode, FindValue, Found, Nodes, Ping, Pong, Record, SigningKey, Store,
+    Stored,
+)
+from lookup import Client
+from pair import ELSEWHERE, Pair
 
 
-class Caught(unittest.TestCase):
-    def setUp(self) -> None:
-        self.second = CaughtNode(1, [])
-        time.sleep(0.001)
-        self.first = CaughtNode(0, [self.second.contact])
-        for node in (self.first, self.second):
-            self.addCleanup(node.socket.close)
-
-    def settle(self, *calls: Call) -> None:
-        """Until the calls are done, or until nothing is under way."""
-        deadline = time.monotonic() + 10
-        nodes = (self.first, self.second)
-        while time.monotonic() < deadline:
-            seen = sum(node.counters["received"] for node in nodes)
-            for node in nodes:
-                node.turn(0.005)
-            quiet = seen == sum(node.counters["received"] for node in nodes)
-            if quiet and all(call.done for call in calls) and not any(n.calls for n in nodes):
-                return
-        self.fail("not settled")
-
-    def ask(self, message: dht1.Request) -> Optional[dht1.Response]:
-        call = self.first.ask(self.second.contact, message)
-        self.settle(call)
-        return call.answer
-
-    def record(self) -> Record:
-        revision = rpc.unix_milliseconds() << 16
-        return Record.make(self.first.network, self.first.key, dht1.VALUE, b"k", revision, 60, b"v")
-
+class Requests(Pair):
     def test_a_live_request_sent_again_changes_nothing(self) -> None:
         self.ask(Ping())
         before = len(self.first.sent)
         self.assertIsInstance(self.ask(Store(self.record())), Stored)
         store = self.first.sent[before][1]
         self.second.store.records.clear()
-        for source in (self.first.endpoint, Endpoint("127.0.0.1", 9)):
+        for source in (self.first.endpoint, ELSEWHERE):
             self.second.receive(store, source)
         self.assertEqual(self.second.counters["replay"], 2)
         self.assertEqual(self.second.store.records, {})
-
-    def test_what_was_sent_to_the_process_before_changes_nothing(self) -> None:
-        self.ask(Ping())
-        before = len(self.first.sent)
-        self.ask(Store(self.record()))
-        again = CaughtNode(1, [])
-        self.addCleanup(again.socket.close)
-        for _, datagram in [self.first.sent[before]] + 3 * [self.first.sent[0]]:
-            again.receive(datagram, self.first.endpoint)
-        self.assertEqual((again.counters["key"], again.counters["stale"]), (1, 2))
-        self.assertEqual([len(datagram) for _, datagram in again.sent], [256])
-        self.assertEqual((again.store.records, again.contacts), ({}, {}))
-        self.assertIsNone(again.peer(self.first.key.identity).box_public)
 
     def test_a_forged_record_in_a_good_envelope_is_dropped(self) -> None:
         self.ask(Ping())
@@ -105,18 +41,31 @@ class Caught(unittest.TestCase):
         self.assertEqual(self.second.counters["record"], rpc.TRANSMISSIONS)
         self.assertEqual(self.second.store.records, {})
 
-    def test_the_first_store_is_told_to_retry(self) -> None:
+    def test_a_ping_goes_ahead_of_the_first_store(self) -> None:
         self.assertIsInstance(self.ask(Store(self.record())), Stored)
-        lengths = [len(datagram) for _, datagram in self.first.sent]
-        self.assertEqual(len(self.second.sent[0][1]), 256)
-        self.assertEqual(lengths.count(512), 2)
+        operations = [self.opened(self.second, d)[1].operation for _, d in self.first.sent]
+        self.assertEqual(operations[0], dht1.PING)
+        self.assertEqual(operations.count(dht1.STORE), 1)
 
-    def test_an_answer_without_token_is_no_longer_than_its_request(self) -> None:
+    def test_a_store_that_is_not_live_is_told_to_retry(self) -> None:
+        self.ask(Ping())
+        self.second.sessions.of_peer.clear()
+        self.second.sessions.first_contacts.clear()
+        self.second.sessions.secret = bytes(32)
+        before = len(self.first.sent)
+        self.assertIsInstance(self.ask(Store(self.record())), Stored)
+        bodies = [self.opened(self.second, d)[1] for _, d in self.first.sent[before:]]
+        stores = [body.number for body in bodies if body.operation == dht1.STORE]
+        self.assertEqual(len(set(stores)), 2)
+
+    def test_an_answer_that_is_not_live_is_no_longer_than_its_request(self) -> None:
         for person in vectors.PEOPLE[2:]:
-            self.second.contacts[person.identity] = Endpoint("127.0.0.1", 9)
-        self.first.meet = lambda call: None
+            self.second.contacts[person.identity] = ELSEWHERE
         for length, transmissions in ((256, 2), (512, 1), (1232, 1)):
-            self.first.peers.clear()
+            for kept in (self.first.peers, self.first.links, self.second.sessions.of_peer,
+                         self.second.sessions.first_contacts, self.second.peers,
+                         self.first.contacts):
+                kept.clear()
             asked, answered = len(self.first.sent), len(self.second.sent)
             with mock.patch.dict(rpc.ANSWER_LENGTH, {dht1.FIND_NODE: length}):
                 answer = self.ask(FindNode(bytes(20)))
@@ -126,11 +75,68 @@ class Caught(unittest.TestCase):
             requests = [d for _, d in self.first.sent[asked:] if self.asks_find_node(d)]
             self.assertGreaterEqual(len(requests), transmissions)
 
+    def test_a_record_that_does_not_fit_is_not_passed_over(self) -> None:
+        """Not live, in 512 and 768 bytes: contacts would fit, but the answer is `retry`."""
+        for person in vectors.PEOPLE[2:]:
+            self.second.contacts[person.identity] = ELSEWHERE
+        revision = rpc.unix_milliseconds() << 16
+        record = Record.make(self.first.network, self.first.key, dht1.VALUE, b"k", revision, 60,
+                             bytes(640))
+        self.assertIsNone(self.second.store.offer(record, None, rpc.unix_milliseconds()))
+        for length, status in ((512, dht1.RETRY), (768, dht1.RETRY), (1024, dht1.OK)):
+            answer = self.second.answer(
+                FindValue(record.location), self.first.contact, False, length - dht1.OVERHEAD
+            )
+            self.assertEqual(answer.status, status, length)
+        beyond = self.second.answer(FindValue(record.location, 1), self.first.contact, False, 292)
+        self.assertEqual((beyond.total, beyond.records), (1, []))
+        self.assertTrue(beyond.contacts)
+
+    def test_a_third_retry_is_the_answer(self) -> None:
+        self.ask(Ping())
+        refused = dht1.Refusal(dht1.RETRY)
+        before = len(self.first.sent)
+        with mock.patch.object(self.second, "answer", return_value=refused):
+            self.assertEqual(self.ask(FindNode(bytes(20))), refused)
+        bodies = [self.opened(self.second, d)[1] for _, d in self.first.sent[before:]]
+        self.assertEqual(len({body.number for body in bodies}), 3)
+        self.assertIn(self.second.key.identity, self.first.contacts)
+
+    def test_a_reader_takes_what_is_good_and_of_each_author_the_first(self) -> None:
+        everyone = vectors.PEOPLE
+        now = rpc.unix_milliseconds() << 16
+
+        def made(who: int, value: bytes, key: bytes = b"k", at: int = now) -> Record:
+            person = everyone[who]
+            return Record.make(self.first.network, person, dht1.VALUE, key, at, 60, value)
+
+        good, twin = made(2, b"good"), made(2, b"twin")
+        strange = SigningKey.of(bytes(32))
+        bad = [
+            dataclasses.replace(made(3, b"forged"), value=b"other!"),
+            made(4, b"other key", b"l"),
+            made(5, b"expired", at=now - (61_000 << 16)),
+            Record.make(self.first.network, strange, dht1.VALUE, b"k", now, 60, b"stranger"),
+            Record.make(vectors.NETWORKS[1], everyone[6], dht1.VALUE, b"k", now, 60, b"network"),
+        ]
+        answer = Found(len(bad) + 2, [*bad, good, twin], [])
+        client = Client(self.first)
+        records = client.all_records(self.second.contact, good.location, answer)
+        self.assertEqual([r for r in records if client.is_good(r, b"k")], [good])
+
+    def test_a_stranger_that_writes_is_asked_once_in_thirty_seconds(self) -> None:
+        self.ask(Ping())
+        self.second.contacts.clear()
+        asked = []
+        with mock.patch.object(self.second, "verify", side_effect=asked.append):
+            for seconds in (0, 0, 29, 1):
+                self.pass_time(seconds)
+                self.second.heard_live(self.first.contact, False)
+        self.assertEqual(asked, [self.first.contact] * 2)
+
     def asks_find_node(self, datagram: bytes) -> bool:
-        header = dht1.open_header(self.second.header_key, datagram)
-        box = self.second.box_for(header.key_id)
-        _, body = dht1.open_box(dht1.shared_key(header.box_public, box), datagram)
-        return header.kind == dht1.REQUEST and body[0] == dht1.FIND_NODE
+        header, body = self.opened(self.second, datagram)
+        return header.kind == dht1.REQUEST and body.operation == dht1.FIND_NODE
 
     def test_a_lost_datagram_is_sent_again_to_the_static_key(self) -> None:
         self.ask(Ping())
@@ -149,7 +155,7 @@ class Caught(unittest.TestCase):
         self.assertEqual(ids, [self.second.box.id, 0])
 
     def key_id(self, datagram: bytes) -> int:
-        return dht1.open_header(self.second.header_key, datagram).key_id
+        return self.header(self.second, datagram).key_id
 
     def test_box_keys_are_good_for_two_periods(self) -> None:
         self.ask(Ping())
@@ -163,34 +169,18 @@ class Caught(unittest.TestCase):
             self.assertEqual(len(self.first.sent) - before, transmissions, period)
         self.assertEqual(self.second.counters["key"], 1)
 
-    def test_three_spoiled_answers_end_a_request(self) -> None:
-        self.ask(Ping())
-        self.first.counters.clear()
-        before = len(self.second.sent)
-        call = self.first.ask(self.second.contact, Ping())
-        self.second.wire = lambda to, datagram: None
-        while len(self.second.sent) == before:
-            self.second.turn(0.01)
-        answer = self.second.sent[-1][1]
-        for _ in range(4):
-            self.first.receive(vectors.flipped(answer, 200), self.second.endpoint)
-        self.first.receive(answer, self.second.endpoint)
-        counts = self.first.counters
-        self.assertEqual((counts["box"], counts["unsolicited"]), (3, 2))
-        self.assertFalse(call.done)
-
     def test_an_answer_from_another_address_is_unsolicited(self) -> None:
         call = self.first.ask(self.second.contact, Ping())
         self.second.wire = lambda to, datagram: None
         while not self.second.sent:
             self.second.turn(0.01)
-        self.first.receive(self.second.sent[0][1], Endpoint("127.0.0.1", 9))
+        self.first.receive(self.second.sent[0][1], ELSEWHERE)
         self.assertEqual(self.first.counters["unsolicited"], 1)
         self.first.receive(self.second.sent[0][1], self.second.endpoint)
         self.assertTrue(call.done)
 
     def test_an_address_that_never_answered_gets_two_pings(self) -> None:
-        stranger = Contact(vectors.PEOPLE[5].identity, Endpoint("127.0.0.1", 9))
+        stranger = Contact(vectors.PEOPLE[5].identity, ELSEWHERE)
         self.assertTrue(self.first.ask(stranger, FindNode(bytes(20))).done)
         self.assertEqual(self.first.sent, [])
         for _ in range(2):
@@ -207,6 +197,8 @@ class Caught(unittest.TestCase):
             Contact(somebody, Endpoint("255.255.255.255", 1)),
             Contact(somebody, Endpoint("127.0.0.1", 0)),
             Contact(somebody, Endpoint("::1", 1)),
+            Contact(somebody, Endpoint("0.1.2.3", 1)),
+            Contact(somebody, Endpoint("240.0.0.1", 1)),
         ):
             self.assertTrue(self.first.ask(contact, Ping()).done, contact)
         self.assertEqual(self.first.sent, [])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import functools
 import json
 import sys
+from collections import Counter
 from pathlib import Path
 from typing import Any, Callable, Optional
 
@@ -16,6 +17,7 @@ from dht1 import BoxKey, Contact, Endpoint, Network, Record, SigningKey
 
 FOLDER = Path(__file__).resolve().parent.parent / "Vectors"
 Fields = dict[str, Any]
+Pair = tuple[Network, int, int]
 
 
 def derive(label: str, size: int = 32) -> bytes:
@@ -29,6 +31,8 @@ PEOPLE = [SigningKey.of(seed) for seed in SEEDS]
 NETWORKS = [Network(dht1.blake2b(f"secure-dht test network {i}".encode())) for i in (1, 2)]
 BOXES = [BoxKey.of(dht1.blake2b(f"secure-dht test box {i}".encode())) for i in range(1, 9)]
 REVISION = 1_790_000_000_000 << 16
+ORDER_EIGHT = bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")
+OUTSIDE = bytes.fromhex("ea5ef8400c31ef41e28f22e718b43f66981b29cf645af2a0e223799bedaace47")
 
 
 # keys.json
@@ -135,6 +139,8 @@ def bad_texts() -> list[Fields]:
         (identity_text(b"\1" + bytes(31)), "low-order point, the neutral element"),
         (identity_text(b"\xec" + b"\xff" * 30 + b"\x7f"), "low-order point, order two"),
         (identity_text(b"\2" + bytes(31)), "not a point of the curve"),
+        (identity_text(ORDER_EIGHT), "low-order point, order eight"),
+        (identity_text(OUTSIDE), "a good point plus one of order two: not in the main subgroup"),
     ]
     for text, why in cases:
         for part in dht1.SIZES:
@@ -546,7 +552,10 @@ def bad_responses() -> list[Bad]:
         (3, 0, b"\0\0\0" + dht1.Nodes(contacts(8) + contacts(1)).encode(), "found, nine contacts"),
         (3, 0, b"\0\0\0\1" + one.identity, "found, contact without its endpoint"),
         (3, 0, b"\0\1\1" + small + b"\0\1", "found, padding not zero"),
+        (3, 0, b"\0\0\1" + small + b"\0", "found, a record where there are none"),
+        (3, 0, b"\0\1\2" + small + small + b"\0", "found, fewer records in all than in it"),
         (4, 0, bytes(4) + b"\xff" * 32 + b"\1", "stored, a ninth prefix"),
+        (4, 0, bytes(8) + b"\xff" * 4 + bytes(24), "stored, a prefix after the last"),
         (4, 2, b"\2" + small[1:], "conflict, record of version 2"),
         (4, 2, small + b"\1", "conflict, padding not zero"),
         (4, 2, b"\0" + small, "conflict, record after a zero"),
@@ -559,29 +568,43 @@ def bad_responses() -> list[Bad]:
 
 
 class Envelopes:
-    """Seals one after the other and remembers the digests that responses need."""
+    """Seals one after the other, counts the requests of each to each, and remembers what
+    responses need: digests and transaction ids, and the last challenge of each for each."""
 
     def __init__(self) -> None:
         self.made: list[Fields] = []
         self.digests: dict[str, bytes] = {}
+        self.transactions: dict[str, bytes] = {}
+        self.counters: Counter[Pair] = Counter()
+        self.challenges: dict[Pair, bytes] = {}
 
     def add(
         self, name: str, sender: int, recipient: int, message: Any, length: int,
         operation: Optional[int] = None, known: bool = True, answers: Optional[str] = None,
-        token: bool = True, network: Network = NETWORKS[0],
+        live: bool = True, repeats: Optional[str] = None, network: Network = NETWORKS[0],
     ) -> None:
-        """A response `answers` the request of that name; `known` is a recipient's box key."""
-        number = len(self.made)
+        """A response `answers` the request of that name, which was `live` or not; a transmission
+        `repeats` an earlier one; `known` is a recipient's box key."""
         me, box, to = PEOPLE[sender], BOXES[sender], PEOPLE[recipient]
         theirs = BOXES[recipient] if known else to.static
+        there, back = (network, sender, recipient), (network, recipient, sender)
+        if answers:
+            transaction, challenge = self.transactions[answers], dht1.NO_CHALLENGE
+            if not live:
+                challenge = self.challenges[back] = derive("challenge " + name, 8)
+        else:
+            transaction = self.transactions.get(repeats or "") or derive("transaction " + name, 8)
+            challenge = self.challenges.get(there, dht1.NO_CHALLENGE)
+            self.counters[there] += 1
+        self.transactions[name] = transaction
+        counter, id_number = self.counters[there], int.from_bytes(transaction, "big")
         header = dht1.Header(
             dht1.RESPONSE if answers else dht1.REQUEST, theirs.id if known else 0,
-            1_790_000_000_000_000 + number, me.identity, box.public,
+            id_number if answers else counter, me.identity, box.public,
         )
         body = dht1.Body(
             operation or message.operation, getattr(message, "status", dht1.OK),
-            derive("transaction " + (answers or name), 8),
-            derive(f"token {number}", 8) if token else dht1.NO_TOKEN, message.encode(),
+            counter if answers else id_number, challenge, message.encode(),
         )
         digest = self.digests[answers] if answers else dht1.NO_DIGEST
         nonce = derive("nonce " + name, 24)
@@ -599,13 +622,13 @@ class Envelopes:
                 "recipient_seed": to.seed.hex(),
                 **({"recipient_box_secret": theirs.secret.hex()} if known else {}),
                 "kind": header.kind,
-                "counter": header.counter,
+                "counter": counter,
                 "nonce": nonce.hex(),
                 "request_digest": digest.hex(),
                 "operation": body.operation,
                 "status": body.status,
-                "transaction": body.transaction.hex(),
-                "token": body.token.hex(),
+                "transaction": transaction.hex(),
+                "challenge": challenge.hex(),
                 "payload": body.payload.hex(),
                 "length": length,
                 "signed_input_digest": self.digests[name].hex(),
@@ -626,7 +649,8 @@ def check_opens(
     )
     assert dht1.is_signed(message, signature, sender.identity)
     opened = dht1.Body.decode(content)
-    assert opened.payload.startswith(body.payload) and opened.token == body.token
+    assert opened.payload.startswith(body.payload) and opened.challenge == body.challenge
+    assert opened.number == body.number
 
 
 def envelopes() -> Fields:
@@ -634,42 +658,52 @@ def envelopes() -> Fields:
     prefixes = [int.from_bytes(person.node_id[:4], "big") for person in PEOPLE]
     target = derive("target", 20)
     full = made_records()[10][2]
-    them = Envelopes()
-    first = {"known": False, "token": False}
+    them, new = Envelopes(), {"live": False}
+    first = {"known": False}
     them.add("ping, first contact", 0, 1, dht1.Ping(), 256, **first)
-    them.add("pong to the first contact", 1, 0, dht1.Pong(V4, [V4]), 256, 1,
-             answers="ping, first contact")
-    them.add("ping, known", 0, 1, dht1.Ping(leaving=True), 256)
-    them.add("pong", 1, 0, dht1.Pong(V6, []), 256, 1, answers="ping, known")
+    them.add("pong with a challenge", 1, 0, dht1.Pong(V4, [V4]), 256, 1,
+             answers="ping, first contact", **new)
+    them.add("ping, founding", 0, 1, dht1.Ping(), 256)
+    them.add("pong without a challenge", 1, 0, dht1.Pong(V4, []), 256, 1, answers="ping, founding")
+    them.add("store, live", 0, 1, dht1.Store(small), 512)
+    them.add("stored", 1, 0, dht1.Stored(3600, prefixes), 512, 4, answers="store, live")
+    them.add("ping, live, leaving", 0, 1, dht1.Ping(leaving=True), 256)
+    them.add("pong, IPv6", 1, 0, dht1.Pong(V6, []), 256, 1, answers="ping, live, leaving")
     them.add("find node, first contact, padded", 2, 3, dht1.FindNode(target), 768, **first)
     them.add("eight contacts", 3, 2, dht1.Nodes(contacts(8)), 768, 2,
-             answers="find node, first contact, padded")
-    them.add("find node, known", 2, 3, dht1.FindNode(target), 256)
-    them.add("one contact", 3, 2, dht1.Nodes(contacts(1)), 512, 2, answers="find node, known")
+             answers="find node, first contact, padded", **new)
+    them.add("find node, live", 2, 3, dht1.FindNode(target), 256)
+    them.add("find node, live, sent again to the static key", 2, 3, dht1.FindNode(target), 768,
+             known=False, repeats="find node, live")
+    them.add("one contact", 3, 2, dht1.Nodes(contacts(1)), 512, 2,
+             answers="find node, live, sent again to the static key")
+    them.add("ping, of the one that was asked", 3, 2, dht1.Ping(), 256)
+    them.add("find node, live, of a peer that asked", 2, 3, dht1.FindNode(bytes(20)), 256)
+    them.add("no contacts, counted", 3, 2, dht1.Nodes([]), 256, 2,
+             answers="find node, live, of a peer that asked")
     them.add("find node, first contact, short", 6, 7, dht1.FindNode(target), 256, **first)
     them.add("retry", 7, 6, dht1.Refusal(dht1.RETRY), 256, 2,
-             answers="find node, first contact, short")
-    them.add("find value, known", 4, 5, dht1.FindValue(large.location), 256)
+             answers="find node, first contact, short", **new)
+    them.add("find value, live", 4, 5, dht1.FindValue(large.location), 256)
     them.add("found the largest, three contacts", 5, 4,
-             dht1.Found(1, [large], contacts(3)), 1232, 3, answers="find value, known")
-    them.add("find value, author, padded", 4, 5,
+             dht1.Found(1, [large], contacts(3)), 1232, 3, answers="find value, live")
+    them.add("find value, author, padded", 5, 6,
              dht1.FindValue(hello.location, 1, PEOPLE[1].identity), 1024, **first)
-    them.add("found one, eight contacts", 5, 4, dht1.Found(1, [hello], contacts(8)), 1024, 3,
-             answers="find value, author, padded")
-    them.add("store, token, static key", 0, 7, dht1.Store(small), 512, known=False)
-    them.add("stored", 7, 0, dht1.Stored(3600, prefixes), 512, 4,
-             answers="store, token, static key")
-    them.add("store, largest, condition", 0, 7, dht1.Store(large, REVISION), 1232)
-    them.add("conflict", 7, 0, dht1.Conflict(full), 512, 4, answers="store, largest, condition")
-    them.add("store, no token", 0, 7, dht1.Store(hello), 512, token=False)
-    them.add("store, retry", 7, 0, dht1.Refusal(dht1.RETRY), 256, 4, answers="store, no token")
+    them.add("found one, eight contacts", 6, 5, dht1.Found(1, [hello], contacts(8)), 1024, 3,
+             answers="find value, author, padded", **new)
+    them.add("store, not live", 0, 7, dht1.Store(hello), 512, known=False)
+    them.add("store, retry", 7, 0, dht1.Refusal(dht1.RETRY), 256, 4, answers="store, not live",
+             **new)
+    them.add("store, founding, largest, condition", 0, 7, dht1.Store(large, REVISION), 1232)
+    them.add("conflict", 7, 0, dht1.Conflict(full), 512, 4,
+             answers="store, founding, largest, condition")
     them.add("clock", 7, 0, dht1.WrongClock(1_790_000_000_123), 256, 4,
-             answers="store, largest, condition")
+             answers="store, founding, largest, condition")
     them.add("ping, other network", 0, 1, dht1.Ping(), 256, network=NETWORKS[1], **first)
     rest = Record.make(NETWORKS[0], PEOPLE[0], 1, b"rest", REVISION, 60, b"0123456789")
     exact = dht1.Found(2, [large, rest], [])
     assert len(exact.encode()) == dht1.LENGTHS[-1] - dht1.OVERHEAD
-    them.add("largest payload", 5, 4, exact, 1232, 3, answers="find value, known")
+    them.add("largest payload", 5, 4, exact, 1232, 3, answers="find value, live")
     return {"envelopes": them.made}
 
 

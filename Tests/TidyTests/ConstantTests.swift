@@ -12,9 +12,11 @@ struct ConstantTests {
         "datagram lengths": ["DHTEnvelope/Datagram.swift:lengths"],
         "K": ["DHTCore/Message.swift:replicas"],
         "α": ["DHTCore/Message.swift:parallelism"],
-        "token epoch": ["DHTEnvelope/TokenMint.swift:epochLength"],
+        "challenge epoch": ["DHTEnvelope/ChallengeMint.swift:epochLength"],
         "replay window": ["DHTEnvelope/ReplayWindow.swift:size"],
-        "old tokenless requests": ["DHTEnvelope/ReplayGuard.swift:oldRequestInterval"],
+        "sessions": ["DHTEnvelope/Session.swift:sessionLimit"],
+        "addresses": ["DHTEnvelope/Session.swift:addressLimit"],
+        "idle session": ["DHTEnvelope/Session.swift:idleLimit * DHTEnvelope/ChallengeMint.swift:epochLength"],
         "first-contact lane": [
             "DHTEnvelope/Gate.swift:firstContacts", "DHTEnvelope/Gate.swift:firstContacts",
         ],
@@ -22,10 +24,16 @@ struct ConstantTests {
             "DHTEnvelope/Gate.swift:firstContactsBySource",
             "DHTEnvelope/Gate.swift:firstContactsBySource * DHTEnvelope/FirstContactLane.swift:burstSeconds",
         ],
+        "first contacts of a box key": [
+            "DHTEnvelope/FirstContacts.swift:burst", "DHTEnvelope/FirstContacts.swift:interval",
+        ],
+        "failed responses under unknown box keys": [
+            "DHTEnvelope/Gate.swift:junkRate", "DHTEnvelope/Gate.swift:junkRate",
+        ],
         "failed responses": ["DHTEnvelope/PendingRequests.swift:failureLimit"],
         "budget": [
             "DHTEnvelope/Gate.swift:requestsByPeer",
-            "DHTEnvelope/Gate.swift:requestsByPeer * DHTEnvelope/Session.swift:budgetBurstSeconds",
+            "DHTEnvelope/Gate.swift:requestsByPeer * DHTEnvelope/SessionTable.swift:budgetBurstSeconds",
         ],
         "box-key period": ["DHTEnvelope/KeyRing.swift:boxKeyPeriod"],
         "clock tolerance": ["DHTCore/Catalog.swift:clockTolerance / 1000"],

@@ -1,8 +1,8 @@
 import CSodium
 import DHTCore
 
-/// The secret a node's tokens are made with. It is made at start and dies with the process.
-package struct TokenKey: ~Copyable, Sendable {
+/// The secret a node's challenges are made with. It is made at start and dies with the process.
+package struct ChallengeKey: ~Copyable, Sendable {
     private static let byteCount = 32
 
     private let secret = SecretBytes(randomCount: byteCount)
@@ -10,7 +10,7 @@ package struct TokenKey: ~Copyable, Sendable {
     package init() {}
 
     /// BLAKE2b-64 of the message under this key.
-    package borrowing func token(over message: [UInt8]) -> UInt64 {
+    package borrowing func mac(over message: [UInt8]) -> UInt64 {
         var output = [UInt8](repeating: 0, count: 8)
         mustSucceed(
             unsafe dht_blake2b(&output, output.count, message, message.count, secret.pointer, Self.byteCount),
