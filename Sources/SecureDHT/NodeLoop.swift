@@ -319,17 +319,34 @@ actor NodeLoop {
 
     // MARK: What users ask
 
-    /// Runs an operation to its end; `nil` if the node stopped before.
+    /// Runs an operation to its end; `nil` if the node stopped before, or the task was cancelled, with which
+    /// the operation ends as well.
     func run(_ operation: DHTEngine.Operation) async -> Outcome? {
+        nextOperation += 1
+        let id = OperationID(rawValue: nextOperation)
+        return await withTaskCancellationHandler {
+            Task.isCancelled ? nil : await run(operation, as: id)
+        } onCancel: {
+            eventLoop.execute { self.assumeIsolated { $0.cancel(id) } }
+        }
+    }
+
+    private func run(_ operation: DHTEngine.Operation, as id: OperationID) async -> Outcome? {
         guard !isStopping else { return nil }
         return await withCheckedContinuation { continuation in
-            nextOperation += 1
-            let id = OperationID(rawValue: nextOperation)
             waiting[id] = continuation
             var actions: [EngineAction] = []
             engine.submit(operation, as: id, at: SystemClock.now, into: &actions)
             perform(actions)
         }
+    }
+
+    private func cancel(_ id: OperationID) {
+        guard let continuation = waiting.removeValue(forKey: id) else { return }
+        continuation.resume(returning: nil)
+        var actions: [EngineAction] = []
+        engine.cancel(id, at: SystemClock.now, into: &actions)
+        perform(actions)
     }
 
     func replaceAdmission(_ policy: AdmissionPolicy, seeds: [PeerAddress]) {
@@ -342,7 +359,9 @@ actor NodeLoop {
         guard !isStopping else { return }
         rememberContacts(isLast: true)
         let giveUp = eventLoop.scheduleTask(in: patience) { self.assumeIsolated { $0.abandonAll() } }
-        _ = await run(.leave)
+        // Whoever stops us may be a task that is cancelled itself.
+        nextOperation += 1
+        _ = await run(.leave, as: OperationID(rawValue: nextOperation))
         giveUp.cancel()
         await abandon()
     }
