@@ -6,7 +6,8 @@ extension KademliaNode {
         let isLeaving = handover.operation != nil
         let limit = isLeaving ? Handover.parallelism : settings.repairParallelism
         let gap = Span(nanoseconds: 1_000_000_000 / max(settings.repairRate, 1))
-        while replication.inFlight < limit, let offer = replication.offers.first {
+        let share = max(limit / Replication.peerShare, 1)
+        while replication.inFlight < limit, let (index, offer, later) = replication.nextOffer(share: share) {
             let weight = offer.targets?.count ?? settings.replicas
             if !isLeaving {
                 let burst = gap * UInt64(settings.repairParallelism)
@@ -16,13 +17,15 @@ extension KademliaNode {
                 }
                 replication.nextStore = max(replication.nextStore, now.instant) + gap * UInt64(weight)
             }
-            replication.offers.removeFirst()
+            replication.offers.remove(at: index)
+            if let later { replication.offers.insert(later, at: index) }
             guard let entry = catalog.entry(at: offer.place.location, by: offer.place.author),
                 entry.digest == offer.digest,
                 offer.targets != nil || entry.standing != .lacking
                     || !isHeldUp(offer.place.location, at: now)
             else { continue }
             replication.inFlight += weight
+            replication.beginGiving(to: offer.targets ?? [])
             let place = offer.place
             load(for: .replicate(offer), at: place.location, by: place.author, at: now, into: &actions)
         }
@@ -49,7 +52,13 @@ extension KademliaNode {
         }
         let record = records?.first { $0.digest == offer.digest && $0.expiry > now.unixMilliseconds }
         guard let record else {
-            return given(offer.targets?.count ?? settings.replicas, at: now, into: &actions)
+            let targets = offer.targets ?? []
+            return given(
+                offer.targets == nil ? settings.replicas : targets.count,
+                to: targets,
+                at: now,
+                into: &actions
+            )
         }
         guard let targets = offer.targets else {
             return republish(record, at: now, into: &actions)
@@ -58,13 +67,13 @@ extension KademliaNode {
             // It may have moved since, or gone.
             let entry = table.entry(for: target.identity, id: target.id)
             guard let entry, entry.reachability.grade != .bad else {
-                given(1, at: now, into: &actions)
+                given(1, to: [target], at: now, into: &actions)
                 continue
             }
             if handover.operation == nil, replication.ailing.isSpared(target.identity, at: now.instant) {
                 let second = Turnover.second(of: now.instant)
                 catalog.note(.lacking, of: offer.digest, at: offer.place, second: second)
-                given(1, at: now, into: &actions)
+                given(1, to: [target], at: now, into: &actions)
                 continue
             }
             call(
@@ -76,9 +85,15 @@ extension KademliaNode {
         }
     }
 
-    /// So many STOREs are over, or will not be made.
-    mutating func given(_ count: Int, at now: Now, into actions: inout [KademliaAction]) {
+    /// So many STOREs are over, or will not be made; `targets`: of copies, whose they were to be.
+    mutating func given(
+        _ count: Int,
+        to targets: [Contact] = [],
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
         replication.inFlight -= count
+        replication.endGiving(to: targets)
         if handover.operation != nil {
             continueLeaving(at: now, into: &actions)
         } else {

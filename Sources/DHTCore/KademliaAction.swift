@@ -41,8 +41,8 @@ package enum KademliaAction: Hashable, Sendable {
 
 /// What a user may ask of the core.
 package enum KademliaOperation: Hashable, Sendable {
-    /// Keep a record of ours at the closest nodes.
-    case put(Record, condition: Request.Condition?)
+    /// Keep a record of ours at the closest nodes. `copies`: as many are wanted at least.
+    case put(Record, condition: Request.Condition?, copies: Int = 0)
     /// Read what is at a location. `isExhaustive`: every author's, not only the newest. `paths`: in the place
     /// of the node's setting.
     case get(location: NodeID, author: Identity?, replicas: Int, isExhaustive: Bool, paths: Int? = nil)

@@ -79,6 +79,8 @@ package struct KademliaNode: Sendable {
     var undurable: [Digest: [KeepingClient]] = [:]
     var searches: [SearchID: Search] = [:]
     var puts: [OperationID: PutOperation] = [:]
+    /// When the first of the puts that have copies enough is over.
+    var nextPutEnd = Instant(nanoseconds: .max)
     var membership: Membership
     /// Peers whose answer to some call is overdue. The calls bound it.
     var overdue: Set<Identity> = []
@@ -140,7 +142,7 @@ package struct KademliaNode: Sendable {
             actions.append(.finished(operation, .pinged(now.instant.since(sent))))
         case .copy(let place, let digest):
             copyAnswered(place, digest, by: call.contact, response, at: now, into: &actions)
-            given(1, at: now, into: &actions)
+            given(1, to: [call.contact], at: now, into: &actions)
         case .repair(let place, let digest):
             copyAnswered(place, digest, by: call.contact, response, at: now, into: &actions)
         case .sample(let lastHeard): sampled(call.contact, lastHeard: lastHeard, response, at: now)
@@ -182,7 +184,7 @@ package struct KademliaNode: Sendable {
         case .ping(let operation, _): actions.append(.finished(operation, .pinged(nil)))
         case .copy(let place, let digest):
             copyAnswered(place, digest, by: call.contact, nil, at: now, into: &actions)
-            given(1, at: now, into: &actions)
+            given(1, to: [call.contact], at: now, into: &actions)
         case .repair(let place, let digest):
             copyAnswered(place, digest, by: call.contact, nil, at: now, into: &actions)
         case .sample(let lastHeard): sampled(call.contact, lastHeard: lastHeard, nil, at: now)
@@ -224,8 +226,8 @@ package struct KademliaNode: Sendable {
         into actions: inout [KademliaAction]
     ) {
         switch operation {
-        case .put(let record, let condition):
-            beginPut(record, condition, as: name, at: now, into: &actions)
+        case .put(let record, let condition, let copies):
+            beginPut(record, condition, copies: copies, as: name, at: now, into: &actions)
         case .get(let location, let author, let replicas, let isExhaustive, let paths):
             let get = GetOperation(
                 location: location,
@@ -269,11 +271,12 @@ package struct KademliaNode: Sendable {
     package mutating func advance(to now: Now, into actions: inout [KademliaAction]) {
         upkeep(at: now, into: &actions)
         beginWaiting(at: now, into: &actions)
+        endPuts(at: now, into: &actions)
         replicate(at: now, into: &actions)
     }
 
     /// When ``advance(to:into:)`` is to be called next.
-    package var nextDeadline: Instant { min(membership.nextUpkeep, replication.wakeAt) }
+    package var nextDeadline: Instant { min(membership.nextUpkeep, replication.wakeAt, nextPutEnd) }
 
     /// Whether nobody waits for anything: no call, no operation, no search, no work of the store's is under
     /// way.

@@ -28,6 +28,7 @@ extension KademliaNode {
             Occupancy("contacts owed", replication.owed.count, of: Replication.changeLimit),
             Occupancy("offers", replication.offers.count, of: Replication.offerLimit),
             Occupancy("copies under way", replication.inFlight, of: copyLimit),
+            Occupancy("peers given copies", replication.giving.count, of: copyLimit),
             Occupancy("incomplete puts", replication.incomplete.count, of: IncompletePut.capacity),
             Occupancy("peers spared", replication.ailing.count, of: Ailing.capacity),
             Occupancy("doubts", replication.doubts.count, of: Replication.changeLimit),

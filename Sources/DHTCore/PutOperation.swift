@@ -2,7 +2,8 @@
 ///
 /// The record goes to the closest nodes known; their answers tell which closer ones they know; if any is
 /// news, one lookup finds it and the record goes there too. A node that is overdue is not waited for alone:
-/// the next closest is asked as well.
+/// the next closest is asked as well. Once there are copies enough the rest has a moment more, and no longer:
+/// else one replica that is never done could hold it up.
 struct PutOperation: Sendable {
     private enum State: Hashable, Sendable {
         case asked
@@ -15,11 +16,20 @@ struct PutOperation: Sendable {
         var state: State
     }
 
+    /// How long the rest is waited for, once there are copies enough: this, or a quarter of the time it took
+    /// to make those.
+    static let patience = Span.seconds(1)
+
     let record: Record
     let condition: Request.Condition?
     private let own: NodeID
     private let ownIdentity: Identity
     private let width: Int
+    /// Copies its user wants at least.
+    private let copies: Int
+    private var begun: Instant?
+    /// When it is over, whoever is still to answer; `nil` while there are too few copies.
+    private(set) var deadline: Instant?
     private var targets: [Target] = []
     private var ownVerdict: PutOutcome.Verdict?
     private var isOwnPending = false
@@ -39,13 +49,15 @@ struct PutOperation: Sendable {
         own: NodeID,
         identity: Identity,
         hasLookedUp: Bool,
-        width: Int = Kademlia.replicas
+        width: Int = Kademlia.replicas,
+        copies: Int = 0
     ) {
         self.record = record
         self.condition = condition
         self.own = own
         ownIdentity = identity
         self.width = width
+        self.copies = copies
         hasChased = hasLookedUp
     }
 
@@ -114,25 +126,39 @@ struct PutOperation: Sendable {
         return ask(news)
     }
 
-    /// Whether all that can still be learnt is how late the late ones are.
-    var isFinished: Bool {
-        guard !isOwnPending, !isChasing else { return false }
-        var stored = ownVerdict == .stored ? 1 : 0
-        var hasOverdue = false
-        for target in targets {
-            switch target.state {
-            case .asked: return false
-            case .overdue: hasOverdue = true
-            case .ended(let verdict): stored += verdict == .stored ? 1 : 0
-            }
-        }
-        return !hasOverdue || stored >= width
+    /// Takes in the time, after every event.
+    mutating func notice(_ now: Instant) {
+        let begun = self.begun ?? now
+        self.begun = begun
+        guard deadline == nil, stored >= enough else { return }
+        deadline = now + max(Self.patience, now.since(begun) / 4)
     }
 
-    /// What to tell the user; those still overdue count as timed out.
+    /// Two fewer than there ought to be, so that every read of three sees one; as many as its user wants, if
+    /// that is more. A copy that we alone have is none, where anybody else was asked.
+    private var enough: Int {
+        let asked = targets.count + (isOwnPending || ownVerdict != nil ? 1 : 0)
+        return max(min(asked, width) - (Kademlia.parallelism - 1), copies, min(asked, 2))
+    }
+
+    private var stored: Int {
+        targets.count { $0.state == .ended(.stored) } + (ownVerdict == .stored ? 1 : 0)
+    }
+
+    /// Whether all that can still be learnt is how late the late ones are.
+    var isFinished: Bool {
+        guard !isOwnPending, !isChasing, !targets.contains(where: { $0.state == .asked }) else {
+            return false
+        }
+        return stored >= width || !targets.contains { $0.state == .overdue }
+    }
+
+    /// What to tell the user; those that have not answered count as timed out.
     var outcome: PutOutcome {
         var replicas: [PutOutcome.Replica] = []
-        if let ownVerdict { replicas.append(.init(identity: ownIdentity, verdict: ownVerdict)) }
+        if isOwnPending || ownVerdict != nil {
+            replicas.append(.init(identity: ownIdentity, verdict: ownVerdict ?? .timeout))
+        }
         for target in targets {
             let verdict: PutOutcome.Verdict
             if case .ended(let known) = target.state { verdict = known } else { verdict = .timeout }

@@ -4,6 +4,7 @@ extension KademliaNode {
     mutating func beginPut(
         _ record: Record,
         _ condition: Request.Condition?,
+        copies: Int,
         as name: OperationID,
         at now: Now,
         into actions: inout [KademliaAction]
@@ -17,7 +18,8 @@ extension KademliaNode {
             own: id,
             identity: identity,
             hasLookedUp: !isComplete,
-            width: settings.replicas
+            width: settings.replicas,
+            copies: copies
         )
         if isComplete {
             let known = table.closest(to: record.location, count: settings.replicas * 2)
@@ -74,7 +76,11 @@ extension KademliaNode {
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        guard puts[name] != nil else { return }
+        guard puts[name] != nil else {
+            // Late, but done: it need not be spared.
+            if case .stored = response { replication.ailing.took(contact.identity) }
+            return
+        }
         let verdict: PutOutcome.Verdict
         switch response {
         case .stored: verdict = .stored
@@ -96,7 +102,13 @@ extension KademliaNode {
     }
 
     mutating func finishIfDone(_ name: OperationID, at now: Now, into actions: inout [KademliaAction]) {
-        guard let put = puts[name], put.isFinished else { return }
+        puts[name]?.notice(now.instant)
+        guard let put = puts[name] else { return }
+        let end = put.deadline ?? Instant(nanoseconds: .max)
+        guard put.isFinished || end <= now.instant else {
+            nextPutEnd = min(nextPutEnd, end)
+            return
+        }
         puts[name] = nil
         if name.isOwn {
             republished(put.record, put.outcome, at: now, into: &actions)
@@ -107,6 +119,16 @@ extension KademliaNode {
         let place = Catalog.Place(location: put.record.location, author: put.record.author)
         let purpose = Purpose.repair(place, put.record.digest)
         for contact in put.bare { call(contact, .store(put.record, condition: nil), purpose, into: &actions) }
+    }
+}
+
+extension KademliaNode {
+    /// Ends the puts that have copies enough and have waited for the rest.
+    mutating func endPuts(at now: Now, into actions: inout [KademliaAction]) {
+        guard nextPutEnd <= now.instant else { return }
+        nextPutEnd = Instant(nanoseconds: .max)
+        let names = puts.filter { $0.value.deadline != nil }.keys.sorted { $0.rawValue < $1.rawValue }
+        for name in names { finishIfDone(name, at: now, into: &actions) }
     }
 }
 

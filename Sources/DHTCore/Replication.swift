@@ -79,6 +79,8 @@ package struct Replication: Sendable {
     var incomplete: [IncompletePut] = []
     /// STOREs under way, or about to be.
     var inFlight = 0
+    /// Of these, copies by the peer that is to take them.
+    private(set) var giving: [Identity: Int] = [:]
     /// When the next STORE may go out, if they went out evenly.
     var nextStore = Instant(nanoseconds: 0)
     var wakeAt = Instant(nanoseconds: .max)
@@ -105,6 +107,41 @@ package struct Replication: Sendable {
     }
 
     mutating func settleDoubt(about peer: Identity) { doubts[peer] = nil }
+
+    // MARK: Shares
+
+    /// One peer is given so much of what may be under way at once, lest one that is never done hold up all.
+    static let peerShare = 4
+
+    /// The next offer of which somebody may be given his copy now, to those who may; the others' copies wait.
+    func nextOffer(share: Int) -> (index: Int, now: Offer, later: Offer?)? {
+        for (index, offer) in offers.enumerated() {
+            guard let targets = offer.targets else { return (index, offer, nil) }
+            let free = targets.filter { giving[$0.identity, default: 0] < share }
+            if free.count == targets.count { return (index, offer, nil) }
+            if free.isEmpty { continue }
+            let held = targets.filter { giving[$0.identity, default: 0] >= share }
+            return (index, offer.to(free), offer.to(held))
+        }
+        return nil
+    }
+
+    mutating func beginGiving(to targets: [Contact]) {
+        for target in targets { giving[target.identity, default: 0] += 1 }
+    }
+
+    mutating func endGiving(to targets: [Contact]) {
+        for target in targets {
+            let left = giving[target.identity, default: 1] - 1
+            giving[target.identity] = left > 0 ? left : nil
+        }
+    }
+}
+
+extension Replication.Offer {
+    fileprivate func to(_ targets: [Contact]) -> Self {
+        .init(place: place, digest: digest, targets: targets)
+    }
 }
 
 /// What was done to keep copies where they belong.

@@ -79,6 +79,11 @@ struct CallTable: Sendable {
         )
     }
 
+    /// Those of this kind, the oldest first.
+    func ids(where isWanted: (OutgoingCall) -> Bool) -> [CallID] {
+        calls.values.filter(isWanted).map(\.id).sorted { $0.rawValue < $1.rawValue }
+    }
+
     mutating func remove(_ id: CallID) {
         guard let call = calls.removeValue(forKey: id) else { return }
         byTransaction[call.transaction] = nil

@@ -85,6 +85,7 @@ extension GatedEngine where Keeper: ~Copyable {
             usesStaticKey: isSilent(call),
             answerLength: Self.answerLength(of: request)
         )
+        noteOffer(request, at: now)
         let isProved = gate.hasProved(peer, at: endpoint)
         let isAllowed = isProved || call.isConfigured || probes.admit(endpoint, at: now.instant)
         if isAllowed, endpoint.isUnicast,
@@ -148,6 +149,7 @@ extension GatedEngine where Keeper: ~Copyable {
         var wishes: [KademliaAction] = []
         if call.resumes != nil {
             call.resumes = nil
+            guard core.awaits(call.id) else { return drop(call.id) }
             return send(call, at: now, into: &actions)
         }
         if !call.isOverdue {
@@ -162,7 +164,7 @@ extension GatedEngine where Keeper: ~Copyable {
         } else {
             counters.timeouts += 1
             gate.close(call.transaction)
-            calls.remove(call.id)
+            forget(call)
             transfers.noteUpload(of: call.request, to: call.contact.identity, held: nil)
             if call.id.isTransfer { return chunkFailed(call.id, at: now, into: &actions) }
             core.failed(call.id, at: now, into: &wishes)
@@ -199,7 +201,7 @@ extension GatedEngine where Keeper: ~Copyable {
             if pause(call, held: held, at: now) { return }
             response = .refused(.unavailable)
         }
-        calls.remove(call.id)
+        forget(call)
         if call.id.isTransfer {
             return chunkAnswered(call, response, at: now, into: &actions)
         }
@@ -220,7 +222,7 @@ extension GatedEngine where Keeper: ~Copyable {
     }
 
     /// The next transmission begins anew.
-    private mutating func renew(_ call: inout OutgoingCall, at now: Now) {
+    mutating func renew(_ call: inout OutgoingCall, at now: Now) {
         call.transaction = gate.makeTransaction()
         (call.transmissions, call.attempts) = (0, 0)
         call.firstSent = now.instant
@@ -228,26 +230,6 @@ extension GatedEngine where Keeper: ~Copyable {
 
     /// The first time-out of a request to a peer that has begun to bring content.
     private static var wantTimeout: Span { .milliseconds(500) }
-    /// How long a peer may take to bring content without having more of it than before.
-    private static var wantPatience: Span { .seconds(60) }
-
-    /// The peer brings the content of the record before it takes that: it is asked again in a while. `false`
-    /// if it got no further for too long.
-    private mutating func pause(_ call: OutgoingCall, held: UInt32, at now: Now) -> Bool {
-        var call = call
-        transfers.noteUpload(of: call.request, to: call.contact.identity, held: held)
-        let since = call.wanted.flatMap { held > $0.held ? nil : $0.since } ?? now.instant
-        let waited = now.instant.since(since)
-        guard waited < Self.wantPatience else { return false }
-        call.wanted = (max(held, call.wanted?.held ?? 0), since)
-        renew(&call, at: now)
-        // Little at first: most content is short.
-        let pause = min(max(waited / 4, .milliseconds(held == 0 ? 20 : 100)), .seconds(1))
-        call.resumes = now.instant + pause
-        calls.keep(call, due: now.instant + pause)
-        return true
-    }
-
     /// Round-trip estimates remembered.
     static var estimatorCapacity: Int { 8192 }
 

@@ -1,22 +1,47 @@
 import DHTCore
 
-/// What content this node's store has, in whole or in part, and some of its parts at hand.
+/// What content this node's store has, in whole or in part, or is to have.
+///
+/// As long as no record refers to it, all of it counts against bounds, from the moment on when somebody was
+/// told that it is wanted: what is promised to one is not there for another.
 struct ContentShelf: Sendable {
+    /// On whose account content is brought until a record refers to it.
+    enum Owner: Hashable, Sendable {
+        /// Our own users put it.
+        case users
+        /// A member offered a record of this author.
+        case member(author: Identity, sender: Identity)
+        /// It was here when we started.
+        case unknown
+    }
+
     struct Holding: Sendable {
         let reference: ContentReference
+        fileprivate(set) var owner: Owner
+        /// The store was told of it.
+        fileprivate(set) var isBegun = false
         /// The store has the outline.
-        var hasOutline = false
-        /// Pieces the store has.
-        var pieces: Set<Int> = []
+        fileprivate(set) var hasOutline = false
+        /// Pieces the store has, and their bytes.
+        fileprivate(set) var pieces: Set<Int> = []
+        fileprivate(set) var heldBytes: UInt32 = 0
+        /// It is on its way here.
+        fileprivate(set) var isAwaited = false
         /// A record of ours refers to it, as far as we know.
-        var isReferred = false
-        /// When somebody last had to do with it.
-        var touched: Instant
+        fileprivate(set) var isReferred = false
+        /// None does any more, as it seems.
+        fileprivate(set) var isParting = false
+        /// When some of it last came, or our own users had to do with it. What strangers ask prolongs
+        /// nothing.
+        fileprivate(set) var touched: Instant
 
         var isComplete: Bool { hasOutline && pieces.count == reference.pieceCount }
 
-        var heldBytes: UInt32 {
-            UInt32(clamping: pieces.reduce(0) { $0 + (reference.length(of: .piece($1)) ?? 0) })
+        /// Bytes it counts with: all that was promised, or what was left lying when that came to nothing.
+        var charge: Int {
+            if isReferred { return 0 }
+            let bytes = isAwaited || isComplete ? reference.length : heldBytes
+            return max(Int(bytes), ContentShelf.leastCharge)
         }
 
         func has(_ part: ContentPart) -> Bool {
@@ -29,56 +54,136 @@ struct ContentShelf: Sendable {
 
     /// Content no record refers to is kept for this long, so that what was broken off can go on.
     static let grace = Span.minutes(10)
+    /// And for this long after it was seen that its record is gone, so that who reads it can end.
+    static let afterlife = Span.minutes(2)
     /// Bytes of content no record refers to, at most. More is not taken on.
     static let looseLimit = 256 << 20
+    /// Of these, what only our own users can take.
+    static let reserve = 64 << 20
+    /// For the records of one author, and what one member offers.
+    static let limitByAuthor = 64 << 20
+    static let limitBySender = 64 << 20
+    /// However short it is.
+    static let leastCharge = 4096
 
     private(set) var holdings: [Digest: Holding] = [:]
+    /// Bytes in all, of those the ones not our users', and these by author and by sender.
+    private(set) var loose = 0
+    private var strange = 0
+    private var byAuthor: [Identity: Int] = [:]
+    private var bySender: [Identity: Int] = [:]
+    /// Bytes that records began to refer to since that was last looked at.
+    private(set) var unseen = 0
 
     // MARK: Events
 
-    mutating func begin(_ reference: ContentReference, at now: Instant) {
-        guard holdings[reference.digest] == nil else { return }
-        holdings[reference.digest] = Holding(reference: reference, touched: now)
+    /// The content is to come here: from now on there is room for all of it.
+    mutating func expect(_ reference: ContentReference, for owner: Owner, at now: Instant) {
+        change(reference.digest) { holding in
+            var next = holding ?? Holding(reference: reference, owner: owner, touched: now)
+            if next.owner != .users { next.owner = owner }
+            next.isAwaited = true
+            holding = next
+        }
+    }
+
+    /// The content comes no more, or is there. Returns whether the store has a beginning of it that is good
+    /// for nothing.
+    mutating func expectNoMore(_ digest: Digest) -> Bool {
+        var isUseless = false
+        change(digest) { holding in
+            holding?.isAwaited = false
+            guard let known = holding, known.pieces.isEmpty, !known.isReferred else { return }
+            isUseless = known.isBegun
+            holding = nil
+        }
+        return isUseless
+    }
+
+    /// The store is told of the content; `false` if it was before.
+    mutating func begin(_ reference: ContentReference, for owner: Owner, at now: Instant) -> Bool {
+        if holdings[reference.digest] == nil { expect(reference, for: owner, at: now) }
+        guard holdings[reference.digest]?.isBegun == false else { return false }
+        holdings[reference.digest]?.isBegun = true
+        return true
     }
 
     /// The store has this part now.
     mutating func note(_ part: ContentPart, of digest: Digest) {
-        switch part {
-        case .outline: holdings[digest]?.hasOutline = true
-        case .piece(let index): holdings[digest]?.pieces.insert(index)
+        change(digest) { holding in
+            switch part {
+            case .outline: holding?.hasOutline = true
+            case .piece(let index):
+                guard let length = holding?.reference.length(of: part),
+                    holding?.pieces.insert(index).inserted == true
+                else { return }
+                holding?.heldBytes += UInt32(length)
+            }
         }
     }
 
     /// The store does not have this part after all.
     mutating func lost(_ part: ContentPart, of digest: Digest) {
-        switch part {
-        case .outline: holdings[digest] = nil
-        case .piece(let index): holdings[digest]?.pieces.remove(index)
+        change(digest) { holding in
+            switch part {
+            case .outline: holding = nil
+            case .piece(let index):
+                guard let length = holding?.reference.length(of: part),
+                    holding?.pieces.remove(index) != nil
+                else { return }
+                holding?.heldBytes -= UInt32(length)
+            }
         }
     }
 
     mutating func touch(_ digest: Digest, at now: Instant) { holdings[digest]?.touched = now }
 
-    mutating func setReferred(_ digest: Digest) { holdings[digest]?.isReferred = true }
+    /// A record that refers to it is being stored.
+    mutating func setReferred(_ digest: Digest, at now: Instant) {
+        change(digest) { holding in
+            holding?.isReferred = true
+            holding?.isParting = false
+            holding?.touched = now
+        }
+        unseen += Int(holdings[digest]?.reference.length ?? 0)
+    }
 
     mutating func restore(_ content: StoredContent, at now: Instant) {
-        holdings[content.reference.digest] = Holding(
-            reference: content.reference,
-            hasOutline: true,
-            pieces: Set(content.pieces),
-            isReferred: content.isReferred,
-            touched: now
-        )
+        change(content.reference.digest) { holding in
+            var next = Holding(reference: content.reference, owner: .unknown, touched: now)
+            (next.isBegun, next.hasOutline, next.isReferred) = (true, true, content.isReferred)
+            next.pieces = Set(content.pieces)
+            for index in next.pieces {
+                next.heldBytes += UInt32(content.reference.length(of: .piece(index)) ?? 0)
+            }
+            holding = next
+        }
     }
 
     /// No record refers to these: forgets, and returns, those that nobody had to do with for long.
     mutating func forget(unreferred digests: [Digest], at now: Instant) -> [Digest] {
-        digests.filter { digest in
-            holdings[digest]?.isReferred = false
-            guard let holding = holdings[digest], now.since(holding.touched) >= Self.grace else {
+        unseen = 0
+        let parting = holdings.filter { $0.value.isParting }.keys
+        for digest in Set(parting).subtracting(digests) {
+            // Its record was just on its way to the store.
+            change(digest) { holding in
+                holding?.isReferred = true
+                holding?.isParting = false
+            }
+        }
+        return digests.filter { digest in
+            guard let holding = holdings[digest], !holding.isAwaited else { return false }
+            if holding.isReferred {
+                change(digest) { holding in
+                    holding?.isReferred = false
+                    holding?.isParting = true
+                    holding?.touched = now
+                }
                 return false
             }
-            holdings[digest] = nil
+            let grace = holding.isParting ? Self.afterlife : Self.grace
+            guard now.since(holding.touched) >= grace else { return false }
+            change(digest) { $0 = nil }
             return true
         }
     }
@@ -91,42 +196,45 @@ struct ContentShelf: Sendable {
         holdings[reference.digest].map { $0.reference == reference && $0.isComplete } ?? false
     }
 
-    /// Whether so much more may be taken on before a record refers to it.
-    func hasRoom(for length: UInt32) -> Bool {
-        let loose = holdings.values.reduce(0) { $0 + ($1.isReferred ? 0 : Int($1.reference.length)) }
-        return loose + Int(length) <= Self.looseLimit
-    }
-}
-
-/// A part of some content.
-struct PartName: Hashable, Sendable {
-    let content: Digest
-    let part: ContentPart
-}
-
-/// Parts that were read last, for those who ask for their next chunk.
-struct PartCache: Sendable {
-    /// About 4 MB.
-    static let capacity = 64
-
-    private var parts: [PartName: (bytes: [UInt8], used: UInt64)] = [:]
-    private var uses: UInt64 = 0
-
-    var count: Int { parts.count }
-
-    mutating func insert(_ bytes: [UInt8], as name: PartName) {
-        if parts.count >= Self.capacity, parts[name] == nil,
-            let oldest = parts.min(by: { $0.value.used < $1.value.used })
-        {
-            parts[oldest.key] = nil
+    /// Whether the content may be taken on before a record refers to it.
+    func hasRoom(for reference: ContentReference, of owner: Owner) -> Bool {
+        let known = holdings[reference.digest]
+        if known?.isReferred == true || known?.owner == .users { return true }
+        let charge = max(Int(reference.length), Self.leastCharge)
+        // What is here of it counts already, on somebody's account.
+        let counted = known?.charge ?? 0
+        guard loose - counted + charge <= Self.looseLimit else { return false }
+        guard case .member(let author, let sender) = owner else { return true }
+        var (ofAuthor, ofSender) = (byAuthor[author, default: 0], bySender[sender, default: 0])
+        if case .member(let before, let bringer) = known?.owner {
+            if before == author { ofAuthor -= counted }
+            if bringer == sender { ofSender -= counted }
         }
-        uses += 1
-        parts[name] = (bytes, uses)
+        return strange - counted + charge <= Self.looseLimit - Self.reserve
+            && ofAuthor + charge <= Self.limitByAuthor
+            && ofSender + charge <= Self.limitBySender
     }
 
-    mutating func bytes(of name: PartName) -> [UInt8]? {
-        uses += 1
-        parts[name]?.used = uses
-        return parts[name]?.bytes
+    // MARK: Private
+
+    /// Lets something happen to a holding, and counts it as what it is then.
+    private mutating func change(_ digest: Digest, _ body: (inout Holding?) -> Void) {
+        if let before = holdings[digest] { count(before.owner, -before.charge) }
+        body(&holdings[digest])
+        if let after = holdings[digest] { count(after.owner, after.charge) }
+    }
+
+    private mutating func count(_ owner: Owner, _ bytes: Int) {
+        loose += bytes
+        guard owner != .users else { return }
+        strange += bytes
+        guard case .member(let author, let sender) = owner else { return }
+        Self.count(&byAuthor, author, bytes)
+        Self.count(&bySender, sender, bytes)
+    }
+
+    private static func count(_ sums: inout [Identity: Int], _ identity: Identity, _ bytes: Int) {
+        let sum = sums[identity, default: 0] + bytes
+        sums[identity] = sum == 0 ? nil : sum
     }
 }

@@ -57,7 +57,7 @@ extension GatedEngine where Keeper: ~Copyable {
         transfers.incoming[reference]?.unwritten -= 1
         if let refusal {
             guard let state = transfers.incoming.removeValue(forKey: reference) else { return }
-            return abandon(state, refusal, at: now, into: &actions)
+            return abandon(state, refusal, isUndelivered: false, at: now, into: &actions)
         }
         pursueIncoming(reference, at: now, into: &actions)
     }

@@ -28,6 +28,15 @@ package struct Counters: Hashable, Sendable {
     /// Chunks of content given to others, and got from them.
     package var chunksServed: UInt64 = 0
     package var chunksFetched: UInt64 = 0
+    /// Times a peer was not believed that it wants content of ours.
+    package var wantsDisbelieved: UInt64 = 0
+    /// Content that was to be kept and was given up.
+    package var contentAbandoned: UInt64 = 0
+    /// Parts of content that were not what they must be, and such as took so long that others were asked.
+    package var brokenParts: UInt64 = 0
+    package var slowParts: UInt64 = 0
+    /// Operations whose users wanted them no more.
+    package var cancelled: UInt64 = 0
     /// Records that the store turned out not to have any more.
     package var losses: UInt64 = 0
     private var drops = [UInt64](repeating: 0, count: DropReason.allCases.count)
@@ -53,6 +62,8 @@ package struct Counters: Hashable, Sendable {
             ("handed_over", replication.handedOver), ("copies_refused", replication.failed),
             ("changes_overlooked", replication.overlooked), ("evicted", evictions),
             ("chunks_served", chunksServed), ("chunks_fetched", chunksFetched),
+            ("wants_disbelieved", wantsDisbelieved), ("content_abandoned", contentAbandoned),
+            ("parts_broken", brokenParts), ("parts_slow", slowParts), ("cancelled", cancelled),
             ("lost", losses),
         ]
     }

@@ -176,6 +176,7 @@ extension GatedEngine where Keeper: ~Copyable {
         if core.nextDeadline <= now.instant { core.advance(to: now, into: &wishes) }
         perform(wishes, at: now, into: &actions)
         renewKept(at: now, into: &actions)
+        lookAtTransfers(at: now, into: &actions)
         surveyContent(at: now, into: &actions)
     }
 
@@ -187,6 +188,7 @@ extension GatedEngine where Keeper: ~Copyable {
             var own = min(gate.nextDeadline, core.nextDeadline)
             if let look = kept.nextLook { own = min(own, look) }
             if let survey = transfers.nextSurvey { own = min(own, survey) }
+            if let look = transfers.nextLook { own = min(own, look) }
             return calls.nextDeadline.map { min($0, own) } ?? own
         }
     }
@@ -206,6 +208,8 @@ extension GatedEngine where Keeper: ~Copyable {
             Occupancy("probed addresses", probes.count, of: ProbeLimiter.capacity),
             Occupancy("content brought", transfers.incoming.count, of: Transfers.incomingLimit),
             Occupancy("content refused", transfers.refusals.count, of: Transfers.refusalCapacity),
+            Occupancy("content wanted", transfers.wants.count, of: calls.count),
+            Occupancy("liars about content", transfers.liars.count, of: ContentLiars.capacity),
             Occupancy("parts at hand", transfers.cache.count, of: PartCache.capacity),
         ]
     }

@@ -71,6 +71,9 @@ package enum Operation: Sendable {
         /// Sign and put the value anew at half its lifetime, over and over while the node runs: until it is
         /// deleted, or put without this.
         package var isKept: Bool
+        /// Copies without which the user counts it as failed; it does not end with fewer before all was
+        /// tried.
+        package var copies = 0
 
         package init(
             key: [UInt8],

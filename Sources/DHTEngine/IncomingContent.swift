@@ -18,99 +18,117 @@ extension GatedEngine where Keeper: ~Copyable {
                 reply(id, .retry, at: now, into: &actions)
                 return true
             }
+            transfers.wants.asked(for: content, by: sender.identity, at: now.instant)
             let recipient = Transfers.Recipient.inquiry(id, chunk: Int(chunk))
             serve(PartName(content: content, part: part), to: recipient, at: now, into: &actions)
             return true
         case .store(let record, let condition):
             guard inquiry.isLive, let reference = record.reference else { return false }
-            transfers.shelf.touch(reference.digest, at: now.instant)
             if transfers.shelf.isComplete(reference) { return false }
             // What is not to be kept need not be brought.
             switch core.judgement(of: record, condition, at: now) {
             case .keep, .same: break
             case .conflict, .refuse: return false
             }
-            if let known = transfers.refusals.removeValue(forKey: reference), known.until > now.instant {
-                reply(id, .refused(known.refusal), at: now, into: &actions)
-                return true
-            }
-            guard transfers.shelf[reference.digest] != nil || transfers.shelf.hasRoom(for: reference.length)
-            else {
-                reply(id, .refused(.quota), at: now, into: &actions)
-                return true
-            }
-            bring(reference, to: record.location, from: [sender], at: now, into: &actions)
-            let held = transfers.shelf[reference.digest]?.heldBytes ?? 0
-            reply(id, .wanted(held: held), at: now, into: &actions)
+            let answer = offered(record, reference, by: sender, at: now, into: &actions)
+            reply(id, answer, at: now, into: &actions)
             return true
         case .ping, .findNode, .findValue: return false
         }
     }
 
-    // MARK: Serving
-
-    /// Gives somebody a part, or one chunk of it, now or when it was read.
-    mutating func serve(
-        _ name: PartName,
-        to recipient: Transfers.Recipient,
+    /// A member offers a record whose content is not here: what it is told.
+    private mutating func offered(
+        _ record: Record,
+        _ reference: ContentReference,
+        by sender: Contact,
         at now: Now,
         into actions: inout [EngineAction]
-    ) {
-        transfers.shelf.touch(name.content, at: now.instant)
-        guard let holding = transfers.shelf[name.content], holding.has(name.part) else {
-            return deliver(nil, as: name, to: recipient, at: now, into: &actions)
+    ) -> Response {
+        if let known = transfers.refusals.removeValue(forKey: reference), known.until > now.instant {
+            return .refused(known.refusal)
         }
-        if let bytes = transfers.cache.bytes(of: name) {
-            return deliver(bytes, as: name, to: recipient, at: now, into: &actions)
+        guard !transfers.liars.contains(sender.identity, of: reference.digest, at: now.instant) else {
+            return .refused(.unavailable)
         }
-        transfers.loads[name, default: []].append(recipient)
-        guard transfers.loads[name]?.count == 1 else { return }
-        actions.append(.loadPart(transfers.ticket(for: .part(name)), of: name.content, name.part))
-    }
-
-    mutating func deliver(
-        _ bytes: [UInt8]?,
-        as name: PartName,
-        to recipient: Transfers.Recipient,
-        at now: Now,
-        into actions: inout [EngineAction]
-    ) {
-        switch recipient {
-        case .inquiry(let id, let chunk):
-            let range = transfers.shelf[name.content]?.reference.range(of: chunk, in: name.part)
-            guard let bytes, let range, range.upperBound <= bytes.count else {
-                return reply(id, .absent, at: now, into: &actions)
+        if transfers.incoming[reference] == nil {
+            let owner = ContentShelf.Owner.member(author: record.author, sender: sender.identity)
+            let refusal: Response.Refusal? =
+                if !hasIncomingRoom(for: sender.identity) {
+                    .unavailable
+                } else if !transfers.shelf.hasRoom(for: reference, of: owner) {
+                    .quota
+                } else {
+                    nil
+                }
+            if let refusal {
+                // As long as we bring it something else it need only wait: room comes with the end of that.
+                return transfers.incomingCount(of: sender.identity) > 0
+                    ? .wanted(held: 0) : .refused(refusal)
             }
-            counters.chunksServed += 1
-            reply(id, .chunk(Array(bytes[range])), at: now, into: &actions)
-        case .reading(let operation):
-            partRead(bytes, name.part, of: operation, at: now, into: &actions)
+            beginIncoming(reference, of: record, for: owner, by: sender.identity, at: now)
         }
+        transfers.incoming[reference]?.fetch.add(sender, isOffer: true)
+        pursueIncoming(reference, at: now, into: &actions)
+        return .wanted(held: transfers.shelf[reference.digest]?.heldBytes ?? 0)
     }
 
     // MARK: Bringing
 
-    /// Sees to it that the content comes here, from these and later from all who ought to have it.
-    mutating func bring(
+    private func hasIncomingRoom(for sender: Identity) -> Bool {
+        transfers.incoming.count < Transfers.incomingLimit
+            && transfers.incomingCount(of: sender) < Transfers.incomingBySender
+    }
+
+    private mutating func beginIncoming(
         _ reference: ContentReference,
-        to location: NodeID,
-        from contacts: [Contact],
-        held: (Ticket, [RecordChange])? = nil,
+        of record: Record,
+        for owner: ContentShelf.Owner,
+        by sender: Identity,
+        at now: Now
+    ) {
+        let pieces = transfers.shelf[reference.digest]?.pieces ?? []
+        transfers.shelf.expect(reference, for: owner, at: now.instant)
+        transfers.incoming[reference] = .init(
+            fetch: ContentFetch(reference, pieces: pieces),
+            location: record.location,
+            sender: sender,
+            begun: now.instant,
+            grown: now.instant
+        )
+        watchTransfers(at: now)
+    }
+
+    /// Sees to it that content comes here without which we cannot keep what we came to see.
+    private mutating func bring(
+        _ reference: ContentReference,
+        of record: Record,
+        for held: (Ticket, [RecordChange]),
         at now: Now,
         into actions: inout [EngineAction]
     ) {
         if transfers.incoming[reference] == nil {
-            guard transfers.incoming.count < Transfers.incomingLimit else {
-                if let held { release(held, .failed(.unavailable), at: now, into: &actions) }
-                return
+            let owner = ContentShelf.Owner.member(author: record.author, sender: identity)
+            guard hasIncomingRoom(for: identity), transfers.shelf.hasRoom(for: reference, of: owner) else {
+                return release(held, .failed(.unavailable), at: now, into: &actions)
             }
-            let pieces = transfers.shelf[reference.digest]?.pieces ?? []
-            let fetch = ContentFetch(reference, pieces: pieces)
-            transfers.incoming[reference] = .init(fetch: fetch, location: location)
+            beginIncoming(reference, of: record, for: owner, by: identity, at: now)
         }
-        for contact in contacts { transfers.incoming[reference]?.fetch.add(contact) }
-        if let held { transfers.incoming[reference]?.held.append(held) }
+        transfers.incoming[reference]?.held.append(held)
+        for contact in closest(to: record.location, having: reference, at: now) {
+            transfers.incoming[reference]?.fetch.add(contact)
+        }
         pursueIncoming(reference, at: now, into: &actions)
+    }
+
+    /// Those who ought to have the content and may be asked for it.
+    private func closest(
+        to location: NodeID,
+        having reference: ContentReference,
+        at now: Now
+    ) -> [Contact] {
+        let closest = core.table.closest(to: location, count: Kademlia.replicas)
+        return transfers.truthful(closest, of: reference.digest, at: now.instant)
     }
 
     /// Asks on, or ends it.
@@ -121,20 +139,21 @@ extension GatedEngine where Keeper: ~Copyable {
     ) {
         guard var state = transfers.incoming.removeValue(forKey: reference) else { return }
         if state.fetch.isComplete, state.unwritten == 0 {
-            transfers.shelf.touch(reference.digest, at: now.instant)
+            expectNoMore(of: reference, into: &actions)
             for held in state.held { release(held, nil, at: now, into: &actions) }
             return
         }
         if state.fetch.isStuck {
             guard !state.isWidened else {
-                return abandon(state, .unavailable, at: now, into: &actions)
+                return abandon(state, .unavailable, isUndelivered: true, at: now, into: &actions)
             }
             state.isWidened = true
-            for contact in core.table.closest(to: state.location, count: Kademlia.replicas) {
+            for contact in closest(to: state.location, having: reference, at: now) {
                 state.fetch.add(contact)
             }
         }
-        let wishes = state.fetch.nextWishes(limit: Transfers.partLimit - state.unwritten)
+        let limit = Transfers.partLimit - state.unwritten
+        let wishes = state.fetch.nextWishes(limit: limit, at: now.instant)
         let isOver = state.fetch.isStuck
         transfers.incoming[reference] = consume state
         for wish in wishes { ask(wish, for: .incoming(reference), at: now, into: &actions) }
@@ -142,18 +161,37 @@ extension GatedEngine where Keeper: ~Copyable {
         if isOver { pursueIncoming(reference, at: now, into: &actions) }
     }
 
-    /// Content that was to be kept cannot be had, or not be written.
+    /// Content that was to be kept cannot be had (`isUndelivered`), or not be written.
     mutating func abandon(
         _ state: Transfers.Incoming,
         _ refusal: Response.Refusal,
+        isUndelivered: Bool,
         at now: Now,
         into actions: inout [EngineAction]
     ) {
         let reference = state.fetch.reference
+        counters.contentAbandoned += 1
+        if isUndelivered, state.sender != identity {
+            core.note(.undeliveredContent, of: state.sender, at: now.instant)
+        }
+        endChunkCalls(of: .incoming(reference))
+        expectNoMore(of: reference, into: &actions)
         if transfers.refusals.count >= Transfers.refusalCapacity { transfers.refusals = [:] }
         transfers.refusals[reference] = (refusal, now.instant + Transfers.refusalMemory)
         for held in state.held { release(held, .failed(refusal), at: now, into: &actions) }
     }
+
+    /// One of those for whom content was to come here needs it no more, or has it: what was promised is for
+    /// others, unless somebody else brings it too.
+    mutating func expectNoMore(of reference: ContentReference, into actions: inout [EngineAction]) {
+        let isImported = transfers.imports.values.contains { $0.put.value == reference.encoded }
+        guard transfers.incoming[reference] == nil, !isImported,
+            transfers.shelf.expectNoMore(reference.digest)
+        else { return }
+        actions.append(.apply(transfers.ticket(for: .removal), [.removeContent(reference.digest)]))
+    }
+
+    // MARK: Records that wait
 
     /// Changes that waited for content are made, or have failed.
     private mutating func release(
@@ -181,9 +219,7 @@ extension GatedEngine where Keeper: ~Copyable {
     ) {
         for case .put(let record) in changes {
             guard let reference = record.reference, !transfers.shelf.isComplete(reference) else { continue }
-            let contacts = core.table.closest(to: record.location, count: Kademlia.replicas)
-            let held = (ticket, changes)
-            return bring(reference, to: record.location, from: contacts, held: held, at: now, into: &actions)
+            return bring(reference, of: record, for: (ticket, changes), at: now, into: &actions)
         }
         noteReferences(in: changes, at: now)
         actions.append(.apply(ticket, changes))
@@ -192,107 +228,8 @@ extension GatedEngine where Keeper: ~Copyable {
     private mutating func noteReferences(in changes: [RecordChange], at now: Now) {
         for case .put(let record) in changes {
             guard let reference = record.reference else { continue }
-            transfers.shelf.setReferred(reference.digest)
-            transfers.shelf.touch(reference.digest, at: now.instant)
+            transfers.shelf.setReferred(reference.digest, at: now.instant)
         }
-    }
-
-    // MARK: Chunks
-
-    mutating func ask(
-        _ wish: ContentFetch.Wish,
-        for client: Transfers.Client,
-        at now: Now,
-        into actions: inout [EngineAction]
-    ) {
-        let reference: ContentReference
-        switch client {
-        case .incoming(let incoming): reference = incoming
-        case .reading(let operation):
-            guard let reading = transfers.readings[operation] else { return }
-            reference = reading.fetch.reference
-        }
-        let request = Request.findChunk(
-            content: reference.digest,
-            part: wish.part,
-            chunk: UInt8(wish.chunk)
-        )
-        let call = transfers.call(for: wish, of: client)
-        start(call, wish.contact, request, isConfigured: false, at: now, into: &actions)
-    }
-
-    mutating func chunkAnswered(
-        _ call: OutgoingCall,
-        _ response: Response,
-        at now: Now,
-        into actions: inout [EngineAction]
-    ) {
-        guard let (client, wish) = transfers.calls.removeValue(forKey: call.id) else { return }
-        if case .chunk = response { counters.chunksFetched += 1 }
-        change(client, at: now, into: &actions) { fetch in
-            switch response {
-            case .chunk(let bytes):
-                return fetch.answered(wish, bytes, isClear: call.transmissions == 1)
-            case .absent: fetch.lacks(wish)
-            default: fetch.failed(wish)
-            }
-            return nil
-        }
-    }
-
-    mutating func chunkFailed(_ call: CallID, at now: Now, into actions: inout [EngineAction]) {
-        guard let (client, wish) = transfers.calls.removeValue(forKey: call) else { return }
-        change(client, at: now, into: &actions) { fetch in
-            fetch.failed(wish)
-            return nil
-        }
-    }
-
-    /// Lets something happen to what a client brings, takes in what it gained, and goes on.
-    private mutating func change(
-        _ client: Transfers.Client,
-        at now: Now,
-        into actions: inout [EngineAction],
-        _ body: (inout ContentFetch) -> ContentFetch.Gain?
-    ) {
-        switch client {
-        case .incoming(let reference):
-            // Taken out while it changes, so that nothing of it is copied.
-            guard var state = transfers.incoming.removeValue(forKey: reference) else { return }
-            let gain = body(&state.fetch)
-            transfers.incoming[reference] = consume state
-            if let gain { keep(gain, of: reference, at: now, into: &actions) }
-            pursueIncoming(reference, at: now, into: &actions)
-        case .reading(let operation):
-            guard var reading = transfers.readings.removeValue(forKey: operation) else { return }
-            let gain = body(&reading.fetch)
-            transfers.readings[operation] = consume reading
-            if let gain { take(gain, for: operation) }
-            pursueReading(operation, at: now, into: &actions)
-        }
-    }
-
-    /// A part of what is to be kept came: to the store with it.
-    private mutating func keep(
-        _ gain: ContentFetch.Gain,
-        of reference: ContentReference,
-        at now: Now,
-        into actions: inout [EngineAction]
-    ) {
-        transfers.incoming[reference]?.unwritten += 1
-        switch gain {
-        case .outline(let bytes):
-            let isNew = transfers.shelf[reference.digest] == nil
-            transfers.begin(reference, at: now.instant)
-            guard isNew else {
-                transfers.incoming[reference]?.unwritten -= 1
-                return
-            }
-            let ticket = transfers.ticket(for: .outline(reference))
-            actions.append(.apply(ticket, [.beginContent(reference, outline: bytes)]))
-        case .piece(let bytes, let index):
-            let ticket = transfers.ticket(for: .piece(reference, index: index))
-            actions.append(.apply(ticket, [.putPiece(bytes, index: index, of: reference.digest)]))
-        }
+        if transfers.shelf.unseen >= Transfers.surveyBytes { transfers.nextSurvey = now.instant }
     }
 }

@@ -122,7 +122,8 @@ extension GatedEngine where Keeper: ~Copyable {
         )
         operations[id] = .put(put, record, attempts: attempts)
         transfers.beginUpload(of: record)
-        core.submit(.put(record, condition: put.condition), as: id, at: now, into: &wishes)
+        let operation = KademliaOperation.put(record, condition: put.condition, copies: put.copies)
+        core.submit(operation, as: id, at: now, into: &wishes)
     }
 
     mutating func finish(

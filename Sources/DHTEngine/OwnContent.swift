@@ -21,15 +21,16 @@ extension GatedEngine where Keeper: ~Copyable {
         let reference = content.reference
         var put = put
         put.content = nil
-        transfers.shelf.touch(reference.digest, at: now.instant)
         let known = transfers.shelf[reference.digest]
-        guard known != nil || transfers.shelf.hasRoom(for: reference.length) else {
+        guard transfers.shelf.hasRoom(for: reference, of: .users) else {
             transfers.imports[id] = .init(put: put, unwritten: 1)
             return imported(id, reference, .quota, at: now, into: &actions)
         }
         let missing = (0..<reference.pieceCount).filter { known?.pieces.contains($0) != true }
         transfers.imports[id] = .init(put: put, unwritten: missing.count + 1)
-        transfers.begin(reference, at: now.instant)
+        transfers.shelf.expect(reference, for: .users, at: now.instant)
+        transfers.shelf.touch(reference.digest, at: now.instant)
+        _ = transfers.begin(reference, for: .users, at: now.instant)
         // Also if it is there: the store minds no second time, and whatever was asked before is done then.
         let ticket = transfers.ticket(for: .imported(id, reference, index: nil))
         actions.append(.apply(ticket, [.beginContent(reference, outline: content.outline)]))
@@ -53,6 +54,7 @@ extension GatedEngine where Keeper: ~Copyable {
         transfers.imports[id] = state
         guard state.unwritten == 0 else { return }
         transfers.imports[id] = nil
+        expectNoMore(of: reference, into: &actions)
         if let refusal = state.refusal {
             resumeKeeping(at: sha1(state.put.key), nil, isKept: state.put.isKept, now)
             actions.append(.finished(id, .unstorable(refusal)))
@@ -81,6 +83,7 @@ extension GatedEngine where Keeper: ~Copyable {
             transfers.waiting.append((id, record, contacts))
             return
         }
+        watchTransfers(at: now)
         var reading: Transfers.Reading
         if let stalled = transfers.stalled, stalled.fetch.reference == reference {
             transfers.stalled = nil
@@ -95,7 +98,7 @@ extension GatedEngine where Keeper: ~Copyable {
                 isLocal: transfers.shelf.isComplete(reference)
             )
         }
-        if !reading.isLocal { for contact in contacts { reading.fetch.add(contact) } }
+        if !reading.isLocal { addSources(contacts, to: &reading, isOffer: true, at: now) }
         transfers.readings[id] = reading
         if reading.isLocal {
             readOwnPart(of: id, at: now, into: &actions)
@@ -137,7 +140,7 @@ extension GatedEngine where Keeper: ~Copyable {
             if bytes == nil { reading.fetch.giveBack(part) }
             transfers.shelf.lost(part, of: reading.fetch.reference.digest)
             reading.isLocal = false
-            for contact in reading.contacts { reading.fetch.add(contact) }
+            addSources(reading.contacts, to: &reading, isOffer: true, at: now)
         }
         transfers.readings[id] = consume reading
         guard let gain else { return pursueReading(id, at: now, into: &actions) }
@@ -164,11 +167,10 @@ extension GatedEngine where Keeper: ~Copyable {
             }
             reading.isWidened = true
             let location = reading.record.location
-            for contact in core.table.closest(to: location, count: Kademlia.replicas * 2) {
-                reading.fetch.add(contact)
-            }
+            let closest = core.table.closest(to: location, count: Kademlia.replicas * 2)
+            addSources(closest, to: &reading, isOffer: false, at: now)
         }
-        let wishes = reading.fetch.nextWishes(limit: Transfers.partLimit)
+        let wishes = reading.fetch.nextWishes(limit: Transfers.partLimit, at: now.instant)
         let isOver = reading.fetch.isStuck
         transfers.readings[id] = consume reading
         for wish in wishes { ask(wish, for: .reading(id), at: now, into: &actions) }
@@ -183,6 +185,24 @@ extension GatedEngine where Keeper: ~Copyable {
         into actions: inout [EngineAction]
     ) {
         actions.append(.finished(id, .fetched(bytes)))
+        beginWaitingReading(at: now, into: &actions)
+    }
+
+    /// Those who may have the content may be asked for it.
+    private func addSources(
+        _ contacts: [Contact],
+        to reading: inout Transfers.Reading,
+        isOffer: Bool,
+        at now: Now
+    ) {
+        let digest = reading.fetch.reference.digest
+        for contact in transfers.truthful(contacts, of: digest, at: now.instant) {
+            reading.fetch.add(contact, isOffer: isOffer)
+        }
+    }
+
+    /// A reading is over: the next one begins.
+    mutating func beginWaitingReading(at now: Now, into actions: inout [EngineAction]) {
         guard !transfers.waiting.isEmpty else { return }
         let (next, record, contacts) = transfers.waiting.removeFirst()
         fetch(record, from: contacts, as: next, at: now, into: &actions)

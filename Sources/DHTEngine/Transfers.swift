@@ -11,6 +11,11 @@ struct Transfers: Sendable {
         var fetch: ContentFetch
         /// Where the record belongs.
         let location: NodeID
+        /// Who offered it; ourselves, if we came to see a record of it.
+        let sender: Identity
+        let begun: Instant
+        /// When something of it last came.
+        var grown: Instant
         /// Parts on their way to the store.
         var unwritten = 0
         /// All who ought to have it have been asked.
@@ -66,9 +71,21 @@ struct Transfers: Sendable {
         case removal
     }
 
-    /// Content brought at once for others, and read at once by users. Further ones wait.
+    /// Content brought at once for others, of which so much for one of them, and read at once by users.
+    /// Further ones wait.
     static let incomingLimit = 16
+    static let incomingBySender = 4
     static let readingLimit = 4
+    /// Content of which nothing comes for this long is brought no more.
+    static let incomingPatience = Span.seconds(30)
+    /// Content may take this long, and as long again as it needs at so many bytes a second: here, and at
+    /// those who want ours.
+    static let leastAllowance = Span.seconds(30)
+    static let leastRate: UInt64 = 16_384
+    /// Between two looks at what is on its way.
+    static let lookInterval = Span.milliseconds(500)
+    /// When so many bytes came to be referred to, it is looked at once what no record refers to any more.
+    static let surveyBytes = 64 << 20
     /// Parts of one content that are under way to us or to the store.
     static let partLimit = 16
     /// Between two looks for content that no record refers to.
@@ -86,6 +103,12 @@ struct Transfers: Sendable {
     /// The last read that found nobody to go on with: the next one does.
     var stalled: Reading?
     var imports: [OperationID: Import] = [:]
+    /// Who gave what content is not.
+    var liars = ContentLiars()
+    /// Who says that it wants content of ours.
+    var wants = Wants()
+    /// When to look at what is on its way; `nil`: nothing is.
+    var nextLook: Instant?
     /// By the record's digest.
     private(set) var uploads: [Digest: Upload] = [:]
     var calls: [CallID: (client: Client, wish: ContentFetch.Wish)] = [:]
@@ -115,11 +138,25 @@ struct Transfers: Sendable {
 
     // MARK: Content
 
-    /// The store is about to have some of this content.
-    mutating func begin(_ reference: ContentReference, at now: Instant) {
-        shelf.begin(reference, at: now)
-        nextSurvey = nextSurvey ?? now + Self.surveyInterval
+    /// How long content of this length may take.
+    static func allowance(for length: UInt32) -> Span {
+        leastAllowance + Span(nanoseconds: UInt64(length) * 1_000_000_000 / leastRate)
     }
+
+    /// The store is about to have some of this content; `false` if it had before.
+    mutating func begin(_ reference: ContentReference, for owner: ContentShelf.Owner, at now: Instant) -> Bool
+    {
+        nextSurvey = nextSurvey ?? now + Self.surveyInterval
+        return shelf.begin(reference, for: owner, at: now)
+    }
+
+    /// Of these, those who may be asked for the content.
+    func truthful(_ contacts: [Contact], of content: Digest, at now: Instant) -> [Contact] {
+        contacts.filter { !liars.contains($0.identity, of: content, at: now) }
+    }
+
+    /// Content brought for a member.
+    func incomingCount(of sender: Identity) -> Int { incoming.values.count { $0.sender == sender } }
 
     // MARK: Uploads
 

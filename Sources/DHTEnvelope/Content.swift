@@ -31,7 +31,7 @@ package struct Content: Sendable {
 extension ContentReference {
     private static let context = Array("dht1 content".utf8)
 
-    static func digest(length: UInt32, outline: [UInt8]) -> Digest {
+    package static func digest(length: UInt32, outline: [UInt8]) -> Digest {
         var input = context
         input.appendBigEndian(length)
         return Digest(blake2bOf: input + outline)

@@ -13,8 +13,9 @@ package enum ControlRoutes {
     /// Names the header: base64url of the JSON object of the reply, in which the value is empty.
     static let replyHeader = "dht-reply"
 
-    package static func router(for node: some NodeControl) -> Router<BasicRequestContext> {
-        let router = Router(context: BasicRequestContext.self)
+    package static func router(for node: some NodeControl) -> Router<ControlContext> {
+        let router = Router(context: ControlContext.self)
+        let connections = ControlConnections()
         router.add(middleware: FailureMiddleware())
         let root = router.group("v1")
         root.get("id") { _, _ in try await reply(node.identity()) }
@@ -26,16 +27,22 @@ package enum ControlRoutes {
         root.post("reload") { _, _ in try await reply(node.reload()) }
         root.post("stop") { _, _ in try await reply(node.stop()) }
         root.get("values/:key") { request, context in
-            let found = try await node.get(key(context), getQuery(request))
-            return request.headers[.accept] == octets ? bytes(of: found) : reply(found)
+            try await connections.whileOpen(context.channel) {
+                let found = try await node.get(key(context), getQuery(request))
+                return request.headers[.accept] == octets ? bytes(of: found) : reply(found)
+            }
         }
         root.get("transfers") { _, _ in try await reply(node.transfers()) }
         root.get("kept") { _, _ in try await reply(node.kept()) }
         root.put("values/:key") { request, context in
-            let value = try await body(of: request)
-            return try await reply(node.put(key(context), value, putQuery(request)))
+            try await connections.whileOpen(context.channel) {
+                let value = try await body(of: request)
+                return try await reply(node.put(key(context), value, putQuery(request)))
+            }
         }
-        root.delete("values/:key") { _, context in try await reply(node.delete(key(context))) }
+        root.delete("values/:key") { _, context in
+            try await connections.whileOpen(context.channel) { try await reply(node.delete(key(context))) }
+        }
         return router
     }
 
@@ -66,14 +73,14 @@ package enum ControlRoutes {
         )
     }
 
-    private static func key(_ context: BasicRequestContext) throws(Failure) -> [UInt8] {
+    private static func key(_ context: ControlContext) throws(Failure) -> [UInt8] {
         guard let text = context.parameters.get("key"), let key = Base64URL.decode(text) else {
             throw Failure(.invalidArgument, "the key in the path is no base64url")
         }
         return key
     }
 
-    private static func peer(_ context: BasicRequestContext) throws(Failure) -> String {
+    private static func peer(_ context: ControlContext) throws(Failure) -> String {
         guard let text = context.parameters.get("peer"), let peer = PercentEncoding.decode(text) else {
             throw Failure(.invalidArgument, "the peer in the path is not percent-encoded UTF-8")
         }
@@ -170,8 +177,8 @@ extension Failure {
 private struct FailureMiddleware: RouterMiddleware {
     func handle(
         _ request: Request,
-        context: BasicRequestContext,
-        next: (Request, BasicRequestContext) async throws -> Response
+        context: ControlContext,
+        next: (Request, ControlContext) async throws -> Response
     ) async throws -> Response {
         do { return try await next(request, context) } catch let failure as Failure {
             return ControlRoutes.json(status(failure), ReplyCoding.encode(FailureReply(failure)))

@@ -23,12 +23,12 @@ actor NodeLoop {
         unsafe eventLoop.executor.asUnownedSerialExecutor()
     }
 
-    private var engine: Engine
+    private(set) var engine: Engine
     /// `nil`: records are in memory.
     private let disk: DiskKeeper?
     private var memory = MemoryRecordStore()
     private let logger: Logger
-    private let started = SystemClock.now.instant
+    let started = SystemClock.now.instant
     private(set) var sockets: [Socket] = []
     private var seeds: [PeerAddress] = []
     private var isStopping = false
@@ -48,7 +48,7 @@ actor NodeLoop {
     private static let shunnedCapacity = 1024
     /// On which socket each peer was last heard; kept only where there is a choice.
     private var heardOn: [Endpoint: Int] = [:]
-    private var unroutable: UInt64 = 0
+    private(set) var unroutable: UInt64 = 0
 
     init(
         engine: consuming Engine,
@@ -319,17 +319,34 @@ actor NodeLoop {
 
     // MARK: What users ask
 
-    /// Runs an operation to its end; `nil` if the node stopped before.
+    /// Runs an operation to its end; `nil` if the node stopped before, or the task was cancelled, with which
+    /// the operation ends as well.
     func run(_ operation: DHTEngine.Operation) async -> Outcome? {
+        nextOperation += 1
+        let id = OperationID(rawValue: nextOperation)
+        return await withTaskCancellationHandler {
+            Task.isCancelled ? nil : await run(operation, as: id)
+        } onCancel: {
+            eventLoop.execute { self.assumeIsolated { $0.cancel(id) } }
+        }
+    }
+
+    private func run(_ operation: DHTEngine.Operation, as id: OperationID) async -> Outcome? {
         guard !isStopping else { return nil }
         return await withCheckedContinuation { continuation in
-            nextOperation += 1
-            let id = OperationID(rawValue: nextOperation)
             waiting[id] = continuation
             var actions: [EngineAction] = []
             engine.submit(operation, as: id, at: SystemClock.now, into: &actions)
             perform(actions)
         }
+    }
+
+    private func cancel(_ id: OperationID) {
+        guard let continuation = waiting.removeValue(forKey: id) else { return }
+        continuation.resume(returning: nil)
+        var actions: [EngineAction] = []
+        engine.cancel(id, at: SystemClock.now, into: &actions)
+        perform(actions)
     }
 
     func replaceAdmission(_ policy: AdmissionPolicy, seeds: [PeerAddress]) {
@@ -342,7 +359,9 @@ actor NodeLoop {
         guard !isStopping else { return }
         rememberContacts(isLast: true)
         let giveUp = eventLoop.scheduleTask(in: patience) { self.assumeIsolated { $0.abandonAll() } }
-        _ = await run(.leave)
+        // Whoever stops us may be a task that is cancelled itself.
+        nextOperation += 1
+        _ = await run(.leave, as: OperationID(rawValue: nextOperation))
         giveUp.cancel()
         await abandon()
     }
@@ -365,35 +384,5 @@ actor NodeLoop {
         let abandoned = waiting.sorted { $0.key.rawValue < $1.key.rawValue }.map(\.value)
         waiting = [:]
         for continuation in abandoned { continuation.resume(returning: nil) }
-    }
-
-    // MARK: What it knows
-
-    /// Content that is on its way for users.
-    var transfers: [TransferState] { engine.transferStates }
-
-    /// Keys of our own values that are kept alive.
-    var keptKeys: [KeptKey] { engine.keptKeys }
-
-    /// A picture of the node at this moment.
-    var knowledge: NodeKnowledge {
-        let core = engine.core
-        var roundTrips: [Identity: UInt64] = [:]
-        for entry in core.table.contacts {
-            let identity = entry.contact.identity
-            roundTrips[identity] = engine.roundTrip(to: identity).map { $0.nanoseconds / 1000 }
-        }
-        return NodeKnowledge(
-            id: core.id,
-            table: core.table,
-            records: core.catalog.count,
-            recordBytes: core.catalog.byteCount,
-            equivocations: core.catalog.equivocations,
-            underReplicated: core.underReplicated,
-            counters: engine.counters,
-            unroutable: unroutable,
-            roundTrips: roundTrips,
-            uptime: SystemClock.now.instant.since(started).milliseconds
-        )
     }
 }

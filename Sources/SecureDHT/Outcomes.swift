@@ -30,22 +30,15 @@ extension PutOptions.Condition {
 extension PutOptions {
     /// The write of a value. Of a long one this computes the digests, so it is not for an event loop.
     func operation(_ key: [UInt8], _ value: [UInt8]) -> DHTEngine.Operation.Put {
-        if let content = Content(value) {
-            return .init(
-                key: key,
-                content: content,
-                lifetime: lifetime,
-                condition: condition?.request,
-                isKept: isKept
-            )
-        }
-        return .init(
-            key: key,
-            value: value,
-            lifetime: lifetime,
-            condition: condition?.request,
-            isKept: isKept
-        )
+        var put =
+            if let content = Content(value) {
+                DHTEngine.Operation.Put(key: key, content: content, lifetime: lifetime)
+            } else {
+                DHTEngine.Operation.Put(key: key, value: value, lifetime: lifetime)
+            }
+        (put.condition, put.isKept) = (condition?.request, isKept)
+        put.copies = minimumCopies ?? 0
+        return put
     }
 }
 
@@ -99,8 +92,10 @@ extension DHTNode {
         return DHTError(.partial, "this node has no room for the value: its disk or its quota is full")
     }
 
-    /// Any operation of a node that stops meanwhile.
-    var stopped: DHTError { DHTError(.unreachable, "the node has stopped") }
+    /// Any operation without an outcome: the node stopped meanwhile, or the task was cancelled.
+    var stopped: any Error {
+        Task.isCancelled ? CancellationError() : DHTError(.unreachable, "the node has stopped")
+    }
 
     func check(key: [UInt8]) throws(DHTError) {
         guard RecordLayout.keyLengths.contains(key.count) else {

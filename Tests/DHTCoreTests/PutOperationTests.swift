@@ -4,14 +4,20 @@ import Testing
 
 struct PutOperationTests {
     /// A put of a record at place 0 among nodes of an 8-bit space.
-    private func put(own: UInt8 = 0xFF, width: Int = 3, hasLookedUp: Bool = false) -> PutOperation {
+    private func put(
+        own: UInt8 = 0xFF,
+        width: Int = 3,
+        hasLookedUp: Bool = false,
+        copies: Int = 0
+    ) -> PutOperation {
         PutOperation(
             record: .sample(at: 0),
             condition: nil,
             own: NodeID(firstByte: own),
             identity: .numbered(UInt64(own)),
             hasLookedUp: hasLookedUp,
-            width: width
+            width: width,
+            copies: copies
         )
     }
 
@@ -103,6 +109,49 @@ struct PutOperationTests {
         #expect(!put.isFinished)
         _ = put.answered(id(2), .timeout)
         #expect(put.isFinished)
+    }
+
+    @Test func `with two fewer copies than there ought to be the rest has a second more`() {
+        var put = put(width: 8)
+        _ = put.begin(contacts(1, 2, 3, 4, 5, 6, 7, 8))
+        put.notice(at(10))
+        for place in 1...5 as ClosedRange<UInt8> { _ = put.answered(id(place), .stored) }
+        put.notice(at(12))
+        #expect(put.deadline == nil)
+        _ = put.answered(id(6), .stored)
+        put.notice(at(12))
+        #expect(put.deadline == at(13))
+        _ = put.answered(id(7), .stored)
+        put.notice(at(20))
+        #expect(put.deadline == at(13), "nothing moves it")
+        #expect(!put.isFinished)
+        #expect(put.outcome.replicas.last?.verdict == .timeout)
+    }
+
+    @Test func `where copies took long the rest has a quarter of that time more`() {
+        var put = put(width: 3)
+        _ = put.begin(contacts(1, 2, 3))
+        put.notice(at(10))
+        for place in 1...2 as ClosedRange<UInt8> { _ = put.answered(id(place), .stored) }
+        put.notice(at(50))
+        #expect(put.deadline == at(60))
+    }
+
+    @Test func `as many copies as its user wants are waited for, and one that is not our own`() {
+        var wanted = put(width: 8, copies: 7)
+        _ = wanted.begin(contacts(1, 2, 3, 4, 5, 6, 7, 8))
+        for place in 1...6 as ClosedRange<UInt8> { _ = wanted.answered(id(place), .stored) }
+        wanted.notice(at(10))
+        #expect(wanted.deadline == nil)
+
+        var few = put(own: 1)
+        _ = few.begin(contacts(2, 3))
+        few.ownStoreEnded(.stored)
+        few.notice(at(10))
+        #expect(few.deadline == nil)
+        _ = few.answered(id(2), .stored)
+        few.notice(at(10))
+        #expect(few.deadline == at(11))
     }
 
     @Test func `an answer from somebody who was not asked is nothing`() {

@@ -335,7 +335,7 @@ struct ReplicationTests {
         for second in Set(sent) { #expect(sent.count { $0 == second } <= 101 + burst) }
     }
 
-    @Test mutating func `no more than so many copies are under way, however many wait`() {
+    @Test mutating func `no more than so many copies are under way, a quarter to one peer`() {
         fill()
         transcript.hear(.at(2), at: 300)
         var loads = 0
@@ -343,7 +343,8 @@ struct ReplicationTests {
             transcript.on { node, actions in node.advance(to: now(second), into: &actions) }
             loads += transcript.tickets.count
         }
-        #expect(loads == transcript.node.settings.repairParallelism)
+        #expect(loads == transcript.node.settings.repairParallelism / Replication.peerShare)
+        #expect(transcript.node.replication.giving == [.numbered(2): UInt64(loads)].mapValues { Int($0) })
         #expect(transcript.node.underReplicated >= Replication.offerLimit)
     }
 

@@ -14,6 +14,10 @@ final class Host {
     var endpoint: Endpoint
     /// Dead hosts hear and do nothing.
     var isAlive = false
+    /// What it answers to a request in the place of what an honest node would; `nil`: nothing at all.
+    var lie: ((Request, Identity) -> Response?)?
+    /// What it was answered since it lies.
+    var heard: [(Identity, Response)] = []
     /// The store takes work and never completes it.
     var isStoreStuck = false
     /// What the wall clock is wrong by, in milliseconds.

@@ -184,6 +184,7 @@ final class Overlay {
     private func deliver(_ datagram: [UInt8], _ source: Endpoint, _ destination: Endpoint) {
         guard let host = hosts.first(where: { $0.endpoint == destination && $0.isAlive }) else { return }
         host.spins = 0
+        if host.lie != nil { return host.answerFalsely(datagram, from: source, on: self) }
         act(host) { engine, now, actions in engine.receive(datagram, from: source, at: now, into: &actions) }
     }
 

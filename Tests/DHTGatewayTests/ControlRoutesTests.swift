@@ -17,13 +17,12 @@ struct ControlRoutesTests {
         _ body: [UInt8] = []
     ) async throws -> (status: Int, body: String) {
         let responder = ControlRoutes.router(for: node).buildResponder()
-        let channel = EmbeddedChannel()
-        defer { _ = try? channel.finish() }
+        let channel = NIOAsyncTestingChannel()
         let request = Request(
             head: HTTPRequest(method: method, scheme: "http", authority: "dht", path: path),
             body: RequestBody(buffer: ByteBuffer(bytes: body))
         )
-        let context = BasicRequestContext(
+        let context = ControlContext(
             source: ApplicationRequestContextSource(channel: channel, logger: logger)
         )
         let response = try await responder.respond(to: request, context: context)

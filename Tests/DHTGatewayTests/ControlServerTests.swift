@@ -148,6 +148,31 @@ struct ControlServerTests {
         #expect(ControlSocket.occupant(of: path) == .nothing)
     }
 
+    @Test func `a client that goes away has what it asked for cancelled`() async throws {
+        let server = try await ControlServer.start(at: path, node: node, logger: logger)
+        node.state.withLock { $0.pause = .seconds(100) }
+        let hasty = ControlClient(candidates: [.init(path: path, label: path)], timeout: 1)
+        await #expect(throws: Failure.self) { try await hasty.get([1], GetQuery()) }
+        let patience = ContinuousClock.now + .seconds(10)
+        while node.state.withLock({ $0.cancelled }) == 0, ContinuousClock.now < patience {
+            try await Task.sleep(for: .milliseconds(10))
+        }
+        #expect(node.state.withLock { $0.cancelled } == 1)
+        node.state.withLock { $0.pause = .zero }
+        try await expectIdentity(client())
+        await server.stop()
+    }
+
+    @Test func `a client that ends its side after its request is answered all the same`() async throws {
+        try await served { client in
+            _ = try await client.put([1], [7], PutQuery())
+            node.state.withLock { $0.pause = .milliseconds(300) }
+            let answer = try Scratch.ask(path, "GET /v1/values/AQ HTTP/1.1\r\nhost: dht\r\n\r\n")
+            #expect(answer.hasPrefix("HTTP/1.1 200"))
+            #expect(node.state.withLock { $0.cancelled } == 0)
+        }
+    }
+
     @Test func `twenty clients at once are all answered`() async throws {
         try await served { client in
             try await withThrowingTaskGroup(of: Void.self) { group in

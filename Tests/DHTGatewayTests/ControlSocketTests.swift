@@ -34,6 +34,29 @@ final class Scratch: Sendable {
         try #require(bound == 0 && Glibc.listen(descriptor, 4) == 0)
         return descriptor
     }
+
+    /// Sends a question, says that no more will come, and reads to the end.
+    static func ask(_ path: String, _ question: String) throws -> String {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
+        defer { close(descriptor) }
+        var address = sockaddr_un()
+        address.sun_family = sa_family_t(AF_UNIX)
+        withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
+        let connected = withUnsafePointer(to: &address) {
+            $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+            }
+        }
+        let bytes = Array(question.utf8)
+        try #require(connected == 0 && write(descriptor, bytes, bytes.count) == bytes.count)
+        shutdown(descriptor, Int32(SHUT_WR))
+        var (answer, buffer) = ([UInt8](), [UInt8](repeating: 0, count: 4096))
+        while true {
+            let count = read(descriptor, &buffer, buffer.count)
+            guard count > 0 else { return String(decoding: answer, as: UTF8.self) }
+            answer += buffer[..<count]
+        }
+    }
 }
 
 struct ControlSocketTests {

@@ -11,6 +11,10 @@ final class FakeNode: NodeControl {
         var puts: [PutQuery] = []
         var pings: [String] = []
         var stops = 0
+        /// The next value asked for is found after this long.
+        var pause = Duration.zero
+        /// Questions whose askers went away.
+        var cancelled = 0
         /// What the next question ends in.
         var failure: Failure?
     }
@@ -66,6 +70,9 @@ final class FakeNode: NodeControl {
     func get(_ key: [UInt8], _ query: GetQuery) async throws(Failure) -> GetReply {
         state.withLock { $0.gets.append(query) }
         try check()
+        do { try await Task.sleep(for: state.withLock { $0.pause }) } catch {
+            state.withLock { $0.cancelled += 1 }
+        }
         guard let value = state.withLock({ $0.values[key] }) else {
             throw Failure(.notFound, "\(displayText(key)): not found (asked 3 of 3 closest nodes)")
         }

@@ -36,6 +36,25 @@ import Testing
         }
     }
 
+    @Test func `what a cancelled task asked for ends at once`() async throws {
+        try await Team.running(2) { team in
+            let (node, key) = (team.nodes[0], Array("nothing".utf8))
+            await team.nodes[1].abandon()
+            let begun = ContinuousClock.now
+            let asking = Task { try await node.get(key) }
+            try await Task.sleep(for: .milliseconds(20))
+            asking.cancel()
+            await #expect(throws: CancellationError.self) { try await asking.value }
+            let late = Task {
+                withUnsafeCurrentTask { $0?.cancel() }
+                return try await node.get(key)
+            }
+            await #expect(throws: CancellationError.self) { try await late.value }
+            #expect(ContinuousClock.now - begun < .milliseconds(900))
+            #expect(await node.status().counters.first { $0.name == "cancelled" }?.count == 1)
+        }
+    }
+
     @Test func `what is deleted is gone everywhere, and deleting it again finds nothing`() async throws {
         try await Team.running(3) { team in
             try await team.nodes[0].put("hello", "world")

@@ -42,6 +42,11 @@ struct ConstantTests {
         "content": ["DHTCore/ContentReference.swift:lengths"],
         "piece": ["DHTCore/ContentReference.swift:pieceLength"],
         "chunk": ["DHTCore/ContentReference.swift:chunkLength"],
+        "`wanted` without a sign": ["DHTEngine/Wants.swift:grace"],
+        "`wanted` after a sign": ["DHTEngine/Wants.swift:patience"],
+        "least time for content": ["DHTEngine/Transfers.swift:leastAllowance"],
+        "least rate of content": ["DHTEngine/Transfers.swift:leastRate"],
+        "content that does not come": ["DHTEngine/Transfers.swift:incomingPatience"],
         "lifetime": ["DHTCore/Record.swift:lifetimes"],
     ]
 

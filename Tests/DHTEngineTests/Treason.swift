@@ -1,0 +1,75 @@
+import DHTCore
+import DHTCrypto
+import DHTEngine
+import DHTEnvelope
+
+// Members that answer and ask what no honest node does, with keys and tokens of their own.
+
+extension Host {
+    /// Opens a datagram as the node would, and answers it as ``lie`` has it.
+    func answerFalsely(_ datagram: [UInt8], from source: Endpoint, on overlay: Overlay) {
+        switch engine.gate.receive(datagram, from: source, at: overlay.clock) {
+        case .inquiry(let inquiry):
+            guard let response = lie?(inquiry.request, inquiry.sender),
+                let sealed = engine.gate.seal(response, to: inquiry, now: overlay.clock)
+            else { return }
+            overlay.inject(sealed, from: endpoint, to: source)
+        case .answer(let answer): heard.append((answer.sender, answer.response))
+        case .dropped: break
+        }
+    }
+}
+
+extension Overlay {
+    /// From now on the host answers PING, knows nobody, and to all else says what `lie` has.
+    func corrupt(_ index: Int, _ lie: @escaping (Request, Identity) -> Response?) {
+        let endpoint = self[index].endpoint
+        self[index].lie = { request, sender in
+            switch request {
+            case .ping: .pong(observed: endpoint, endpoints: [])
+            case .findNode: .nodes([])
+            case .findValue: .values([], total: 0, closer: [])
+            case .store, .findChunk: lie(request, sender)
+            }
+        }
+    }
+
+    /// Sends a request in the name of a host, whatever its engine wants.
+    func ask(_ request: Request, of index: Int, by sender: Int) {
+        let (host, peer) = (self[sender], self[index])
+        let postage = Gate.Postage(transaction: host.engine.gate.makeTransaction(), answerLength: 1232)
+        let datagram = host.engine.gate.seal(
+            request,
+            to: peer.identity,
+            at: peer.endpoint,
+            postage,
+            now: clock
+        )
+        if let datagram { inject(datagram, from: host.endpoint, to: peer.endpoint) }
+    }
+
+    /// A reference signed by a host, to content of which there is nothing but the outline.
+    func promise(_ key: String, length: UInt32, by index: Int) -> (record: Record, outline: [UInt8]) {
+        let pieces = (Int(length) - 1) / ContentLayout.pieceLength + 1
+        let outline = ContentTests.bytes(pieces * ContentLayout.digestLength, seed: UInt64(key.utf8.count))
+        let named = blake2b(Array(key.utf8), count: 32) + outline.dropFirst(32)
+        let digest = ContentReference.digest(length: length, outline: named)
+        guard let reference = ContentReference(length: length, digest: digest) else {
+            preconditionFailure("\(length) bytes are no content")
+        }
+        let draft = RecordCodec.Draft(
+            kind: .reference,
+            key: Array(key.utf8),
+            revision: Revision(unixMilliseconds: now(at: self[index]).unixMilliseconds, above: nil),
+            lifetime: 3600,
+            value: reference.encoded
+        )
+        return (self[index].engine.gate.sign(draft), named)
+    }
+
+    /// How often a node saw this of that one.
+    func offences(_ offence: Conduct.Offence, of culprit: Int, at index: Int) -> UInt64 {
+        self[index].engine.core.conduct.report
+            .first { $0.offence == offence && $0.identity == self[culprit].identity }?.count ?? 0
+    }
+}
