@@ -52,7 +52,16 @@ package final class LocalNode: NodeControl {
             counters: Dictionary(
                 status.counters.map { ($0.name, $0.count) },
                 uniquingKeysWith: { $0 + $1 }
-            )
+            ),
+            suspects: status.suspects.map {
+                .init(
+                    id: $0.identity.text,
+                    name: $0.name,
+                    offence: $0.offence,
+                    count: $0.count,
+                    last: $0.last / 1000
+                )
+            }
         )
     }
 

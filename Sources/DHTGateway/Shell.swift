@@ -86,9 +86,16 @@ package enum ShellText {
         lines += [
             "Total known nodes: \(status.peers.known)",
             "Stored keys: \(status.records.count)",
-            "==================",
         ]
-        return lines
+        return lines + status.suspects.map(suspect) + ["=================="]
+    }
+
+    /// `suspect: beta: broken-content, 12 times, last 14:03:22`, the time of day being UTC's.
+    private static func suspect(_ suspect: StatusReply.Suspect) -> String {
+        let last = [suspect.last / 3600 % 24, suspect.last / 60 % 60, suspect.last % 60]
+            .map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(separator: ":")
+        let times = suspect.count == 1 ? "once" : "\(suspect.count) times"
+        return "suspect: \(suspect.name ?? suspect.id): \(suspect.offence), \(times), last \(last)"
     }
 
     package static func peers(_ reply: PeersReply) -> [String] {

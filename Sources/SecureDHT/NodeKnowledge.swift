@@ -1,5 +1,7 @@
 import DHTCore
 import DHTEngine
+import DHTEnvelope
+import Logging
 
 /// What a node knows at one moment.
 struct NodeKnowledge: Sendable {
@@ -14,6 +16,59 @@ struct NodeKnowledge: Sendable {
     let unroutable: UInt64
     /// Smoothed, in microseconds.
     let roundTrips: [Identity: UInt64]
+    /// What members do that no honest one does.
+    let suspects: [Suspect]
     /// Milliseconds.
     let uptime: UInt64
+}
+
+extension NodeLoop {
+    /// A picture of the node at this moment.
+    var knowledge: NodeKnowledge {
+        let core = engine.core
+        var roundTrips: [Identity: UInt64] = [:]
+        for entry in core.table.contacts {
+            let identity = entry.contact.identity
+            roundTrips[identity] = engine.roundTrip(to: identity).map { $0.nanoseconds / 1000 }
+        }
+        let now = SystemClock.now
+        return NodeKnowledge(
+            id: core.id,
+            table: core.table,
+            records: core.catalog.count,
+            recordBytes: core.catalog.byteCount,
+            equivocations: core.catalog.equivocations,
+            underReplicated: core.underReplicated,
+            counters: engine.counters,
+            unroutable: unroutable,
+            roundTrips: roundTrips,
+            suspects: core.conduct.report.map { entry in
+                Suspect(
+                    identity: entry.identity,
+                    name: memberName(entry.identity),
+                    offence: entry.offence.rawValue,
+                    count: entry.count,
+                    last: now.unixMilliseconds - now.instant.since(entry.last).milliseconds
+                )
+            },
+            uptime: now.instant.since(started).milliseconds
+        )
+    }
+
+    /// Tells the operator of members that were first seen to do what no honest one does.
+    func warn(of news: [Conduct.Entry]) {
+        for entry in news {
+            var metadata: Logger.Metadata = [
+                "identity": "\(entry.identity.text)", "offence": "\(entry.offence.rawValue)",
+            ]
+            metadata["name"] = memberName(entry.identity).map { "\($0)" }
+            logger.warning("a member does what no honest one does: dht status", metadata: metadata)
+        }
+    }
+
+    /// What the allowlist calls somebody.
+    private func memberName(_ identity: Identity) -> String? {
+        guard case .members(let list) = engine.gate.admission else { return nil }
+        return list.member(identity)?.name
+    }
 }

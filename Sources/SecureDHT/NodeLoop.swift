@@ -23,12 +23,12 @@ actor NodeLoop {
         unsafe eventLoop.executor.asUnownedSerialExecutor()
     }
 
-    private var engine: Engine
+    private(set) var engine: Engine
     /// `nil`: records are in memory.
     private let disk: DiskKeeper?
     private var memory = MemoryRecordStore()
-    private let logger: Logger
-    private let started = SystemClock.now.instant
+    let logger: Logger
+    let started = SystemClock.now.instant
     private(set) var sockets: [Socket] = []
     private var seeds: [PeerAddress] = []
     private var isStopping = false
@@ -48,7 +48,7 @@ actor NodeLoop {
     private static let shunnedCapacity = 1024
     /// On which socket each peer was last heard; kept only where there is a choice.
     private var heardOn: [Endpoint: Int] = [:]
-    private var unroutable: UInt64 = 0
+    private(set) var unroutable: UInt64 = 0
 
     init(
         engine: consuming Engine,
@@ -202,6 +202,7 @@ actor NodeLoop {
                 waiting.removeValue(forKey: operation)?.resume(returning: outcome)
             }
         }
+        if engine.core.conduct.hasNews { warn(of: engine.core.takeConductNews()) }
         arm()
     }
 
@@ -374,26 +375,4 @@ actor NodeLoop {
 
     /// Keys of our own values that are kept alive.
     var keptKeys: [KeptKey] { engine.keptKeys }
-
-    /// A picture of the node at this moment.
-    var knowledge: NodeKnowledge {
-        let core = engine.core
-        var roundTrips: [Identity: UInt64] = [:]
-        for entry in core.table.contacts {
-            let identity = entry.contact.identity
-            roundTrips[identity] = engine.roundTrip(to: identity).map { $0.nanoseconds / 1000 }
-        }
-        return NodeKnowledge(
-            id: core.id,
-            table: core.table,
-            records: core.catalog.count,
-            recordBytes: core.catalog.byteCount,
-            equivocations: core.catalog.equivocations,
-            underReplicated: core.underReplicated,
-            counters: engine.counters,
-            unroutable: unroutable,
-            roundTrips: roundTrips,
-            uptime: SystemClock.now.instant.since(started).milliseconds
-        )
-    }
 }

@@ -146,6 +146,8 @@ public struct NodeStatus: Hashable, Sendable {
     public let rejected: [Rejection]
     /// Other counters, by name, in a fixed order.
     public let counters: [Counter]
+    /// Members that did what no honest one does, the most frequent first.
+    public let suspects: [Suspect]
     /// Milliseconds since the node started.
     public let uptime: UInt64
 
@@ -161,6 +163,19 @@ public struct NodeStatus: Hashable, Sendable {
         public let name: String
         public let count: UInt64
     }
+}
+
+/// A member that did something no honest one does: a hint for the operator, and no proof.
+public struct Suspect: Hashable, Sendable {
+    public let identity: Identity
+    /// The name the allowlist gives it, if any.
+    public let name: String?
+    /// What it did: the kinds are in `docs/operations.md`.
+    public let offence: String
+    /// How often.
+    public let count: UInt64
+    /// When it last did, in Unix milliseconds.
+    public let last: UInt64
 }
 
 /// What a node knows of a peer: members of the allowlist, and contacts in the routing table.

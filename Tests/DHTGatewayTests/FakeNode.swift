@@ -11,6 +11,7 @@ final class FakeNode: NodeControl {
         var puts: [PutQuery] = []
         var pings: [String] = []
         var stops = 0
+        var suspects: [StatusReply.Suspect] = []
         /// What the next question ends in.
         var failure: Failure?
     }
@@ -45,7 +46,8 @@ final class FakeNode: NodeControl {
             records: .init(count: state.withLock { $0.values.count }, bytes: 400),
             buckets: [.init(index: 0, count: 1), .init(index: 5, count: 2)],
             rejected: ["sender": 4, "header": 0],
-            counters: ["sent": 9]
+            counters: ["sent": 9],
+            suspects: state.withLock { $0.suspects }
         )
     }
 
