@@ -213,6 +213,11 @@ extension RoutingTable {
         return result
     }
 
+    /// Whether the contact is here and not given up.
+    package func counts(on contact: Contact) -> Bool {
+        entry(for: contact.identity, id: contact.id).map { $0.reachability.grade != .bad } ?? false
+    }
+
     /// Whether the table holds everybody it ever met in the region of the `count` contacts closest to
     /// `target`: no bucket they come from is full or ever overflowed.
     package func isComplete(around target: NodeID, count: Int) -> Bool {

@@ -133,7 +133,8 @@ extension KademliaNode {
         guard var search = searches[name] else { return }
         switch response {
         case .nodes(let contacts):
-            search.lookup.answered(contact.identity, contacts: contacts, bearing: false)
+            let known = known(among: contacts)
+            search.lookup.answered(contact.identity, contacts: contacts, bearing: false, known: known)
         case .values(let records, let total, let closer):
             search.get?.take(records, from: contact.identity, unixMilliseconds: now.unixMilliseconds)
             let page = search.get?.nextPage(
@@ -149,12 +150,18 @@ extension KademliaNode {
                 return
             }
             let isBearing = search.get?.isBearing(contact.identity) ?? false
-            search.lookup.answered(contact.identity, contacts: closer, bearing: isBearing)
+            let known = known(among: closer)
+            search.lookup.answered(contact.identity, contacts: closer, bearing: isBearing, known: known)
         case .pong, .stored, .conflict, .refused, .wanted, .chunk, .absent, .retry:
             search.lookup.failed(contact.identity)
         }
         searches[name] = search
         pursue(name, at: now, into: &actions)
+    }
+
+    /// Those of the contacts that have answered us and that we count on.
+    private func known(among contacts: [Contact]) -> Set<Identity> {
+        Set(contacts.filter { table.counts(on: $0) }.map(\.identity))
     }
 
     mutating func ownRecordsRead(
