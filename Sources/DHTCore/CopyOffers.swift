@@ -18,7 +18,7 @@ extension KademliaNode {
             }
             replication.offers.removeFirst()
             guard let entry = catalog.entry(at: offer.place.location, by: offer.place.author),
-                entry.digest == offer.digest,
+                entry.digest == offer.digest, !catalog.muted.contains(entry.author),
                 offer.targets != nil || entry.standing != .lacking
                     || !isHeldUp(offer.place.location, at: now)
             else { continue }

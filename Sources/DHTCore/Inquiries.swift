@@ -182,8 +182,9 @@ extension KademliaNode {
     /// A record found in the store at start.
     package mutating func restore(_ record: Record) { catalog.enter(record) }
 
-    /// What the store remembers of a record, at start.
-    package mutating func restore(_ entry: Catalog.Entry, at location: NodeID) {
+    /// What the store remembers of a record, at start. `mayWrite`: its author may.
+    package mutating func restore(_ entry: Catalog.Entry, at location: NodeID, mayWrite: Bool = true) {
         catalog.enter(entry, at: location)
+        if !mayWrite { catalog.muted.insert(entry.author) }
     }
 }

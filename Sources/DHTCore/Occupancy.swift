@@ -33,6 +33,8 @@ extension KademliaNode {
             Occupancy("doubts", replication.doubts.count, of: Replication.changeLimit),
             Occupancy("samples", replication.samples.count, of: Membership.verificationLimit),
             Occupancy("offences", conduct.count, of: Conduct.capacity),
+            Occupancy("muted authors", catalog.muted.count, of: settings.quota.records),
+            Occupancy("muted records", catalog.muted.places.count, of: settings.quota.records),
             Occupancy("records", catalog.count, of: settings.quota.records),
             Occupancy("record bytes", catalog.byteCount, of: settings.quota.bytes),
         ]

@@ -35,6 +35,8 @@ package struct GatedEngine<Keeper: Gatekeeper & ~Copyable>: ~Copyable {
     package init(gate: consuming Keeper, core: KademliaNode) {
         self.gate = gate
         self.core = core
+        let admission = self.gate.admission
+        self.core.mute { !admission.mayWrite($0) }
     }
 
     package var identity: Identity { gate.identity }
@@ -131,10 +133,11 @@ extension GatedEngine where Keeper: ~Copyable {
     }
 
     /// Replaces who is admitted; those who no longer are, are forgotten. What those wrote who no longer may
-    /// is neither read nor passed on, but kept: the next list may let them again.
+    /// is nowhere from now on, but kept for a while: the next list may let them again.
     package mutating func replaceAdmission(_ policy: AdmissionPolicy) {
         gate.replaceAdmission(policy)
         core.forget { !policy.admits($0) }
+        core.mute { !policy.mayWrite($0) }
     }
 
     /// A record that the store holds at start. Records of authors who may not write, or with bad signatures,
@@ -145,10 +148,9 @@ extension GatedEngine where Keeper: ~Copyable {
         return true
     }
 
-    /// What the store remembers of a record, at start. Whether its author may write is asked whenever it is
-    /// read; its signature was checked before it was stored.
+    /// What the store remembers of a record, at start. Its signature was checked before it was stored.
     package mutating func restore(_ entry: Catalog.Entry, at location: NodeID) {
-        core.restore(entry, at: location)
+        core.restore(entry, at: location, mayWrite: gate.admission.mayWrite(entry.author))
     }
 
     /// Contacts of the process before this one; those that are not admitted are not asked. Before the seeds.

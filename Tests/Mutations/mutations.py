@@ -82,8 +82,8 @@ MUTATIONS = [
     ]),
     Mutation("swept-too-soon", "durability", SWARM, [
         ("DHTCore/Replication.swift",
-         "                if located.entry.expiry > now.unixMilliseconds {",
-         "                if located.entry.expiry > now.unixMilliseconds + 3_600_000 {"),
+         "                if located.entry.expiry > now.unixMilliseconds,\n",
+         "                if located.entry.expiry > now.unixMilliseconds + 3_600_000,\n"),
     ]),
     Mutation("restart-forgets", "durability", RESTART, [
         ("DHTEngine/Engine.swift", "        core.restore(record)\n", ""),
