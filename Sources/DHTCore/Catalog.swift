@@ -250,15 +250,17 @@ package struct Catalog: Sendable {
     /// The decision if the condition does not hold.
     private func standing(at location: NodeID, against condition: Request.Condition, now: UInt64) -> Decision?
     {
-        let newest = entries(at: location, unixMilliseconds: now)
-            .max { ($0.revision, $0.author) < ($1.revision, $1.author) }
+        let entries = entries(at: location, unixMilliseconds: now)
+        func precedence(_ entry: Entry) -> Precedence {
+            Precedence(entry.revision, by: entry.author, unixMilliseconds: now)
+        }
         switch condition {
         case .absent:
-            let value = entries(at: location, unixMilliseconds: now)
-                .filter { !$0.isTombstone }
-                .max { ($0.revision, $0.author) < ($1.revision, $1.author) }
-            return value.map { .conflict(author: $0.author) }
+            let values = entries.filter { !$0.isTombstone }
+            let newest = values.max { precedence($0) < precedence($1) }
+            return newest.map { .conflict(author: $0.author) }
         case .revision(let expected):
+            let newest = entries.max { precedence($0) < precedence($1) }
             return newest?.revision == expected ? nil : .conflict(author: newest?.author)
         }
     }

@@ -91,13 +91,12 @@ extension KademliaNode {
 
     func receipt(for record: Record, at now: Now) -> Response.Receipt {
         let left = (record.expiry - min(now.unixMilliseconds, record.expiry)) / 1000
-        let ownDistance = id.distance(to: record.location)
-        var closest = table.closest(to: record.location, count: settings.replicas).map(\.id)
-        let place = closest.firstIndex { $0.distance(to: record.location) > ownDistance } ?? closest.endIndex
-        closest.insert(id, at: place)
+        let closest = table.closest(to: record.location, count: settings.replicas - 1)
+        let hider = catalog.hider(of: record, unixMilliseconds: now.unixMilliseconds)
         return .init(
             lifetime: UInt32(clamping: left),
-            closest: closest.prefix(settings.replicas).map(\.prefix).filter { $0 != 0 }
+            hiddenBy: hider.map { .author($0) },
+            closest: closest.map(\.id.prefix).filter { $0 != 0 }
         )
     }
 

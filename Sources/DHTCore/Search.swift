@@ -210,8 +210,9 @@ extension KademliaNode {
     ) {
         guard let get = search.get else { preconditionFailure("a get without what it gets") }
         let own = search.hasOwn ? 1 : 0
+        let found = get.found(unixMilliseconds: now.unixMilliseconds)
         let outcome = GetOutcome(
-            found: get.found,
+            found: found,
             answered: search.lookup.answered + own,
             asked: search.lookup.asked + own,
             hops: search.lookup.hops,
@@ -221,14 +222,15 @@ extension KademliaNode {
         // We ought to have it too, if we are that close or have an older one. This comes first: what ends
         // here may be the beginning of a write.
         let isOurs = isResponsible(contact: id, for: get.location)
-        for found in get.found.prefix(GetOperation.repairLimit) {
+        for found in found.prefix(GetOperation.repairLimit) {
             let entry = catalog.entry(at: get.location, by: found.record.author)
             guard entry != nil || isOurs, entry?.digest != found.record.digest else { continue }
             adopt(found.record, .settled, at: now, into: &actions)
         }
         actions.append(.finished(operation, .got(outcome)))
         // Only whoever answered among the closest ought to have the record and is known to lack it.
-        for (record, contact) in get.repairs(among: search.lookup.answeredNearest) {
+        let answered = search.lookup.answeredNearest
+        for (record, contact) in get.repairs(among: answered, unixMilliseconds: now.unixMilliseconds) {
             let place = Catalog.Place(location: record.location, author: record.author)
             let purpose = Purpose.repair(place, record.digest)
             call(contact, .store(record, condition: nil), purpose, into: &actions)

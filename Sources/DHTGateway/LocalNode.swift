@@ -206,7 +206,8 @@ package final class LocalNode: NodeControl {
             revision: receipt.revision.rawValue,
             expires: receipt.expires / 1000,
             copies: .init(stored: receipt.stored, target: receipt.target),
-            replicas: receipt.replicas.map { .init(id: $0.identity.text, outcome: $0.outcome) }
+            replicas: receipt.replicas.map { .init(id: $0.identity.text, outcome: $0.outcome) },
+            hiddenBy: receipt.hiddenBy.map { .init(id: $0.text, name: memberName($0)) }
         )
     }
 

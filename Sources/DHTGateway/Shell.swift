@@ -32,7 +32,7 @@ package struct Shell: Sendable {
             switch command {
             case .put(let key, let value):
                 let reply = try await node.put(key, value, PutQuery())
-                return Answer([ShellText.stored(reply)])
+                return Answer([ShellText.stored(reply)] + (ShellText.hidden(reply).map { [$0] } ?? []))
             case .get(let key):
                 let reply = try await node.get(key, GetQuery())
                 guard let newest = reply.values.first else { return Answer([ShellText.notFound(key)]) }
@@ -67,6 +67,11 @@ package struct Shell: Sendable {
 package enum ShellText {
     package static func stored(_ reply: PutReply) -> String {
         "Stored key '\(displayText(reply.key.bytes))' at \(reply.copies.stored) nodes"
+    }
+
+    /// Said besides of a value that readers do not see.
+    package static func hidden(_ reply: PutReply) -> String? {
+        reply.hiddenBy.map { "hidden by a newer value of \($0.name ?? $0.id)" }
     }
 
     package static func deleted(_ reply: DeleteReply) -> String {

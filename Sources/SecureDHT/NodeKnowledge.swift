@@ -66,6 +66,16 @@ extension NodeLoop {
         }
     }
 
+    /// Somebody of whom only the beginning of the node id is known; `nil` unless we know one like that.
+    func somebody(at prefix: UInt32) -> Identity? {
+        if case .members(let list) = engine.gate.admission,
+            let member = list.members.first(where: { $0.nodeID.prefix == prefix })
+        {
+            return member.identity
+        }
+        return engine.core.table.contacts.first { $0.contact.id.prefix == prefix }?.contact.identity
+    }
+
     /// What the allowlist calls somebody.
     private func memberName(_ identity: Identity) -> String? {
         guard case .members(let list) = engine.gate.admission else { return nil }

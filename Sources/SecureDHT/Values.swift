@@ -59,6 +59,10 @@ public struct PutReceipt: Hashable, Sendable {
     /// Nodes that were asked: the closest ones, at most 8.
     public let target: Int
     public let replicas: [Replica]
+    /// Whose value under the same key has a higher revision, so that readers of the newest see that one and
+    /// not this: now, or as soon as their clocks are where its author's is. `nil`: nobody's, as far as two of
+    /// those who stored it, or all of them, can tell.
+    public let hiddenBy: Identity?
 }
 
 /// A value of more than 640 bytes on its way.

@@ -93,7 +93,7 @@ struct KademliaNodeTests {
         inquire(.store(record, condition: nil), by: 0b0100_0000)
         #expect(transcript.replies.isEmpty)
         store(.done, transcript.tickets[0], at: 20)
-        let prefixes = [0b0100_0000, 0b0000_0001, 0b1000_0000].map { NodeID(firstByte: $0).prefix }
+        let prefixes = [0b0100_0000, 0b1000_0000].map { NodeID(firstByte: $0).prefix }
         #expect(transcript.replies == [.stored(.init(lifetime: 90, closest: prefixes))])
     }
 

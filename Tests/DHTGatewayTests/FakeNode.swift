@@ -11,6 +11,7 @@ final class FakeNode: NodeControl {
         var puts: [PutQuery] = []
         var pings: [String] = []
         var stops = 0
+        var hider: ValueReply.Author?
         var suspects: [StatusReply.Suspect] = []
         /// What the next question ends in.
         var failure: Failure?
@@ -139,7 +140,8 @@ final class FakeNode: NodeControl {
             revision: 117_324_213_452_374_017,
             expires: 1_795_000_000,
             copies: .init(stored: 3, target: 4),
-            replicas: [.init(id: "dht1b", outcome: "stored"), .init(id: "dht1c", outcome: "timeout")]
+            replicas: [.init(id: "dht1b", outcome: "stored"), .init(id: "dht1c", outcome: "timeout")],
+            hiddenBy: state.withLock { $0.hider }
         )
     }
 }

@@ -91,6 +91,18 @@ struct ReplyTests {
         #expect(json["revision"] as? UInt64 == 117_324_213_452_374_017)
     }
 
+    @Test func `a put names who hides it`() async throws {
+        let node = FakeNode()
+        #expect(try object(await node.put([0x6B], [], PutQuery()))["hidden_by"] == nil)
+        node.state.withLock { $0.hider = .init(id: "dht1b", name: "beta") }
+        let reply = try await node.put([0x6B], [], PutQuery())
+        let json = try object(reply)
+        #expect(json["hidden_by"] as? [String: String] == ["id": "dht1b", "name": "beta"])
+        #expect(try ReplyCoding.decode(ReplyCoding.encode(reply)) == reply)
+        let answer = await Shell(node).answer(Array("put k v".utf8))
+        #expect(answer.lines == ["Stored key 'k' at 3 nodes", "hidden by a newer value of beta"])
+    }
+
     @Test func `a failure`() throws {
         let failure = Failure(.denied, "no")
         let json = ReplyCoding.encode(FailureReply(failure))
