@@ -24,7 +24,7 @@ extension KademliaNode {
             else { continue }
             replication.inFlight += weight
             let place = offer.place
-            load(for: .replicate(offer), at: place.location, by: place.author, at: now, into: &actions)
+            load(for: .replicate(offer), at: place.location, by: [place.author], at: now, into: &actions)
         }
     }
 

@@ -50,21 +50,44 @@ extension KademliaNode {
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        let isThere = catalog.entries(at: location, unixMilliseconds: now.unixMilliseconds)
-            .contains { author == nil || $0.author == author }
-        guard isThere else {
+        let entries = catalog.entries(at: location, by: author, unixMilliseconds: now.unixMilliseconds)
+        let page = Page(of: entries, from: offset)
+        guard !page.authors.isEmpty else {
             let closest = table.closest(to: location, count: settings.replicas, excluding: sender.identity)
-            actions.append(.reply(inquiry, .values([], total: 0, closer: closest)))
+            let total = UInt16(clamping: entries.count)
+            actions.append(.reply(inquiry, .values([], total: total, closer: closest)))
             return
         }
         let errand = Errand.answerInquiry(
             inquiry,
             location: location,
             author: author,
-            offset: offset,
-            requester: sender.identity
+            page,
+            requester: sender
         )
-        load(for: errand, at: location, by: author, at: now, into: &actions)
+        load(for: errand, at: location, by: page.authors, at: now, into: &actions)
+    }
+
+    /// What was read of a page, out of all that is there. What the store does not bring is not counted.
+    private func values(
+        of page: Page,
+        _ records: [Record],
+        at location: NodeID,
+        by author: Identity?,
+        for requester: Contact,
+        at now: Now
+    ) -> Response {
+        let live = records.filter { $0.expiry > now.unixMilliseconds && page.authors.contains($0.author) }
+        let brought = Set(live.map(\.author))
+        let missing = Set(page.authors).subtracting(brought)
+        let entries = catalog.entries(at: location, by: author, unixMilliseconds: now.unixMilliseconds)
+        let total = entries.count { !missing.contains($0.author) }
+        let closest = table.closest(to: location, count: settings.replicas, excluding: requester.identity)
+        return .values(
+            live.sorted { $0.isNewer(than: $1) },
+            total: UInt16(clamping: max(total, live.count)),
+            closer: closest
+        )
     }
 
     private mutating func answerStore(
@@ -84,7 +107,7 @@ extension KademliaNode {
             actions.append(.reply(inquiry, .stored(receipt(for: record, at: now))))
         case .conflict(nil): actions.append(.reply(inquiry, .conflict(nil)))
         case .conflict(let author?):
-            load(for: .answerConflict(inquiry), at: record.location, by: author, at: now, into: &actions)
+            load(for: .answerConflict(inquiry), at: record.location, by: [author], at: now, into: &actions)
         case .refuse(let refusal): actions.append(.reply(inquiry, .refused(refusal)))
         }
     }
@@ -118,16 +141,10 @@ extension KademliaNode {
             expected[ticket] = nil
         }
         switch errand {
-        case .answerInquiry(let inquiry, let location, let author, let offset, let requester):
+        case .answerInquiry(let inquiry, let location, let author, let page, let requester):
             // A disk that cannot be read is not one that is empty: who asked must not take it for an answer.
             guard let records else { return actions.append(.reply(inquiry, .retry)) }
-            let live =
-                records
-                .filter { $0.expiry > now.unixMilliseconds && (author == nil || $0.author == author) }
-                .sorted { $0.isNewer(than: $1) }
-            let closest = table.closest(to: location, count: settings.replicas, excluding: requester)
-            let total = UInt16(clamping: live.count)
-            let values = Response.values(Array(live.dropFirst(offset)), total: total, closer: closest)
+            let values = values(of: page, records, at: location, by: author, for: requester, at: now)
             actions.append(.reply(inquiry, values))
         case .answerConflict(let inquiry):
             let response = records.map { Response.conflict($0.first) } ?? .refused(.unavailable)

@@ -29,8 +29,8 @@ package enum KademliaAction: Hashable, Sendable {
     case call(CallID, Contact, Request, isConfigured: Bool)
     /// Answer an inquiry.
     case reply(InquiryID, Response)
-    /// Read the records at a location, of one author or of all; then tell `loaded`.
-    case load(Ticket, location: NodeID, author: Identity?)
+    /// Read what these authors have at a location; then tell `loaded`.
+    case load(Ticket, location: NodeID, authors: [Identity])
     /// Make changes durable; then tell `applied`.
     case apply(Ticket, [RecordChange])
     /// Find the addresses of a seed; then tell `resolved`.

@@ -54,7 +54,7 @@ package struct KademliaNode: Sendable {
 
     /// What a ticket's outcome is for.
     enum Errand: Hashable, Sendable {
-        case answerInquiry(InquiryID, location: NodeID, author: Identity?, offset: Int, requester: Identity)
+        case answerInquiry(InquiryID, location: NodeID, author: Identity?, Page, requester: Contact)
         case answerConflict(InquiryID)
         case keep(Record, displaced: Catalog.Entry?, evicted: [Catalog.Located])
         case readOwn(SearchID)

@@ -63,7 +63,7 @@ extension KademliaNode {
             puts[name]?.ownStoreEnded(.stored)
         case .conflict(nil): puts[name]?.ownStoreEnded(.conflict(nil))
         case .conflict(let author?):
-            load(for: .tellConflict(name), at: put.record.location, by: author, at: now, into: &actions)
+            load(for: .tellConflict(name), at: put.record.location, by: [author], at: now, into: &actions)
         case .refuse(let refusal): puts[name]?.ownStoreEnded(.refused(refusal))
         }
     }

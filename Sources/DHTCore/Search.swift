@@ -66,16 +66,21 @@ extension KademliaNode {
         )
         var search = Search(client: client, lookup: lookup, get: get)
         if let get {
-            let isOwn = catalog.entries(at: get.location, unixMilliseconds: now.unixMilliseconds)
-                .contains { get.author == nil || $0.author == get.author }
-            if isOwn {
+            let authors = catalog.authorsToRead(
+                at: get.location,
+                by: get.author,
+                isExhaustive: get.isExhaustive,
+                limit: GetOperation.repairLimit,
+                unixMilliseconds: now.unixMilliseconds
+            )
+            if !authors.isEmpty {
                 search.awaitsOwn = true
                 // A copy where none belongs may be old: it is looked at, but is no replica's answer.
                 if isReplica(for: target) {
                     search.hasOwn = true
                     search.lookup.countLocalAnswer()
                 }
-                load(for: .readOwn(name), at: get.location, by: get.author, at: now, into: &actions)
+                load(for: .readOwn(name), at: get.location, by: authors, at: now, into: &actions)
             }
         }
         searches[name] = search

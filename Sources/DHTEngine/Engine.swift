@@ -230,8 +230,8 @@ extension GatedEngine where Keeper: ~Copyable {
                 start(id, contact, request, isConfigured: isConfigured, at: now, into: &actions)
             case .reply(let id, let response):
                 reply(id, response, at: now, into: &actions)
-            case .load(let ticket, let location, let author):
-                actions.append(.load(ticket, location: location, author: author))
+            case .load(let ticket, let location, let authors):
+                actions.append(.load(ticket, location: location, authors: authors))
             case .apply(let ticket, let changes): apply(ticket, changes, at: now, into: &actions)
             case .resolve(let seed): actions.append(.resolve(seed: seed))
             case .finished(let id, let outcome): finish(id, outcome, at: now, into: &actions)

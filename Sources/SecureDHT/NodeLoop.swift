@@ -167,11 +167,11 @@ actor NodeLoop {
             index += 1
             switch action {
             case .transmit(let datagram, let endpoint): transmit(datagram, to: endpoint)
-            case .load(let ticket, let location, let author):
+            case .load(let ticket, let location, let authors):
                 if let disk {
-                    disk.load(ticket, at: location, by: author)
+                    disk.load(ticket, at: location, by: authors)
                 } else {
-                    let outcome = load(location, author)
+                    let outcome = load(location, authors)
                     engine.complete(ticket, with: outcome, at: SystemClock.now, into: &actions)
                 }
             case .loadPart(let ticket, let content, let part):
@@ -206,9 +206,8 @@ actor NodeLoop {
         arm()
     }
 
-    private func load(_ location: NodeID, _ author: Identity?) -> StorageOutcome {
-        guard let author else { return .loaded(memory.records(at: location)) }
-        return .loaded(memory.record(at: location, by: author).map { [$0] } ?? [])
+    private func load(_ location: NodeID, _ authors: [Identity]) -> StorageOutcome {
+        .loaded(memory.records(at: location, by: authors))
     }
 
     private func apply(_ changes: [RecordChange]) -> StorageOutcome {
