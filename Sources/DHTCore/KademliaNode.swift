@@ -144,6 +144,7 @@ package struct KademliaNode: Sendable {
             given(1, at: now, into: &actions)
         case .repair(let place, let digest):
             copyAnswered(place, digest, by: call.contact, response, at: now, into: &actions)
+            if case .stored = response { noteRepaired(digest, at: call.contact.identity, now: now.instant) }
         case .sample(let lastHeard): sampled(call.contact, lastHeard: lastHeard, response, at: now)
         case .goodbye: saidGoodbye(at: now, into: &actions)
         case .verification, .greeting, .seed, .upkeep: break

@@ -30,6 +30,8 @@ extension KademliaNode {
             Occupancy("copies under way", replication.inFlight, of: copyLimit),
             Occupancy("incomplete puts", replication.incomplete.count, of: IncompletePut.capacity),
             Occupancy("peers spared", replication.ailing.count, of: Ailing.capacity),
+            Occupancy("losses", replication.losses.everything.count, of: Losses.capacity),
+            Occupancy("lost copies", replication.losses.copies.count, of: Losses.capacity),
             Occupancy("doubts", replication.doubts.count, of: Replication.changeLimit),
             Occupancy("samples", replication.samples.count, of: Membership.verificationLimit),
             Occupancy("offences", conduct.count, of: Conduct.capacity),

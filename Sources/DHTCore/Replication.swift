@@ -87,6 +87,7 @@ package struct Replication: Sendable {
     /// Such as did not tell.
     private(set) var doubts: [Identity: Doubt] = [:]
     var ailing = Ailing()
+    var losses = Losses()
     package internal(set) var counters = ReplicationCounters()
 
     mutating func wake(at instant: Instant) { wakeAt = min(wakeAt, instant) }

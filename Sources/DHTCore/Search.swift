@@ -235,7 +235,8 @@ extension KademliaNode {
         actions.append(.finished(operation, .got(outcome)))
         // Only whoever answered among the closest ought to have the record and is known to lack it.
         let answered = search.lookup.answeredNearest
-        for (record, contact) in get.repairs(among: answered, unixMilliseconds: now.unixMilliseconds) {
+        for (record, contact) in get.repairs(among: answered, unixMilliseconds: now.unixMilliseconds)
+        where mayRepair(record, at: contact.identity, now: now.instant) {
             let place = Catalog.Place(location: record.location, author: record.author)
             let purpose = Purpose.repair(place, record.digest)
             call(contact, .store(record, condition: nil), purpose, into: &actions)
