@@ -12,14 +12,14 @@ extension KademliaNode {
     ) {
         switch request {
         case .ping(let isLeaving):
-            actions.append(.reply(inquiry, .pong(observed: sender.endpoint, endpoints: endpoints)))
+            let told = endpoints.filter { !$0.isLoopback || sender.endpoint.isLoopback }
+            actions.append(.reply(inquiry, .pong(observed: sender.endpoint, endpoints: told)))
             if isLeaving, isLive {
                 noteLeaving(sender, at: now)
                 return
             }
         case .findNode(let target):
-            let closest = table.closest(to: target, count: settings.replicas, excluding: sender.identity)
-            actions.append(.reply(inquiry, .nodes(closest)))
+            actions.append(.reply(inquiry, .nodes(closest(to: target, for: sender))))
         case .findValue(let location, let author, let offset):
             answerFindValue(
                 inquiry,
@@ -53,7 +53,7 @@ extension KademliaNode {
         let entries = catalog.entries(at: location, by: author, unixMilliseconds: now.unixMilliseconds)
         let page = Page(of: entries, from: offset)
         guard !page.authors.isEmpty else {
-            let closest = table.closest(to: location, count: settings.replicas, excluding: sender.identity)
+            let closest = closest(to: location, for: sender)
             let total = UInt16(clamping: entries.count)
             actions.append(.reply(inquiry, .values([], total: total, closer: closest)))
             return
@@ -82,11 +82,20 @@ extension KademliaNode {
         let missing = Set(page.authors).subtracting(brought)
         let entries = catalog.entries(at: location, by: author, unixMilliseconds: now.unixMilliseconds)
         let total = entries.count { !missing.contains($0.author) }
-        let closest = table.closest(to: location, count: settings.replicas, excluding: requester.identity)
         return .values(
             live.sorted { $0.isNewer(than: $1) },
             total: UInt16(clamping: max(total, live.count)),
-            closer: closest
+            closer: closest(to: location, for: requester)
+        )
+    }
+
+    /// Whom we name to a peer: addresses of this machine are for those on it.
+    private func closest(to target: NodeID, for requester: Contact) -> [Contact] {
+        table.closest(
+            to: target,
+            count: settings.replicas,
+            excluding: requester.identity,
+            tellingTo: requester.endpoint
         )
     }
 

@@ -191,14 +191,21 @@ extension RoutingTable {
     }
 
     /// Up to `count` contacts nearest to `target`, nearest first. Bad ones are left out.
-    package func closest(to target: NodeID, count: Int, excluding: Identity? = nil) -> [Contact] {
+    package func closest(
+        to target: NodeID,
+        count: Int,
+        excluding: Identity? = nil,
+        tellingTo requester: Endpoint? = nil
+    ) -> [Contact] {
         guard count > 0 else { return [] }
         var result: [Contact] = []
         result.reserveCapacity(count)
         walkOutward(from: target) { index in
             let nearer = result.count  // from buckets nearer than this one: all of them nearer than any in it
             for entry in buckets[index].entries
-            where entry.reachability.grade != .bad && entry.contact.identity != excluding {
+            where entry.reachability.grade != .bad && entry.contact.identity != excluding
+                && requester.map({ entry.contact.endpoint.isUsable(namedBy: $0) }) ?? true
+            {
                 let distance = entry.contact.id.distance(to: target)
                 if result.count == count {
                     guard distance < result[count - 1].id.distance(to: target) else { continue }

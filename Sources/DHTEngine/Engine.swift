@@ -71,6 +71,7 @@ extension GatedEngine where Keeper: ~Copyable {
         case .answer(let answer):
             counters.answers += 1
             counters.struckOut += UInt64(answer.struckOut)
+            if answer.unusable > 0 { core.note(.unusableContacts, of: answer.sender, at: now.instant) }
             if answer.showsNewKey { noteRestart(of: answer.sender, at: answer.endpoint, now, into: &actions) }
             accept(answer, at: now, into: &actions)
         }

@@ -34,6 +34,8 @@ extension Gate {
         package let recordsStruckOut: Int
         /// Records and contacts that were taken out of it.
         package let struckOut: Int
+        /// Of them the contacts with an address that nobody could send to.
+        package let unusable: Int
         /// The sender has another box key than when it was last heard: it started anew, or a day is over.
         package var showsNewKey = false
 
@@ -48,6 +50,7 @@ extension Gate {
             response = checked.response
             recordsStruckOut = checked.struckOut.records
             struckOut = checked.struckOut.records + checked.struckOut.contacts
+            unusable = checked.struckOut.unusable
         }
     }
 
@@ -55,6 +58,8 @@ extension Gate {
     package struct StruckOut: Hashable, Sendable {
         package var records = 0
         package var contacts = 0
+        /// Of the contacts those with an address that nobody could send to.
+        package var unusable = 0
     }
 
     package enum Verdict: Sendable {
@@ -223,7 +228,7 @@ extension Gate {
             token: body.token,
             at: now
         )
-        let checked = strikeOut(response, asked: asked.request)
+        let checked = strikeOut(response, asked: asked.request, namedBy: endpoint)
         var answer = Answer(
             sender: header.sender,
             endpoint: endpoint,

@@ -172,7 +172,7 @@ struct StandInGate: Gatekeeper {
         if !isAcquainted {
             sessions[sender] = Session(proved: endpoint, token: body.token, tokenReceived: now)
         }
-        let checked = strikeOut(response, asked: asked.request)
+        let checked = strikeOut(response, asked: asked.request, namedBy: endpoint)
         var answer = Gate.Answer(
             sender: sender,
             endpoint: endpoint,
