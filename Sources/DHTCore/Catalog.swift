@@ -128,6 +128,8 @@ package struct Catalog: Sendable {
     private let quota: Quota
     private var index = CatalogIndex()
     private var usage: [Identity: Usage] = [:]
+    /// Of the authors those who may not write any more.
+    var muted = Muted()
     package private(set) var byteCount = 0
     /// Entries that are lacking.
     package private(set) var lacking = 0
@@ -223,21 +225,24 @@ package struct Catalog: Sendable {
 
     package var count: Int { index.count }
 
+    /// Whose records are here.
+    var authors: some Sequence<Identity> { usage.keys }
+
     package func entry(at location: NodeID, by author: Identity) -> Entry? {
         index[Place(location: location, author: author)]
     }
 
-    /// Live entries at a location, by author.
+    /// Live entries at a location, by author; of those who may write.
     package func entries(at location: NodeID, unixMilliseconds now: UInt64) -> [Entry] {
-        index.entries(at: location).filter { $0.expiry > now }
+        index.entries(at: location).filter { $0.expiry > now && !muted.contains($0.author) }
     }
 
     /// Some of what follows `place`, or the beginning, in the order of the key space: none at the end only.
     func slice(after place: Place?) -> ArraySlice<Located> { index.run(after: place) }
 
-    /// Records around a place, nearest first.
+    /// Records around a place, nearest first; of those who may write.
     func nearest(to place: NodeID, count: Int) -> [Located] {
-        index.farthest(from: place.opposite, limit: count)
+        index.farthest(from: place.opposite, limit: count).filter { !muted.contains($0.entry.author) }
     }
 
     // MARK: Private
@@ -245,15 +250,17 @@ package struct Catalog: Sendable {
     /// The decision if the condition does not hold.
     private func standing(at location: NodeID, against condition: Request.Condition, now: UInt64) -> Decision?
     {
-        let newest = entries(at: location, unixMilliseconds: now)
-            .max { ($0.revision, $0.author) < ($1.revision, $1.author) }
+        let entries = entries(at: location, unixMilliseconds: now)
+        func precedence(_ entry: Entry) -> Precedence {
+            Precedence(entry.revision, by: entry.author, unixMilliseconds: now)
+        }
         switch condition {
         case .absent:
-            let value = entries(at: location, unixMilliseconds: now)
-                .filter { !$0.isTombstone }
-                .max { ($0.revision, $0.author) < ($1.revision, $1.author) }
-            return value.map { .conflict(author: $0.author) }
+            let values = entries.filter { !$0.isTombstone }
+            let newest = values.max { precedence($0) < precedence($1) }
+            return newest.map { .conflict(author: $0.author) }
         case .revision(let expected):
+            let newest = entries.max { precedence($0) < precedence($1) }
             return newest?.revision == expected ? nil : .conflict(author: newest?.author)
         }
     }
@@ -275,6 +282,7 @@ package struct Catalog: Sendable {
         let bytes = byteCount + record.weight - (old?.byteCount ?? 0) - quota.bytes
         if records <= 0, bytes <= 0 { return [] }
         guard let eviction else { return nil }
+        if let silent = removeMuted(records: records, bytes: bytes) { return silent }
         // Mostly the very farthest will do, and it is found in a twentieth of the time.
         for limit in [Eviction.victims / 8, Eviction.candidates] {
             let found = victims(among: limit, for: record, records: records, bytes: bytes, eviction, now: now)
@@ -282,6 +290,28 @@ package struct Catalog: Sendable {
             for victim in found { remove(at: victim.location, by: victim.entry.author) }
             evictions += UInt64(found.count)
             return found
+        }
+        return nil
+    }
+
+    /// Throws out records of authors who may not write, if those make enough room.
+    private mutating func removeMuted(records: Int, bytes: Int) -> [Located]? {
+        var (records, bytes) = (records, bytes)
+        var gone: [Located] = []
+        while records > 0 || bytes > 0, gone.count < Eviction.victims, let place = muted.takePlace() {
+            guard muted.contains(place.author), let entry = remove(at: place.location, by: place.author)
+            else { continue }
+            gone.append(Located(location: place.location, entry: entry))
+            records -= 1
+            bytes -= entry.byteCount
+        }
+        guard records > 0 || bytes > 0 else {
+            evictions += UInt64(gone.count)
+            return gone
+        }
+        for located in gone {
+            enter(located)
+            muted.meet(located.place)
         }
         return nil
     }

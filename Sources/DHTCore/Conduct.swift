@@ -72,6 +72,8 @@ package struct Conduct: Sendable {
         news.removeAll { isGone($0.identity) }
     }
 
+    package var hasNews: Bool { !news.isEmpty }
+
     /// What was first seen since this was last asked, in the order in which it was.
     package mutating func takeNews() -> [Entry] {
         defer { news = [] }
@@ -99,4 +101,7 @@ extension KademliaNode {
     package mutating func note(_ offence: Conduct.Offence, of identity: Identity, at now: Instant) {
         conduct.note(offence, of: identity, at: now)
     }
+
+    /// What members were first seen to do since this was last asked.
+    package mutating func takeConductNews() -> [Conduct.Entry] { conduct.takeNews() }
 }

@@ -20,14 +20,14 @@ extension KademliaNode {
             replication.offers.remove(at: index)
             if let later { replication.offers.insert(later, at: index) }
             guard let entry = catalog.entry(at: offer.place.location, by: offer.place.author),
-                entry.digest == offer.digest,
+                entry.digest == offer.digest, !catalog.muted.contains(entry.author),
                 offer.targets != nil || entry.standing != .lacking
                     || !isHeldUp(offer.place.location, at: now)
             else { continue }
             replication.inFlight += weight
             replication.beginGiving(to: offer.targets ?? [])
             let place = offer.place
-            load(for: .replicate(offer), at: place.location, by: place.author, at: now, into: &actions)
+            load(for: .replicate(offer), at: place.location, by: [place.author], at: now, into: &actions)
         }
     }
 

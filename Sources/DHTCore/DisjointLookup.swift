@@ -81,12 +81,25 @@ extension DisjointLookup {
     }
 
     /// An answer came, naming `contacts`; `bearing` if it brought a record that is looked for.
-    /// The contacts are hints: the caller leaves out those not admitted or not reachable.
-    package mutating func answered(_ identity: Identity, contacts: [Contact], bearing isBearing: Bool) {
+    /// The contacts are hints: the caller leaves out those not admitted or not reachable. `known`: those of
+    /// them that have answered us before.
+    package mutating func answered(
+        _ identity: Identity,
+        contacts: [Contact],
+        bearing isBearing: Bool,
+        known: Set<Identity> = []
+    ) {
         guard let path = pathAsking(identity) else { return }
         queries[identity]?.state = .answered
-        paths[path].answered(identity, contacts: contacts, bearing: isBearing)
-        for contact in contacts { passOver(contact.identity, on: path) }
+        paths[path].answered(identity, contacts: contacts, bearing: isBearing, known: known)
+        for contact in contacts {
+            passOver(contact.identity, on: path)
+            // Whom two paths heard of is there by the word of two.
+            for other in paths.indices where other != path {
+                if let namer = paths[other].namer(of: contact) { paths[path].vouch(for: contact, by: namer) }
+                paths[other].vouch(for: contact, by: identity)
+            }
+        }
     }
 
     /// The answer is overdue: another may be asked in its place, but it may still come.

@@ -70,6 +70,17 @@ public struct Endpoint: Hashable, Sendable {
         }
     }
 
+    /// Whether a peer at `source` may have us send there: not to ourselves, unless that is where it is, and
+    /// not where nobody can be: link-local IPv4 (169.254.0.0/16) and the discard-only 100::/64. Who names
+    /// such addresses would have us knock there for nothing.
+    package func isUsable(namedBy source: Endpoint) -> Bool {
+        guard isUnicast, !isLoopback || source.isLoopback else { return false }
+        switch family {
+        case .ipv4: return low >> 16 != 0xA9FE
+        case .ipv6: return high != 0x0100_0000_0000_0000
+        }
+    }
+
     /// 127.0.0.0/8 or ::1.
     package var isLoopback: Bool {
         switch family {

@@ -77,7 +77,10 @@ struct GetOperation: Sendable {
         told.barrenPages += isNews ? 0 : 1
         told.authors.formUnion(records.map(\.author))
         // What is over by our clock is no value to us, though it is to a replica whose clock is behind.
-        let hasValue = records.contains { !$0.isTombstone && $0.expiry > now }
+        // What is ahead of our clock may stand before what is not.
+        let hasValue = records.contains {
+            !$0.isTombstone && $0.expiry > now && Precedence($0, unixMilliseconds: now).isTimely
+        }
         guard isExhaustive || !hasValue, told.barrenPages < Self.barrenPageLimit else { return nil }
         if told.records >= total {
             // One record an author, newest first: whoever wrote while we read moved the others' places.
@@ -96,16 +99,26 @@ struct GetOperation: Sendable {
 
     /// What read repair needs: the newest live record of all, or of every author if all were asked for, and
     /// those among `answered` that do not have it.
-    func repairs(among answered: [Contact]) -> [(Record, Contact)] {
-        let newest = best.sorted { $0.record.isNewer(than: $1.record) }
+    func repairs(
+        among answered: [Contact],
+        unixMilliseconds now: UInt64
+    ) -> [(Record, Contact)] {
+        let newest = newestFirst(unixMilliseconds: now)
         return newest.prefix(isExhaustive ? Self.repairLimit : 1).flatMap { best in
             answered.filter { !best.holders.contains($0.identity) }.map { (best.record, $0) }
         }
     }
 
-    /// One record an author, newest first.
-    var found: [GetOutcome.Found] {
-        best.sorted { $0.record.isNewer(than: $1.record) }
-            .map { GetOutcome.Found(record: $0.record, copies: $0.holders.count) }
+    /// One record an author, newest first as our clock has it.
+    func found(unixMilliseconds now: UInt64) -> [GetOutcome.Found] {
+        newestFirst(unixMilliseconds: now).map {
+            GetOutcome.Found(record: $0.record, copies: $0.holders.count)
+        }
+    }
+
+    private func newestFirst(unixMilliseconds now: UInt64) -> [Best] {
+        best.sorted {
+            Precedence($0.record, unixMilliseconds: now) > Precedence($1.record, unixMilliseconds: now)
+        }
     }
 }

@@ -12,14 +12,14 @@ extension KademliaNode {
     ) {
         switch request {
         case .ping(let isLeaving):
-            actions.append(.reply(inquiry, .pong(observed: sender.endpoint, endpoints: endpoints)))
+            let told = endpoints.filter { !$0.isLoopback || sender.endpoint.isLoopback }
+            actions.append(.reply(inquiry, .pong(observed: sender.endpoint, endpoints: told)))
             if isLeaving, isLive {
                 noteLeaving(sender, at: now)
                 return
             }
         case .findNode(let target):
-            let closest = table.closest(to: target, count: settings.replicas, excluding: sender.identity)
-            actions.append(.reply(inquiry, .nodes(closest)))
+            actions.append(.reply(inquiry, .nodes(closest(to: target, for: sender))))
         case .findValue(let location, let author, let offset):
             answerFindValue(
                 inquiry,
@@ -50,21 +50,53 @@ extension KademliaNode {
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        let isThere = catalog.entries(at: location, unixMilliseconds: now.unixMilliseconds)
-            .contains { author == nil || $0.author == author }
-        guard isThere else {
-            let closest = table.closest(to: location, count: settings.replicas, excluding: sender.identity)
-            actions.append(.reply(inquiry, .values([], total: 0, closer: closest)))
+        let entries = catalog.entries(at: location, by: author, unixMilliseconds: now.unixMilliseconds)
+        let page = Page(of: entries, from: offset)
+        guard !page.authors.isEmpty else {
+            let closest = closest(to: location, for: sender)
+            let total = UInt16(clamping: entries.count)
+            actions.append(.reply(inquiry, .values([], total: total, closer: closest)))
             return
         }
         let errand = Errand.answerInquiry(
             inquiry,
             location: location,
             author: author,
-            offset: offset,
-            requester: sender.identity
+            page,
+            requester: sender
         )
-        load(for: errand, at: location, by: author, at: now, into: &actions)
+        load(for: errand, at: location, by: page.authors, at: now, into: &actions)
+    }
+
+    /// What was read of a page, out of all that is there. What the store does not bring is not counted.
+    private func values(
+        of page: Page,
+        _ records: [Record],
+        at location: NodeID,
+        by author: Identity?,
+        for requester: Contact,
+        at now: Now
+    ) -> Response {
+        let live = records.filter { $0.expiry > now.unixMilliseconds && page.authors.contains($0.author) }
+        let brought = Set(live.map(\.author))
+        let missing = Set(page.authors).subtracting(brought)
+        let entries = catalog.entries(at: location, by: author, unixMilliseconds: now.unixMilliseconds)
+        let total = entries.count { !missing.contains($0.author) }
+        return .values(
+            live.sorted { $0.isNewer(than: $1) },
+            total: UInt16(clamping: max(total, live.count)),
+            closer: closest(to: location, for: requester)
+        )
+    }
+
+    /// Whom we name to a peer: addresses of this machine are for those on it.
+    private func closest(to target: NodeID, for requester: Contact) -> [Contact] {
+        table.closest(
+            to: target,
+            count: settings.replicas,
+            excluding: requester.identity,
+            tellingTo: requester.endpoint
+        )
     }
 
     private mutating func answerStore(
@@ -84,20 +116,19 @@ extension KademliaNode {
             actions.append(.reply(inquiry, .stored(receipt(for: record, at: now))))
         case .conflict(nil): actions.append(.reply(inquiry, .conflict(nil)))
         case .conflict(let author?):
-            load(for: .answerConflict(inquiry), at: record.location, by: author, at: now, into: &actions)
+            load(for: .answerConflict(inquiry), at: record.location, by: [author], at: now, into: &actions)
         case .refuse(let refusal): actions.append(.reply(inquiry, .refused(refusal)))
         }
     }
 
     func receipt(for record: Record, at now: Now) -> Response.Receipt {
         let left = (record.expiry - min(now.unixMilliseconds, record.expiry)) / 1000
-        let ownDistance = id.distance(to: record.location)
-        var closest = table.closest(to: record.location, count: settings.replicas).map(\.id)
-        let place = closest.firstIndex { $0.distance(to: record.location) > ownDistance } ?? closest.endIndex
-        closest.insert(id, at: place)
+        let closest = table.closest(to: record.location, count: settings.replicas - 1)
+        let hider = catalog.hider(of: record, unixMilliseconds: now.unixMilliseconds)
         return .init(
             lifetime: UInt32(clamping: left),
-            closest: closest.prefix(settings.replicas).map(\.prefix).filter { $0 != 0 }
+            hiddenBy: hider.map { .author($0) },
+            closest: closest.map(\.id.prefix).filter { $0 != 0 }
         )
     }
 
@@ -119,16 +150,10 @@ extension KademliaNode {
             expected[ticket] = nil
         }
         switch errand {
-        case .answerInquiry(let inquiry, let location, let author, let offset, let requester):
+        case .answerInquiry(let inquiry, let location, let author, let page, let requester):
             // A disk that cannot be read is not one that is empty: who asked must not take it for an answer.
             guard let records else { return actions.append(.reply(inquiry, .retry)) }
-            let live =
-                records
-                .filter { $0.expiry > now.unixMilliseconds && (author == nil || $0.author == author) }
-                .sorted { $0.isNewer(than: $1) }
-            let closest = table.closest(to: location, count: settings.replicas, excluding: requester)
-            let total = UInt16(clamping: live.count)
-            let values = Response.values(Array(live.dropFirst(offset)), total: total, closer: closest)
+            let values = values(of: page, records, at: location, by: author, for: requester, at: now)
             actions.append(.reply(inquiry, values))
         case .answerConflict(let inquiry):
             let response = records.map { Response.conflict($0.first) } ?? .refused(.unavailable)
@@ -182,8 +207,9 @@ extension KademliaNode {
     /// A record found in the store at start.
     package mutating func restore(_ record: Record) { catalog.enter(record) }
 
-    /// What the store remembers of a record, at start.
-    package mutating func restore(_ entry: Catalog.Entry, at location: NodeID) {
+    /// What the store remembers of a record, at start. `mayWrite`: its author may.
+    package mutating func restore(_ entry: Catalog.Entry, at location: NodeID, mayWrite: Bool = true) {
         catalog.enter(entry, at: location)
+        if !mayWrite { catalog.muted.insert(entry.author) }
     }
 }

@@ -29,8 +29,8 @@ package enum KademliaAction: Hashable, Sendable {
     case call(CallID, Contact, Request, isConfigured: Bool)
     /// Answer an inquiry.
     case reply(InquiryID, Response)
-    /// Read the records at a location, of one author or of all; then tell `loaded`.
-    case load(Ticket, location: NodeID, author: Identity?)
+    /// Read what these authors have at a location; then tell `loaded`.
+    case load(Ticket, location: NodeID, authors: [Identity])
     /// Make changes durable; then tell `applied`.
     case apply(Ticket, [RecordChange])
     /// Find the addresses of a seed; then tell `resolved`.
@@ -74,6 +74,12 @@ package struct PutOutcome: Hashable, Sendable {
     package struct Replica: Hashable, Sendable {
         package let identity: Identity
         package let verdict: Verdict
+        /// What it said of the record that it stored.
+        package let hiddenBy: Response.Receipt.Hider?
+
+        package init(identity: Identity, verdict: Verdict, hiddenBy: Response.Receipt.Hider? = nil) {
+            (self.identity, self.verdict, self.hiddenBy) = (identity, verdict, hiddenBy)
+        }
     }
 
     /// Nearest first is not promised; the order is that of asking.
@@ -90,7 +96,7 @@ package struct GetOutcome: Hashable, Sendable {
         package let copies: Int
     }
 
-    /// Live records, tombstones among them, one an author, newest first.
+    /// Live records, tombstones among them, one an author, newest first by ``Precedence``.
     package var found: [Found]
     package var answered: Int
     package var asked: Int

@@ -54,7 +54,7 @@ package struct KademliaNode: Sendable {
 
     /// What a ticket's outcome is for.
     enum Errand: Hashable, Sendable {
-        case answerInquiry(InquiryID, location: NodeID, author: Identity?, offset: Int, requester: Identity)
+        case answerInquiry(InquiryID, location: NodeID, author: Identity?, Page, requester: Contact)
         case answerConflict(InquiryID)
         case keep(Record, displaced: Catalog.Entry?, evicted: [Catalog.Located])
         case readOwn(SearchID)
@@ -145,6 +145,7 @@ package struct KademliaNode: Sendable {
             given(1, to: [call.contact], at: now, into: &actions)
         case .repair(let place, let digest):
             copyAnswered(place, digest, by: call.contact, response, at: now, into: &actions)
+            if case .stored = response { noteRepaired(digest, at: call.contact.identity, now: now.instant) }
         case .sample(let lastHeard): sampled(call.contact, lastHeard: lastHeard, response, at: now)
         case .goodbye: saidGoodbye(at: now, into: &actions)
         case .verification, .greeting, .seed, .upkeep: break

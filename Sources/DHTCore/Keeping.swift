@@ -101,6 +101,7 @@ extension KademliaNode {
         case (.inquiry(let inquiry), .failed(let refusal)):
             actions.append(.reply(inquiry, .refused(refusal)))
         case (.operation(let operation), .done):
+            noteOwnHider(of: record, for: operation, at: now)
             puts[operation]?.ownStoreEnded(.stored)
             finishIfDone(operation, at: now, into: &actions)
         case (.operation(let operation), .failed(let refusal)):

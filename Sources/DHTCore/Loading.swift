@@ -2,19 +2,21 @@
 // read, and only the catalog still names it.
 
 extension KademliaNode {
-    /// Reads what is at a location, of one author or of all, for an errand.
+    /// Reads what authors have at a location, for an errand.
     mutating func load(
         for errand: Errand,
         at location: NodeID,
-        by author: Identity?,
+        by authors: [Identity],
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
         let ticket = ticket(for: errand)
-        expected[ticket] = catalog.entries(at: location, unixMilliseconds: now.unixMilliseconds)
-            .filter { (author == nil || $0.author == author) && undurable[$0.digest] == nil }
-            .map { Catalog.Located(location: location, entry: $0) }
-        actions.append(.load(ticket, location: location, author: author))
+        expected[ticket] = authors.flatMap { author in
+            catalog.entries(at: location, by: author, unixMilliseconds: now.unixMilliseconds)
+                .filter { undurable[$0.digest] == nil }
+                .map { Catalog.Located(location: location, entry: $0) }
+        }
+        actions.append(.load(ticket, location: location, authors: authors))
     }
 
     /// Strikes out of the catalog what the store was to have when it was asked, and did not bring. Else a

@@ -53,6 +53,14 @@ package struct Lookup: Sendable {
         /// remembered at its old place by some.
         var alternative: Endpoint?
         var isLastChance = false
+        /// Who named it first; `nil`: nobody had to.
+        var namer: Identity?
+        /// There is more than one peer's word that it is there.
+        var isVouchedFor = false
+
+        /// Late, and only one peer says that it is there at all: nothing is waited for that it may bring.
+        /// Whoever names those who are absent would else make every lookup wait for their time-outs.
+        var isGhost: Bool { state.isSlow && !isVouchedFor }
 
         func precedes(_ other: Candidate) -> Bool {
             (distance, contact.identity) < (other.distance, other.contact.identity)
@@ -75,7 +83,7 @@ package struct Lookup: Sendable {
         precondition(parallelism > 0 && width > 0, "a lookup of width \(width) with \(parallelism) in flight")
         (self.target, self.own, self.goal) = (target, own, goal)
         (self.parallelism, self.width) = (parallelism, width)
-        for seed in seeds { hear(of: seed, hop: 1) }
+        for seed in seeds { hear(of: seed, hop: 1, by: nil, isKnown: true) }
     }
 }
 
@@ -99,15 +107,32 @@ extension Lookup {
     }
 
     /// An answer came, naming `contacts`; `bearing` if it brought a record that is looked for.
-    /// The contacts are hints: the caller leaves out those not admitted or not reachable.
-    package mutating func answered(_ identity: Identity, contacts: [Contact], bearing isBearing: Bool) {
+    /// The contacts are hints: the caller leaves out those not admitted or not reachable. `known`: those of
+    /// them that have answered us before.
+    package mutating func answered(
+        _ identity: Identity,
+        contacts: [Contact],
+        bearing isBearing: Bool,
+        known: Set<Identity> = []
+    ) {
         guard let index = indexOfAsked(identity) else { return }
         shortlist[index].state = .answered(bearing: isBearing)
         answered += 1
         if isBearing { bearing += 1 }
         let hop = shortlist[index].hop + 1
-        for contact in contacts { hear(of: contact, hop: hop) }
+        for contact in contacts {
+            hear(of: contact, hop: hop, by: identity, isKnown: known.contains(contact.identity))
+        }
     }
+
+    /// Another path heard of the contact as well, from that peer.
+    mutating func vouch(for contact: Contact, by namer: Identity) {
+        guard let index = index(of: contact) else { return }
+        shortlist[index].isVouchedFor = shortlist[index].isVouchedFor || shortlist[index].namer != namer
+    }
+
+    /// Who named the contact first here, if anybody did.
+    func namer(of contact: Contact) -> Identity? { index(of: contact).flatMap { shortlist[$0].namer } }
 
     /// The answer is overdue: another may be asked in its place, but it may still come.
     package mutating func slow(_ identity: Identity) {
@@ -155,7 +180,8 @@ extension Lookup {
 
 extension Lookup {
     /// Whether the goal is reached, or nobody is left whose answer could bring it nearer. Slow ones
-    /// are not waited for if enough others answered in their stead, unless that would not do.
+    /// are not waited for if enough others answered in their stead, unless that would not do; nor at all if
+    /// only one peer knows of them.
     package var isFinished: Bool {
         if goal.isReached(bearing: replicasBearing) || nearest.allSatisfy(\.state.isAnswered) { return true }
         guard isHasty else { return false }
@@ -185,7 +211,7 @@ extension Lookup {
 
     /// Those that answered, or are slow and may, nearest first.
     var reachable: some Sequence<Candidate> {
-        shortlist.lazy.filter { $0.state.isAnswered || $0.state.isSlow }
+        shortlist.lazy.filter { $0.state.isAnswered || $0.state.isSlow && !$0.isGhost }
     }
 
     /// Those among the `width` closest that answered and bore nothing, nearest first: where a copy is
@@ -198,9 +224,9 @@ extension Lookup {
     /// Everybody that answered, nearest first.
     var answerers: some Sequence<Candidate> { shortlist.lazy.filter(\.state.isAnswered) }
 
-    /// The `width` nearest candidates that have not failed and are not another path's.
+    /// The `width` nearest candidates that may be there, as far as is known, and are not another path's.
     var nearest: some Sequence<Candidate> {
-        shortlist.lazy.filter { !$0.state.isFailed && !$0.state.isTaken }.prefix(width)
+        shortlist.lazy.filter { !$0.state.isFailed && !$0.state.isTaken && !$0.isGhost }.prefix(width)
     }
 
     /// Queries in flight, without those overdue.
@@ -243,12 +269,15 @@ extension Lookup {
     /// Most candidates that wait to be asked, and most failed ones remembered.
     private var capacity: Int { 8 * width }
 
-    /// Takes the contact in, or learns where else it may be.
-    private mutating func hear(of contact: Contact, hop: Int) {
+    /// Takes the contact in, or learns where else it may be. `isKnown`: it answered us before.
+    private mutating func hear(of contact: Contact, hop: Int, by namer: Identity?, isKnown: Bool) {
         guard contact.identity != own else { return }
-        let candidate = Candidate(contact: contact, distance: contact.id.distance(to: target), hop: hop)
+        var candidate = Candidate(contact: contact, distance: contact.id.distance(to: target), hop: hop)
+        // For the very peer that is looked for there is no other answer.
+        (candidate.namer, candidate.isVouchedFor) = (namer, isKnown || contact.id == target)
         let place = self.place(of: candidate)
         if place < shortlist.count, shortlist[place].contact.identity == contact.identity {
+            if isKnown || shortlist[place].namer != namer { shortlist[place].isVouchedFor = true }
             guard shortlist[place].contact.endpoint != contact.endpoint else { return }
             guard !shortlist[place].isLastChance, shortlist[place].alternative == nil else { return }
             shortlist[place].alternative = contact.endpoint
@@ -296,6 +325,17 @@ extension Lookup {
             }
         }
         return range.lowerBound
+    }
+
+    /// The candidate that is this contact.
+    private func index(of contact: Contact) -> Int? {
+        let place = place(
+            of: Candidate(contact: contact, distance: contact.id.distance(to: target), hop: 0)
+        )
+        guard place < shortlist.count, shortlist[place].contact.identity == contact.identity else {
+            return nil
+        }
+        return place
     }
 
     /// The candidate of that identity, if a query to it is under way.

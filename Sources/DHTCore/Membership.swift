@@ -123,6 +123,8 @@ extension KademliaNode {
     mutating func noteLeaving(_ contact: Contact, at now: Now) {
         let wasCountedOn = table.entry(for: contact.identity, id: contact.id)?.reachability.grade != .bad
         let promoted = table.remove(contact.identity, id: contact.id)
+        // Coming back it is given all there is, as one that lost what it had.
+        replication.losses.everything.expect(contact.identity, at: now.instant)
         if wasCountedOn { noteWent(contact, lastHeard: now.instant, at: now.instant) }
         if let promoted { notePromoted(promoted, at: now.instant) }
         membership.hints.removeAll { $0.identity == contact.identity }

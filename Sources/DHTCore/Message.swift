@@ -64,15 +64,32 @@ package enum Response: Hashable, Sendable {
 
     /// A replica's word that it keeps a record.
     package struct Receipt: Hashable, Sendable {
+        /// Nodes that a receipt names: K, without who gives it.
+        package static let closestLimit = Kademlia.replicas - 1
+
+        /// Whose value, under the same key and with a higher revision, hides the record.
+        package enum Hider: Hashable, Sendable {
+            case author(Identity)
+            /// ``NodeID/prefix`` of the author's node id: all that the wire carries.
+            case place(UInt32)
+
+            package func prefix(placing place: (Identity) -> NodeID) -> UInt32 {
+                switch self {
+                case .author(let author): place(author).prefix
+                case .place(let prefix): prefix
+                }
+            }
+        }
+
         /// Seconds the replica grants, counted from now.
         package var lifetime: UInt32
-        /// ``NodeID/prefix`` of the closest nodes to the record's location the replica knows, itself among
-        /// them, at most ``Kademlia/replicas``: so the writer learns, at no cost, of closer nodes it has not
-        /// heard of.
+        package var hiddenBy: Hider?
+        /// ``NodeID/prefix`` of the closest nodes to the record's location the replica knows, without itself,
+        /// at most ``closestLimit``: so the writer learns, at no cost, of closer nodes it has not heard of.
         package var closest: [UInt32]
 
-        package init(lifetime: UInt32, closest: [UInt32]) {
-            (self.lifetime, self.closest) = (lifetime, closest)
+        package init(lifetime: UInt32, hiddenBy: Hider? = nil, closest: [UInt32]) {
+            (self.lifetime, self.hiddenBy, self.closest) = (lifetime, hiddenBy, closest)
         }
     }
 

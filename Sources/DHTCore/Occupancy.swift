@@ -31,9 +31,13 @@ extension KademliaNode {
             Occupancy("peers given copies", replication.giving.count, of: copyLimit),
             Occupancy("incomplete puts", replication.incomplete.count, of: IncompletePut.capacity),
             Occupancy("peers spared", replication.ailing.count, of: Ailing.capacity),
+            Occupancy("losses", replication.losses.everything.count, of: Losses.capacity),
+            Occupancy("lost copies", replication.losses.copies.count, of: Losses.capacity),
             Occupancy("doubts", replication.doubts.count, of: Replication.changeLimit),
             Occupancy("samples", replication.samples.count, of: Membership.verificationLimit),
             Occupancy("offences", conduct.count, of: Conduct.capacity),
+            Occupancy("muted authors", catalog.muted.count, of: settings.quota.records),
+            Occupancy("muted records", catalog.muted.places.count, of: settings.quota.records),
             Occupancy("records", catalog.count, of: settings.quota.records),
             Occupancy("record bytes", catalog.byteCount, of: settings.quota.bytes),
         ]

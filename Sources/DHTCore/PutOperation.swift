@@ -33,6 +33,8 @@ struct PutOperation: Sendable {
     private var targets: [Target] = []
     private var ownVerdict: PutOutcome.Verdict?
     private var isOwnPending = false
+    /// What those who took the record said of it.
+    private var hiders: [Identity: Response.Receipt.Hider] = [:]
     /// Contacts to ask next, nearest first.
     private var spares: [Contact] = []
     /// The second lookup was made, or is not needed.
@@ -71,6 +73,11 @@ struct PutOperation: Sendable {
         let count = isOwnPending ? width - 1 : width
         spares = Array(contacts.dropFirst(count))
         return (ask(contacts.prefix(count)), isOwnPending)
+    }
+
+    /// A replica stored the record, and told who hides it.
+    mutating func noteHider(_ hider: Response.Receipt.Hider?, by replica: Identity) {
+        hiders[replica] = hider
     }
 
     mutating func ownStoreEnded(_ verdict: PutOutcome.Verdict) {
@@ -157,12 +164,14 @@ struct PutOperation: Sendable {
     var outcome: PutOutcome {
         var replicas: [PutOutcome.Replica] = []
         if isOwnPending || ownVerdict != nil {
-            replicas.append(.init(identity: ownIdentity, verdict: ownVerdict ?? .timeout))
+            let hider = hiders[ownIdentity]
+            replicas.append(.init(identity: ownIdentity, verdict: ownVerdict ?? .timeout, hiddenBy: hider))
         }
         for target in targets {
             let verdict: PutOutcome.Verdict
             if case .ended(let known) = target.state { verdict = known } else { verdict = .timeout }
-            replicas.append(.init(identity: target.contact.identity, verdict: verdict))
+            let identity = target.contact.identity
+            replicas.append(.init(identity: identity, verdict: verdict, hiddenBy: hiders[identity]))
         }
         return PutOutcome(replicas: replicas)
     }

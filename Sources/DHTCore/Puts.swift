@@ -61,12 +61,19 @@ extension KademliaNode {
             keep(put.record, displacing: offer.displaced, offer.evicted, for: client, into: &actions)
         case .same:
             guard !awaitsStore(put.record, for: .operation(name)) else { return }
+            noteOwnHider(of: put.record, for: name, at: now)
             puts[name]?.ownStoreEnded(.stored)
         case .conflict(nil): puts[name]?.ownStoreEnded(.conflict(nil))
         case .conflict(let author?):
-            load(for: .tellConflict(name), at: put.record.location, by: author, at: now, into: &actions)
+            load(for: .tellConflict(name), at: put.record.location, by: [author], at: now, into: &actions)
         case .refuse(let refusal): puts[name]?.ownStoreEnded(.refused(refusal))
         }
+    }
+
+    /// Our own store has the record: who hides it here?
+    mutating func noteOwnHider(of record: Record, for name: OperationID, at now: Now) {
+        let (hider, own) = (catalog.hider(of: record, unixMilliseconds: now.unixMilliseconds), identity)
+        puts[name]?.noteHider(hider.map { .author($0) }, by: own)
     }
 
     mutating func putAnswered(
@@ -83,7 +90,9 @@ extension KademliaNode {
         }
         let verdict: PutOutcome.Verdict
         switch response {
-        case .stored: verdict = .stored
+        case .stored(let receipt):
+            verdict = .stored
+            puts[name]?.noteHider(receipt.hiddenBy, by: contact.identity)
         case .conflict(let record): verdict = .conflict(record)
         case .refused(let refusal): verdict = .refused(refusal)
         case .pong, .nodes, .values, .wanted, .chunk, .absent, .retry: verdict = .timeout

@@ -92,7 +92,8 @@ extension Record {
         (revision, digest) > (other.revision, other.digest)
     }
 
-    /// The order in which `get` prefers records of several authors: newest first, then the larger author.
+    /// The order in which replicas show records of several authors: newest first, then the larger author.
+    /// Readers put them into that of ``Precedence``.
     package func isNewer(than other: Record) -> Bool {
         (revision, author, digest) > (other.revision, other.author, other.digest)
     }

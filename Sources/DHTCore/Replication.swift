@@ -89,6 +89,7 @@ package struct Replication: Sendable {
     /// Such as did not tell.
     private(set) var doubts: [Identity: Doubt] = [:]
     var ailing = Ailing()
+    var losses = Losses()
     package internal(set) var counters = ReplicationCounters()
 
     mutating func wake(at instant: Instant) { wakeAt = min(wakeAt, instant) }
@@ -190,6 +191,7 @@ extension KademliaNode {
         }
         guard replication.nextPatrol <= now.instant else { return }
         replication.nextPatrol = now.instant + Replication.patrolInterval
+        catalog.muted.beginPatrol(at: now.instant)
         replication.walk = .init(purpose: .patrol)
     }
 
@@ -236,7 +238,9 @@ extension KademliaNode {
             for located in catalog.slice(after: replication.walk?.place) {
                 guard replication.offers.count < Replication.offerLimit else { break }
                 replication.walk?.place = located.place
-                if located.entry.expiry > now.unixMilliseconds {
+                if located.entry.expiry > now.unixMilliseconds,
+                    !catalog.muted.isForfeit(located.entry.author, at: now.instant)
+                {
                     visit(located, purpose, at: now)
                 } else {
                     catalog.remove(at: located.location, by: located.entry.author)
@@ -264,6 +268,13 @@ extension KademliaNode {
     private mutating func visit(_ located: Catalog.Located, _ purpose: Replication.Walk.Purpose, at now: Now)
     {
         let place = located.place
+        if catalog.muted.contains(place.author) {
+            guard case .patrol = purpose else { return }
+            catalog.muted.meet(place)
+            guard located.entry.standing != .settled || located.entry.offeredAt > 0 else { return }
+            // Should its author be let write again, it is put to all who are to have it.
+            return catalog.note(.settled, of: located.entry.digest, at: place, second: 0)
+        }
         var targets: [Contact] = []
         switch purpose {
         case .patrol: break

@@ -191,14 +191,21 @@ extension RoutingTable {
     }
 
     /// Up to `count` contacts nearest to `target`, nearest first. Bad ones are left out.
-    package func closest(to target: NodeID, count: Int, excluding: Identity? = nil) -> [Contact] {
+    package func closest(
+        to target: NodeID,
+        count: Int,
+        excluding: Identity? = nil,
+        tellingTo requester: Endpoint? = nil
+    ) -> [Contact] {
         guard count > 0 else { return [] }
         var result: [Contact] = []
         result.reserveCapacity(count)
         walkOutward(from: target) { index in
             let nearer = result.count  // from buckets nearer than this one: all of them nearer than any in it
             for entry in buckets[index].entries
-            where entry.reachability.grade != .bad && entry.contact.identity != excluding {
+            where entry.reachability.grade != .bad && entry.contact.identity != excluding
+                && requester.map({ entry.contact.endpoint.isUsable(namedBy: $0) }) ?? true
+            {
                 let distance = entry.contact.id.distance(to: target)
                 if result.count == count {
                     guard distance < result[count - 1].id.distance(to: target) else { continue }
@@ -211,6 +218,11 @@ extension RoutingTable {
             return result.count < count
         }
         return result
+    }
+
+    /// Whether the contact is here and not given up.
+    package func counts(on contact: Contact) -> Bool {
+        entry(for: contact.identity, id: contact.id).map { $0.reachability.grade != .bad } ?? false
     }
 
     /// Whether the table holds everybody it ever met in the region of the `count` contacts closest to

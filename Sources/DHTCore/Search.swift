@@ -66,16 +66,21 @@ extension KademliaNode {
         )
         var search = Search(client: client, lookup: lookup, get: get)
         if let get {
-            let isOwn = catalog.entries(at: get.location, unixMilliseconds: now.unixMilliseconds)
-                .contains { get.author == nil || $0.author == get.author }
-            if isOwn {
+            let authors = catalog.authorsToRead(
+                at: get.location,
+                by: get.author,
+                isExhaustive: get.isExhaustive,
+                limit: GetOperation.repairLimit,
+                unixMilliseconds: now.unixMilliseconds
+            )
+            if !authors.isEmpty {
                 search.awaitsOwn = true
                 // A copy where none belongs may be old: it is looked at, but is no replica's answer.
                 if isReplica(for: target) {
                     search.hasOwn = true
                     search.lookup.countLocalAnswer()
                 }
-                load(for: .readOwn(name), at: get.location, by: get.author, at: now, into: &actions)
+                load(for: .readOwn(name), at: get.location, by: authors, at: now, into: &actions)
             }
         }
         searches[name] = search
@@ -133,7 +138,8 @@ extension KademliaNode {
         guard var search = searches[name] else { return }
         switch response {
         case .nodes(let contacts):
-            search.lookup.answered(contact.identity, contacts: contacts, bearing: false)
+            let known = known(among: contacts)
+            search.lookup.answered(contact.identity, contacts: contacts, bearing: false, known: known)
         case .values(let records, let total, let closer):
             search.get?.take(records, from: contact.identity, unixMilliseconds: now.unixMilliseconds)
             let page = search.get?.nextPage(
@@ -149,12 +155,18 @@ extension KademliaNode {
                 return
             }
             let isBearing = search.get?.isBearing(contact.identity) ?? false
-            search.lookup.answered(contact.identity, contacts: closer, bearing: isBearing)
+            let known = known(among: closer)
+            search.lookup.answered(contact.identity, contacts: closer, bearing: isBearing, known: known)
         case .pong, .stored, .conflict, .refused, .wanted, .chunk, .absent, .retry:
             search.lookup.failed(contact.identity)
         }
         searches[name] = search
         pursue(name, at: now, into: &actions)
+    }
+
+    /// Those of the contacts that have answered us and that we count on.
+    private func known(among contacts: [Contact]) -> Set<Identity> {
+        Set(contacts.filter { table.counts(on: $0) }.map(\.identity))
     }
 
     mutating func ownRecordsRead(
@@ -203,8 +215,9 @@ extension KademliaNode {
     ) {
         guard let get = search.get else { preconditionFailure("a get without what it gets") }
         let own = search.hasOwn ? 1 : 0
+        let found = get.found(unixMilliseconds: now.unixMilliseconds)
         let outcome = GetOutcome(
-            found: get.found,
+            found: found,
             answered: search.lookup.answered + own,
             asked: search.lookup.asked + own,
             hops: search.lookup.hops,
@@ -214,14 +227,16 @@ extension KademliaNode {
         // We ought to have it too, if we are that close or have an older one. This comes first: what ends
         // here may be the beginning of a write.
         let isOurs = isResponsible(contact: id, for: get.location)
-        for found in get.found.prefix(GetOperation.repairLimit) {
+        for found in found.prefix(GetOperation.repairLimit) {
             let entry = catalog.entry(at: get.location, by: found.record.author)
             guard entry != nil || isOurs, entry?.digest != found.record.digest else { continue }
             adopt(found.record, .settled, at: now, into: &actions)
         }
         actions.append(.finished(operation, .got(outcome)))
         // Only whoever answered among the closest ought to have the record and is known to lack it.
-        for (record, contact) in get.repairs(among: search.lookup.answeredNearest) {
+        let answered = search.lookup.answeredNearest
+        for (record, contact) in get.repairs(among: answered, unixMilliseconds: now.unixMilliseconds)
+        where mayRepair(record, at: contact.identity, now: now.instant) {
             let place = Catalog.Place(location: record.location, author: record.author)
             let purpose = Purpose.repair(place, record.digest)
             call(contact, .store(record, condition: nil), purpose, into: &actions)

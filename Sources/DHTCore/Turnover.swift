@@ -41,7 +41,15 @@ extension KademliaNode {
         let isInfant = membership.hasSeeds && now.instant.since(start) < Replication.infancy
         // What was put here since, before we met anybody, is news.
         let since = Turnover.second(of: min(membership.startedAt ?? start, start))
-        let kind = isInfant ? Turnover.Kind.returned(since: since) : .came
+        var kind = isInfant ? Turnover.Kind.returned(since: since) : .came
+        // Who said goodbye and is back has what it was given, but for what came since, unless it lost that.
+        if kind == .came,
+            let known = replication.losses.everything.history(of: contact.identity, at: now.instant),
+            !believesLoss(of: contact.identity, at: now.instant)
+        {
+            kind = .returned(since: Turnover.second(of: known.last))
+            replication.doubt(contact.identity, lastHeard: known.last, at: now.instant)
+        }
         note(Turnover(contact: contact, kind: kind, at: now.instant, lastHeard: now.instant))
     }
 
@@ -121,8 +129,7 @@ extension KademliaNode {
         let samples = candidates.filter { $0.entry.offeredAt < second }.prefix(Replication.sampleSize)
         guard !samples.isEmpty else {
             // Nothing tells what it has; all this it may lack.
-            note(Turnover(contact: contact, kind: .emptied, at: now.instant, lastHeard: lastHeard))
-            return
+            return noteEmptied(contact, lastHeard: lastHeard, at: now)
         }
         replication.samples[identity] = samples.count
         for sample in samples {
@@ -142,6 +149,14 @@ extension KademliaNode {
         guard case .values(let records, _, _) = response else { return }
         guard records.isEmpty else { return noteReturned(contact, lastHeard: lastHeard, at: now) }
         replication.samples[contact.identity] = nil
+        noteEmptied(contact, lastHeard: lastHeard, at: now)
+    }
+
+    /// A peer has nothing of what it had. One of whom that is not believed for now is asked again later.
+    private mutating func noteEmptied(_ contact: Contact, lastHeard: Instant, at now: Now) {
+        guard believesLoss(of: contact.identity, at: now.instant) else {
+            return replication.doubt(contact.identity, lastHeard: lastHeard, at: now.instant)
+        }
         note(Turnover(contact: contact, kind: .emptied, at: now.instant, lastHeard: lastHeard))
     }
 

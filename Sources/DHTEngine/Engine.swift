@@ -35,6 +35,8 @@ package struct GatedEngine<Keeper: Gatekeeper & ~Copyable>: ~Copyable {
     package init(gate: consuming Keeper, core: KademliaNode) {
         self.gate = gate
         self.core = core
+        let admission = self.gate.admission
+        self.core.mute { !admission.mayWrite($0) }
     }
 
     package var identity: Identity { gate.identity }
@@ -67,6 +69,7 @@ extension GatedEngine where Keeper: ~Copyable {
         case .answer(let answer):
             counters.answers += 1
             counters.struckOut += UInt64(answer.struckOut)
+            if answer.unusable > 0 { core.note(.unusableContacts, of: answer.sender, at: now.instant) }
             if answer.showsNewKey { noteRestart(of: answer.sender, at: answer.endpoint, now, into: &actions) }
             accept(answer, at: now, into: &actions)
         }
@@ -129,10 +132,11 @@ extension GatedEngine where Keeper: ~Copyable {
     }
 
     /// Replaces who is admitted; those who no longer are, are forgotten. What those wrote who no longer may
-    /// is neither read nor passed on, but kept: the next list may let them again.
+    /// is nowhere from now on, but kept for a while: the next list may let them again.
     package mutating func replaceAdmission(_ policy: AdmissionPolicy) {
         gate.replaceAdmission(policy)
         core.forget { !policy.admits($0) }
+        core.mute { !policy.mayWrite($0) }
     }
 
     /// A record that the store holds at start. Records of authors who may not write, or with bad signatures,
@@ -143,10 +147,9 @@ extension GatedEngine where Keeper: ~Copyable {
         return true
     }
 
-    /// What the store remembers of a record, at start. Whether its author may write is asked whenever it is
-    /// read; its signature was checked before it was stored.
+    /// What the store remembers of a record, at start. Its signature was checked before it was stored.
     package mutating func restore(_ entry: Catalog.Entry, at location: NodeID) {
-        core.restore(entry, at: location)
+        core.restore(entry, at: location, mayWrite: gate.admission.mayWrite(entry.author))
     }
 
     /// Contacts of the process before this one; those that are not admitted are not asked. Before the seeds.
@@ -230,8 +233,8 @@ extension GatedEngine where Keeper: ~Copyable {
                 start(id, contact, request, isConfigured: isConfigured, at: now, into: &actions)
             case .reply(let id, let response):
                 reply(id, response, at: now, into: &actions)
-            case .load(let ticket, let location, let author):
-                actions.append(.load(ticket, location: location, author: author))
+            case .load(let ticket, let location, let authors):
+                actions.append(.load(ticket, location: location, authors: authors))
             case .apply(let ticket, let changes): apply(ticket, changes, at: now, into: &actions)
             case .resolve(let seed): actions.append(.resolve(seed: seed))
             case .finished(let id, let outcome): finish(id, outcome, at: now, into: &actions)

@@ -5,8 +5,8 @@ import DHTEnvelope
 package enum EngineAction: Sendable {
     /// Send these bytes there; that they are lost is nobody's fault.
     case transmit([UInt8], to: Endpoint)
-    /// Read the records at a location, of one author or of all; then `complete` the ticket.
-    case load(Ticket, location: NodeID, author: Identity?)
+    /// Read what these authors have at a location; then `complete` the ticket.
+    case load(Ticket, location: NodeID, authors: [Identity])
     /// Make the changes durable; then `complete` the ticket.
     case apply(Ticket, [RecordChange])
     /// Read a part of content; then `complete` the ticket.

@@ -40,6 +40,8 @@ extension Gate {
         package let recordsStruckOut: Int
         /// Records and contacts that were taken out of it.
         package let struckOut: Int
+        /// Of them the contacts with an address that nobody could send to.
+        package let unusable: Int
         /// The request was live.
         package var wasLive = true
         /// The sender has another box key than before: it started anew, or a day is over.
@@ -56,6 +58,7 @@ extension Gate {
             response = checked.response
             recordsStruckOut = checked.struckOut.records
             struckOut = checked.struckOut.records + checked.struckOut.contacts
+            unusable = checked.struckOut.unusable
         }
     }
 
@@ -63,6 +66,8 @@ extension Gate {
     package struct StruckOut: Hashable, Sendable {
         package var records = 0
         package var contacts = 0
+        /// Of the contacts those with an address that nobody could send to.
+        package var unusable = 0
     }
 
     package enum Verdict: Sendable {
@@ -233,7 +238,7 @@ extension Gate {
             sender: header.sender,
             endpoint: endpoint,
             transaction: transaction,
-            checked: strikeOut(response, asked: asked.request)
+            checked: strikeOut(response, asked: asked.request, namedBy: endpoint)
         )
         answer.wasLive = body.challenge == 0
         answer.showsNewKey = isNews

@@ -97,15 +97,20 @@ extension Gate.Inquiry {
 extension Gatekeeper where Self: ~Copyable {
     /// Takes out of a response what its sender had no right to put in: records that are not of the location
     /// or not signed by a writer, contacts that are not admitted, are ourselves, or have an address nobody
-    /// can send to.
+    /// can send to by the word of a peer at `source`.
     package mutating func strikeOut(
         _ response: Response,
-        asked: Request
+        asked: Request,
+        namedBy source: Endpoint
     ) -> (response: Response, struckOut: Gate.StruckOut) {
+        func unusable(_ contacts: [Contact]) -> Int {
+            contacts.count { !$0.endpoint.isUsable(namedBy: source) }
+        }
         switch (response, asked) {
         case (.nodes(let contacts), _):
-            let kept = contacts.filter { isUsable($0) }
-            return (.nodes(kept), .init(contacts: contacts.count - kept.count))
+            let kept = contacts.filter { isUsable($0, namedBy: source) }
+            let count = contacts.count - kept.count
+            return (.nodes(kept), .init(contacts: count, unusable: unusable(contacts)))
         case (.values(let records, let total, let closer), .findValue(let location, let author, _)):
             var seen: Set<Identity> = []
             var keptRecords: [Record] = []
@@ -115,10 +120,11 @@ extension Gatekeeper where Self: ~Copyable {
             {
                 keptRecords.append(record)
             }
-            let keptContacts = closer.filter { isUsable($0) }
+            let keptContacts = closer.filter { isUsable($0, namedBy: source) }
             let struckOut = Gate.StruckOut(
                 records: records.count - keptRecords.count,
-                contacts: closer.count - keptContacts.count
+                contacts: closer.count - keptContacts.count,
+                unusable: unusable(closer)
             )
             return (.values(keptRecords, total: total, closer: keptContacts), struckOut)
         case (.conflict(let record?), .store(let offered, _)):
@@ -130,7 +136,8 @@ extension Gatekeeper where Self: ~Copyable {
         }
     }
 
-    private func isUsable(_ contact: Contact) -> Bool {
-        contact.identity != identity && contact.endpoint.isUnicast && admission.admits(contact.identity)
+    private func isUsable(_ contact: Contact, namedBy source: Endpoint) -> Bool {
+        contact.identity != identity && contact.endpoint.isUsable(namedBy: source)
+            && admission.admits(contact.identity)
     }
 }

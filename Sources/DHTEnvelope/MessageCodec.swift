@@ -131,9 +131,10 @@ package enum MessageCodec {
             if missed || (sent == 0 && !closer.isEmpty) { return (Status.retry, []) }
         case .stored(let receipt):
             bytes.appendBigEndian(receipt.lifetime)
+            bytes.appendBigEndian(receipt.hiddenBy?.prefix { $0.nodeID } ?? 0)
             // A node whose prefix is 0 goes unnamed: a zero ends the list.
             let closest = receipt.closest.filter { $0 != 0 }
-            for index in 0..<Kademlia.replicas {
+            for index in 0..<Response.Receipt.closestLimit {
                 bytes.appendBigEndian(index < closest.count ? closest[index] : 0)
             }
         case .conflict(let record):
@@ -231,15 +232,7 @@ package enum MessageCodec {
             guard Int(total) >= records.count else { throw Malformed() }
             response = .values(records, total: total, closer: closer)
         case (Status.ok, .store):
-            let lifetime = try reader.integer(UInt32.self)
-            var closest: [UInt32] = []
-            var ended = false
-            for _ in 0..<Kademlia.replicas {
-                let prefix = try reader.integer(UInt32.self)
-                if prefix != 0, ended { throw Malformed() }
-                if prefix == 0 { ended = true } else { closest.append(prefix) }
-            }
-            response = .stored(.init(lifetime: lifetime, closest: closest))
+            response = .stored(try receipt(&reader))
         case (Status.wanted, .store): response = .wanted(held: try reader.integer())
         case (_, .store): response = try refusal(status, &reader)
         case (Status.ok, .findChunk):
@@ -251,6 +244,19 @@ package enum MessageCodec {
         }
         try reader.expectPadding()
         return response
+    }
+
+    private static func receipt(_ reader: inout ByteReader) throws(Malformed) -> Response.Receipt {
+        let lifetime = try reader.integer(UInt32.self)
+        let hider = try reader.integer(UInt32.self)
+        var closest: [UInt32] = []
+        var ended = false
+        for _ in 0..<Response.Receipt.closestLimit {
+            let prefix = try reader.integer(UInt32.self)
+            if prefix != 0, ended { throw Malformed() }
+            if prefix == 0 { ended = true } else { closest.append(prefix) }
+        }
+        return .init(lifetime: lifetime, hiddenBy: hider == 0 ? nil : .place(hider), closest: closest)
     }
 
     private static func refusal(_ status: UInt8, _ reader: inout ByteReader) throws(Malformed) -> Response {

@@ -52,7 +52,16 @@ package final class LocalNode: NodeControl {
             counters: Dictionary(
                 status.counters.map { ($0.name, $0.count) },
                 uniquingKeysWith: { $0 + $1 }
-            )
+            ),
+            suspects: status.suspects.map {
+                .init(
+                    id: $0.identity.text,
+                    name: $0.name,
+                    offence: $0.offence,
+                    count: $0.count,
+                    last: $0.last / 1000
+                )
+            }
         )
     }
 
@@ -197,7 +206,8 @@ package final class LocalNode: NodeControl {
             revision: receipt.revision.rawValue,
             expires: receipt.expires / 1000,
             copies: .init(stored: receipt.stored, target: receipt.target),
-            replicas: receipt.replicas.map { .init(id: $0.identity.text, outcome: $0.outcome) }
+            replicas: receipt.replicas.map { .init(id: $0.identity.text, outcome: $0.outcome) },
+            hiddenBy: receipt.hiddenBy.map { .init(id: $0.text, name: memberName($0)) }
         )
     }
 

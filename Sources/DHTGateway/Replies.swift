@@ -54,6 +54,22 @@ package struct StatusReply: Codable, Hashable, Sendable {
         package init(index: Int, count: Int) { (self.index, self.count) = (index, count) }
     }
 
+    /// A member that did something no honest one does.
+    package struct Suspect: Codable, Hashable, Sendable {
+        package var id: String
+        /// As the allowlist has it.
+        package var name: String?
+        package var offence: String
+        package var count: UInt64
+        /// Unix seconds, rounded down.
+        package var last: UInt64
+
+        package init(id: String, name: String?, offence: String, count: UInt64, last: UInt64) {
+            (self.id, self.name, self.offence) = (id, name, offence)
+            (self.count, self.last) = (count, last)
+        }
+    }
+
     package private(set) var schema = 1
     package var id: String
     package var nodeID: String
@@ -70,6 +86,8 @@ package struct StatusReply: Codable, Hashable, Sendable {
     /// Datagrams dropped, by reason; every reason is there.
     package var rejected: [String: UInt64]
     package var counters: [String: UInt64]
+    /// The most frequent first.
+    package var suspects: [Suspect]
 
     package init(
         id: String,
@@ -82,17 +100,19 @@ package struct StatusReply: Codable, Hashable, Sendable {
         records: Records,
         buckets: [Bucket],
         rejected: [String: UInt64],
-        counters: [String: UInt64]
+        counters: [String: UInt64],
+        suspects: [Suspect] = []
     ) {
         (self.id, self.nodeID, self.name) = (id, nodeID, name)
         (self.address, self.addresses) = (addresses.first ?? "", addresses)
         (self.uptimeMilliseconds, self.members) = (uptimeMilliseconds, members)
         (self.peers, self.records, self.buckets) = (peers, records, buckets)
-        (self.rejected, self.counters) = (rejected, counters)
+        (self.rejected, self.counters, self.suspects) = (rejected, counters, suspects)
     }
 
     package enum CodingKeys: String, CodingKey {
         case schema, id, name, address, addresses, members, peers, records, buckets, rejected, counters
+        case suspects
         case nodeID = "node_id"
         case uptimeMilliseconds = "uptime_ms"
     }

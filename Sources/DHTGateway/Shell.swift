@@ -32,7 +32,7 @@ package struct Shell: Sendable {
             switch command {
             case .put(let key, let value):
                 let reply = try await node.put(key, value, PutQuery())
-                return Answer([ShellText.stored(reply)])
+                return Answer([ShellText.stored(reply)] + (ShellText.hidden(reply).map { [$0] } ?? []))
             case .get(let key):
                 let reply = try await node.get(key, GetQuery())
                 guard let newest = reply.values.first else { return Answer([ShellText.notFound(key)]) }
@@ -69,6 +69,11 @@ package enum ShellText {
         "Stored key '\(displayText(reply.key.bytes))' at \(reply.copies.stored) nodes"
     }
 
+    /// Said besides of a value that readers do not see.
+    package static func hidden(_ reply: PutReply) -> String? {
+        reply.hiddenBy.map { "hidden by a newer value of \($0.name ?? $0.id)" }
+    }
+
     package static func deleted(_ reply: DeleteReply) -> String {
         "Deleted key '\(displayText(reply.key.bytes))' at \(reply.copies.stored) nodes"
     }
@@ -86,9 +91,16 @@ package enum ShellText {
         lines += [
             "Total known nodes: \(status.peers.known)",
             "Stored keys: \(status.records.count)",
-            "==================",
         ]
-        return lines
+        return lines + status.suspects.map(suspect) + ["=================="]
+    }
+
+    /// `suspect: beta: broken-content, 12 times, last 14:03:22`, the time of day being UTC's.
+    private static func suspect(_ suspect: StatusReply.Suspect) -> String {
+        let last = [suspect.last / 3600 % 24, suspect.last / 60 % 60, suspect.last % 60]
+            .map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(separator: ":")
+        let times = suspect.count == 1 ? "once" : "\(suspect.count) times"
+        return "suspect: \(suspect.name ?? suspect.id): \(suspect.offence), \(times), last \(last)"
     }
 
     package static func peers(_ reply: PeersReply) -> [String] {

@@ -153,16 +153,26 @@ package struct PutReply: Codable, Hashable, Sendable {
     package var expires: UInt64
     package var copies: Copies
     package var replicas: [Replica]
+    /// Whose newer value readers see in its place.
+    package var hiddenBy: ValueReply.Author?
 
-    package init(key: Octets, revision: UInt64, expires: UInt64, copies: Copies, replicas: [Replica]) {
+    package init(
+        key: Octets,
+        revision: UInt64,
+        expires: UInt64,
+        copies: Copies,
+        replicas: [Replica],
+        hiddenBy: ValueReply.Author? = nil
+    ) {
         (self.key, self.revision, self.expires) = (key, revision, expires)
-        (self.copies, self.replicas) = (copies, replicas)
+        (self.copies, self.replicas, self.hiddenBy) = (copies, replicas, hiddenBy)
     }
 
     private enum CodingKeys: String, CodingKey {
         case schema, key, revision, expires, copies, replicas
         case keyBase64 = "key_base64"
         case revisionText = "revision_text"
+        case hiddenBy = "hidden_by"
     }
 
     package init(from decoder: any Decoder) throws {
@@ -172,6 +182,7 @@ package struct PutReply: Codable, Hashable, Sendable {
         expires = try container.decode(UInt64.self, forKey: .expires)
         copies = try container.decode(Copies.self, forKey: .copies)
         replicas = try container.decode([Replica].self, forKey: .replicas)
+        hiddenBy = try container.decodeIfPresent(ValueReply.Author.self, forKey: .hiddenBy)
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -183,6 +194,7 @@ package struct PutReply: Codable, Hashable, Sendable {
         try container.encode(expires, forKey: .expires)
         try container.encode(copies, forKey: .copies)
         try container.encode(replicas, forKey: .replicas)
+        try container.encodeIfPresent(hiddenBy, forKey: .hiddenBy)
     }
 }
 

@@ -25,8 +25,9 @@ extension World {
         let fails = chance.happens(node.disk.failure)
         if fails { diskFailures += 1 }
         switch work {
-        case .load(let ticket, let location, let author):
-            let outcome = fails ? .unavailable : load(location, author, of: node)
+        case .load(let ticket, let location, let authors):
+            let records = fails ? nil : node.disk.store.records(at: location, by: authors)
+            let outcome = records.map { StorageOutcome.loaded($0) } ?? .unavailable
             node.machine?.complete(ticket, with: outcome, at: now(of: node), into: &actions)
         case .loadPart(let ticket, let content, let part):
             let outcome = fails ? .unavailable : StorageOutcome.part(node.disk.store.part(part, of: content))
@@ -39,11 +40,6 @@ extension World {
             let outcome = fails ? .unavailable : apply(changes, of: node)
             node.machine?.complete(ticket, with: outcome, at: now(of: node), into: &actions)
         }
-    }
-
-    private func load(_ location: NodeID, _ author: Identity?, of node: SimulatedNode) -> StorageOutcome {
-        guard let author else { return .loaded(node.disk.store.records(at: location)) }
-        return .loaded(node.disk.store.record(at: location, by: author).map { [$0] } ?? [])
     }
 
     private func apply(_ changes: [RecordChange], of node: SimulatedNode) -> StorageOutcome {

@@ -59,11 +59,12 @@ extension Clients {
     /// deleted value does not come back.
     private func checkFresh(_ read: Read, _ outcome: GetOutcome) {
         let answered = Set(outcome.answeredBy.compactMap { world.byIdentity[$0] })
+        let wall = world.now(of: read.reader).unixMilliseconds
         for write in history.writes[read.key] ?? []
         where write.acknowledgedAt <= read.startedAt && isLasting(write, of: read.key, for: read.reader) {
             let holders = write.replicas.filter { answered.contains($0) && isKeeping(write, at: $0) }
             guard let holder = holders.first else { continue }
-            guard read.saw(write, in: outcome) else {
+            guard read.saw(write, in: outcome, at: wall) else {
                 world.violate(
                     "freshness",
                     """
@@ -100,10 +101,13 @@ extension Clients {
         let known = history.newest(of: read.key).filter {
             $0.acknowledgedAt <= read.startedAt && isLasting($0, of: read.key, for: read.reader)
         }
-        guard let newest = known.max(by: { $1.record.isNewer(than: $0.record) }), !newest.record.isTombstone
+        let wall = world.now(of: read.reader).unixMilliseconds
+        func precedence(_ record: Record) -> Precedence { Precedence(record, unixMilliseconds: wall) }
+        guard let newest = known.max(by: { precedence($0.record) < precedence($1.record) }),
+            !newest.record.isTombstone
         else { return }
         let found = outcome.found.first { !$0.record.isTombstone }?.record
-        let isGood = found.map { !newest.record.isNewer(than: $0) } ?? false
+        let isGood = found.map { precedence(newest.record) <= precedence($0) } ?? false
         tally.note(at: read.startedAt, succeeded: isGood, hops: outcome.hops, requests: outcome.asked)
     }
 }

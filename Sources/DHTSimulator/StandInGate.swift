@@ -235,7 +235,7 @@ struct StandInGate: Gatekeeper {
             sender: sender,
             endpoint: endpoint,
             transaction: body.number,
-            checked: strikeOut(response, asked: asked.request)
+            checked: strikeOut(response, asked: asked.request, namedBy: endpoint)
         )
         answer.wasLive = body.challenge == 0
         answer.showsNewKey = isNews

@@ -46,7 +46,8 @@ extension Clients {
             let keepers = write.replicas.count { footing.replicas.contains($0) && isKeeping(write, at: $0) }
             guard wanted + keepers > all else { continue }
             sumsChecked += 1
-            guard !read.saw(write, in: outcome) else { continue }
+            let wall = world.now(of: read.reader).unixMilliseconds
+            guard !read.saw(write, in: outcome, at: wall) else { continue }
             world.violate(
                 "quorum",
                 """
@@ -67,9 +68,15 @@ extension Read {
         return outcome.found.first { $0.record.author == write.record.author }?.record
     }
 
-    /// Whether the read brought what was written, or something newer.
-    func saw(_ write: History.Write, in outcome: GetOutcome) -> Bool {
-        seen(of: write, in: outcome).map { $0 == write.record || !write.record.isNewer(than: $0) } ?? false
+    /// Whether the read brought what was written, or something newer; of several authors as the reader's
+    /// clock has it, which says `wall`.
+    func saw(_ write: History.Write, in outcome: GetOutcome, at wall: UInt64) -> Bool {
+        guard let seen = seen(of: write, in: outcome) else { return false }
+        if seen.author == write.record.author { return !write.record.isNewer(than: seen) }
+        // What its author wrote since stands in its place, even where that comes after what others wrote.
+        let later = outcome.found.first { $0.record.author == write.record.author }?.record
+        let standing = later.map { $0.supersedes(write.record) ? $0 : write.record } ?? write.record
+        return Precedence(standing, unixMilliseconds: wall) < Precedence(seen, unixMilliseconds: wall)
     }
 
     /// The revision that was read instead, for a complaint.

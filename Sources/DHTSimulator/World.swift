@@ -21,7 +21,7 @@ package final class World {
 
     /// Something that a disk was asked to do.
     enum DiskWork {
-        case load(Ticket, location: NodeID, author: Identity?)
+        case load(Ticket, location: NodeID, authors: [Identity])
         case loadPart(Ticket, of: Digest, ContentPart)
         case survey(Ticket)
         case apply(Ticket, [RecordChange])
@@ -178,8 +178,8 @@ package final class World {
             next += 1
             switch action {
             case .transmit(let datagram, let destination): send(datagram, from: node, to: destination)
-            case .load(let ticket, let location, let author):
-                ask(node, .load(ticket, location: location, author: author), into: &actions)
+            case .load(let ticket, let location, let authors):
+                ask(node, .load(ticket, location: location, authors: authors), into: &actions)
             case .loadPart(let ticket, let content, let part):
                 ask(node, .loadPart(ticket, of: content, part), into: &actions)
             case .survey(let ticket): ask(node, .survey(ticket), into: &actions)

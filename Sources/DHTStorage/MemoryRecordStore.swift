@@ -26,7 +26,15 @@ package struct MemoryRecordStore: RecordStore {
     package func records(at location: NodeID) -> [Record] { shelves[location] ?? [] }
 
     package func record(at location: NodeID, by author: Identity) -> Record? {
-        shelves[location]?.first { $0.author == author }
+        records(at: location, by: [author]).first
+    }
+
+    package func records(at location: NodeID, by authors: [Identity]) -> [Record] {
+        guard let shelf = shelves[location] else { return [] }
+        return authors.compactMap { author in
+            let index = shelf.partition(before: author)
+            return index < shelf.endIndex && shelf[index].author == author ? shelf[index] : nil
+        }
     }
 
     package func forEach(_ body: (Record) -> Void) {
@@ -109,12 +117,24 @@ package struct MemoryRecordStore: RecordStore {
     {
         // Taken out while it changes, so that it is changed in place; put back unless nothing is left.
         var shelf = shelves.removeValue(forKey: location) ?? []
-        let index = shelf.firstIndex { $0.author >= author } ?? shelf.endIndex
+        let index = shelf.partition(before: author)
         let old = index < shelf.endIndex && shelf[index].author == author ? shelf[index] : nil
         shelf.replaceSubrange(index..<(old == nil ? index : index + 1), with: new.map { [$0] } ?? [])
         if !shelf.isEmpty { shelves[location] = shelf }
         count += (new == nil ? 0 : 1) - (old == nil ? 0 : 1)
         byteCount += (new?.bytes.count ?? 0) - (old?.bytes.count ?? 0)
         return old.map { .put($0) } ?? .remove(location: location, author: author)
+    }
+}
+
+extension [Record] {
+    /// Where the author's record is, or would be, among records by ascending author: a search by halves.
+    fileprivate func partition(before author: Identity) -> Int {
+        var (low, high) = (startIndex, endIndex)
+        while low < high {
+            let middle = (low + high) / 2
+            if self[middle].author < author { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 }

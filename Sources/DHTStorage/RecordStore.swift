@@ -18,6 +18,9 @@ package protocol RecordStore: Sendable {
     /// All records at a location, by ascending author.
     func records(at location: NodeID) throws(RecordStoreError) -> [Record]
 
+    /// Those of these authors at a location, in the order of the authors: reads no others.
+    func records(at location: NodeID, by authors: [Identity]) throws(RecordStoreError) -> [Record]
+
     /// The author's record at a location, if there is one.
     func record(at location: NodeID, by author: Identity) throws(RecordStoreError) -> Record?
 
@@ -48,6 +51,14 @@ package protocol RecordStore: Sendable {
 }
 
 extension RecordStore {
+    package func records(at location: NodeID, by authors: [Identity]) throws(RecordStoreError) -> [Record] {
+        var records: [Record] = []
+        for author in authors {
+            if let record = try record(at: location, by: author) { records.append(record) }
+        }
+        return records
+    }
+
     package func forEachEntry(_ body: (NodeID, Catalog.Entry) -> Void) throws(RecordStoreError) {
         try forEach { body($0.location, Catalog.Entry($0)) }
     }

@@ -60,13 +60,20 @@ package final class SQLiteRecordStore: RecordStore {
     }
 
     package func record(at location: NodeID, by author: Identity) throws(RecordStoreError) -> Record? {
+        try records(at: location, by: [author]).first
+    }
+
+    /// One search of the index for each author, all in one state of the store.
+    package func records(at location: NodeID, by authors: [Identity]) throws(RecordStoreError) -> [Record] {
         let rows = try database.read { database in
             let query = try database.cachedStatement(
                 sql: "SELECT \(StoredRow.columns) FROM record WHERE location = ? AND author = ?"
             )
-            return try Self.rows(of: query, [Data(location.bytes), Data(author.bytes)])
+            return try authors.flatMap { author in
+                try Self.rows(of: query, [Data(location.bytes), Data(author.bytes)])
+            }
         }
-        return rows.first.flatMap { record($0) }
+        return rows.compactMap { record($0) }
     }
 
     package func forEach(_ body: (Record) -> Void) throws(RecordStoreError) {

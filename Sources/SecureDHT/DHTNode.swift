@@ -40,7 +40,7 @@ public final class DHTNode: Sendable {
 
     private let name: String?
     private let logger: Logger
-    private let loop: NodeLoop
+    let loop: NodeLoop
     /// Peers of the configuration, beside those the allowlist has addresses of.
     private let configuredPeers: [PeerAddress]
     private let admission: Mutex<Admission>
@@ -186,7 +186,7 @@ public final class DHTNode: Sendable {
         try checkMayWrite()
         switch await loop.run(.put(options.operation(key, value))) {
         case .put(let record, let outcome)?:
-            return try receipt(record, outcome, options)
+            return try receipt(record, outcome, options, hiddenBy: await hider(in: outcome))
         case .conflict(let standing)?: throw conflict(with: standing)
         case .unstorable(let refusal)?: throw unstorable(refusal)
         default: throw stopped
@@ -274,7 +274,7 @@ public final class DHTNode: Sendable {
         try checkMayWrite()
         switch await loop.run(.delete(key: key)) {
         case .put(let record, let outcome)?:
-            return try receipt(record, outcome, PutOptions())
+            return try receipt(record, outcome, PutOptions(), hiddenBy: nil)
         case .nothingToDelete(let outcome)?:
             if outcome.asked > 0, outcome.answered == 0 {
                 throw DHTError(.unreachable, "no peer answered (asked \(outcome.asked)). See: dht peers")
@@ -335,6 +335,7 @@ public final class DHTNode: Sendable {
             recordBytes: knowledge.recordBytes,
             rejected: knowledge.counters.rejected.map { .init(reason: $0.reason.rawValue, count: $0.count) },
             counters: knowledge.counters.named.map { .init(name: $0.name, count: $0.count) } + more,
+            suspects: knowledge.suspects,
             uptime: knowledge.uptime
         )
     }

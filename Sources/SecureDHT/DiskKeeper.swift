@@ -44,8 +44,8 @@ final class DiskKeeper: Sendable {
 
     // MARK: Wishes
 
-    func load(_ ticket: Ticket, at location: NodeID, by author: Identity?) {
-        pool.submit { [self] _ in finish([(ticket, read(location, author))]) }
+    func load(_ ticket: Ticket, at location: NodeID, by authors: [Identity]) {
+        pool.submit { [self] _ in finish([(ticket, read(location, authors))]) }
     }
 
     func loadPart(_ ticket: Ticket, _ part: ContentPart, of content: Digest) {
@@ -136,11 +136,8 @@ final class DiskKeeper: Sendable {
         return turn
     }
 
-    private func read(_ location: NodeID, _ author: Identity?) -> StorageOutcome {
-        answer { () throws(RecordStoreError) in
-            guard let author else { return .loaded(try store.records(at: location)) }
-            return .loaded(try store.record(at: location, by: author).map { [$0] } ?? [])
-        }
+    private func read(_ location: NodeID, _ authors: [Identity]) -> StorageOutcome {
+        answer { () throws(RecordStoreError) in .loaded(try store.records(at: location, by: authors)) }
     }
 
     private func answer(_ read: () throws(RecordStoreError) -> StorageOutcome) -> StorageOutcome {

@@ -1,5 +1,7 @@
 import DHTCore
 import DHTEngine
+import DHTEnvelope
+import Logging
 
 /// What a node knows at one moment.
 struct NodeKnowledge: Sendable {
@@ -14,6 +16,8 @@ struct NodeKnowledge: Sendable {
     let unroutable: UInt64
     /// Smoothed, in microseconds.
     let roundTrips: [Identity: UInt64]
+    /// What members do that no honest one does.
+    let suspects: [Suspect]
     /// Milliseconds.
     let uptime: UInt64
 }
@@ -33,6 +37,7 @@ extension NodeLoop {
             let identity = entry.contact.identity
             roundTrips[identity] = engine.roundTrip(to: identity).map { $0.nanoseconds / 1000 }
         }
+        let now = SystemClock.now
         return NodeKnowledge(
             id: core.id,
             table: core.table,
@@ -43,7 +48,43 @@ extension NodeLoop {
             counters: engine.counters,
             unroutable: unroutable,
             roundTrips: roundTrips,
-            uptime: SystemClock.now.instant.since(started).milliseconds
+            suspects: core.conduct.report.map { entry in
+                Suspect(
+                    identity: entry.identity,
+                    name: memberName(entry.identity),
+                    offence: entry.offence.rawValue,
+                    count: entry.count,
+                    last: now.unixMilliseconds - now.instant.since(entry.last).milliseconds
+                )
+            },
+            uptime: now.instant.since(started).milliseconds
         )
+    }
+
+    /// Tells the operator of members that were first seen to do what no honest one does.
+    func warn(of news: [Conduct.Entry]) {
+        for entry in news {
+            var metadata: Logger.Metadata = [
+                "identity": "\(entry.identity.text)", "offence": "\(entry.offence.rawValue)",
+            ]
+            metadata["name"] = memberName(entry.identity).map { "\($0)" }
+            logger.warning("a member does what no honest one does: dht status", metadata: metadata)
+        }
+    }
+
+    /// Somebody of whom only the beginning of the node id is known; `nil` unless we know one like that.
+    func somebody(at prefix: UInt32) -> Identity? {
+        if case .members(let list) = engine.gate.admission,
+            let member = list.members.first(where: { $0.nodeID.prefix == prefix })
+        {
+            return member.identity
+        }
+        return engine.core.table.contacts.first { $0.contact.id.prefix == prefix }?.contact.identity
+    }
+
+    /// What the allowlist calls somebody.
+    private func memberName(_ identity: Identity) -> String? {
+        guard case .members(let list) = engine.gate.admission else { return nil }
+        return list.member(identity)?.name
     }
 }

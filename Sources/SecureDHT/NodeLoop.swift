@@ -27,7 +27,7 @@ actor NodeLoop {
     /// `nil`: records are in memory.
     private let disk: DiskKeeper?
     private var memory = MemoryRecordStore()
-    private let logger: Logger
+    let logger: Logger
     let started = SystemClock.now.instant
     private(set) var sockets: [Socket] = []
     private var seeds: [PeerAddress] = []
@@ -167,11 +167,11 @@ actor NodeLoop {
             index += 1
             switch action {
             case .transmit(let datagram, let endpoint): transmit(datagram, to: endpoint)
-            case .load(let ticket, let location, let author):
+            case .load(let ticket, let location, let authors):
                 if let disk {
-                    disk.load(ticket, at: location, by: author)
+                    disk.load(ticket, at: location, by: authors)
                 } else {
-                    let outcome = load(location, author)
+                    let outcome = load(location, authors)
                     engine.complete(ticket, with: outcome, at: SystemClock.now, into: &actions)
                 }
             case .loadPart(let ticket, let content, let part):
@@ -202,12 +202,12 @@ actor NodeLoop {
                 waiting.removeValue(forKey: operation)?.resume(returning: outcome)
             }
         }
+        if engine.core.conduct.hasNews { warn(of: engine.core.takeConductNews()) }
         arm()
     }
 
-    private func load(_ location: NodeID, _ author: Identity?) -> StorageOutcome {
-        guard let author else { return .loaded(memory.records(at: location)) }
-        return .loaded(memory.record(at: location, by: author).map { [$0] } ?? [])
+    private func load(_ location: NodeID, _ authors: [Identity]) -> StorageOutcome {
+        .loaded(memory.records(at: location, by: authors))
     }
 
     private func apply(_ changes: [RecordChange]) -> StorageOutcome {

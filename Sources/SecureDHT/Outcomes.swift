@@ -1,4 +1,5 @@
 import DHTCore
+import DHTCrypto
 import DHTEngine
 import DHTEnvelope
 
@@ -108,11 +109,21 @@ extension DHTNode {
         }
     }
 
+    /// Whose newer value hides what was written, as far as those who took it agree and we know that one.
+    func hider(in outcome: PutOutcome) async -> Identity? {
+        switch outcome.hider(placing: { $0.nodeID }) {
+        case nil: nil
+        case .author(let author): author
+        case .place(let prefix): await loop.somebody(at: prefix)
+        }
+    }
+
     /// What the replicas said, as a receipt, or as the error it amounts to.
     func receipt(
         _ record: Record,
         _ outcome: PutOutcome,
-        _ options: PutOptions
+        _ options: PutOptions,
+        hiddenBy hider: Identity?
     ) throws(DHTError) -> PutReceipt {
         let verdicts = outcome.replicas.map(\.verdict)
         let conflicts = verdicts.filter { if case .conflict = $0 { true } else { false } }
@@ -136,7 +147,8 @@ extension DHTNode {
             expires: record.expiry,
             stored: outcome.stored,
             target: outcome.replicas.count,
-            replicas: outcome.replicas.map { .init(identity: $0.identity, outcome: $0.verdict.name) }
+            replicas: outcome.replicas.map { .init(identity: $0.identity, outcome: $0.verdict.name) },
+            hiddenBy: hider
         )
     }
 

@@ -59,6 +59,10 @@ public struct PutReceipt: Hashable, Sendable {
     /// Nodes that were asked: the closest ones, at most 8.
     public let target: Int
     public let replicas: [Replica]
+    /// Whose value under the same key has a higher revision, so that readers of the newest see that one and
+    /// not this: now, or as soon as their clocks are where its author's is. `nil`: nobody's, as far as two of
+    /// those who stored it, or all of them, can tell.
+    public let hiddenBy: Identity?
 }
 
 /// A value of more than 640 bytes on its way.
@@ -146,6 +150,8 @@ public struct NodeStatus: Hashable, Sendable {
     public let rejected: [Rejection]
     /// Other counters, by name, in a fixed order.
     public let counters: [Counter]
+    /// Members that did what no honest one does, the most frequent first.
+    public let suspects: [Suspect]
     /// Milliseconds since the node started.
     public let uptime: UInt64
 
@@ -161,6 +167,19 @@ public struct NodeStatus: Hashable, Sendable {
         public let name: String
         public let count: UInt64
     }
+}
+
+/// A member that did something no honest one does: a hint for the operator, and no proof.
+public struct Suspect: Hashable, Sendable {
+    public let identity: Identity
+    /// The name the allowlist gives it, if any.
+    public let name: String?
+    /// What it did: the kinds are in `docs/operations.md`.
+    public let offence: String
+    /// How often.
+    public let count: UInt64
+    /// When it last did, in Unix milliseconds.
+    public let last: UInt64
 }
 
 /// What a node knows of a peer: members of the allowlist, and contacts in the routing table.

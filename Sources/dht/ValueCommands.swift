@@ -58,6 +58,7 @@ struct Put: AsyncParsableCommand {
         ProgressBar.erase()
         guard !globals.json else { return Output.json(reply) }
         Output.line(ShellText.stored(reply))
+        if let hidden = ShellText.hidden(reply) { Output.talk(hidden) }
         let end = self.key.hasPrefix("-") ? "-- " : ""  // or it would pass for an option
         globals.hint("read it back: dht\(globals.socketFlag) get \(end)\(shellQuoted(self.key))")
     }

@@ -55,6 +55,37 @@ import Testing
         #expect(v4(0, 0, 0, 1) != v6(0, 0, 0, 0, 0, 0, 0, 1))
     }
 
+    // MARK: Hints
+
+    @Test func `nobody elsewhere has us send to ourselves`() {
+        for own in [v4(127, 0, 0, 1), v4(127, 9, 9, 9), v6(0, 0, 0, 0, 0, 0, 0, 1)] {
+            #expect(!own.isUsable(namedBy: v4(10, 0, 0, 1)))
+            #expect(!own.isUsable(namedBy: v6(0x2001, 0xDB8, 0, 0, 0, 0, 0, 1)))
+            #expect(own.isUsable(namedBy: v4(127, 0, 0, 1)))
+            #expect(own.isUsable(namedBy: v6(0, 0, 0, 0, 0, 0, 0, 1)))
+        }
+    }
+
+    @Test func `nobody has us send where nobody can be`() {
+        let nowhere = [
+            v4(255, 255, 255, 255), v4(240, 0, 0, 1), v4(0, 1, 2, 3), v4(224, 0, 0, 1), v4(169, 254, 1, 1),
+            v4(10, 0, 0, 1, port: 0), v6(0xFE80, 0, 0, 0, 0, 0, 0, 1), v6(0xFF02, 0, 0, 0, 0, 0, 0, 1),
+            v6(0, 0, 0, 0, 0, 0, 0, 0), v6(0x0100, 0, 0, 0, 0, 0, 0, 1),
+        ]
+        for endpoint in nowhere {
+            #expect(!endpoint.isUsable(namedBy: v4(10, 0, 0, 1)))
+            #expect(!endpoint.isUsable(namedBy: v4(127, 0, 0, 1)))
+        }
+        let somewhere = [
+            v4(10, 0, 0, 1), v4(169, 253, 1, 1), v4(192, 0, 2, 1), v6(0x0100, 0, 0, 1, 0, 0, 0, 1),
+            v6(0x2001, 0xDB8, 0, 0, 0, 0, 0, 1), v6(0xFD00, 0, 0, 0, 0, 0, 0, 1),
+        ]
+        for endpoint in somewhere {
+            #expect(endpoint.isUsable(namedBy: v4(10, 0, 0, 1)))
+            #expect(endpoint.isUsable(namedBy: v4(127, 0, 0, 1)))
+        }
+    }
+
     // MARK: Text
 
     @Test func `an IPv4 endpoint is written with dots`() {

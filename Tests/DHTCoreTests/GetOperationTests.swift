@@ -160,6 +160,13 @@ struct GetOperationTests {
 }
 
 extension GetOperation {
+    /// By a clock that all revisions of these tests agree with.
+    fileprivate var found: [GetOutcome.Found] { found(unixMilliseconds: 0) }
+
+    fileprivate func repairs(among answered: [Contact]) -> [(Record, Contact)] {
+        repairs(among: answered, unixMilliseconds: 0)
+    }
+
     /// At a time when nothing has ended.
     fileprivate mutating func nextPage(
         after records: [Record],

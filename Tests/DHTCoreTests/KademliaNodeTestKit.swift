@@ -175,8 +175,8 @@ extension Transcript {
             node.failed(call, at: now, into: &actions)
         case .call(let call, let contact, let request, _):
             node.answered(call, answer(to: request, of: contact, records), at: now, into: &actions)
-        case .load(let ticket, let location, let author):
-            let found = records.filter { $0.location == location && (author == nil || $0.author == author) }
+        case .load(let ticket, let location, let authors):
+            let found = records.filter { $0.location == location && authors.contains($0.author) }
             node.loaded(ticket, found, at: now, into: &actions)
         case .apply(let ticket, _): node.applied(ticket, .done, at: now, into: &actions)
         case .reply, .resolve, .finished: break

@@ -87,13 +87,41 @@ struct KademliaNodeTests {
         #expect(transcript.replies == [.nodes([.at(0b1000_0010), .at(0b0100_0000), .at(0b0100_0001)])])
     }
 
+    @Test mutating func `addresses of this machine are told to those on it`() {
+        let here = Endpoint(ipv4: 0x7F00_0001, port: 1)
+        var near = Contact.at(0b1000_0010)
+        near.endpoint = here
+        _ = transcript.node.table.answered(near, at: at(0))
+        transcript.node.endpoints = [here, .port(7)]
+        let requests: [Request] = [
+            .ping(isLeaving: false), .findNode(target: near.id),
+            .findValue(location: near.id, author: nil, offset: 0),
+        ]
+        for (asker, isHere) in [(Endpoint.port(9), false), (Endpoint(ipv4: 0x7F00_0001, port: 9), true)] {
+            var sender = Contact.at(0b1000_0000)
+            sender.endpoint = asker
+            let told = requests.map { request in
+                transcript.on { node, actions in
+                    let name = InquiryID(rawValue: 1)
+                    node.inquired(name, by: sender, request, isLive: true, at: now(10), into: &actions)
+                }
+                return transcript.replies.first
+            }
+            let contacts = isHere ? [near] : []
+            let endpoints = isHere ? [here, .port(7)] : [.port(7)]
+            #expect(told[0] == .pong(observed: asker, endpoints: endpoints))
+            #expect(told[1] == .nodes(contacts))
+            #expect(told[2] == .values([], total: 0, closer: contacts))
+        }
+    }
+
     @Test mutating func `a record is acknowledged once the store has it, with the closest we know`() {
         transcript.meet(0b1000_0000, 0b0100_0000)
         let record = Record.sample(at: 0b0100_0001, revision: 10, lifetime: 100)
         inquire(.store(record, condition: nil), by: 0b0100_0000)
         #expect(transcript.replies.isEmpty)
         store(.done, transcript.tickets[0], at: 20)
-        let prefixes = [0b0100_0000, 0b0000_0001, 0b1000_0000].map { NodeID(firstByte: $0).prefix }
+        let prefixes = [0b0100_0000, 0b1000_0000].map { NodeID(firstByte: $0).prefix }
         #expect(transcript.replies == [.stored(.init(lifetime: 90, closest: prefixes))])
     }
 

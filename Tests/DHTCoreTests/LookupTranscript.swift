@@ -53,7 +53,12 @@ extension DisjointLookup {
 
 /// A lookup that is told what becomes of its queries.
 protocol LookupTranscript {
-    mutating func answered(_ identity: Identity, contacts: [Contact], bearing isBearing: Bool)
+    mutating func answered(
+        _ identity: Identity,
+        contacts: [Contact],
+        bearing isBearing: Bool,
+        known: Set<Identity>
+    )
     mutating func slow(_ identity: Identity)
     mutating func failed(_ identity: Identity)
 }
@@ -62,8 +67,13 @@ extension Lookup: LookupTranscript {}
 extension DisjointLookup: LookupTranscript {}
 
 extension LookupTranscript {
-    mutating func answer(_ place: UInt8, bearing: Bool = false, naming: UInt8...) {
-        answered(Contact.at(place).identity, contacts: naming.map { Contact.at($0) }, bearing: bearing)
+    mutating func answer(_ place: UInt8, bearing: Bool = false, naming: UInt8..., known: Set<UInt8> = []) {
+        answered(
+            Contact.at(place).identity,
+            contacts: naming.map { Contact.at($0) },
+            bearing: bearing,
+            known: Set(known.map { Contact.at($0).identity })
+        )
     }
 
     mutating func fail(_ place: UInt8) { failed(Contact.at(place).identity) }

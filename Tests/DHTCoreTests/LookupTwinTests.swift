@@ -14,27 +14,38 @@ import Testing
         var inFlight: Set<Identity> = []
         var slow: Set<Identity> = []
         var failed: Set<Identity> = []
+        /// Who told of whom; ourselves, if we know them.
+        var namers: [Identity: Set<Identity>] = [:]
         /// Who answered, and whether that brought a record.
         var answers: [Identity: Bool] = [:]
 
         var bearing: Int { answers.values.count { $0 } }
         var living: [Contact] { known.values.filter { !failed.contains($0.identity) }.sorted(around: target) }
+        /// Without those that are late by the word of one stranger.
+        var present: [Contact] {
+            living.filter { contact in
+                let namers = namers[contact.identity] ?? []
+                return !slow.contains(contact.identity) || namers.contains(own) || namers.count > 1
+            }
+        }
         var closest: [Contact] { Array(living.filter { answers[$0.identity] != nil }.prefix(width)) }
-        var answeredWithout: [Contact] { living.prefix(width).filter { answers[$0.identity] == false } }
+        var answeredWithout: [Contact] { present.prefix(width).filter { answers[$0.identity] == false } }
 
         var prompt: ArraySlice<Contact> { living.filter { !slow.contains($0.identity) }.prefix(width) }
         var replicasBearing: Int { prompt.count { answers[$0.identity] == true } }
 
         var isFinished: Bool {
             if let replicas, replicasBearing >= replicas { return true }
-            if living.prefix(width).allSatisfy({ answers[$0.identity] != nil }) { return true }
+            if present.prefix(width).allSatisfy({ answers[$0.identity] != nil }) { return true }
             guard isHasty || replicas.map({ bearing > 0 && $0 < width }) == true else { return false }
             return prompt.count == width && prompt.allSatisfy { answers[$0.identity] != nil }
         }
 
-        mutating func hear(_ contacts: [Contact]) {
-            for contact in contacts where contact.identity != own && known[contact.identity] == nil {
-                known[contact.identity] = contact
+        mutating func hear(_ contacts: [Contact], from namer: Identity, known: Set<Identity> = []) {
+            for contact in contacts where contact.identity != own {
+                namers[contact.identity, default: []].insert(namer)
+                if known.contains(contact.identity) { namers[contact.identity]?.insert(own) }
+                if self.known[contact.identity] == nil { self.known[contact.identity] = contact }
             }
         }
 
@@ -51,11 +62,16 @@ import Testing
             return queries
         }
 
-        mutating func answered(_ identity: Identity, contacts: [Contact], bearing: Bool) {
+        mutating func answered(
+            _ identity: Identity,
+            contacts: [Contact],
+            bearing: Bool,
+            known: Set<Identity>
+        ) {
             inFlight.remove(identity)
             slow.remove(identity)
             answers[identity] = bearing
-            hear(contacts)
+            hear(contacts, from: identity, known: known)
         }
 
         mutating func fail(_ identity: Identity) {
@@ -99,7 +115,7 @@ import Testing
             parallelism: parallelism,
             width: width
         )
-        twin.hear(seeds)
+        twin.hear(seeds, from: own)
         var steps = 0
         while steps < 500 {
             let queries = lookup.nextQueries()
@@ -122,10 +138,11 @@ import Testing
                 twin.inFlight.remove(peer)
                 twin.slow.insert(peer)
             default:
-                let named = Array(everybody.shuffled(using: &generator).prefix(8))
+                let named = Array(everybody.shuffled(using: &generator).prefix(4))
                 let bearing = replicas != nil && generator.oneIn(3)
-                lookup.answered(peer, contacts: named, bearing: bearing)
-                twin.answered(peer, contacts: named, bearing: bearing)
+                let known = Set(named.filter { _ in generator.oneIn(3) }.map(\.identity))
+                lookup.answered(peer, contacts: named, bearing: bearing, known: known)
+                twin.answered(peer, contacts: named, bearing: bearing, known: known)
             }
         }
         #expect(lookup.isFinished)

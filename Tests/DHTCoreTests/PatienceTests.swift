@@ -125,8 +125,8 @@ struct PatienceTests {
             transcript.node.sendOffers(at: moment, into: &pending)
             while !pending.isEmpty {
                 switch pending.removeFirst() {
-                case .load(let ticket, _, let author):
-                    let found = records.filter { $0.author == author }
+                case .load(let ticket, _, let authors):
+                    let found = records.filter { authors.contains($0.author) }
                     transcript.node.loaded(ticket, found, at: moment, into: &pending)
                 case .call(let call, let contact, _, _):
                     let place = contact.id.bytes[0]

@@ -317,8 +317,8 @@ struct ReplicationTests {
             longest = max(longest, pending.count)
             while !pending.isEmpty {
                 switch pending.removeFirst() {
-                case .load(let ticket, _, let author):
-                    let found = author.flatMap { records[$0] } ?? []
+                case .load(let ticket, _, let authors):
+                    let found = authors.flatMap { records[$0] ?? [] }
                     transcript.node.loaded(ticket, found, at: moment, into: &pending)
                 case .call(let call, _, let request, _):
                     if request.isWrite { sent.append(step / 100) }

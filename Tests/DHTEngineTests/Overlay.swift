@@ -212,9 +212,8 @@ final class Overlay {
             let outcome = StorageOutcome.surveyed(host.store.unreferredContent())
             host.engine.complete(ticket, with: outcome, at: now(at: host), into: &actions)
         case .transmit(let datagram, let destination): send(datagram, from: host, to: destination)
-        case .load(let ticket, let location, let author):
-            let records = author.map { host.store.record(at: location, by: $0).map { [$0] } ?? [] }
-            let found = records ?? host.store.records(at: location)
+        case .load(let ticket, let location, let authors):
+            let found = host.store.records(at: location, by: authors)
             host.engine.complete(ticket, with: .loaded(found), at: now(at: host), into: &actions)
         case .apply(let ticket, let changes):
             var outcome = StorageOutcome.applied

@@ -38,6 +38,42 @@ struct ProbeLimiterTests {
         #expect(admits(neighbour, at: 0) == true)
     }
 
+    @Test mutating func `sixteen go to one address in 30 seconds, whatever the port`() {
+        let ports = (1...40).map { Endpoint(ipv4: 0x0A00_0001, port: $0) }
+        #expect(ports.count { admits($0, at: 0) } == 16)
+        #expect(ports.count { admits($0, at: 29_999) } == 0)
+        #expect(admits(Endpoint(ipv4: 0x0A00_0002, port: 1), at: 0))
+        #expect(ports.count { admits($0, at: 30_000) } == 16)
+    }
+
+    @Test mutating func `those behind it that answer leave room for others`() {
+        let ports = (1...40).map { Endpoint(ipv4: 0x0A00_0001, port: $0) }
+        var admitted = 0
+        for port in ports where admits(port, at: 0) {
+            admitted += 1
+            limiter.clear(port)
+        }
+        #expect(admitted == 40)
+        #expect(limiter.count == 0)
+    }
+
+    @Test mutating func `of IPv6 a /64 is one address`() throws {
+        func host(_ subnet: UInt8, _ number: UInt8) throws -> Endpoint {
+            var bytes: [UInt8] = [0x20, 0x01, 0x0D, 0xB8] + [UInt8](repeating: 0, count: 12)
+            (bytes[7], bytes[15]) = (subnet, number)
+            return try #require(Endpoint(addressBytes: bytes, port: 9))
+        }
+        #expect(try (1...40).count { try admits(host(1, $0), at: 0) } == 16)
+        #expect(try admits(host(2, 1), at: 0))
+    }
+
+    @Test mutating func `addresses of this machine are bounded by port alone`() {
+        let ports = (1...40).map { Endpoint(ipv4: 0x7F00_0001, port: $0) }
+        #expect(ports.count { admits($0, at: 0) } == 40)
+        #expect(ports.count { admits($0, at: 0) } == 40)
+        #expect(ports.count { admits($0, at: 0) } == 0)
+    }
+
     @Test mutating func `an address that answered is free again`() {
         for _ in 0..<3 { _ = admits(place, at: 0) }
         limiter.clear(place)

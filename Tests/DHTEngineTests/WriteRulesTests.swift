@@ -146,6 +146,27 @@ struct WriteRulesTests {
         for index in 0..<3 { #expect(overlay.get("mine", at: index) == nil) }
     }
 
+    @Test(arguments: [true, false])
+    func `what one wrote who may write no more stands in nobody's way`(isExpelled: Bool) throws {
+        let overlay = Overlay(4)
+        overlay.startAll()
+        overlay.put("key", "old", at: 3)
+        #expect(overlay.conflict("key", [1], condition: .absent, at: 0) != nil)
+        let members = overlay.hosts.map(\.identity)
+        for index in 0..<3 {
+            let list: AdmissionPolicy =
+                isExpelled ? .list(Array(members.dropLast())) : .list(members, readers: [members[3]])
+            overlay.admit(list, at: index)
+        }
+        overlay.kill(3)
+        #expect(overlay.get("key", at: 1) == nil)
+        let written = try #require(overlay.put("key", [1], condition: .absent, at: 0))
+        #expect(written.outcome.stored >= 3)
+        #expect(overlay.get("key", at: 1) == [1])
+        for index in 0..<3 { overlay.admit(.list(members), at: index) }
+        #expect(overlay.look("key", isExhaustive: true, at: 1)?.found.count == 2)
+    }
+
     @Test func `a record that was tampered with on replicas' disks is not passed on by them`() throws {
         let overlay = Overlay(4)
         overlay.startAll()

@@ -53,6 +53,25 @@ import Testing
         #expect(answer.struckOut == 1)
     }
 
+    @Test func `contacts that nobody can send to are struck out, and counted`() throws {
+        let addresses: [UInt32] = [0x7F00_0001, 0xFFFF_FFFF, 0xA9FE_0101, 0x0A00_0009]
+        let contacts = addresses.map { address in
+            Contact(
+                identity: .named("carol"),
+                id: Identity.named("carol").nodeID,
+                endpoint: Endpoint(ipv4: address, port: 4000)
+            )
+        }
+        let response = Response.values([], total: 0, closer: contacts)
+        let datagram = bob.answer(alice.ask(bob, find("key")), from: alice, with: response)
+        guard case .answer(let answer) = alice.gate.receive(datagram, from: bob.endpoint, at: at(0)) else {
+            Issue.record("the answer is dropped")
+            return
+        }
+        #expect(answer.response == .values([], total: 0, closer: [contacts[3]]))
+        #expect((answer.struckOut, answer.unusable) == (3, 3))
+    }
+
     @Test func `where one author was asked for no other's record stays`() throws {
         let records = [record(by: "carol"), record(by: "bob")]
         let answer = try #require(

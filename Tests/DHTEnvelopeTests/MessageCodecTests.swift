@@ -157,13 +157,21 @@ func paddings(_ payload: [UInt8]) -> [[UInt8]] {
     }
 
     @Test func `prefixes end at the first zero`() {
-        let prefixes: [UInt8] = [0, 0, 0, 9, 0, 0, 0, 1, 0, 0, 0, 2]
+        let prefixes: [UInt8] = [0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 1, 0, 0, 0, 2]
         #expect(
             decodeResponse(4, 0, prefixes.padded(to: 36)) == .stored(.init(lifetime: 9, closest: [1, 2]))
         )
         #expect(
-            decodeResponse(4, 0, ([0, 0, 0, 9, 0, 0, 0, 0, 0, 0, 0, 2] as [UInt8]).padded(to: 36)) == nil
+            decodeResponse(4, 0, (prefixes.prefix(8) + [0, 0, 0, 0, 0, 0, 0, 2]).padded(to: 36)) == nil
         )
+    }
+
+    @Test func `who hides a record is told by the beginning of the node id`() {
+        let alice = Identity.named("alice")
+        let receipt = Response.Receipt(lifetime: 9, hiddenBy: .author(alice), closest: [1])
+        let (status, payload) = MessageCodec.encode(.stored(receipt), room: 36)
+        let read = Response.Receipt(lifetime: 9, hiddenBy: .place(alice.nodeID.prefix), closest: [1])
+        #expect(decodeResponse(4, status, payload) == .stored(read))
     }
 
     @Test func `a node whose prefix is zero goes unnamed`() {

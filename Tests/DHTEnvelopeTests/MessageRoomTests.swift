@@ -94,7 +94,7 @@ import Testing
         let receipt = Response.Receipt(lifetime: .max, closest: Array(1...20))
         let (status, payload) = MessageCodec.encode(.stored(receipt), room: 36)
         #expect(payload.count == 36)
-        #expect(decodeResponse(4, status, payload) == .stored(.init(lifetime: .max, closest: Array(1...8))))
+        #expect(decodeResponse(4, status, payload) == .stored(.init(lifetime: .max, closest: Array(1...7))))
     }
 
     @Test func `more endpoints than fit are left out`() {

@@ -33,6 +33,7 @@ private struct MessageVectors: Decodable {
         let endpoints: [Place]?
         let lifetime: UInt32?
         let prefixes: [UInt32]?
+        let hiddenBy: UInt32?
         let time: UInt64?
         let content: Hex?
         let part: UInt16?
@@ -96,6 +97,11 @@ extension MessageVectors.Good {
         }
     }
 
+    private var receipt: Response.Receipt {
+        let hider = (hiddenBy ?? 0) == 0 ? nil : hiddenBy.map { Response.Receipt.Hider.place($0) }
+        return .init(lifetime: lifetime ?? 0, hiddenBy: hider, closest: prefixes ?? [])
+    }
+
     var response: Response? {
         switch (operation, status) {
         case (_, 1): .retry
@@ -112,7 +118,7 @@ extension MessageVectors.Good {
             )
         case (5, 0): bytes.map { .chunk($0.bytes) }
         case (5, _): .absent
-        case (_, 0): .stored(.init(lifetime: lifetime ?? 0, closest: prefixes ?? []))
+        case (_, 0): .stored(receipt)
         case (_, 2): .conflict(record.flatMap { RecordCodec.decode($0.bytes) })
         case (_, 3): .refused(.quota)
         case (_, 4): .refused(.expired)

@@ -91,8 +91,10 @@ extension SplitMix64 {
     private mutating func storeResponse() -> Response {
         switch number(0...4) {
         case 0:
-            let closest = (0..<number(0...8)).map { _ in UInt32(number(1...Int(UInt32.max))) }
-            return .stored(.init(lifetime: UInt32(truncatingIfNeeded: next()), closest: closest))
+            let closest = (0..<number(0...7)).map { _ in UInt32(number(1...Int(UInt32.max))) }
+            let hider = Response.Receipt.Hider.place(UInt32(number(1...Int(UInt32.max))))
+            let lifetime = UInt32(truncatingIfNeeded: next())
+            return .stored(.init(lifetime: lifetime, hiddenBy: chance() ? hider : nil, closest: closest))
         case 1: return .conflict(chance() ? record() : nil)
         case 2: return .refused(.clock(unixMilliseconds: next()))
         case 3: return .wanted(held: UInt32(truncatingIfNeeded: next()))

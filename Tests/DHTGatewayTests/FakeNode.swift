@@ -15,6 +15,8 @@ final class FakeNode: NodeControl {
         var pause = Duration.zero
         /// Questions whose askers went away.
         var cancelled = 0
+        var hider: ValueReply.Author?
+        var suspects: [StatusReply.Suspect] = []
         /// What the next question ends in.
         var failure: Failure?
     }
@@ -49,7 +51,8 @@ final class FakeNode: NodeControl {
             records: .init(count: state.withLock { $0.values.count }, bytes: 400),
             buckets: [.init(index: 0, count: 1), .init(index: 5, count: 2)],
             rejected: ["sender": 4, "header": 0],
-            counters: ["sent": 9]
+            counters: ["sent": 9],
+            suspects: state.withLock { $0.suspects }
         )
     }
 
@@ -144,7 +147,8 @@ final class FakeNode: NodeControl {
             revision: 117_324_213_452_374_017,
             expires: 1_795_000_000,
             copies: .init(stored: 3, target: 4),
-            replicas: [.init(id: "dht1b", outcome: "stored"), .init(id: "dht1c", outcome: "timeout")]
+            replicas: [.init(id: "dht1b", outcome: "stored"), .init(id: "dht1c", outcome: "timeout")],
+            hiddenBy: state.withLock { $0.hider }
         )
     }
 }

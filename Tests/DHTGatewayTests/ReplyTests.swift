@@ -28,6 +28,28 @@ struct ReplyTests {
         #expect(json["rejected"] as? [String: Int] == ["sender": 4, "header": 0])
     }
 
+    @Test func `status names members that do what no honest one does`() async throws {
+        let node = FakeNode()
+        #expect(try object(await node.status())["suspects"] as? [String] == [])
+        node.state.withLock {
+            $0.suspects = [
+                .init(id: "dht1b", name: "beta", offence: "broken-content", count: 12, last: 50_602),
+                .init(id: "dht1c", name: nil, offence: "over-budget", count: 1, last: 86_405),
+            ]
+        }
+        let status = try await node.status()
+        let suspects = try #require(try object(status)["suspects"] as? [[String: Any]])
+        #expect(Set(suspects[0].keys) == ["id", "name", "offence", "count", "last"])
+        #expect(suspects[0]["count"] as? Int == 12)
+        #expect(
+            ShellText.status(status).suffix(3) == [
+                "suspect: beta: broken-content, 12 times, last 14:03:22",
+                "suspect: dht1c: over-budget, once, last 00:00:05", "==================",
+            ]
+        )
+        #expect(try ReplyCoding.decode(ReplyCoding.encode(status)) == status)
+    }
+
     @Test func `peers, the unknown as null`() async throws {
         let json = try object(await FakeNode().peers())
         let peers = try #require(json["peers"] as? [[String: Any]])
@@ -67,6 +89,18 @@ struct ReplyTests {
         #expect(json["copies"] as? [String: Int] == ["stored": 3, "target": 4])
         #expect(json["expires"] as? Int == 1_795_000_000)
         #expect(json["revision"] as? UInt64 == 117_324_213_452_374_017)
+    }
+
+    @Test func `a put names who hides it`() async throws {
+        let node = FakeNode()
+        #expect(try object(await node.put([0x6B], [], PutQuery()))["hidden_by"] == nil)
+        node.state.withLock { $0.hider = .init(id: "dht1b", name: "beta") }
+        let reply = try await node.put([0x6B], [], PutQuery())
+        let json = try object(reply)
+        #expect(json["hidden_by"] as? [String: String] == ["id": "dht1b", "name": "beta"])
+        #expect(try ReplyCoding.decode(ReplyCoding.encode(reply)) == reply)
+        let answer = await Shell(node).answer(Array("put k v".utf8))
+        #expect(answer.lines == ["Stored key 'k' at 3 nodes", "hidden by a newer value of beta"])
     }
 
     @Test func `a failure`() throws {

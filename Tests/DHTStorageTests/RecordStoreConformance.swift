@@ -202,6 +202,9 @@ struct RecordStoreConformance<Store: RecordStore> {
             #expect(try store.records(at: probe.location) == here, note)
             let own = here.first { $0.author == probe.author }
             #expect(try store.record(at: probe.location, by: probe.author) == own, note)
+            let authors = [probe.author, author(250)] + here.map(\.author).reversed()
+            let asked = try store.records(at: probe.location, by: authors)
+            #expect(asked == (own.map { [$0] } ?? []) + here.reversed(), note)
         }
     }
 }

@@ -507,10 +507,11 @@ class Found:
 class Stored:
     lifetime: int
     prefixes: list[int]
+    hidden_by: int = 0
     status: ClassVar[int] = OK
 
     def encode(self) -> bytes:
-        padded = self.prefixes + [0] * (K - len(self.prefixes))
+        padded = [self.hidden_by] + self.prefixes + [0] * (K - 1 - len(self.prefixes))
         return number(self.lifetime, 4) + b"".join(number(p, 4) for p in padded)
 
 
@@ -623,12 +624,13 @@ def decode_response(operation: int, status: int, payload: bytes) -> Response:
             raise Malformed("chunk length")
         message = Chunk(reader.take(length))
     else:
-        lifetime, prefixes = reader.number(4), [reader.number(4) for _ in range(K)]
+        lifetime, hidden_by = reader.number(4), reader.number(4)
+        prefixes = [reader.number(4) for _ in range(K - 1)]
         while prefixes and prefixes[-1] == 0:
             prefixes.pop()
         if 0 in prefixes:
             raise Malformed("a prefix after the last")
-        message = Stored(lifetime, prefixes)
+        message = Stored(lifetime, prefixes, hidden_by)
     reader.finish()
     return message
 

@@ -146,7 +146,8 @@ class Client:
         records = self.node.store.live(location, None, unix_milliseconds())
         for contact, answer in found:
             records += self.all_records(contact, location, answer)
-        good = merged([record for record in records if self.is_good(record, key)])
+        good = [record for record in records if self.is_good(record, key)]
+        good = merged(good, unix_milliseconds())
         own = [r.revision for r in good if r.author == self.node.key.identity]
         self.node.revisions[key] = max(own + [self.node.revisions.get(key, 0)])
         values = [record for record in good if record.kind != dht1.TOMBSTONE]

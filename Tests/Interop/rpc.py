@@ -370,10 +370,12 @@ class Node:
         refused = self.store.offer(record, condition, now)
         if refused:
             return refused
-        near = [c.node_id for c in self.closest(record.location)] + [self.key.node_id]
-        near.sort(key=lambda node_id: distance(node_id, record.location))
-        prefixes = [int.from_bytes(node_id[:4], "big") for node_id in near[: dht1.K]]
-        return Stored((record.expiry - now) // 1000, [p for p in prefixes if p])  # 0 ends the list
+        near = [c.node_id for c in self.closest(record.location)][: dht1.K - 1]
+        prefixes = [int.from_bytes(node_id[:4], "big") for node_id in near]
+        hider = self.store.hider(record)
+        hidden_by = int.from_bytes(dht1.sha1(hider)[:4], "big") if hider else 0
+        told = [prefix for prefix in prefixes if prefix]  # 0 ends the list
+        return Stored((record.expiry - now) // 1000, told, hidden_by)
 
     def closest(self, target: bytes, but: bytes = b"") -> list[Contact]:
         known = [Contact(i, e) for i, e in self.contacts.items() if i != but]

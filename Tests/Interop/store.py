@@ -8,6 +8,7 @@ import dht1
 from dht1 import Conflict, Record, Refusal, WrongClock
 
 TOLERANCE = 300_000
+AHEAD = 5_000
 RECORDS_BY_AUTHOR = 10_000
 
 
@@ -34,7 +35,7 @@ class RecordStore:
         kept = self.records.get(place)
         if kept == record:
             return None
-        conflict = self.condition_conflict(record.key, condition)
+        conflict = self.condition_conflict(record.key, condition, now)
         if conflict:
             return conflict
         if kept:
@@ -46,10 +47,12 @@ class RecordStore:
         self.records[place] = record
         return None
 
-    def condition_conflict(self, key: bytes, condition: Optional[int]) -> Optional[Conflict]:
+    def condition_conflict(
+        self, key: bytes, condition: Optional[int], now: int
+    ) -> Optional[Conflict]:
         if condition is None:
             return None
-        standing = newest_first(r for r in self.records.values() if r.key == key)
+        standing = timely_first((r for r in self.records.values() if r.key == key), now)
         if condition == 0:
             values = [r for r in standing if r.kind != dht1.TOMBSTONE]
             return Conflict(values[0]) if values else None
@@ -65,6 +68,15 @@ class RecordStore:
             if r.location == location and author in (None, r.author)
         )
 
+    def hider(self, record: Record) -> Optional[bytes]:
+        """Whose value has a higher revision."""
+        higher = newest_first(
+            r for r in self.records.values()
+            if r.location == record.location and r.author != record.author
+            and r.kind != dht1.TOMBSTONE and r.revision > record.revision
+        )
+        return higher[0].author if higher and record.kind != dht1.TOMBSTONE else None
+
     def expire(self, now: int) -> None:
         self.records = {place: r for place, r in self.records.items() if r.expiry > now}
 
@@ -73,11 +85,16 @@ def newest_first(records: Iterable[Record]) -> list[Record]:
     return sorted(records, key=lambda record: record.rank, reverse=True)
 
 
-def merged(records: list[Record]) -> list[Record]:
-    """Of several replicas' answers the newest by each author of each key, newest first."""
+def timely_first(records: Iterable[Record], now: int) -> list[Record]:
+    """Newest first, but what is ahead of the clock behind all that is not."""
+    return sorted(newest_first(records), key=lambda record: record.revision >> 16 > now + AHEAD)
+
+
+def merged(records: list[Record], now: int) -> list[Record]:
+    """Of several replicas' answers the newest by each author of each key, in a reader's order."""
     newest: dict[tuple[bytes, bytes], Record] = {}
     for record in records:
         kept = newest.setdefault((record.key, record.author), record)
         if record.rank > kept.rank:
             newest[record.key, record.author] = record
-    return newest_first(newest.values())
+    return timely_first(newest.values(), now)

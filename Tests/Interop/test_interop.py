@@ -154,8 +154,8 @@ class Readings(unittest.TestCase):
     def test_authors_and_digests_are_ordered_as_byte_strings(self) -> None:
         records = [made(person, b"", 0) for person in vectors.PEOPLE]
         ordered = sorted((record.author for record in records), reverse=True)
-        self.assertEqual([record.author for record in merged(records)], ordered)
-        self.assertEqual([record.author.hex() for record in merged(records)],
+        self.assertEqual([record.author for record in merged(records, 1 << 60)], ordered)
+        self.assertEqual([record.author.hex() for record in merged(records, 1 << 60)],
                          sorted((author.hex() for author in ordered), reverse=True))
 
     def test_identities_that_convert_to_nothing_are_invalid(self) -> None:
@@ -259,7 +259,20 @@ class Rules(unittest.TestCase):
     def test_a_tombstone_hides_only_its_author(self) -> None:
         value, other = made(FIRST, b"value", 0), made(SECOND, b"other", 1)
         stone = Record.make(NETWORK, FIRST, dht1.TOMBSTONE, b"key", vectors.REVISION + 2, 60)
-        self.assertEqual(merged([value, other, stone]), [stone, other])
+        now = vectors.REVISION >> 16
+        self.assertEqual(merged([value, other, stone], now), [stone, other])
+
+    def test_what_is_ahead_of_the_clock_comes_last(self) -> None:
+        now = vectors.REVISION >> 16
+        timely, ahead = made(FIRST, b"timely", 0), made(SECOND, b"ahead", 5_001 << 16)
+        self.assertEqual(merged([timely, ahead], now), [timely, ahead])
+        self.assertEqual(merged([timely, ahead], now + 1), [ahead, timely])
+        store = RecordStore({FIRST.identity, SECOND.identity})
+        store.offer(ahead, None, now)
+        store.offer(timely, None, now)
+        self.assertEqual(store.hider(timely), SECOND.identity)
+        self.assertIsNone(store.hider(ahead))
+        self.assertIsNone(store.condition_conflict(b"key", timely.revision, now))
 
 
 def made(author: SigningKey, value: bytes, later: int) -> Record:

@@ -378,7 +378,7 @@ def requests() -> list[tuple[str, dht1.Request]]:
 
 def responses() -> list[tuple[str, int, dht1.Response]]:
     small, hello, large, stone = (made_records()[i][2] for i in (0, 1, 2, 3))
-    prefixes = [int.from_bytes(person.node_id[:4], "big") for person in PEOPLE]
+    prefixes = [int.from_bytes(person.node_id[:4], "big") for person in PEOPLE][: dht1.K - 1]
     refusals = [(dht1.RETRY, "retry"), (dht1.QUOTA, "quota"), (dht1.EXPIRED, "expired"),
                 (dht1.DENIED, "denied"), (dht1.UNAVAILABLE, "unavailable")]
     plain = [
@@ -400,6 +400,7 @@ def responses() -> list[tuple[str, int, dht1.Response]]:
         ("found, more elsewhere", 3, dht1.Found(65535, [large], [])),
         ("found, offset beyond the last", 3, dht1.Found(2, [], contacts(1))),
         ("stored", 4, dht1.Stored(3600, prefixes)),
+        ("stored, hidden", 4, dht1.Stored(3600, prefixes, prefixes[-1])),
         ("stored, one prefix", 4, dht1.Stored(1, prefixes[:1])),
         ("stored, no prefix", 4, dht1.Stored(dht1.MAX_LIFETIME, [])),
         ("conflict", 4, dht1.Conflict(hello)),
@@ -554,8 +555,8 @@ def bad_responses() -> list[Bad]:
         (3, 0, b"\0\1\1" + small + b"\0\1", "found, padding not zero"),
         (3, 0, b"\0\0\1" + small + b"\0", "found, a record where there are none"),
         (3, 0, b"\0\1\2" + small + small + b"\0", "found, fewer records in all than in it"),
-        (4, 0, bytes(4) + b"\xff" * 32 + b"\1", "stored, a ninth prefix"),
-        (4, 0, bytes(8) + b"\xff" * 4 + bytes(24), "stored, a prefix after the last"),
+        (4, 0, bytes(4) + b"\xff" * 32 + b"\1", "stored, an eighth prefix"),
+        (4, 0, bytes(12) + b"\xff" * 4 + bytes(20), "stored, a prefix after the last"),
         (4, 2, b"\2" + small[1:], "conflict, record of version 2"),
         (4, 2, small + b"\1", "conflict, padding not zero"),
         (4, 2, b"\0" + small, "conflict, record after a zero"),
@@ -655,7 +656,7 @@ def check_opens(
 
 def envelopes() -> Fields:
     small, hello, large = (made_records()[i][2] for i in (0, 1, 2))
-    prefixes = [int.from_bytes(person.node_id[:4], "big") for person in PEOPLE]
+    prefixes = [int.from_bytes(person.node_id[:4], "big") for person in PEOPLE][: dht1.K - 1]
     target = derive("target", 20)
     full = made_records()[10][2]
     them, new = Envelopes(), {"live": False}

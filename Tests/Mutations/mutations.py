@@ -35,8 +35,8 @@ MUTATIONS = [
          "record.signature.count == 64"),
     ]),
     Mutation("stores-unsigned", "authenticity", SEALED, [
-        ("DHTEnvelope/GateReceive.swift", "admission.mayWrite(record.author), !accepts(record) {",
-         "!admission.admits(record.author) {"),
+        ("DHTEnvelope/GateReceive.swift", "            !accepts(record)\n        {",
+         "            !admission.admits(record.author)\n        {"),
     ]),
     Mutation("reads-of-the-expelled", "authenticity", SWARM, [
         ("DHTEngine/Engine.swift", "records.filter { gate.accepts($0) }", "records"),
@@ -82,11 +82,14 @@ MUTATIONS = [
     ]),
     Mutation("swept-too-soon", "durability", SWARM, [
         ("DHTCore/Replication.swift",
-         "                if located.entry.expiry > now.unixMilliseconds {",
-         "                if located.entry.expiry > now.unixMilliseconds + 3_600_000 {"),
+         "                if located.entry.expiry > now.unixMilliseconds,\n",
+         "                if located.entry.expiry > now.unixMilliseconds + 3_600_000,\n"),
     ]),
     Mutation("restart-forgets", "durability", RESTART, [
         ("DHTEngine/Engine.swift", "        core.restore(record)\n", ""),
+        ("DHTEngine/Engine.swift",
+         "        core.restore(entry, at: location, mayWrite: gate.admission.mayWrite(entry.author))\n",
+         "        _ = (entry, location)\n"),
     ]),
     # table
     Mutation("hints-are-believed", "table", SWARM, [
@@ -150,7 +153,7 @@ MUTATIONS = [
          "guard admission.admits(header.sender) else { return .dropped(.admission) }", ""),
     ]),
     Mutation("anybody-is-asked", "admission", SEALED, [
-        ("DHTEnvelope/GateSend.swift", "guard peer != keys.identity, admission.admits(peer), let place",
-         "guard peer != keys.identity, let place"),
+        ("DHTEnvelope/GateSend.swift", "guard peer != keys.identity, admission.admits(peer),\n",
+         "guard peer != keys.identity,\n"),
     ]),
 ]
