@@ -69,14 +69,16 @@ extension Read {
     }
 
     /// Whether the read brought what was written, or something newer; of several authors as the reader's
-    /// clock has it, which says `wall`.
+    /// clock has it, which says `wall`, or as it had it when the read began: it may jump meanwhile.
     func saw(_ write: History.Write, in outcome: GetOutcome, at wall: UInt64) -> Bool {
         guard let seen = seen(of: write, in: outcome) else { return false }
         if seen.author == write.record.author { return !write.record.isNewer(than: seen) }
         // What its author wrote since stands in its place, even where that comes after what others wrote.
         let later = outcome.found.first { $0.record.author == write.record.author }?.record
         let standing = later.map { $0.supersedes(write.record) ? $0 : write.record } ?? write.record
-        return Precedence(standing, unixMilliseconds: wall) < Precedence(seen, unixMilliseconds: wall)
+        return [wallAtStart, wall].contains {
+            Precedence(standing, unixMilliseconds: $0) < Precedence(seen, unixMilliseconds: $0)
+        }
     }
 
     /// The revision that was read instead, for a complaint.
