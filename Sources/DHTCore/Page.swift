@@ -66,8 +66,9 @@ extension Catalog {
         return [entry]
     }
 
-    /// Whose records a reader here looks at in our own store: all, or in its order those down to the first
-    /// value. `limit`: no more than so many of these.
+    /// Whose records a reader here looks at in our own store: all, or the first `limit` in its order. The
+    /// first value alone would not do: what its author wrote since may be ahead of the reader's clock, and then
+    /// what others wrote before counts.
     func authorsToRead(
         at location: NodeID,
         by author: Identity?,
@@ -81,9 +82,6 @@ extension Catalog {
             (Precedence(entry.revision, by: entry.author, unixMilliseconds: now), entry)
         }
         ranked.sort { $0.0 > $1.0 }
-        let value = ranked.firstIndex { !$0.1.isTombstone && $0.0.isTimely } ?? ranked.endIndex
-        // What is ahead of the clock a reader meets on other nodes' pages as well.
-        let ahead = ranked.dropFirst(value + 1).filter { !$0.0.isTimely }
-        return (ranked.prefix(value + 1) + ahead).prefix(limit).map(\.1.author)
+        return ranked.prefix(limit).map(\.1.author)
     }
 }
