@@ -121,7 +121,7 @@ extension Simulation {
     func deceive() {
         let liars = world.nodes.filter { $0.treachery == .promising }
         guard !liars.isEmpty else { return }
-        let pause = options.scenario == .swarm ? Span.seconds(20) : .seconds(2)
+        let pause = options.scenario == .swarm ? Span.seconds(20) : .seconds(5)
         repeatedly(every: pause) { [self] in
             for liar in liars where liar.isUp { clients.promise(from: liar) }
         }
