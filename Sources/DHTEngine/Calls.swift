@@ -225,6 +225,8 @@ extension GatedEngine where Keeper: ~Copyable {
     mutating func renew(_ call: inout OutgoingCall, at now: Now) {
         call.transaction = gate.makeTransaction()
         (call.transmissions, call.attempts) = (0, 0)
+        // Its own answer came while it waited for another's: it waits no more.
+        call.isHeld = false
         call.firstSent = now.instant
     }
 

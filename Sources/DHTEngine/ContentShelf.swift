@@ -60,6 +60,7 @@ struct ContentShelf: Sendable {
     static let looseLimit = 256 << 20
     /// Of these, what only our own users can take.
     static let reserve = 64 << 20
+    static let strangeLimit = looseLimit - reserve
     /// For the records of one author, and what one member offers.
     static let limitByAuthor = 64 << 20
     static let limitBySender = 64 << 20
@@ -192,6 +193,11 @@ struct ContentShelf: Sendable {
 
     subscript(digest: Digest) -> Holding? { holdings[digest] }
 
+    /// Bytes of content that is on its way here for members, and no record refers to.
+    var promised: Int {
+        holdings.values.lazy.filter { $0.isAwaited && $0.owner != .users }.reduce(0) { $0 + $1.charge }
+    }
+
     func isComplete(_ reference: ContentReference) -> Bool {
         holdings[reference.digest].map { $0.reference == reference && $0.isComplete } ?? false
     }
@@ -210,7 +216,7 @@ struct ContentShelf: Sendable {
             if before == author { ofAuthor -= counted }
             if bringer == sender { ofSender -= counted }
         }
-        return strange - counted + charge <= Self.looseLimit - Self.reserve
+        return strange - counted + charge <= Self.strangeLimit
             && ofAuthor + charge <= Self.limitByAuthor
             && ofSender + charge <= Self.limitBySender
     }

@@ -211,6 +211,7 @@ extension GatedEngine where Keeper: ~Copyable {
             Occupancy("probed addresses", probes.count, of: ProbeLimiter.capacity),
             Occupancy("content brought", transfers.incoming.count, of: Transfers.incomingLimit),
             Occupancy("content refused", transfers.refusals.count, of: Transfers.refusalCapacity),
+            Occupancy("bytes promised to members", transfers.shelf.promised, of: ContentShelf.strangeLimit),
             Occupancy("content wanted", transfers.wants.count, of: calls.count),
             Occupancy("liars about content", transfers.liars.count, of: ContentLiars.capacity),
             Occupancy("parts at hand", transfers.cache.count, of: PartCache.capacity),

@@ -1,5 +1,6 @@
 import DHTCore
 import DHTEngine
+import DHTEnvelope
 
 /// People and programs that use a world's nodes: what they ask, how often, and what they make of the answers.
 final class Clients {
@@ -16,6 +17,9 @@ final class Clients {
         var pings = 5
         /// Bytes of a value.
         var lengths: ClosedRange<UInt64> = 8...640
+        /// The share of values that are too long for a record, and how long these are.
+        var long = 0.0
+        var longLengths: ClosedRange<UInt64> = 641...200_000
         /// Seconds that values last; each is drawn alike.
         var lifetimes: [UInt32] = [86_400]
         /// How many replicas reads ask; each is drawn alike.
@@ -36,6 +40,9 @@ final class Clients {
     /// What was to be read at the end, and what of it was not there.
     var recordsPut = 0
     var recordsLost = 0
+    /// Long values that were to be read, and of which nobody could be reached who has them.
+    var contentsRead = 0
+    var contentsMissed = 0
     /// How often the sum rule said that a read had to see a write.
     var sumsChecked = 0
     private var isActive = false
@@ -109,7 +116,8 @@ final class Clients {
     ) {
         guard let node else { return }
         let lifetime = mix.lifetimes[chance.index(below: mix.lifetimes.count)]
-        let length = Int(chance.span(in: mix.lengths))
+        let isLong = mix.long > 0 && chance.happens(mix.long)
+        let length = Int(chance.span(in: isLong ? mix.longLengths : mix.lengths))
         let value = history.makeValue(
             for: key,
             by: node.index,
@@ -118,17 +126,26 @@ final class Clients {
             at: world.clock
         )
         putsStarted += 1
-        let put = DHTEngine.Operation.Put(
-            key: History.name(of: key),
-            value: value,
-            lifetime: lifetime,
-            condition: condition
-        )
+        let put = operation(key, value, lifetime: lifetime, condition)
         let start = start(of: key, at: node)
         world.submit(.put(put), at: node) { [self] outcome in
             let write = acknowledged(outcome, key, by: node, start)
             then?(write)
         }
+    }
+
+    private func operation(
+        _ key: Int,
+        _ value: [UInt8],
+        lifetime: UInt32,
+        _ condition: Request.Condition?
+    ) -> DHTEngine.Operation.Put {
+        let name = History.name(of: key)
+        guard let content = Content(value) else {
+            return .init(key: name, value: value, lifetime: lifetime, condition: condition)
+        }
+        history.noteContent(content)
+        return .init(key: name, content: content, lifetime: lifetime, condition: condition)
     }
 
     private func delete(_ key: Int, at node: SimulatedNode?) {
@@ -209,7 +226,24 @@ final class Clients {
         world.submit(operation, at: reader) { [self] outcome in
             guard case .got(let got) = outcome else { return }
             check(read, got)
+            bring(got, to: read)
             then?(got)
+        }
+    }
+
+    /// Reads on, if the newest of what was found is too long for a record.
+    private func bring(_ outcome: GetOutcome, to read: Read) {
+        guard let record = outcome.found.first?.record, record.reference != nil, read.reader.isUp else { return }
+        contentsRead += 1
+        world.submit(.fetch(record, from: outcome.contacts), at: read.reader) { [self] outcome in
+            guard case .fetched(let bytes) = outcome else { return }
+            guard let bytes else {
+                contentsMissed += 1
+                return
+            }
+            if !history.isGenuine(bytes, of: record) {
+                world.violate("authenticity", "key \(read.key): a long value is not what was written")
+            }
         }
     }
 

@@ -1,5 +1,6 @@
 import DHTCore
 import DHTEngine
+import DHTEnvelope
 
 /// What users of a world wrote and were told of it.
 struct History {
@@ -19,6 +20,8 @@ struct History {
     private(set) var writes: [Int: [Write]] = [:]
     /// What each value that somebody tried to write was: its number is in its first bytes.
     private var attempts: [UInt64: (key: Int, author: Int)] = [:]
+    /// The number of each value that is too long for a record, by what the record says instead.
+    private var contents: [[UInt8]: UInt64] = [:]
     /// When each author began to write under each key, and when that would end: what is superseded by
     /// something short-lived is gone when that is.
     private var ends: [[Int]: [(startedAt: Instant, end: Instant)]] = [:]
@@ -59,9 +62,26 @@ struct History {
     func isGenuine(_ record: Record, of key: Int, by author: Int) -> Bool {
         guard record.key.elementsEqual(Self.name(of: key)) else { return false }
         if record.isTombstone { return deletions.contains([key, author]) }
+        if record.reference != nil {
+            guard let number = contents[Array(record.value)], let attempt = attempts[number] else {
+                return false
+            }
+            return attempt == (key, author)
+        }
         let number: UInt64 = record.value.bigEndian()
         guard let attempt = attempts[number], attempt == (key, author) else { return false }
         return record.value.elementsEqual(Self.value(number, length: record.value.count))
+    }
+
+    mutating func noteContent(_ content: Content) {
+        contents[content.reference.encoded] = content.bytes[...].bigEndian()
+    }
+
+    /// Whether these bytes are what the record refers to.
+    func isGenuine(_ bytes: [UInt8], of record: Record) -> Bool {
+        guard let number = contents[Array(record.value)] else { return false }
+        return bytes == Self.value(number, length: bytes.count)
+            && bytes.count == Int(record.reference?.length ?? 0)
     }
 
     /// The number, then as many bytes that follow from it as are wanted.

@@ -31,6 +31,7 @@ extension World {
         }
         if !plan.traitors.isEmpty {
             conspiracy.population = nodes.map(\.contact)
+            conspiracy.ghosts = nodes.filter { plan.absent.contains($0.index) }.map(\.contact)
             conspiracy.accomplices = nodes.filter { $0.treachery == .colluding }.map(\.contact)
         }
         if plan.beginning == .acquainted { tables = acquaintances() }

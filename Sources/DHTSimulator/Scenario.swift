@@ -3,7 +3,7 @@ import DHTCore
 /// A world's story, by name. Each has numbers of its own, which options replace.
 package enum Scenario: String, CaseIterable, Sendable {
     case calm, vanish, churn, replace, lossy, partition, roaming, restart, clocks, disks, revocation
-    case hostile, eclipse, flood, swarm
+    case hostile, eclipse, flood, wanting, promising, haunting, spoiling, amnesiac, swarm
 
     package var summary: String {
         switch self {
@@ -21,6 +21,11 @@ package enum Scenario: String, CaseIterable, Sendable {
         case .hostile: "20 % of the members collude: they name each other, and keep nothing"
         case .eclipse: "eight colluding members have ids ground to lie next to one key"
         case .flood: "5 % of the members store without end"
+        case .wanting: "20 % of the members say that they want long values, and fetch none"
+        case .promising: "20 % of the members put references to long values that do not exist"
+        case .haunting: "20 % of the members name some that never run, and useless addresses"
+        case .spoiling: "20 % of the members give wrong records, and wrong pieces of long values"
+        case .amnesiac: "20 % of the members forget all they stored, and start anew over and over"
         case .swarm: "a small world in which everything is drawn from the seed"
         }
     }
@@ -32,12 +37,25 @@ package enum Scenario: String, CaseIterable, Sendable {
     /// The share of hostile members.
     var adversaries: Double {
         switch self {
-        case .hostile: 0.2
+        case .hostile, .wanting, .promising, .haunting, .spoiling, .amnesiac: 0.2
         case .flood: 0.05
         default: 0
         }
     }
-    var treachery: Treachery { self == .flood ? .flooding : .colluding }
+    var treachery: Treachery { badFaith ?? (self == .flood ? .flooding : .colluding) }
+    /// What hostile members do against which honest ones are to get on as if nobody did.
+    var badFaith: Treachery? {
+        switch self {
+        case .wanting: .wanting
+        case .promising: .promising
+        case .haunting: .haunting
+        case .spoiling: .forging
+        case .amnesiac: .amnesiac
+        default: nil
+        }
+    }
+    /// The share of members that never run.
+    var absent: Double { self == .haunting ? 0.25 : 0 }
     /// The share of nodes that vanish.
     var vanishing: Double { self == .vanish ? 0.3 : 0 }
 }
@@ -104,6 +122,13 @@ package struct SimulationReport: Sendable {
     package var violations: [Violation]
     /// Of all honest nodes that run in the end.
     package var judgements: Judgements
+    /// The sums of what these nodes count, by name.
+    package var counters: [String: UInt64]
+    /// How often hostile members named others that never run.
+    package var ghostsNamed: Int
+    /// Long values that were to be read, and those of which nobody could be reached who has them.
+    package var contentsRead: Int
+    package var contentsMissed: Int
     package var slices: [Slice]
     /// What happened when, in hours: for a plot.
     package var marks: [(hour: Double, label: String)]

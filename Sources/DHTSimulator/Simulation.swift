@@ -29,6 +29,7 @@ package final class Simulation {
         let slice = Span(nanoseconds: max(length / 60, 1))
         let tally = Tally(start: Instant(nanoseconds: 0), sliceLength: slice)
         clients = Clients(world, mix: mix, chance: chance.fork(), tally: tally)
+        world.promisesHaste = Self.promisesHaste(options)
     }
 
     /// Takes a line for every event, without its end.
@@ -71,7 +72,8 @@ package final class Simulation {
         } else if options.scenario == .churn || options.churn ?? 0 > 0 {
             reserve = Array(world.nodes.suffix(world.nodes.count / 5))
         }
-        world.startAll(without: Set(reserve.map(\.index)), settle: settleTime)
+        let absent = world.plan.absent.union(reserve.map(\.index))
+        world.startAll(without: absent, settle: settleTime)
         if world.plan.isWatched { world.inspectRegularly() }
         putFirstValues()
     }
@@ -92,6 +94,7 @@ package final class Simulation {
         let misfortune = Misfortune(world, faults: swarm.faults, pause: swarm.pause, chance: chance.fork())
         misfortune.start()
         self.misfortune = misfortune
+        deceive()
     }
 
     /// All faults end; then everything acknowledged must be there.
@@ -113,6 +116,10 @@ package final class Simulation {
             if options.scenario != .calm || options.churn ?? 0 > 0 {
                 world.run(for: Custody.repairInterval)
                 clients.countCopies()
+            }
+            if options.scenario.badFaith != nil {
+                clients.countHonestCopies()
+                world.inspectHonestNeighbours()
             }
         }
         clients.readEverything()
@@ -151,6 +158,8 @@ package final class Simulation {
         var chance = Chance(seed: Chance.mix(options.seed ^ 0x484F_5354))
         let hostile = Int(Double(options.nodes) * (options.adversaries ?? options.scenario.adversaries))
         let order = (1..<max(options.nodes, 2)).shuffled(using: &chance)
+        let absent = Int(Double(options.nodes) * options.scenario.absent)
+        plan.absent = Set(order.dropFirst(hostile).suffix(absent))
         for index in order.prefix(hostile) { plan.traitors[index] = options.scenario.treachery }
         if options.scenario == .eclipse {
             for index in order.prefix(Kademlia.replicas) {
@@ -161,6 +170,12 @@ package final class Simulation {
         return plan
     }
 
+    /// Whether nothing but bad faith keeps operations from ending soon.
+    private static func promisesHaste(_ options: SimulationOptions) -> Bool {
+        options.scenario.badFaith != nil && options.loss ?? 0 == 0 && options.churn ?? 0 == 0
+            && options.delay == nil
+    }
+
     private static func mix(of options: SimulationOptions) -> Clients.Mix {
         var mix = Clients.Mix()
         mix.keys = options.values ?? min(4 * options.nodes, 500)
@@ -168,6 +183,7 @@ package final class Simulation {
         mix.gets = 95
         mix.lifetimes = [7 * 86_400]
         mix.lengths = 8...200
+        if options.scenario.badFaith != nil { (mix.long, mix.puts, mix.gets) = (0.25, 20, 80) }
         let pause = UInt64(options.hours * 3_600_000) / UInt64(max(options.reads, 1))
         mix.pause = max(pause / 2, 1)...max(pause * 3 / 2, 1)
         return mix
@@ -196,6 +212,10 @@ package final class Simulation {
             convergence: convergence,
             violations: world.violations,
             judgements: world.judgements,
+            counters: world.counters,
+            ghostsNamed: world.conspiracy.ghostsNamed,
+            contentsRead: clients.contentsRead,
+            contentsMissed: clients.contentsMissed,
             slices: tally.slices.enumerated().map { index, slice in
                 .init(
                     hour: (Double(index) + 0.5) * sliceHours,

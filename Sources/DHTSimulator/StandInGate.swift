@@ -340,6 +340,15 @@ struct StandInGate: Gatekeeper {
         return bytes
     }
 
+    /// The record that a datagram of such a gate gives to its receiver.
+    static func gift(in datagram: [UInt8]) -> Record? {
+        guard datagram.count > headerLength, datagram[0] == requestKind,
+            datagram[1] == OperationCode.store.rawValue,
+            case .store(let record, _)? = body(of: datagram).flatMap(MessageCodec.decodeRequest)
+        else { return nil }
+        return record
+    }
+
     /// What is in a datagram of such a gate, in a few words.
     static func summary(of datagram: [UInt8]) -> String {
         guard datagram.count > headerLength, let operation = OperationCode(rawValue: datagram[1]) else {

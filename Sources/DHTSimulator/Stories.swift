@@ -19,7 +19,7 @@ extension Simulation {
     func tell(until end: Instant) {
         let length = end.since(world.clock)
         switch options.scenario {
-        case .calm, .lossy, .hostile, .eclipse, .swarm: break
+        case .calm, .lossy, .hostile, .eclipse, .wanting, .haunting, .spoiling, .swarm: break
         case .vanish: world.after(length / 4) { [self] in vanish() }
         case .partition: part(after: length / 4, for: length / 10)
         case .churn: break
@@ -29,6 +29,8 @@ extension Simulation {
         case .clocks: repeatedly(every: length / 50) { [self] in jumpSomeClock() }
         case .disks: repeatedly(every: length / 50) { [self] in troubleSomeDisk() }
         case .revocation: for turn in 1...3 { world.after(length * UInt64(turn) / 4) { [self] in expel() } }
+        case .promising: deceive()
+        case .amnesiac: repeatedly(every: .seconds(30)) { [self] in restartForgetful() }
         case .flood: repeatedly(every: .milliseconds(200)) { [self] in flood() }
         }
         if let churn = options.churn ?? (options.scenario.churn > 0 ? options.scenario.churn : nil), churn > 0
@@ -113,6 +115,25 @@ extension Simulation {
             }
         }
         mark("n\(node.index) expelled")
+    }
+
+    /// Those who promise content do so over and over.
+    func deceive() {
+        let liars = world.nodes.filter { $0.treachery == .promising }
+        guard !liars.isEmpty else { return }
+        let pause = options.scenario == .swarm ? Span.seconds(20) : .seconds(5)
+        repeatedly(every: pause) { [self] in
+            for liar in liars where liar.isUp { clients.promise(from: liar) }
+        }
+    }
+
+    /// Who forgets everything shows a new process as well, which says so.
+    private func restartForgetful() {
+        for node in world.nodes where node.treachery == .amnesiac && node.isUp {
+            world.crash(node, losesDisk: true)
+            guard let seed = someRunning() else { return }
+            world.start(node, seeds: [seed.index])
+        }
     }
 
     private func flood() {

@@ -35,6 +35,7 @@ struct SwarmPlan {
                 world.traitors[index] = Treachery.allCases[chance.index(below: Treachery.allCases.count)]
             }
         }
+        if chance.happens(0.4) { mix.long = 0.1 }
     }
 
     private static func weather(_ chance: inout Chance) -> Weather {

@@ -17,8 +17,16 @@ package enum Treachery: String, CaseIterable, Hashable, Sendable {
     case equivocating
     /// Is as honest as anybody, and stores without end.
     case flooding
-    /// Changes bytes in the records it returns and passes on.
+    /// Changes bytes in the records and pieces it returns, and in the records it passes on.
     case forging
+    /// Wants the content of every reference it is offered, and fetches none.
+    case wanting
+    /// Puts references to long content of which it has nothing but the outline.
+    case promising
+    /// Names members that never run, and members at addresses to which nobody can send.
+    case haunting
+    /// Says that it stored what it was given, and knows of nothing ever after.
+    case amnesiac
 }
 
 /// What hostile members know of each other.
@@ -27,12 +35,32 @@ final class Conspiracy {
     var accomplices: [Contact] = []
     /// All members.
     var population: [Contact] = []
+    /// Members that never run.
+    var ghosts: [Contact] = []
+    private(set) var ghostsNamed = 0
+    /// Of content that is promised and does not exist.
+    private var outlines: [Digest: [UInt8]] = [:]
     /// The first record seen of each author under each key.
     private var oldest: [NodeID: [Record]] = [:]
 
     func accomplices(near target: NodeID, besides identity: Identity) -> [Contact] {
+        nearest(accomplices, to: target, besides: identity)
+    }
+
+    /// Members that never run, the nearest there are.
+    func ghosts(near target: NodeID, count: Int) -> [Contact] {
+        let named = Array(nearest(ghosts, to: target).prefix(count))
+        ghostsNamed += named.count
+        return named
+    }
+
+    private func nearest(
+        _ contacts: [Contact],
+        to target: NodeID,
+        besides identity: Identity? = nil
+    ) -> [Contact] {
         var nearest: [(distance: Distance, contact: Contact)] = []
-        for contact in accomplices where contact.identity != identity {
+        for contact in contacts where contact.identity != identity {
             let distance = contact.id.distance(to: target)
             if nearest.count == Kademlia.replicas {
                 guard let last = nearest.last, distance < last.distance else { continue }
@@ -50,6 +78,21 @@ final class Conspiracy {
         shelf.append(record)
         oldest[record.location] = shelf
     }
+
+    /// A reference to the longest content there may be, which nobody has.
+    func promise(using chance: inout Chance) -> ContentReference {
+        let pieces = ContentLayout.maximumPieceCount
+        let outline = Array(chance.bytes(pieces * ContentLayout.digestLength))
+        let length = UInt32(ContentLayout.lengths.upperBound)
+        let digest = ContentReference.digest(length: length, outline: outline)
+        guard let reference = ContentReference(length: length, digest: digest) else {
+            preconditionFailure("content may have \(length) bytes")
+        }
+        outlines[digest] = outline
+        return reference
+    }
+
+    func outline(of content: Digest) -> [UInt8]? { outlines[content] }
 
     func oldestRecords(at location: NodeID) -> [Record] { oldest[location] ?? [] }
 }
@@ -105,6 +148,8 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
         now: Instant
     ) -> [UInt8]? {
         var request = request
+        // Nothing of what it wants is asked for.
+        if treachery == .wanting, case .findChunk = request { return nil }
         if treachery == .equivocating, case .store(let record, let condition) = request,
             let twin = twins[record.digest], peer.prefix & 1 == 1
         {
@@ -138,6 +183,10 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
         case .flooding, .equivocating: return truth
         case .stale: return stale(truth, to: inquiry.request)
         case .forging: return forged(truth)
+        case .wanting: return wanting(truth, to: inquiry)
+        case .promising: return promising(truth, to: inquiry.request)
+        case .haunting: return haunted(truth, to: inquiry.request)
+        case .amnesiac: return forgotten(truth, to: inquiry)
         case .misleading, .inventing, .colluding: break
         }
         switch inquiry.request {
@@ -150,6 +199,55 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
             guard inquiry.isLive else { return truth }
             return .stored(.init(lifetime: record.lifetime, closest: []))
         case .findChunk: return .absent
+        }
+    }
+
+    private func wanting(_ truth: Response, to inquiry: Gate.Inquiry) -> Response {
+        guard inquiry.isLive, case .store(let record, _) = inquiry.request, record.reference != nil else {
+            return truth
+        }
+        return .wanted(held: 0)
+    }
+
+    /// The outline of what it promised, and not a word of the pieces.
+    private func promising(_ truth: Response, to request: Request) -> Response? {
+        guard case .findChunk(let content, let part, let chunk) = request,
+            let outline = conspiracy.outline(of: content)
+        else { return truth }
+        guard part == .outline else { return nil }
+        let start = Int(chunk) * ContentLayout.chunkLength
+        return .chunk(Array(outline.dropFirst(start).prefix(ContentLayout.chunkLength)))
+    }
+
+    private mutating func haunted(_ truth: Response, to request: Request) -> Response {
+        switch (truth, request) {
+        case (.nodes(let contacts), .findNode(let target)):
+            return .nodes(haunted(contacts, near: target))
+        case (.values(let records, let total, let closer), .findValue(let location, _, _)):
+            return .values(records, total: total, closer: haunted(closer, near: location))
+        default: return truth
+        }
+    }
+
+    /// Broadcast, loopback, multicast; members that never run; and those it would name, if there is room.
+    private mutating func haunted(_ contacts: [Contact], near target: NodeID) -> [Contact] {
+        var named: [Contact] = []
+        for address in [0xFFFF_FFFF, 0x7F00_0001, 0xE000_0001] as [UInt32] {
+            guard let member = conspiracy.population.randomElement(using: &chance) else { break }
+            let endpoint = Endpoint(ipv4: address, port: 4000)
+            named.append(Contact(identity: member.identity, id: member.id, endpoint: endpoint))
+        }
+        named += conspiracy.ghosts(near: target, count: Kademlia.replicas - named.count)
+        return Array((named + contacts).prefix(Kademlia.replicas))
+    }
+
+    private func forgotten(_ truth: Response, to inquiry: Gate.Inquiry) -> Response {
+        switch (truth, inquiry.request) {
+        case (.values(_, _, let closer), _): return .values([], total: 0, closer: closer)
+        case (_, .store(let record, _)) where inquiry.isLive:
+            return .stored(.init(lifetime: record.lifetime, closest: []))
+        case (_, .findChunk) where inquiry.isLive: return .absent
+        default: return truth
         }
     }
 

@@ -29,6 +29,7 @@ extension World {
             isAdmitted: !plan.isWatched || node.policy.admits(receiver.identity)
         )
         if captures { capture(delivery) }
+        if promisesHaste, plan.sealing == .standIn { countGift(datagram, from: node, to: receiver) }
         inject(delivery)
     }
 

@@ -39,6 +39,8 @@ package final class World {
         let node: Int
         let incarnation: Int32
         let startedAt: Instant
+        /// Longer it must not take.
+        let limit: Span?
         let then: (Outcome) -> Void
     }
 
@@ -76,6 +78,10 @@ package final class World {
     var chance: Chance
     let networkSeed: [UInt8]
     let conspiracy = Conspiracy()
+    /// Whether operations of honest nodes must end soon, and nobody is given anything without end: nothing is
+    /// amiss but that some members lie.
+    var promisesHaste = false
+    var gifts = Gifts()
     var custody = Custody()
     var tables: [RoutingTable] = []
     private var scripts: [Int: () -> Void] = [:]
@@ -240,6 +246,7 @@ package final class World {
             node: node.index,
             incarnation: node.incarnation,
             startedAt: clock,
+            limit: promisesHaste && node.isHonest ? operation.patience : nil,
             then: then
         )
         trace.note(clock, 4 << 56 | UInt64(node.index), nextOperation)
@@ -264,6 +271,13 @@ package final class World {
         guard let entry = waiting.removeValue(forKey: operation) else { return }
         trace.note(clock, 5 << 56 | UInt64(node.index), outcome.summary)
         trace.tell(clock) { "n\(node.index) operation \(operation.rawValue): \(outcome.text)" }
+        let took = clock.since(entry.startedAt)
+        if let limit = entry.limit, took > limit {
+            violate(
+                "patience",
+                "n\(node.index) waited \(took.seconds) s, not \(limit.seconds), until: \(outcome.text)"
+            )
+        }
         entry.then(outcome)
     }
 

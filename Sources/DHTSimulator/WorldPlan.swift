@@ -27,6 +27,8 @@ package struct WorldPlan: Sendable {
     package var settings = KademliaNode.Settings()
     /// Hostile members, by index.
     var traitors: [Int: Treachery] = [:]
+    /// Members that never run, by index.
+    var absent: Set<Int> = []
     /// Who leaves whom out of its list, by index.
     var omissions: [Int: Set<Int>] = [:]
     /// Identities are ground until they lie next to this place: by index of a node, a location.

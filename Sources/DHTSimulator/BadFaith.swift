@@ -1,0 +1,116 @@
+import DHTCore
+import DHTEngine
+
+// What honest members are promised, whatever hostile ones do.
+
+extension DHTEngine.Operation {
+    /// Longest that it may take where nothing is amiss but that some members lie; `nil`: as long as it likes.
+    var patience: Span? {
+        switch self {
+        case .get: .seconds(15)
+        case .delete: .seconds(75)
+        case .put(let put): .seconds(60) + Self.transport(of: put.content.map(\.bytes.count) ?? 0)
+        case .fetch(let record, _): .seconds(60) + Self.transport(of: Int(record.reference?.length ?? 0))
+        case .ping, .leave: nil
+        }
+    }
+
+    /// At 16 KiB a second.
+    private static func transport(of bytes: Int) -> Span { .milliseconds(UInt64(bytes) * 1000 / 16_384) }
+}
+
+/// How often nodes gave others the same record.
+struct Gifts {
+    /// As often one node may give another one record within the life of a short world: who says that it lost
+    /// everything is given it ever more seldom.
+    static let limit = 24
+
+    private struct Gift: Hashable {
+        let giver: Int
+        let receiver: Int
+        let digest: Digest
+    }
+
+    private var counts: [Gift: Int] = [:]
+    private(set) var most = 0
+
+    /// Once more; tells how often it was then.
+    mutating func note(_ digest: Digest, from giver: Int, to receiver: Int) -> Int {
+        let gift = Gift(giver: giver, receiver: receiver, digest: digest)
+        let count = counts[gift, default: 0] + 1
+        counts[gift] = count
+        most = max(most, count)
+        return count
+    }
+}
+
+extension World {
+    /// Nobody is given a record over and over. Who brings long content is asked about it meanwhile: that is
+    /// not counted.
+    func countGift(_ datagram: [UInt8], from node: SimulatedNode, to receiver: SimulatedNode) {
+        guard node.isHonest, let record = StandInGate.gift(in: datagram), record.reference == nil else {
+            return
+        }
+        if gifts.note(record.digest, from: node.index, to: receiver.index) == Gifts.limit + 1 {
+            violate(
+                "bounds",
+                "n\(node.index) gave n\(receiver.index) one record more than \(Gifts.limit) times"
+            )
+        }
+    }
+
+    /// Of the nodes that run, the honest ones closest to itself are known to every honest one.
+    func inspectHonestNeighbours() {
+        for node in nodes where node.isHonest {
+            guard let machine = node.machine else { continue }
+            let honest = nodes.filter { $0 !== node && $0.isUp && $0.isHonest }
+            let closest = honest.sorted { $0.id.distance(to: node.id) < $1.id.distance(to: node.id) }
+            let known = Set(machine.core.table.contacts.map(\.contact.identity))
+            for other in closest.prefix(plan.settings.replicas) where !known.contains(other.identity) {
+                violate("table", "n\(node.index) does not know n\(other.index), one of the closest honest ones")
+            }
+        }
+    }
+
+    /// What all honest nodes that run counted, by name.
+    var counters: [String: UInt64] {
+        nodes.lazy.filter(\.isHonest).compactMap(\.machine).reduce(into: [:]) { sums, machine in
+            for (name, count) in machine.counters.named { sums[name, default: 0] += count }
+            for entry in machine.core.conduct.report { sums[entry.offence.rawValue, default: 0] += entry.count }
+        }
+    }
+}
+
+extension Clients {
+    /// A reference to content of which its author serves nothing but the outline.
+    func promise(from node: SimulatedNode) {
+        let reference = world.conspiracy.promise(using: &chance)
+        var put = DHTEngine.Operation.Put(
+            key: Array("promise \(chance.next())".utf8),
+            value: reference.encoded,
+            lifetime: 3600
+        )
+        put.kind = .reference
+        world.submit(.put(put), at: node) { _ in }
+    }
+
+    /// What an acknowledged write's replicas are to have, all honest ones among the closest have: short values,
+    /// 20 minutes after the last write.
+    func countHonestCopies() {
+        guard let reader = someone() else { return }
+        for key in history.keys {
+            for write in history.newest(of: key)
+            where write.record.reference == nil && isLasting(write, of: key, for: reader) {
+                let location = write.record.location
+                let closest = world.nodes.filter(\.isUp).sorted {
+                    $0.id.distance(to: location) < $1.id.distance(to: location)
+                }
+                let wanted = closest.prefix(world.plan.settings.replicas).filter(\.isHonest).map(\.index)
+                let lacking = Set(wanted).subtracting(world.custody.keepers(of: write.record)).sorted()
+                guard !lacking.isEmpty else { continue }
+                let places = lacking.map { "n\($0)" }
+                world.violate("replication", "key \(key): of the honest ones closest to it lack it: \(places)")
+            }
+        }
+    }
+}
