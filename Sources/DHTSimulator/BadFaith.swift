@@ -23,7 +23,9 @@ extension DHTEngine.Operation {
 struct Gifts {
     /// As often one node may give another one record within the life of a short world: who says that it lost
     /// everything is given it ever more seldom.
-    static let limit = 24
+    static let limit = 16
+    /// One that refers to content, about which its receiver is asked for as long as it is believed to bring it.
+    static let longLimit = 512
 
     private struct Gift: Hashable {
         let giver: Int
@@ -45,17 +47,12 @@ struct Gifts {
 }
 
 extension World {
-    /// Nobody is given a record over and over. Who brings long content is asked about it meanwhile: that is
-    /// not counted.
+    /// Nobody is given a record over and over.
     func countGift(_ datagram: [UInt8], from node: SimulatedNode, to receiver: SimulatedNode) {
-        guard node.isHonest, let record = StandInGate.gift(in: datagram), record.reference == nil else {
-            return
-        }
-        if gifts.note(record.digest, from: node.index, to: receiver.index) == Gifts.limit + 1 {
-            violate(
-                "bounds",
-                "n\(node.index) gave n\(receiver.index) one record more than \(Gifts.limit) times"
-            )
+        guard node.isHonest, let record = StandInGate.gift(in: datagram) else { return }
+        let limit = record.reference == nil ? Gifts.limit : Gifts.longLimit
+        if gifts.note(record.digest, from: node.index, to: receiver.index) == limit + 1 {
+            violate("bounds", "n\(node.index) gave n\(receiver.index) one record more than \(limit) times")
         }
     }
 

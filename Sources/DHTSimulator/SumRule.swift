@@ -76,7 +76,10 @@ extension Read {
         // What its author wrote since stands in its place, even where that comes after what others wrote.
         let later = outcome.found.first { $0.record.author == write.record.author }?.record
         let standing = later.map { $0.supersedes(write.record) ? $0 : write.record } ?? write.record
-        return Precedence(standing, unixMilliseconds: wall) < Precedence(seen, unixMilliseconds: wall)
+        // A clock may jump while a read lasts, and some of it was judged by what it said before.
+        return [wall, wallAtStart].contains {
+            Precedence(standing, unixMilliseconds: $0) < Precedence(seen, unixMilliseconds: $0)
+        }
     }
 
     /// The revision that was read instead, for a complaint.
