@@ -1,5 +1,12 @@
 // swift-tools-version: 6.2
+import Foundation
 import PackageDescription
+
+let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
+
+/// What is measured inside of a node is `package` there, and a package is named by its folder.
+let folder = URL(filePath: Context.packageDirectory).deletingLastPathComponent().lastPathComponent
+let inside = folder.lowercased().replacing("-", with: "_")
 
 // A package of its own, so that users of the library resolve nothing of it.
 let package = Package(
@@ -9,14 +16,31 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     ],
     targets: [
-        .executableTarget(
-            name: "half-killed",
+        .target(
+            name: "Crowd",
             dependencies: [
                 .product(name: "SecureDHT", package: "secure-dht"),
                 .product(name: "Logging", package: "swift-log"),
             ],
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "half-killed",
+            dependencies: ["Crowd", .product(name: "SecureDHT", package: "secure-dht")],
             path: "Sources/HalfKilled",
-            swiftSettings: [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
-        )
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "datagrams",
+            dependencies: ["Crowd", .product(name: "SecureDHT", package: "secure-dht")],
+            path: "Sources/Datagrams",
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "outsiders",
+            dependencies: [.product(name: "SecureDHT", package: "secure-dht")],
+            path: "Sources/Outsiders",
+            swiftSettings: strict + [.unsafeFlags(["-Xfrontend", "-disable-access-control"])]
+        ),
     ]
 )

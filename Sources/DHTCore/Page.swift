@@ -67,8 +67,8 @@ extension Catalog {
     }
 
     /// Whose records a reader here looks at in our own store: all, or the first `limit` in its order. The
-    /// first value alone would not do: what its author wrote since may be ahead of the reader's clock, and then
-    /// what others wrote before counts.
+    /// first value alone would not do: what its author wrote since may be ahead of the reader's clock, and
+    /// then what others wrote before counts.
     func authorsToRead(
         at location: NodeID,
         by author: Identity?,

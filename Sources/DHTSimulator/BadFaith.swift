@@ -23,7 +23,10 @@ extension DHTEngine.Operation {
 struct Gifts {
     /// As often one node may give another one record within the life of a short world: who says that it lost
     /// everything is given it ever more seldom.
-    static let limit = 24
+    static let limit = 16
+    /// One that refers to content, about which its receiver is asked for as long as it is believed to bring
+    /// it.
+    static let longLimit = 512
 
     private struct Gift: Hashable {
         let giver: Int
@@ -45,17 +48,12 @@ struct Gifts {
 }
 
 extension World {
-    /// Nobody is given a record over and over. Who brings long content is asked about it meanwhile: that is
-    /// not counted.
+    /// Nobody is given a record over and over.
     func countGift(_ datagram: [UInt8], from node: SimulatedNode, to receiver: SimulatedNode) {
-        guard node.isHonest, let record = StandInGate.gift(in: datagram), record.reference == nil else {
-            return
-        }
-        if gifts.note(record.digest, from: node.index, to: receiver.index) == Gifts.limit + 1 {
-            violate(
-                "bounds",
-                "n\(node.index) gave n\(receiver.index) one record more than \(Gifts.limit) times"
-            )
+        guard node.isHonest, let record = StandInGate.gift(in: datagram) else { return }
+        let limit = record.reference == nil ? Gifts.limit : Gifts.longLimit
+        if gifts.note(record.digest, from: node.index, to: receiver.index) == limit + 1 {
+            violate("bounds", "n\(node.index) gave n\(receiver.index) one record more than \(limit) times")
         }
     }
 
@@ -67,7 +65,10 @@ extension World {
             let closest = honest.sorted { $0.id.distance(to: node.id) < $1.id.distance(to: node.id) }
             let known = Set(machine.core.table.contacts.map(\.contact.identity))
             for other in closest.prefix(plan.settings.replicas) where !known.contains(other.identity) {
-                violate("table", "n\(node.index) does not know n\(other.index), one of the closest honest ones")
+                violate(
+                    "table",
+                    "n\(node.index) does not know n\(other.index), one of the closest honest ones"
+                )
             }
         }
     }
@@ -76,7 +77,9 @@ extension World {
     var counters: [String: UInt64] {
         nodes.lazy.filter(\.isHonest).compactMap(\.machine).reduce(into: [:]) { sums, machine in
             for (name, count) in machine.counters.named { sums[name, default: 0] += count }
-            for entry in machine.core.conduct.report { sums[entry.offence.rawValue, default: 0] += entry.count }
+            for entry in machine.core.conduct.report {
+                sums[entry.offence.rawValue, default: 0] += entry.count
+            }
         }
     }
 }
@@ -94,8 +97,8 @@ extension Clients {
         world.submit(.put(put), at: node) { _ in }
     }
 
-    /// What an acknowledged write's replicas are to have, all honest ones among the closest have: short values,
-    /// 20 minutes after the last write.
+    /// What an acknowledged write's replicas are to have, all honest ones among the closest have: short
+    /// values, 20 minutes after the last write.
     func countHonestCopies() {
         guard let reader = someone() else { return }
         for key in history.keys {
@@ -109,7 +112,10 @@ extension Clients {
                 let lacking = Set(wanted).subtracting(world.custody.keepers(of: write.record)).sorted()
                 guard !lacking.isEmpty else { continue }
                 let places = lacking.map { "n\($0)" }
-                world.violate("replication", "key \(key): of the honest ones closest to it lack it: \(places)")
+                world.violate(
+                    "replication",
+                    "key \(key): of the honest ones closest to it lack it: \(places)"
+                )
             }
         }
     }

@@ -1,4 +1,4 @@
-import Logging
+import Crowd
 import SecureDHT
 
 /// An overlay in one process over real sockets, of which one half falls silent at one stroke: what the other
@@ -17,7 +17,8 @@ struct HalfKilled {
     static func main() async throws {
         let numbers = CommandLine.arguments.dropFirst().compactMap { Int($0) }
         let (count, values) = (numbers.first ?? 128, numbers.dropFirst().first ?? 500)
-        let nodes = try await start(count)
+        let nodes = try await Crowd.start(count)
+        try await Task.sleep(for: .seconds(8))
         for number in 0..<values {
             let receipt = try await nodes[number % count].put("key \(number)", text(number))
             precondition(receipt.stored >= min(8, count), "key \(number): \(receipt.stored) copies")
@@ -36,33 +37,6 @@ struct HalfKilled {
     }
 
     static func text(_ number: Int) -> String { String(repeating: "value \(number) ", count: 10) }
-
-    static func start(_ count: Int) async throws -> [DHTNode] {
-        let keys = (0..<count).map { _ in NodeKey() }
-        let lines = keys.enumerated().map { "\($1.identity.text)  node-\($0)" }
-        let list = try Allowlist(parsing: lines.joined(separator: "\n"), file: "benchmark.allow")
-        let network = NetworkSecret()
-        var logger = Logger(label: "benchmark")
-        logger.logLevel = .critical
-        var nodes: [DHTNode] = []
-        for key in keys {
-            let first = nodes.first.map {
-                let address = HostPort(host: $0.reachableAddress.host, port: $0.reachableAddress.port)
-                return PeerAddress(identity: $0.identity, address: address)
-            }
-            let configuration = NodeConfiguration(
-                key: key,
-                network: network,
-                admission: .members(list),
-                listen: [HostPort(host: "127.0.0.1", port: 0)],
-                peers: first.map { [$0] } ?? [],
-                logger: logger
-            )
-            nodes.append(try await DHTNode.start(configuration))
-        }
-        try await Task.sleep(for: .seconds(8))
-        return nodes
-    }
 
     /// Reads every value, each at another node, ``readsAtOnce`` at a time.
     static func readAll(_ values: Int, at nodes: [DHTNode]) async -> [Reading] {

@@ -1,0 +1,9 @@
+import DHTEngine
+import DHTEnvelope
+
+@main
+struct Outsiders {
+    static func main() {
+        print(Datagram.lengths)
+    }
+}
