@@ -73,6 +73,8 @@ extension Read {
     func saw(_ write: History.Write, in outcome: GetOutcome, at wall: UInt64) -> Bool {
         guard let seen = seen(of: write, in: outcome) else { return false }
         if seen.author == write.record.author { return !write.record.isNewer(than: seen) }
+        // A page that ended with a value may have left out what counts once its author's next one is ahead.
+        if seen.isNewer(than: write.record) { return true }
         // What its author wrote since stands in its place, even where that comes after what others wrote.
         let later = outcome.found.first { $0.record.author == write.record.author }?.record
         let standing = later.map { $0.supersedes(write.record) ? $0 : write.record } ?? write.record
