@@ -24,7 +24,7 @@ struct Gifts {
     /// As often one node may give another one record within the life of a short world: who says that it lost
     /// everything is given it ever more seldom.
     static let limit = 16
-    /// One that refers to content, about which its receiver is asked for as long as it is believed to bring it.
+    /// One that refers to content: its receiver is asked as long as it is believed to bring that.
     static let longLimit = 512
 
     private struct Gift: Hashable {
@@ -64,7 +64,10 @@ extension World {
             let closest = honest.sorted { $0.id.distance(to: node.id) < $1.id.distance(to: node.id) }
             let known = Set(machine.core.table.contacts.map(\.contact.identity))
             for other in closest.prefix(plan.settings.replicas) where !known.contains(other.identity) {
-                violate("table", "n\(node.index) does not know n\(other.index), one of the closest honest ones")
+                violate(
+                    "table",
+                    "n\(node.index) does not know n\(other.index), one of the closest honest ones"
+                )
             }
         }
     }
@@ -73,7 +76,9 @@ extension World {
     var counters: [String: UInt64] {
         nodes.lazy.filter(\.isHonest).compactMap(\.machine).reduce(into: [:]) { sums, machine in
             for (name, count) in machine.counters.named { sums[name, default: 0] += count }
-            for entry in machine.core.conduct.report { sums[entry.offence.rawValue, default: 0] += entry.count }
+            for entry in machine.core.conduct.report {
+                sums[entry.offence.rawValue, default: 0] += entry.count
+            }
         }
     }
 }
@@ -91,8 +96,7 @@ extension Clients {
         world.submit(.put(put), at: node) { _ in }
     }
 
-    /// What an acknowledged write's replicas are to have, all honest ones among the closest have: short values,
-    /// 20 minutes after the last write.
+    /// Every honest one of the nodes closest to a short value has it, 20 minutes after the last write.
     func countHonestCopies() {
         guard let reader = someone() else { return }
         for key in history.keys {
@@ -106,7 +110,10 @@ extension Clients {
                 let lacking = Set(wanted).subtracting(world.custody.keepers(of: write.record)).sorted()
                 guard !lacking.isEmpty else { continue }
                 let places = lacking.map { "n\($0)" }
-                world.violate("replication", "key \(key): of the honest ones closest to it lack it: \(places)")
+                world.violate(
+                    "replication",
+                    "key \(key): honest ones that lack it: \(places)"
+                )
             }
         }
     }

@@ -233,7 +233,9 @@ final class Clients {
 
     /// Reads on, if the newest of what was found is too long for a record.
     private func bring(_ outcome: GetOutcome, to read: Read) {
-        guard let record = outcome.found.first?.record, record.reference != nil, read.reader.isUp else { return }
+        guard let record = outcome.found.first?.record, record.reference != nil, read.reader.isUp else {
+            return
+        }
         contentsRead += 1
         world.submit(.fetch(record, from: outcome.contacts), at: read.reader) { [self] outcome in
             guard case .fetched(let bytes) = outcome else { return }
