@@ -24,8 +24,7 @@ struct Gifts {
     /// As often one node may give another one record within the life of a short world: who says that it lost
     /// everything is given it ever more seldom.
     static let limit = 16
-    /// One that refers to content, about which its receiver is asked for as long as it is believed to bring
-    /// it.
+    /// One that refers to content: its receiver is asked as long as it is believed to bring that.
     static let longLimit = 512
 
     private struct Gift: Hashable {
@@ -97,8 +96,7 @@ extension Clients {
         world.submit(.put(put), at: node) { _ in }
     }
 
-    /// What an acknowledged write's replicas are to have, all honest ones among the closest have: short
-    /// values, 20 minutes after the last write.
+    /// Every honest one of the nodes closest to a short value has it, 20 minutes after the last write.
     func countHonestCopies() {
         guard let reader = someone() else { return }
         for key in history.keys {
@@ -114,7 +112,7 @@ extension Clients {
                 let places = lacking.map { "n\($0)" }
                 world.violate(
                     "replication",
-                    "key \(key): of the honest ones closest to it lack it: \(places)"
+                    "key \(key): honest ones that lack it: \(places)"
                 )
             }
         }

@@ -24,7 +24,7 @@ package enum Scenario: String, CaseIterable, Sendable {
         case .wanting: "20 % of the members say that they want long values, and fetch none"
         case .promising: "20 % of the members put references to long values that do not exist"
         case .haunting: "20 % of the members name some that never run, and useless addresses"
-        case .spoiling: "20 % of the members give wrong records, and wrong pieces of long values"
+        case .spoiling: "20 % of the members give wrong pieces of long values"
         case .amnesiac: "20 % of the members forget all they stored, and start anew over and over"
         case .swarm: "a small world in which everything is drawn from the seed"
         }
@@ -49,7 +49,7 @@ package enum Scenario: String, CaseIterable, Sendable {
         case .wanting: .wanting
         case .promising: .promising
         case .haunting: .haunting
-        case .spoiling: .forging
+        case .spoiling: .spoiling
         case .amnesiac: .amnesiac
         default: nil
         }

@@ -19,6 +19,8 @@ package enum Treachery: String, CaseIterable, Hashable, Sendable {
     case flooding
     /// Changes bytes in the records and pieces it returns, and in the records it passes on.
     case forging
+    /// Gives true records, and wrong pieces of the content they refer to.
+    case spoiling
     /// Wants the content of every reference it is offered, and fetches none.
     case wanting
     /// Puts references to long content of which it has nothing but the outline.
@@ -183,6 +185,7 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
         case .flooding, .equivocating: return truth
         case .stale: return stale(truth, to: inquiry.request)
         case .forging: return forged(truth)
+        case .spoiling: if case .chunk = truth { return forged(truth) } else { return truth }
         case .wanting: return wanting(truth, to: inquiry)
         case .promising: return promising(truth, to: inquiry.request)
         case .haunting: return haunted(truth, to: inquiry.request)

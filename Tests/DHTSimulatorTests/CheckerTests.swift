@@ -199,4 +199,45 @@ struct CheckerTests {
         #expect(world.converge(within: .minutes(1)) == nil)
         #expect(broken == ["convergence"])
     }
+
+    @Test func `an operation that takes long for no reason but bad faith is noticed`() {
+        world.promisesHaste = true
+        for node in world.nodes { node.disk.delay = 100_000...100_000 }
+        clients.put(0, at: world.nodes[0])
+        world.run(for: World.operationPatience)
+        #expect(broken == ["patience"])
+    }
+
+    @Test func `an honest node that lacks a copy among liars is noticed`() throws {
+        world.nodes[1].treachery = .amnesiac
+        let write = try #require(written())
+        clients.countHonestCopies()
+        #expect(broken.isEmpty)
+        world.custody.noteVanished(write.record, at: 2, world.clock)
+        clients.countHonestCopies()
+        #expect(broken == ["replication"])
+    }
+
+    @Test func `a record given to somebody over and over is noticed`() throws {
+        world.promisesHaste = true
+        let record = try #require(written()).record
+        var count = 0
+        while count < Gifts.limit {
+            count = world.gifts.note(record.digest, from: 0, to: 1)
+        }
+        #expect(count == Gifts.limit)
+        #expect(broken.isEmpty)
+        #expect(world.gifts.note(record.digest, from: 0, to: 1) == Gifts.limit + 1)
+    }
+
+    @Test func `an honest neighbour that is not known is noticed`() {
+        world.inspectHonestNeighbours()
+        #expect(broken.isEmpty)
+        world.nodes[3].group = 1
+        world.run(for: .minutes(1))
+        world.crash(world.nodes[3], losesDisk: true)
+        world.start(world.nodes[3])
+        world.inspectHonestNeighbours()
+        #expect(broken == ["table"])
+    }
 }

@@ -34,6 +34,13 @@ struct SimulationTests {
         #expect(report.violations.isEmpty, "dht simulate --scenario swarm --hours 0.25 --seed \(seed)")
     }
 
+    /// A call that waited for another one to the same peer was answered itself, late, with *wanted*.
+    @Test func `a world that ended a node by a late answer goes on`() {
+        var options = options(.swarm, seed: 50_000_003)
+        options.hours = 0.25
+        #expect(Simulation(options).run().violations.isEmpty)
+    }
+
     @Test func `worlds whose datagrams are really sealed keep all promises`() {
         var options = options(.lossy, nodes: 5)
         options.sealing = .real

@@ -22,6 +22,10 @@ SEALED = "--scenario swarm --hours 0.25 --sealing real --seed 53 --seeds 16"
 CALM = "--scenario calm --nodes 1000 --hours 0.05 --values 20"
 # Every node starts again with its disk.
 RESTART = "--scenario restart --nodes 12 --hours 0.1 --sealing stand-in --values 10 --reads 10"
+# Members that say they want long values and fetch none, so many that a put cannot do without them.
+WANTING = ("--scenario wanting --nodes 12 --adversaries 0.4 --hours 0.1 --sealing stand-in --values 20 --reads 60"
+           " --seed 1 --seeds 2")
+AMNESIAC = "--scenario amnesiac --nodes 12 --hours 0.25 --sealing stand-in --values 20 --reads 60 --seed 1 --seeds 2"
 
 MUTATIONS = [
     # authenticity
@@ -75,7 +79,7 @@ MUTATIONS = [
          "if case .values = self { bearing >= 1 } else { false }"),
     ]),
     # durability
-    Mutation("lookup-ends-early", "durability", SWARM, [
+    Mutation("lookup-ends-early", "liveness", SWARM, [
         ("DHTCore/Lookup.swift",
          "goal.isReached(bearing: replicasBearing) || nearest.allSatisfy(\\.state.isAnswered)",
          "goal.isReached(bearing: replicasBearing) || nearest.contains(where: \\.state.isAnswered)"),
@@ -123,7 +127,16 @@ MUTATIONS = [
              "--scenario flood --nodes 20 --adversaries 0.1 --hours 0.25 --sealing real --values 20", [
         ("DHTEnvelope/VerifiedRecords.swift", "digests.remove(order[next])", ""),
     ]),
+    Mutation("losses-are-believed", "bounds", AMNESIAC, [
+        ("DHTCore/Losses.swift",
+         "        guard now.since(belief.last) >= belief.pause else { return nil }\n        belief.pause",
+         "        belief.pause"),
+    ]),
     # liveness
+    Mutation("wants-are-believed", "liveness", WANTING, [
+        ("DHTEngine/Wants.swift", "if now.since(want.since) < Self.grace { return true }",
+         "if held < reference.length { return true }"),
+    ]),
     Mutation("silence-ends-no-search", "liveness", SWARM, [
         ("DHTCore/KademliaNode.swift",
          "            searches[search]?.lookup.failed(call.contact.identity)\n", ""),
