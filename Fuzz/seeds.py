@@ -34,7 +34,7 @@ def bodies(messages: dict) -> list[bytes]:
         (
             bytes([entry["operation"], entry["status"], 0, 0])
             + b"transact"
-            + b"token..."
+            + b"challeng"
             + bytes.fromhex(entry["payload"])
         ).ljust(56, b"\0")
         for entry in messages["requests"] + messages["responses"]

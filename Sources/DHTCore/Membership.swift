@@ -317,9 +317,6 @@ extension KademliaNode {
 
     mutating func joined(at now: Now, into actions: inout [KademliaAction]) {
         membership.join = .done
-        for bucket in table.bucketsNearest(count: settings.replicas) {
-            table.refreshed(bucket, at: now.instant)
-        }
         if membership.rejoins < Membership.rejoinDelays.count {
             let due = now.instant + Membership.rejoinDelays[membership.rejoins]
             membership.nextRejoin = due
@@ -352,7 +349,7 @@ extension KademliaNode {
         }
         for contact in table.contactsDue(at: now.instant) {
             table.probed(contact.identity, id: contact.id, at: now.instant)
-            call(contact, signOfLife(of: contact), .upkeep, into: &actions)
+            call(contact, .ping(isLeaving: false), .upkeep, into: &actions)
         }
         if membership.join == .done {
             for bucket in table.bucketsDue(at: now.instant, interval: settings.refreshInterval) {
@@ -367,15 +364,6 @@ extension KademliaNode {
         }
         // Never a busy loop, whatever falls due.
         membership.nextUpkeep = max(membership.nextUpkeep, now.instant + Span.milliseconds(20))
-    }
-
-    /// What to ask a contact that was quiet for long: any answer is a sign of life, and one that names others
-    /// costs no datagram more. Whether somebody is back is asked as shortly as can be.
-    private mutating func signOfLife(of contact: Contact) -> Request {
-        guard table.entry(for: contact.id)?.reachability.grade == .good else {
-            return .ping(isLeaving: false)
-        }
-        return .findNode(target: randomTarget(in: table.bucket(of: contact.id)))
     }
 
     private mutating func attemptSeeds(at now: Now, into actions: inout [KademliaAction]) {

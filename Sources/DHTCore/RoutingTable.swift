@@ -275,17 +275,6 @@ extension RoutingTable {
         (0...deepest).filter { (refreshDue($0, interval: interval) ?? now) <= now }
     }
 
-    /// The deepest buckets, which together hold no more than `count` contacts: a lookup of our own place asks
-    /// all of those.
-    package func bucketsNearest(count: Int) -> ClosedRange<Int> {
-        var (first, held) = (deepest, buckets.last?.entries.count ?? 0)
-        while first > 0, held + buckets[first - 1].entries.count <= count {
-            first -= 1
-            held += buckets[first].entries.count
-        }
-        return first...deepest
-    }
-
     /// When the first contact or bucket falls due. A bucket that was never refreshed has been due since the
     /// origin.
     package func nextDeadline(refreshInterval: Span) -> Instant {

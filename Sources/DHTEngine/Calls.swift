@@ -176,14 +176,13 @@ extension GatedEngine where Keeper: ~Copyable {
         probes.clear(answer.endpoint)
         guard let call = calls[transaction: answer.transaction] else { return }
         let held = calls.openings.opened(call.contact)
-        conclude(call, answer, opens: !held.isEmpty, at: now, into: &actions)
+        conclude(call, answer, at: now, into: &actions)
         release(held, at: now, into: &actions)
     }
 
     private mutating func conclude(
         _ answered: OutgoingCall,
         _ answer: Gate.Answer,
-        opens: Bool,
         at now: Now,
         into actions: inout [EngineAction]
     ) {
@@ -215,8 +214,7 @@ extension GatedEngine where Keeper: ~Copyable {
             call.id,
             response,
             struckOut: answer.recordsStruckOut,
-            // What waited goes now, with the challenge in the answer: it makes us known.
-            wasLive: answer.wasLive || opens,
+            wasLive: answer.wasLive,
             at: now,
             into: &wishes
         )
