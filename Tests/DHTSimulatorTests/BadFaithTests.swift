@@ -38,12 +38,6 @@ struct BadFaithTests {
         #expect(try #require(report.counters[Conduct.Offence.unusableContacts.rawValue]) > 0)
     }
 
-    @Test func `wrong pieces are noticed, and asked of others`() throws {
-        let report = report(of: .spoiling)
-        #expect(try #require(report.counters["parts_broken"]) > 0)
-        #expect(try #require(report.counters[Conduct.Offence.brokenContent.rawValue]) > 0)
-    }
-
     @Test func `who loses everything over and over is given it ever more seldom`() throws {
         let report = report(of: .amnesiac)
         #expect(try #require(report.counters[Conduct.Offence.lostOverAndOver.rawValue]) > 0)
