@@ -1,9 +1,0 @@
-import DHTEngine
-import DHTEnvelope
-
-@main
-struct Outsiders {
-    static func main() {
-        print(Datagram.lengths)
-    }
-}
