@@ -106,4 +106,31 @@ struct OutsiderTests {
         #expect(!overlay.flights.contains { $0.destination == stranger })
         #expect(overlay.ping(0, at: 1) != nil)
     }
+
+    @Test func `a member beyond its budget is dropped before its signature, and the others are answered`() {
+        let overlay = Overlay(3)
+        // Nothing is overtaken by a thousand others, which would make it too old.
+        overlay.weather.delays = 5...5
+        overlay.startAll()
+        let again = overlay[2].engine.counters.retransmissions
+        let (node, other) = (overlay[0].endpoint, overlay[2].endpoint)
+        var answered = 0
+        overlay.wiretap = { _, source, destination in
+            if source == node, destination == overlay[1].endpoint { answered += 1 }
+        }
+        for index in 0..<30_000 {
+            overlay.ask(.ping(isLeaving: false), of: 0, by: 1)
+            if index % 1000 == 0 {
+                #expect(overlay.ping(0, at: 2) != nil)
+                overlay.run(for: .milliseconds(1))
+            }
+        }
+        overlay.run(for: .seconds(1))
+        let dropped = overlay[0].engine.counters.rejected.first { $0.reason == .budget }?.count ?? 0
+        // 10,000 at once and 5,000 a second, which went by while they came.
+        #expect(dropped > 0)
+        #expect(dropped + UInt64(answered) >= 30_000)
+        #expect(overlay.flights.contains { $0.source == node && $0.destination == other })
+        #expect(overlay[2].engine.counters.retransmissions == again)
+    }
 }

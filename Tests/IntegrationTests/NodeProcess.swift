@@ -23,15 +23,20 @@ final class NodeProcess {
         identity: String,
         in folder: Folder,
         arguments: [String],
-        choosesSocket: Bool = false
+        choosesSocket: Bool = false,
+        variables: [String: String] = [:]
     ) throws {
         (self.name, self.identity, self.folder) = (name, identity, folder)
         socket = folder.file(choosesSocket ? "dht/dht.sock" : "\(name).sock")
         let place = choosesSocket ? [] : ["--socket", socket]
+        // What is loaded before all else may change the environment, after which Swift does not find the
+        // arguments; but not if a program before has done that already.
+        let isPreloaded = variables["LD_PRELOAD"] != nil
         execution = try Execution(
-            Program.path,
-            ["node", "--key", "\(name).key"] + place + arguments,
-            in: folder
+            isPreloaded ? "/usr/bin/env" : Program.path,
+            (isPreloaded ? [Program.path] : []) + ["node", "--key", "\(name).key"] + place + arguments,
+            in: folder,
+            variables: variables
         )
         try eventually("\(name) serves; it said: \(log)") {
             execution.text.contains("READY ") || !execution.isRunning
@@ -128,7 +133,8 @@ final class Members {
         network: String = "net.network",
         listen: String = "127.0.0.1:0",
         choosesSocket: Bool = false,
-        more: [String] = []
+        more: [String] = [],
+        variables: [String: String] = [:]
     ) throws -> NodeProcess {
         let uris = peers ?? nodes.first { $0.isRunning }.map { [$0.uri] } ?? []
         let arguments = ["--allow", allow, "--network", network, "--listen", listen] + more
@@ -137,7 +143,8 @@ final class Members {
             identity: identities[name] ?? "",
             in: folder,
             arguments: arguments + uris.flatMap { ["--peer", $0] },
-            choosesSocket: choosesSocket
+            choosesSocket: choosesSocket,
+            variables: variables
         )
         nodes.append(node)
         return node
