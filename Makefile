@@ -30,9 +30,10 @@ deps: ## installs what the build needs, if it is missing (Debian, Ubuntu; else s
 	pkg-config --exists libsodium 2>/dev/null || missing+=" libsodium-dev pkg-config"
 	pkg-config --exists sqlite3 2>/dev/null || missing+=" libsqlite3-dev pkg-config"
 	$(PYTHON) -c 'import nacl' 2>/dev/null || missing+=" python3-nacl"
+	compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || missing+=" libfaketime"
 	[ -n "$$missing" ] || exit 0
 	if ! command -v apt-get >/dev/null; then
-	    echo "Install libsodium and SQLite with headers, pkg-config, and PyNaCl for $(PYTHON); then run make again." >&2
+	    echo "Install libsodium and SQLite with headers, pkg-config, libfaketime, and PyNaCl for $(PYTHON); then run make again." >&2
 	    exit 1
 	fi
 	root=; [ "$$(id -u)" = 0 ] || root=sudo
