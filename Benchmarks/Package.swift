@@ -31,5 +31,15 @@ let package = Package(
             path: "Sources/Datagrams",
             swiftSettings: strict
         ),
+        // Forges what no node would send, by what is inside of one.
+        .executableTarget(
+            name: "outsiders",
+            dependencies: [
+                .product(name: "SecureDHT", package: "secure-dht"),
+                .product(name: "Logging", package: "swift-log"),
+            ],
+            path: "Sources/Outsiders",
+            swiftSettings: strict + [.unsafeFlags(["-Xfrontend", "-disable-access-control"])]
+        ),
     ]
 )
