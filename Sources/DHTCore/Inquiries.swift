@@ -38,7 +38,11 @@ extension KademliaNode {
             answerStore(inquiry, record, condition, at: now, into: &actions)
         case .findChunk: actions.append(.reply(inquiry, .absent))  // content is the engine's
         }
-        if isLive { noteInbound(sender, at: now, into: &actions) }
+        if isLive {
+            noteInbound(sender, at: now, into: &actions)
+        } else {
+            noteArriving(sender, at: now.instant)
+        }
     }
 
     private mutating func answerFindValue(

@@ -110,7 +110,7 @@ package struct KademliaNode: Sendable {
         self.generator = generator
         self.table = table ?? RoutingTable(own: id, capacities: settings.bucketCapacities)
         catalog = Catalog(quota: settings.quota)
-        membership = Membership()
+        membership = Membership(own: id)
         if table != nil { membership.join = .done }
     }
 

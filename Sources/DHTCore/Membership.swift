@@ -11,16 +11,23 @@ struct Membership: Sendable {
 
     /// Between two requests to the same peer of whom others told us.
     static let hintInterval = Span.seconds(30)
+    /// One that we answered without knowing it makes itself known within this time, and knows us.
+    static let arrivalPatience = Span.seconds(2)
     /// Between two requests to the same contact that are to make us known to it.
     static let greetingInterval = Span.seconds(5)
     /// Questions whether somebody is there, at once.
     static let verificationLimit = 16
-    static let waitingLimit = 256
+    /// Places of which one is chosen to ask about.
+    static let obscurePlaces = 8
     static let followedLimit = 4096
+    static let rememberedLimit = 256
     static let longestSeedBackoff = Span.seconds(15)
     /// After joining, our own place is looked up again this much later, for those who joined at the same
     /// time; the last time when those who asked in vain whether we are there may ask again.
     static let rejoinDelays = [Span.seconds(1), .seconds(4), .seconds(15), .seconds(60)]
+    /// After joining, parts of the key space that are still hardly known are looked up this much later: most
+    /// become known by then as contacts are asked who else there is.
+    static let refreshDelay = Span.seconds(20)
 
     var seeds: [Seed] = []
     /// There is a seed that is not ourselves, or a contact of an earlier life.
@@ -28,12 +35,13 @@ struct Membership: Sendable {
     /// Contacts of an earlier life, asked again and again for as long as nobody answers.
     var remembered: [Contact] = []
     var nextReminder: Instant?
-    /// Hints that wait for their turn, nearest to us first.
-    var hints: [Contact] = []
+    var hints: Hints
     /// Who is asked, and where: a wrong word about an address must not keep the right one waiting.
     var verifying: Set<Contact> = []
     /// When a hint about a peer was last followed up; bounded by clearing what has lapsed.
     var followed: [Identity: (endpoint: Endpoint, at: Instant)] = [:]
+    /// Those we answered without knowing them, and when; bounded as `followed` is.
+    var arriving: [Identity: (endpoint: Endpoint, at: Instant)] = [:]
     var rescues = Rescues()
     /// When those we had given up were last asked because one of them came back.
     var lastRevival: Instant?
@@ -41,6 +49,10 @@ struct Membership: Sendable {
     var join = Join.none
     var rejoins = 0
     var nextRejoin: Instant?
+    /// Whether anybody was met since our own place was last looked up.
+    var hasMet = false
+    /// When the parts of the key space are first looked through; `nil` once that was done.
+    var firstRefresh: Instant?
     var nextUpkeep = Instant(nanoseconds: 0)
     /// Since when operations wait; `nil` before the node was told of its seeds.
     var startedAt: Instant?
@@ -50,6 +62,8 @@ struct Membership: Sendable {
         case underWay
         case done
     }
+
+    init(own: NodeID) { hints = Hints(own: own) }
 
     /// Whether operations need not wait: the neighbours are known, or there is nobody to wait for.
     func isSettled(at now: Instant, patience: Span) -> Bool {
@@ -115,7 +129,7 @@ extension KademliaNode {
             noteWent(entry.contact, lastHeard: entry.lastAnswered, at: now ?? entry.lastAnswered)
         }
         for contact in promoted { notePromoted(contact, at: now ?? Instant(nanoseconds: 0)) }
-        membership.hints.removeAll { isGone($0.identity) }
+        membership.hints.removeAll(where: isGone)
         conduct.forget(where: isGone)
     }
 
@@ -127,7 +141,7 @@ extension KademliaNode {
         replication.losses.everything.expect(contact.identity, at: now.instant)
         if wasCountedOn { noteWent(contact, lastHeard: now.instant, at: now.instant) }
         if let promoted { notePromoted(promoted, at: now.instant) }
-        membership.hints.removeAll { $0.identity == contact.identity }
+        membership.hints.removeAll { $0 == contact.identity }
         noteFollowed(contact, at: now.instant)
     }
 
@@ -166,6 +180,9 @@ extension KademliaNode {
         let wasGivenUp = known?.reachability.grade == .bad
         switch table.answered(contact, at: now.instant) {
         case .inserted, .replaced:
+            membership.hasMet = true
+            // The first is asked for our own place, which tells it of us.
+            let isKnownThere = isKnownThere || membership.join == .none
             introduce(contact, isKnownThere: isKnownThere, isNew: true, at: now, into: &actions)
             noteCame(contact, at: now)
             beginJoin(at: now, into: &actions)
@@ -188,9 +205,10 @@ extension KademliaNode {
         into actions: inout [KademliaAction]
     ) {
         guard let entry = table.entry(for: contact.identity, id: contact.id) else { return }
-        if !isKnownThere {
+        if !isKnownThere, !isArriving(contact, at: now.instant) {
             guard isNew || now.instant.since(entry.lastTold) >= Membership.greetingInterval else { return }
-            call(contact, .ping(isLeaving: false), .greeting, into: &actions)
+            // As dear as a PING, and its answer tells of others.
+            call(contact, .findNode(target: obscurePlace()), .greeting, into: &actions)
         }
         table.told(contact.identity, id: contact.id, at: now.instant)
     }
@@ -245,6 +263,23 @@ extension KademliaNode {
         verify(contact, isInbound: true, at: now, into: &actions)
     }
 
+    /// A request came from one that has not proved yet that it receives there, and is answered. The answer
+    /// makes us known to it, and its next request makes it known to us.
+    mutating func noteArriving(_ contact: Contact, at now: Instant) {
+        if membership.arriving.count >= Membership.followedLimit {
+            membership.arriving = membership.arriving.filter {
+                now.since($0.value.at) < Membership.arrivalPatience
+            }
+            guard membership.arriving.count < Membership.followedLimit else { return }
+        }
+        membership.arriving[contact.identity] = (contact.endpoint, now)
+    }
+
+    private func isArriving(_ contact: Contact, at now: Instant) -> Bool {
+        guard let arrival = membership.arriving[contact.identity] else { return false }
+        return arrival.endpoint == contact.endpoint && now.since(arrival.at) < Membership.arrivalPatience
+    }
+
     /// Contacts others named. Those who would find room, and known ones that fell silent, are asked whether
     /// they are there.
     mutating func noteHints(_ contacts: [Contact], at now: Now, into actions: inout [KademliaAction]) {
@@ -256,25 +291,22 @@ extension KademliaNode {
             } else if !table.hasRoom(for: contact.id) {
                 continue
             }
-            guard membership.hints.count < Membership.waitingLimit,
-                !membership.hints.contains(where: { $0.identity == contact.identity })
-            else { continue }
-            let distance = contact.id.distance(to: id)
-            let place = membership.hints.firstIndex { $0.id.distance(to: id) > distance }
-            membership.hints.insert(contact, at: place ?? membership.hints.endIndex)
+            membership.hints.insert(contact, at: now.instant)
         }
         followHints(at: now, into: &actions)
     }
 
-    private mutating func followHints(at now: Now, into actions: inout [KademliaAction]) {
-        while membership.verifying.count < Membership.verificationLimit, !membership.hints.isEmpty {
-            let contact = membership.hints.removeFirst()
+    mutating func followHints(at now: Now, into actions: inout [KademliaAction]) {
+        while membership.verifying.count < Membership.verificationLimit,
+            let contact = membership.hints.popFirst(at: now.instant)
+        {
             let entry = table.entry(for: contact.identity, id: contact.id)
             if let entry, entry.contact.endpoint == contact.endpoint, entry.reachability.grade != .bad {
                 continue
             }
             verify(contact, isInbound: false, at: now, into: &actions)
         }
+        if let due = membership.hints.nextDue { wake(at: due) }
     }
 
     private mutating func verify(
@@ -283,7 +315,7 @@ extension KademliaNode {
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        guard !membership.verifying.contains(contact) else { return }
+        guard !membership.verifying.contains(contact), !isArriving(contact, at: now.instant) else { return }
         if let last = membership.followed[contact.identity], last.endpoint == contact.endpoint,
             now.instant.since(last.at) < Membership.hintInterval
         {
@@ -306,93 +338,4 @@ extension KademliaNode {
         membership.followed[contact.identity] = (contact.endpoint, now)
         return true
     }
-
-    // MARK: Joining
-
-    private mutating func beginJoin(at now: Now, into actions: inout [KademliaAction]) {
-        guard membership.join == .none else { return }
-        membership.join = .underWay
-        beginSearch(.join, target: id, at: now, into: &actions)
-    }
-
-    mutating func joined(at now: Now, into actions: inout [KademliaAction]) {
-        membership.join = .done
-        if membership.rejoins < Membership.rejoinDelays.count {
-            let due = now.instant + Membership.rejoinDelays[membership.rejoins]
-            membership.nextRejoin = due
-            membership.rejoins += 1
-            wake(at: due)
-        }
-        beginWaiting(at: now, into: &actions)
-    }
-
-    // MARK: Upkeep
-
-    /// Calls ``upkeep(at:into:)`` no later than `instant`.
-    mutating func wake(at instant: Instant) {
-        membership.nextUpkeep = min(membership.nextUpkeep, instant)
-    }
-
-    mutating func upkeep(at now: Now, into actions: inout [KademliaAction]) {
-        guard now.instant >= membership.nextUpkeep else { return }
-        // Far away; all that follows draws it nearer.
-        membership.nextUpkeep = now.instant + Span.seconds(30)
-        attemptSeeds(at: now, into: &actions)
-        consultMemory(at: now, into: &actions)
-        if let due = membership.nextRejoin {
-            if due <= now.instant {
-                membership.nextRejoin = nil
-                beginSearch(.join, target: id, at: now, into: &actions)
-            } else {
-                wake(at: due)
-            }
-        }
-        for contact in table.contactsDue(at: now.instant) {
-            table.probed(contact.identity, id: contact.id, at: now.instant)
-            call(contact, .ping(isLeaving: false), .upkeep, into: &actions)
-        }
-        if membership.join == .done {
-            for bucket in table.bucketsDue(at: now.instant, interval: settings.refreshInterval) {
-                table.refreshed(bucket, at: now.instant)
-                let target = randomTarget(in: bucket)
-                beginSearch(.refresh, target: target, at: now, into: &actions)
-            }
-            wake(at: table.nextDeadline(refreshInterval: settings.refreshInterval))
-        }
-        if let startedAt = membership.startedAt, !waiting.isEmpty {
-            wake(at: max(startedAt + settings.joinPatience, now.instant))
-        }
-        // Never a busy loop, whatever falls due.
-        membership.nextUpkeep = max(membership.nextUpkeep, now.instant + Span.milliseconds(20))
-    }
-
-    private mutating func attemptSeeds(at now: Now, into actions: inout [KademliaAction]) {
-        for index in membership.seeds.indices {
-            let seed = membership.seeds[index]
-            if seed.isInFlight || seed.identity == identity { continue }
-            if seed.nextAttempt > now.instant {
-                wake(at: seed.nextAttempt)
-            } else if let entry = table.entry(for: seed.identity, id: seed.id),
-                entry.reachability.grade != .bad
-            {
-                membership.seeds[index].nextAttempt = now.instant + Membership.longestSeedBackoff
-                wake(at: membership.seeds[index].nextAttempt)
-            } else {
-                membership.seeds[index].isInFlight = true
-                actions.append(.resolve(seed: index))
-            }
-        }
-    }
-
-    private mutating func randomTarget(in bucket: Int) -> NodeID {
-        var words = PassingWords(generator: generator)
-        defer { generator = words.generator }
-        return table.randomTarget(in: bucket, using: &words)
-    }
-}
-
-/// Opens an existential generator for functions that are generic over generators.
-private struct PassingWords: RandomNumberGenerator {
-    var generator: any RandomNumberGenerator & Sendable
-    mutating func next() -> UInt64 { generator.next() }
 }

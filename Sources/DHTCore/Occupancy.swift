@@ -16,9 +16,10 @@ extension KademliaNode {
     package var occupancies: [Occupancy] {
         [
             Occupancy("contacts beyond a bucket's room", table.excess, of: 0),
-            Occupancy("hints", membership.hints.count, of: Membership.waitingLimit),
+            Occupancy("hints", membership.hints.count, of: 2 * Hints.limit),
             Occupancy("verifications", membership.verifying.count, of: Membership.followedLimit),
             Occupancy("followed hints", membership.followed.count, of: Membership.followedLimit),
+            Occupancy("arrivals", membership.arriving.count, of: Membership.followedLimit),
             Occupancy("rescues", membership.rescues.underWay, of: Rescues.limit),
             Occupancy("rescued peers", membership.rescues.begun.count, of: Membership.followedLimit),
             Occupancy("vain prefixes", vain.count, of: Self.vainCapacity),

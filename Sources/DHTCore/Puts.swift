@@ -22,7 +22,8 @@ extension KademliaNode {
             copies: copies
         )
         if isComplete {
-            let known = table.closest(to: record.location, count: settings.replicas * 2)
+            // Some may be dead without anybody knowing.
+            let known = table.closest(to: record.location, count: settings.replicas * 4)
             targetsFound(name, known, at: now, into: &actions)
         } else {
             beginSearch(.put(name), target: record.location, goal: .reachable, at: now, into: &actions)

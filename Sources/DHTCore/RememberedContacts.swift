@@ -4,7 +4,7 @@ extension KademliaNode {
     /// Contacts of the process before this one. Each is asked whether it is there, as whoever is named by
     /// others is. Before ``setSeeds(_:at:into:)``.
     package mutating func remember(_ contacts: [Contact]) {
-        membership.remembered = Array(contacts.prefix(Membership.waitingLimit))
+        membership.remembered = Array(contacts.prefix(Membership.rememberedLimit))
     }
 
     /// Asks those of an earlier life, unless somebody answered already.

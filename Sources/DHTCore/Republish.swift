@@ -81,7 +81,7 @@ extension KademliaNode {
             hasLookedUp: false,
             width: settings.replicas
         )
-        let known = table.closest(to: record.location, count: settings.replicas * 2)
+        let known = table.closest(to: record.location, count: settings.replicas * 4)
         targetsFound(name, known, at: now, into: &actions)
     }
 

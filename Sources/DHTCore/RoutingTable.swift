@@ -275,6 +275,19 @@ extension RoutingTable {
         (0...deepest).filter { (refreshDue($0, interval: interval) ?? now) <= now }
     }
 
+    /// Buckets of which there is little to learn: those that hold `count` live contacts, and the deepest,
+    /// which hold no more than that together: a lookup of our own place asks all of those.
+    package func bucketsKnown(count: Int) -> [Int] {
+        let live = (0...deepest).map { index in
+            index < buckets.count ? buckets[index].entries.count { $0.reachability.grade != .bad } : 0
+        }
+        var nearest = 0
+        return live.indices.reversed().filter { index in
+            nearest += live[index]
+            return nearest <= count || live[index] >= count
+        }
+    }
+
     /// When the first contact or bucket falls due. A bucket that was never refreshed has been due since the
     /// origin.
     package func nextDeadline(refreshInterval: Span) -> Instant {

@@ -46,6 +46,7 @@ extension KademliaNode {
         goal: Lookup.Goal = .nodes,
         get: GetOperation? = nil,
         paths: Int? = nil,
+        width: Int? = nil,
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
@@ -62,7 +63,7 @@ extension KademliaNode {
             seeds: seeds,
             paths: min(max(wanted, limits.lowerBound), limits.upperBound),
             parallelism: settings.parallelism,
-            width: settings.replicas
+            width: width ?? settings.replicas
         )
         var search = Search(client: client, lookup: lookup, get: get)
         if let get {

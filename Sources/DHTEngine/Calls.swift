@@ -176,13 +176,14 @@ extension GatedEngine where Keeper: ~Copyable {
         probes.clear(answer.endpoint)
         guard let call = calls[transaction: answer.transaction] else { return }
         let held = calls.openings.opened(call.contact)
-        conclude(call, answer, at: now, into: &actions)
+        conclude(call, answer, opens: !held.isEmpty, at: now, into: &actions)
         release(held, at: now, into: &actions)
     }
 
     private mutating func conclude(
         _ answered: OutgoingCall,
         _ answer: Gate.Answer,
+        opens: Bool,
         at now: Now,
         into actions: inout [EngineAction]
     ) {
@@ -214,7 +215,8 @@ extension GatedEngine where Keeper: ~Copyable {
             call.id,
             response,
             struckOut: answer.recordsStruckOut,
-            wasLive: answer.wasLive,
+            // What waited goes now, with the challenge in the answer: it makes us known.
+            wasLive: answer.wasLive || opens,
             at: now,
             into: &wishes
         )

@@ -18,8 +18,15 @@ struct MembershipTests {
         }
     }
 
-    private mutating func answer(_ call: CallID, _ response: Response, at seconds: UInt64 = 1) {
-        transcript.on { node, actions in node.answered(call, response, at: now(seconds), into: &actions) }
+    private mutating func answer(
+        _ call: CallID,
+        _ response: Response,
+        at seconds: UInt64 = 1,
+        wasLive: Bool = true
+    ) {
+        transcript.on { node, actions in
+            node.answered(call, response, wasLive: wasLive, at: now(seconds), into: &actions)
+        }
     }
 
     private mutating func fail(_ call: CallID, at seconds: UInt64) {
@@ -36,7 +43,7 @@ struct MembershipTests {
 
     // MARK: Seeds
 
-    @Test mutating func `a seed is resolved, asked, greeted, and leads to a lookup of our own place`() {
+    @Test mutating func `a seed is resolved, asked, and leads to a lookup of our own place`() {
         setSeeds(0x80)
         #expect(transcript.actions == [.resolve(seed: 0)])
         resolve(0, [Contact.at(0x80).endpoint])
@@ -51,11 +58,8 @@ struct MembershipTests {
                 into: &actions
             )
         }
-        #expect(
-            transcript.requests.map(\.request) == [
-                .ping(isLeaving: false), .findNode(target: transcript.node.id),
-            ]
-        )
+        // The lookup carries the challenge: that is greeting enough.
+        #expect(transcript.requests.map(\.request) == [.findNode(target: transcript.node.id)])
     }
 
     @Test mutating func `a seed that does not answer is asked again, at its other address`() {
@@ -161,7 +165,9 @@ struct MembershipTests {
         let asked = hear(hints)
         #expect(asked.count == 16)
         #expect(transcript.node.membership.hints.count == hints.count - 16)
-        let distances = transcript.node.membership.hints.map { $0.id.distance(to: transcript.node.id) }
+        let distances = transcript.node.membership.hints.waiting.map {
+            $0.id.distance(to: transcript.node.id)
+        }
         #expect(distances == distances.sorted())
         answer(
             transcript.requests.first { $0.contact == asked[0] }?.call ?? CallID(rawValue: 0),
@@ -270,7 +276,7 @@ struct MembershipTests {
     @Test mutating func `a contact that does not know us is greeted, every five seconds at most`() {
         transcript.meet(0x80)
         converse(at: 400, wasLive: false)
-        #expect(transcript.requests.map(\.request) == [.ping(isLeaving: false)])
+        #expect(transcript.requests.map(\.request.isQuestion) == [true])
         #expect(transcript.asked == [0x80])
         converse(at: 404, wasLive: false)
         #expect(transcript.requests.isEmpty)
@@ -278,6 +284,44 @@ struct MembershipTests {
         #expect(transcript.asked == [0x80])
         converse(at: 899, wasLive: true)
         #expect(transcript.requests.isEmpty)
+    }
+
+    @Test mutating func `a stranger we just answered is neither greeted nor asked`() {
+        func inquire(at seconds: UInt64) {
+            transcript.on { node, actions in
+                let ping = Request.ping(isLeaving: false)
+                let inquiry = InquiryID(rawValue: seconds)
+                node.inquired(inquiry, by: .at(0x90), ping, isLive: false, at: now(seconds), into: &actions)
+            }
+        }
+        transcript.meet(0x80)
+        inquire(at: 400)
+        #expect(hear([.at(0x90)], at: 401).isEmpty)
+        #expect(hear([.at(0x90, port: 4999)], at: 401).places == [0x90])
+        // It does not make itself known.
+        #expect(hear([.at(0x90)], at: 402).places == [0x90])
+        let call = transcript.requests[0].call
+        inquire(at: 403)
+        answer(call, pong, at: 404, wasLive: false)
+        #expect(transcript.requests.isEmpty)
+        #expect(transcript.node.table.entry(for: Contact.at(0x90).id) != nil)
+    }
+
+    @Test mutating func `of two that hear of each other the one with the lesser id asks first`() {
+        var hints = Hints(own: NodeID(firstByte: 0x80))
+        let ours = [Contact.at(0x90), .at(0xA0), .at(0x90)]
+        for contact in ours + [.at(0x10), .at(0x10)] { hints.insert(contact, at: at(0)) }
+        #expect(hints.count == 3)
+        #expect(hints.popFirst(at: at(0)) == .at(0x90))
+        #expect(hints.popFirst(at: at(0)) == .at(0xA0))
+        #expect(hints.popFirst(at: at(0)) == nil)
+        #expect(hints.nextDue == at(0) + Hints.deference)
+        #expect(hints.popFirst(at: at(0) + Hints.deference) == .at(0x10))
+        #expect(hints.count == 0)
+        for first in UInt8.min..<0x80 { hints.insert(.at(first), at: at(1)) }
+        #expect(hints.count == 0x80)
+        hints.removeAll { $0 != Contact.at(0x20).identity }
+        #expect(hints.popFirst(at: at(9)) == .at(0x20))
     }
 
     @Test mutating func `who answers a challenge of ours enters the table, and is not asked if it is there`()
@@ -309,10 +353,11 @@ struct MembershipTests {
         inquire(.at(0x80), at: 800)
         #expect(transcript.requests.isEmpty)
         advance(to: 1699)
-        #expect(!transcript.requests.contains { $0.request == .ping(isLeaving: false) })
+        #expect(!transcript.requests.contains { transcript.node.calls[$0.call]?.purpose == .upkeep })
         advance(to: 1701)
-        #expect(transcript.requests.contains { $0.request == .ping(isLeaving: false) })
-        let call = transcript.requests.first { $0.request == .ping(isLeaving: false) }?.call
+        let asked = transcript.requests.first { transcript.node.calls[$0.call]?.purpose == .upkeep }
+        #expect(asked?.request.isQuestion == true)
+        let call = asked?.call
         // Questionable: what it asks of us is no answer to what we asked.
         if let call { fail(call, at: 1704) }
         inquire(.at(0x80), at: 1705)
@@ -326,4 +371,9 @@ extension Endpoint {
     fileprivate static func random(_ count: Int, using generator: inout SplitMix64) -> Endpoint {
         .port(UInt16.random(in: 1...UInt16(count), using: &generator))
     }
+}
+
+extension Request {
+    /// Whether it asks for others.
+    fileprivate var isQuestion: Bool { if case .findNode = self { true } else { false } }
 }

@@ -153,7 +153,7 @@ struct ControlServerTests {
         node.state.withLock { $0.pause = .seconds(100) }
         let hasty = ControlClient(candidates: [.init(path: path, label: path)], timeout: 1)
         await #expect(throws: Failure.self) { try await hasty.get([1], GetQuery()) }
-        let patience = ContinuousClock.now + .seconds(10)
+        let patience = ContinuousClock.now + .seconds(60)
         while node.state.withLock({ $0.cancelled }) == 0, ContinuousClock.now < patience {
             try await Task.sleep(for: .milliseconds(10))
         }

@@ -98,18 +98,17 @@ MUTATIONS = [
     # table
     Mutation("hints-are-believed", "table", SWARM, [
         ("DHTCore/Membership.swift",
-         "            guard membership.hints.count < Membership.waitingLimit,\n",
-         "            _ = table.answered(contact, at: now.instant)\n"
-         "            guard membership.hints.count < Membership.waitingLimit,\n"),
+         "            membership.hints.insert(contact, at: now.instant)\n",
+         "            _ = table.answered(contact, at: now.instant)\n"),
     ]),
     Mutation("whoever-asks-enters", "table", SWARM, [
         ("DHTCore/Membership.swift", "        verify(contact, isInbound: true, at: now, into: &actions)\n",
          "        _ = table.answered(contact, at: now.instant)\n"),
     ]),
     Mutation("replays-move-contacts", "table", SWARM, [
-        ("DHTCore/Inquiries.swift", "if isLive { noteInbound(sender, at: now, into: &actions) }",
-         "if table.entry(for: sender.identity, id: sender.id) != nil {\n"
-         "            _ = table.answered(sender, at: now.instant)\n        }"),
+        ("DHTCore/Inquiries.swift", "            noteArriving(sender, at: now.instant)\n",
+         "            if table.entry(for: sender.identity, id: sender.id) != nil {\n"
+         "                _ = table.answered(sender, at: now.instant)\n            }\n"),
     ]),
     Mutation("the-expelled-stay", "table", SWARM, [
         ("DHTEngine/Engine.swift", "core.forget { !policy.admits($0) }", "_ = policy"),

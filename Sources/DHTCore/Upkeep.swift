@@ -1,0 +1,142 @@
+// How a node joins, and what it does from time to time to keep others found.
+
+extension KademliaNode {
+    // MARK: Joining
+
+    mutating func beginJoin(at now: Now, into actions: inout [KademliaAction]) {
+        guard membership.join == .none else { return }
+        membership.join = .underWay
+        beginSearch(.join, target: id, at: now, into: &actions)
+    }
+
+    mutating func joined(at now: Now, into actions: inout [KademliaAction]) {
+        if membership.join != .done {
+            membership.join = .done
+            membership.firstRefresh = now.instant + Membership.refreshDelay
+        }
+        let last = Membership.rejoinDelays.count - 1
+        if membership.rejoins <= last {
+            // A lookup that met nobody new is not repeated soon.
+            if membership.rejoins > 0, !membership.hasMet { membership.rejoins = last }
+            let due = now.instant + Membership.rejoinDelays[membership.rejoins]
+            membership.nextRejoin = due
+            membership.rejoins += 1
+            wake(at: due)
+        }
+        beginWaiting(at: now, into: &actions)
+    }
+
+    // MARK: Upkeep
+
+    /// Calls ``upkeep(at:into:)`` no later than `instant`.
+    mutating func wake(at instant: Instant) {
+        membership.nextUpkeep = min(membership.nextUpkeep, instant)
+    }
+
+    mutating func upkeep(at now: Now, into actions: inout [KademliaAction]) {
+        guard now.instant >= membership.nextUpkeep else { return }
+        // Far away; all that follows draws it nearer.
+        membership.nextUpkeep = now.instant + Span.seconds(30)
+        attemptSeeds(at: now, into: &actions)
+        consultMemory(at: now, into: &actions)
+        if let due = membership.nextRejoin {
+            if due <= now.instant {
+                membership.nextRejoin = nil
+                membership.hasMet = false
+                // Any of those closest to us knows who else came to it.
+                let isLast = membership.rejoins == Membership.rejoinDelays.count
+                let width = isLast ? settings.replicas : settings.parallelism
+                beginSearch(.join, target: id, width: width, at: now, into: &actions)
+            } else {
+                wake(at: due)
+            }
+        }
+        followHints(at: now, into: &actions)
+        for contact in table.contactsDue(at: now.instant) {
+            table.probed(contact.identity, id: contact.id, at: now.instant)
+            call(contact, signOfLife(of: contact, at: now.instant), .upkeep, into: &actions)
+        }
+        if membership.join == .done { refresh(at: now, into: &actions) }
+        if let startedAt = membership.startedAt, !waiting.isEmpty {
+            wake(at: max(startedAt + settings.joinPatience, now.instant))
+        }
+        // Never a busy loop, whatever falls due.
+        membership.nextUpkeep = max(membership.nextUpkeep, now.instant + Span.milliseconds(20))
+    }
+
+    /// What to ask a contact that was quiet for long: any answer is a sign of life, and one that tells of
+    /// others in its part of the key space costs no datagram more. Whether somebody is back is asked as
+    /// shortly as can be.
+    private mutating func signOfLife(of contact: Contact, at now: Instant) -> Request {
+        guard table.entry(for: contact.id)?.reachability.grade == .good else {
+            return .ping(isLeaving: false)
+        }
+        let bucket = table.bucket(of: contact.id)
+        table.refreshed(bucket, at: now)
+        return .findNode(target: randomTarget(in: bucket))
+    }
+
+    /// Looks through the parts of the key space of which nobody told for long.
+    private mutating func refresh(at now: Now, into actions: inout [KademliaAction]) {
+        if let first = membership.firstRefresh {
+            guard first <= now.instant else { return wake(at: first) }
+            membership.firstRefresh = nil
+            for bucket in table.bucketsKnown(count: settings.replicas) {
+                table.refreshed(bucket, at: now.instant)
+            }
+        }
+        for bucket in table.bucketsDue(at: now.instant, interval: settings.refreshInterval) {
+            table.refreshed(bucket, at: now.instant)
+            beginSearch(.refresh, target: randomTarget(in: bucket), at: now, into: &actions)
+        }
+        wake(at: table.nextDeadline(refreshInterval: settings.refreshInterval))
+    }
+
+    private mutating func attemptSeeds(at now: Now, into actions: inout [KademliaAction]) {
+        for index in membership.seeds.indices {
+            let seed = membership.seeds[index]
+            if seed.isInFlight || seed.identity == identity { continue }
+            if seed.nextAttempt > now.instant {
+                wake(at: seed.nextAttempt)
+            } else if let entry = table.entry(for: seed.identity, id: seed.id),
+                entry.reachability.grade != .bad
+            {
+                membership.seeds[index].nextAttempt = now.instant + Membership.longestSeedBackoff
+                wake(at: membership.seeds[index].nextAttempt)
+            } else {
+                membership.seeds[index].isInFlight = true
+                actions.append(.resolve(seed: index))
+            }
+        }
+    }
+
+    private mutating func randomTarget(in bucket: Int) -> NodeID {
+        var words = PassingWords(generator: generator)
+        defer { generator = words.generator }
+        return table.randomTarget(in: bucket, using: &words)
+    }
+
+    /// Of a few places of the key space the one we know least about.
+    mutating func obscurePlace() -> NodeID {
+        let places = (0..<Membership.obscurePlaces).map { _ in
+            NodeID(
+                high: generator.next(),
+                middle: generator.next(),
+                low: UInt32(truncatingIfNeeded: generator.next())
+            )
+        }
+        return places.max { remoteness(of: $0) < remoteness(of: $1) } ?? id
+    }
+
+    /// How far the nearest we know is from a place, ourselves included.
+    private func remoteness(of place: NodeID) -> Distance {
+        let own = id.distance(to: place)
+        return table.closest(to: place, count: 1).first.map { min($0.id.distance(to: place), own) } ?? own
+    }
+}
+
+/// Opens an existential generator for functions that are generic over generators.
+private struct PassingWords: RandomNumberGenerator {
+    var generator: any RandomNumberGenerator & Sendable
+    mutating func next() -> UInt64 { generator.next() }
+}
