@@ -39,7 +39,7 @@ extension Search.Client {
     /// Whose lookup it is.
     fileprivate var operation: OperationID? {
         switch self {
-        case .put(let name), .chase(let name), .get(let name), .peer(let name, _): name
+        case .put(let name), .get(let name), .peer(let name, _): name
         case .join, .refresh, .rescue: nil
         }
     }

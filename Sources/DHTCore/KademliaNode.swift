@@ -37,6 +37,10 @@ package struct KademliaNode: Sendable {
         case upkeep
         case search(SearchID)
         case put(OperationID)
+        /// It spoke of these, which a put does not know: where are they?
+        case chase(OperationID, news: [UInt32])
+        /// A replica spoke of it: is it there, to take the record?
+        case newcomer(OperationID)
         /// It answered a read, and lacks this.
         case repair(Catalog.Place, Digest)
         /// It ought to have a copy.
@@ -138,6 +142,9 @@ package struct KademliaNode: Sendable {
         case .search(let search):
             searchAnswered(search, call.contact, response, struckOut: struckOut, at: now, into: &actions)
         case .put(let operation): putAnswered(operation, call.contact, response, at: now, into: &actions)
+        case .chase(let put, let news): chaseAnswered(put, news, response, at: now, into: &actions)
+        case .newcomer(let put):
+            newcomerAnswered(put, call.contact, isThere: true, at: now, into: &actions)
         case .ping(let operation, let sent):
             actions.append(.finished(operation, .pinged(now.instant.since(sent))))
         case .copy(let place, let digest):
@@ -182,6 +189,9 @@ package struct KademliaNode: Sendable {
             let more = puts[operation]?.answered(call.contact.identity, .timeout) ?? []
             offer(operation, to: more, into: &actions)
             finishIfDone(operation, at: now, into: &actions)
+        case .chase(let put, let news): chaseAnswered(put, news, nil, at: now, into: &actions)
+        case .newcomer(let put):
+            newcomerAnswered(put, call.contact, isThere: false, at: now, into: &actions)
         case .ping(let operation, _): actions.append(.finished(operation, .pinged(nil)))
         case .copy(let place, let digest):
             copyAnswered(place, digest, by: call.contact, nil, at: now, into: &actions)

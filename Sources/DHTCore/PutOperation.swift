@@ -1,9 +1,9 @@
 /// The life of one record's way to its replicas.
 ///
 /// The record goes to the closest nodes known; their answers tell which closer ones they know; if any is
-/// news, one lookup finds it and the record goes there too. A node that is overdue is not waited for alone:
-/// the next closest is asked as well. Once there are copies enough the rest has a moment more, and no longer:
-/// else one replica that is never done could hold it up.
+/// news, who told is asked where it is, and the record goes there too once it answers. A node that is overdue
+/// is not waited for alone: the next closest is asked as well. Once there are copies enough the rest has a
+/// moment more, and no longer: else one replica that is never done could hold it up.
 struct PutOperation: Sendable {
     private enum State: Hashable, Sendable {
         case asked
@@ -37,11 +37,12 @@ struct PutOperation: Sendable {
     private var hiders: [Identity: Response.Receipt.Hider] = [:]
     /// Contacts to ask next, nearest first.
     private var spares: [Contact] = []
-    /// The second lookup was made, or is not needed.
-    private(set) var hasChased: Bool
-    private var isChasing = false
-    /// What the second lookup is to find.
-    private(set) var news: [UInt32] = []
+    /// Replicas that may be asked where those are of whom they spoke.
+    private var chasesLeft: Int
+    /// Questions that are to bring closer nodes, and are not answered.
+    private var chasing = 0
+    /// Closer nodes that replicas spoke of.
+    private(set) var news: Set<UInt32> = []
 
     /// `hasLookedUp`: the contacts it will be given come from a finished lookup, so none closer is to be
     /// chased.
@@ -60,7 +61,7 @@ struct PutOperation: Sendable {
         ownIdentity = identity
         self.width = width
         self.copies = copies
-        hasChased = hasLookedUp
+        chasesLeft = hasLookedUp ? 0 : Kademlia.parallelism
     }
 
     /// What to do first: whom to ask, and whether we ourselves are among the closest.
@@ -106,31 +107,32 @@ struct PutOperation: Sendable {
         return askSpare()
     }
 
-    /// Whether a node that a replica spoke of, by the prefix of its id, and that is not known here, is closer
-    /// than one of ours. Then a lookup is to be made, once.
-    mutating func shouldChase(_ prefixes: [UInt32]) -> Bool {
-        guard !hasChased else { return false }
+    /// Those of the nodes a replica spoke of, by the prefixes of their ids, that are not known here and
+    /// closer than one of ours. If there are any, the replica is to be asked where they are.
+    mutating func chase(_ prefixes: [UInt32]) -> [UInt32] {
+        guard chasesLeft > 0 else { return [] }
         let location = record.location.prefix
         var distances = targets.map { $0.contact.id.prefix ^ location } + [own.prefix ^ location]
         distances.sort()
         let limit = distances.count < width ? UInt32.max : distances[width - 1]
-        news = prefixes.filter { prefix in
-            prefix ^ location < limit && prefix != own.prefix
+        let closer = prefixes.filter { prefix in
+            prefix ^ location < limit && prefix != own.prefix && !news.contains(prefix)
                 && !targets.contains { $0.contact.id.prefix == prefix }
         }
-        guard !news.isEmpty else { return false }
-        hasChased = true
-        isChasing = true
-        return true
+        guard !closer.isEmpty else { return [] }
+        news.formUnion(closer)
+        chasesLeft -= 1
+        chasing += 1
+        return closer
     }
 
-    /// The lookup found these, nearest first: whom to ask besides.
-    mutating func chased(_ contacts: [Contact]) -> [Contact] {
-        isChasing = false
-        let news = contacts.prefix(width).filter { contact in
-            !targets.contains { $0.contact.identity == contact.identity }
-        }
-        return ask(news)
+    /// A question that was to bring closer nodes led to so many more.
+    mutating func chased(furtherQuestions: Int = 0) { chasing += furtherQuestions - 1 }
+
+    /// A closer node answered: whom to ask besides.
+    mutating func found(_ contact: Contact) -> [Contact] {
+        guard !targets.contains(where: { $0.contact.identity == contact.identity }) else { return [] }
+        return ask([contact])
     }
 
     /// Takes in the time, after every event.
@@ -154,7 +156,7 @@ struct PutOperation: Sendable {
 
     /// Whether all that can still be learnt is how late the late ones are.
     var isFinished: Bool {
-        guard !isOwnPending, !isChasing, !targets.contains(where: { $0.state == .asked }) else {
+        guard !isOwnPending, chasing == 0, !targets.contains(where: { $0.state == .asked }) else {
             return false
         }
         return stored >= width || !targets.contains { $0.state == .overdue }

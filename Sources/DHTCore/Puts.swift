@@ -100,13 +100,8 @@ extension KademliaNode {
         }
         let more = puts[name]?.answered(contact.identity, verdict) ?? []
         offer(name, to: more, into: &actions)
-        if case .stored(let receipt) = response, let location = puts[name]?.record.location {
-            // Bad contacts count as known: that others still speak of them is no news.
-            let unknown = receipt.closest.filter { !table.holds(prefix: $0) && !isVain($0, at: now) }
-            let shouldChase = puts[name]?.shouldChase(unknown)
-            if shouldChase == true {
-                beginSearch(.chase(name), target: location, goal: .reachable, at: now, into: &actions)
-            }
+        if case .stored(let receipt) = response {
+            chase(name, receipt.closest, toldBy: contact, at: now, into: &actions)
         }
         finishIfDone(name, at: now, into: &actions)
     }
@@ -142,19 +137,67 @@ extension KademliaNode {
     }
 }
 
-// MARK: Nodes others know and we cannot find
+// MARK: Nodes others know and we do not
 
 extension KademliaNode {
-    /// How long a node that others spoke of and a lookup did not find is not looked for again: it may be
-    /// dead, or admitted by them and not by us.
+    /// How long a node that others spoke of and that was not found is not looked for again: it may be dead,
+    /// or admitted by them and not by us.
     private static let vainInterval = Span.seconds(60)
     static let vainCapacity = 1024
+
+    /// A replica spoke of these: it is asked where those are that ought to have the record and are not known.
+    private mutating func chase(
+        _ name: OperationID,
+        _ prefixes: [UInt32],
+        toldBy replica: Contact,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        // Bad contacts count as known: that others still speak of them is no news.
+        let unknown = prefixes.filter { !table.holds(prefix: $0) && !isVain($0, at: now) }
+        guard !unknown.isEmpty, let news = puts[name]?.chase(unknown), !news.isEmpty,
+            let location = puts[name]?.record.location
+        else { return }
+        call(replica, .findNode(target: location), .chase(name, news: news), into: &actions)
+    }
+
+    /// The replica said where they are, or nothing: each is asked whether it is there.
+    mutating func chaseAnswered(
+        _ name: OperationID,
+        _ news: [UInt32],
+        _ response: Response?,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        var contacts: [Contact] = []
+        if case .nodes(let named)? = response { contacts = named.filter { news.contains($0.id.prefix) } }
+        noteVain(news.filter { prefix in !contacts.contains { $0.id.prefix == prefix } }, at: now)
+        guard puts[name] != nil else { return }
+        puts[name]?.chased(furtherQuestions: contacts.count)
+        for contact in contacts { call(contact, .ping(isLeaving: false), .newcomer(name), into: &actions) }
+        finishIfDone(name, at: now, into: &actions)
+    }
+
+    /// One that a replica spoke of answered, or did not.
+    mutating func newcomerAnswered(
+        _ name: OperationID,
+        _ contact: Contact,
+        isThere: Bool,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        if !isThere { noteVain([contact.id.prefix], at: now) }
+        guard puts[name] != nil else { return }
+        puts[name]?.chased()
+        if isThere { offer(name, to: puts[name]?.found(contact) ?? [], into: &actions) }
+        finishIfDone(name, at: now, into: &actions)
+    }
 
     private func isVain(_ prefix: UInt32, at now: Now) -> Bool {
         vain[prefix].map { now.instant.since($0) < Self.vainInterval } ?? false
     }
 
-    mutating func noteVain(_ prefixes: [UInt32], at now: Now) {
+    private mutating func noteVain(_ prefixes: [UInt32], at now: Now) {
         if vain.count >= Self.vainCapacity { vain = [:] }
         for prefix in prefixes where !table.holds(prefix: prefix) { vain[prefix] = now.instant }
     }

@@ -8,8 +8,6 @@ struct Search: Sendable {
     enum Client: Hashable, Sendable {
         /// Closest nodes for a record.
         case put(OperationID)
-        /// Closer nodes that replicas spoke of.
-        case chase(OperationID)
         /// Records.
         case get(OperationID)
         /// One peer, wherever it is now.
@@ -25,7 +23,7 @@ struct Search: Sendable {
         var isUpkeep: Bool {
             switch self {
             case .join, .refresh, .rescue: true
-            case .put, .chase, .get, .peer: false
+            case .put, .get, .peer: false
             }
         }
     }
@@ -190,11 +188,6 @@ extension KademliaNode {
     private mutating func ended(_ search: Search, at now: Now, into actions: inout [KademliaAction]) {
         switch search.client {
         case .put(let operation): targetsFound(operation, search.lookup.reachable, at: now, into: &actions)
-        case .chase(let operation):
-            noteVain(puts[operation]?.news ?? [], at: now)
-            let more = puts[operation]?.chased(search.lookup.reachable) ?? []
-            offer(operation, to: more, into: &actions)
-            finishIfDone(operation, at: now, into: &actions)
         case .get(let operation): finishGet(operation, search, at: now, into: &actions)
         case .peer(let operation, let peer):
             if let entry = search.lookup.closest.first(where: { $0.identity == peer }) {

@@ -162,35 +162,48 @@ struct PutOperationTests {
         #expect(put.outcome.stored == 0)
     }
 
-    @Test func `a node closer than ours of which a replica speaks is looked for, once`() {
+    @Test func `a node closer than ours of which a replica speaks is asked for, once`() {
         var put = put()
         _ = put.begin(contacts(2, 3, 4))
         let closer = NodeID(firstByte: 1).prefix
         let farther = NodeID(firstByte: 9).prefix
         let known = NodeID(firstByte: 3).prefix
-        #expect(put.shouldChase([farther, known, NodeID(firstByte: 0xFF).prefix]) == false)
-        #expect(put.shouldChase([closer]) == true)
-        #expect(put.news == [closer])
-        #expect(put.shouldChase([closer]) == false)
+        #expect(put.chase([farther, known, NodeID(firstByte: 0xFF).prefix]).isEmpty)
+        #expect(put.chase([closer, known]) == [closer])
+        #expect(put.chase([closer]).isEmpty)
         for place in [2, 3, 4] as [UInt8] { _ = put.answered(id(place), .stored) }
         #expect(!put.isFinished)
-        #expect(put.chased(contacts(1, 2, 3, 4)).places == [1])
+        put.chased(furtherQuestions: 1)
+        #expect(!put.isFinished)
+        put.chased()
+        #expect(put.found(.at(1)).places == [1])
+        #expect(put.found(.at(1)).isEmpty)
         #expect(!put.isFinished)
         _ = put.answered(id(1), .stored)
         #expect(put.isFinished)
         #expect(put.outcome.stored == 4)
     }
 
-    @Test func `any news is worth a lookup while there are fewer nodes than copies`() {
+    @Test func `three replicas at most are asked for those they speak of`() {
         var put = put()
-        _ = put.begin(contacts(2))
-        #expect(put.shouldChase([NodeID(firstByte: 0x70).prefix]) == true)
+        _ = put.begin(contacts(0x20, 0x21, 0x22))
+        for place in 1...3 as ClosedRange<UInt8> {
+            #expect(put.chase([NodeID(firstByte: place).prefix]).count == 1)
+            put.chased()
+        }
+        #expect(put.chase([NodeID(firstByte: 4).prefix]).isEmpty)
     }
 
-    @Test func `after a lookup no other is made`() {
+    @Test func `any news is worth a question while there are fewer nodes than copies`() {
+        var put = put()
+        _ = put.begin(contacts(2))
+        #expect(!put.chase([NodeID(firstByte: 0x70).prefix]).isEmpty)
+    }
+
+    @Test func `after a lookup nobody is asked for closer ones`() {
         var put = put(hasLookedUp: true)
         _ = put.begin(contacts(2, 3, 4))
-        #expect(put.shouldChase([NodeID(firstByte: 1).prefix]) == false)
+        #expect(put.chase([NodeID(firstByte: 1).prefix]).isEmpty)
     }
 
     @Test func `replicas that lack what a condition names are bare if others took the record`() {

@@ -47,22 +47,27 @@ struct CrowdTests {
         return Double(world.traffic.datagrams - before) / Double(Self.operations)
     }
 
-    @Test func `a crowd is acquainted at once, and spends little then and after an hour without a word`() {
+    /// `pause`: milliseconds between two starts.
+    @Test(arguments: [0, 50] as [UInt64])
+    func `a crowd is acquainted at once, and spends little then and after an hour without a word`(
+        pause: UInt64
+    ) {
         var plan = WorldPlan(nodes: Self.count, seed: 1, sealing: .standIn)
-        plan.beginning = .joining(.milliseconds(0))
+        plan.beginning = .joining(.milliseconds(pause))
         plan.weather.delay = .uniform(5...10)
         plan.isWatched = false
         let world = World(plan)
         defer { world.end() }
-        world.startAll(settle: .seconds(15))
+        world.startAll(settle: .seconds(45))
         let joining = Double(world.traffic.datagrams) / Double(Self.count)
         // That all know each other takes two exchanges a pair, which is 254 each.
-        #expect(joining <= 285, "\(joining) datagrams a node")
-        #expect(world.nodes.allSatisfy { $0.machine.map { $0.core.table.count >= 116 } ?? false })
+        #expect(joining <= 295, "\(joining) datagrams a node")
+        let known = world.nodes.reduce(0) { $0 + ($1.machine?.core.table.count ?? 0) }
+        #expect(known >= 124 * Self.count, "\(known) contacts")
 
         let nodes = world.nodes
         let puts = datagrams(in: world) { number in
-            #expect(put("\(number)", at: nodes[number * 5 % Self.count], in: world)?.stored == 8)
+            #expect(put("\(number)", at: nodes[number * 5 % Self.count], in: world)?.stored ?? 0 >= 8)
         }
         #expect(puts <= 18, "\(puts) datagrams a put")
         let gets = datagrams(in: world) { number in
@@ -73,6 +78,8 @@ struct CrowdTests {
         }
         #expect(gets <= 7, "\(gets) datagrams a get")
 
+        // In the end, and so on the way, both worlds are the same.
+        guard pause == 0 else { return }
         world.run(for: .minutes(60))
         for putter in [nodes[0], nodes[41], nodes[127]] {
             let tap = Tap(putter)
