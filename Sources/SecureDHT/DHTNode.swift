@@ -333,7 +333,7 @@ public final class DHTNode: Sendable {
             peersUp: table.contacts.count { $0.reachability.grade == .good },
             records: knowledge.records,
             recordBytes: knowledge.recordBytes,
-            rejected: knowledge.counters.rejected.map { .init(reason: $0.reason.rawValue, count: $0.count) },
+            rejected: knowledge.counters.rejected.map { .init(reason: $0.reason.name, count: $0.count) },
             counters: knowledge.counters.named.map { .init(name: $0.name, count: $0.count) } + more,
             suspects: knowledge.suspects,
             uptime: knowledge.uptime
