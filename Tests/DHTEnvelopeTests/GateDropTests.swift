@@ -108,8 +108,8 @@ private struct Provocation {
 
     @Test func `reasons are called what the protocol calls them`() {
         let names = """
-            length header version kind self admission replay unsolicited key lane box malformed mismatch budget \
-            signature capacity record
+            length header version kind self admission replay unsolicited key lane box malformed mismatch \
+            budget signature capacity record
             """
         #expect(DropReason.allCases.map(\.name).joined(separator: " ") == names)
     }
