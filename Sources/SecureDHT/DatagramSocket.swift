@@ -54,10 +54,10 @@ final class DatagramSender: Sendable {
     /// Gives a datagram to the system, which says at once whether it takes it: `nil`, or its error.
     func send(_ datagram: [UInt8], to address: SocketAddress) -> Int32? {
         let flags = Int32(MSG_DONTWAIT | MSG_NOSIGNAL)
-        let count = unsafe address.withSockAddr { pointer, size in
-            unsafe sendto(descriptor, datagram, datagram.count, flags, pointer, socklen_t(size))
+        return unsafe address.withSockAddr { pointer, size in
+            let count = unsafe sendto(descriptor, datagram, datagram.count, flags, pointer, socklen_t(size))
+            return count < 0 ? errno : nil
         }
-        return count < 0 ? errno : nil
     }
 }
 
@@ -82,8 +82,10 @@ private struct BoundSocket: ~Copyable {
         if isIPv6 { try made.set(Int32(IPPROTO_IPV6), IPV6_V6ONLY, to: 1) }
         try made.set(SOL_SOCKET, SO_RCVBUF, to: receiveBuffer)
         try made.set(SOL_SOCKET, SO_SNDBUF, to: sendBuffer)
-        let result = unsafe address.withSockAddr { unsafe Glibc.bind(number, $0, socklen_t($1)) }
-        guard result == 0 else { throw IOError(errnoCode: errno, reason: "bind") }
+        let error: Int32? = unsafe address.withSockAddr { pointer, size in
+            unsafe Glibc.bind(number, pointer, socklen_t(size)) == 0 ? nil : errno
+        }
+        if let error { throw IOError(errnoCode: error, reason: "bind") }
         return made
     }
 
