@@ -153,27 +153,15 @@ package struct Catalog: Sendable {
         unixMilliseconds now: UInt64,
         eviction: Eviction? = nil
     ) -> (decision: Decision, displaced: Entry?, evicted: [Located]) {
-        if record.revision.unixMilliseconds > now + Self.clockTolerance {
-            return (.refuse(.clock(unixMilliseconds: now)), nil, [])
-        }
-        if record.expiry <= now { return (.refuse(.expired), nil, []) }
         let old = entry(at: record.location, by: record.author)
-        if let old, old.digest == record.digest { return (.same, nil, []) }
-        if let condition, let standing = standing(at: record.location, against: condition, now: now) {
-            return (standing, nil, [])
-        }
-        if let old {
-            if old.revision == record.revision { equivocations += 1 }
-            // An expired one still stands in the way of older ones, for as long as it is remembered.
-            guard (record.revision, record.digest) > (old.revision, old.digest) else {
-                return (.conflict(author: old.author), nil, [])
-            }
-        }
-        guard isWithinAuthorsQuota(record, displacing: old),
-            let evicted = makeRoom(for: record, displacing: old, eviction, now: now)
-        else { return (.refuse(.quota), nil, []) }
+        let judgement = judge(record, displacing: old, condition, eviction, now: now)
+        if judgement.isEquivocation { equivocations += 1 }
+        guard judgement.decision == .keep else { return (judgement.decision, nil, []) }
+        for located in judgement.evicted { remove(at: located.location, by: located.entry.author) }
+        evictions += UInt64(judgement.evicted.count)
+        dropMutedPlaces()
         enter(record)
-        return (.keep, old, evicted)
+        return (.keep, old, judgement.evicted)
     }
 
     /// Enters a record that the store already holds: at start.
@@ -247,6 +235,52 @@ package struct Catalog: Sendable {
 
     // MARK: Private
 
+    /// What an offer comes to.
+    private struct Judgement {
+        var decision: Decision
+        /// What has to go for the record.
+        var evicted: [Located] = []
+        /// The author signed another record with the same revision.
+        var isEquivocation = false
+    }
+
+    /// What would become of an offer; nothing is copied for it.
+    func decision(
+        on record: Record,
+        condition: Request.Condition?,
+        unixMilliseconds now: UInt64,
+        eviction: Eviction? = nil
+    ) -> Decision {
+        let old = entry(at: record.location, by: record.author)
+        return judge(record, displacing: old, condition, eviction, now: now).decision
+    }
+
+    private func judge(
+        _ record: Record,
+        displacing old: Entry?,
+        _ condition: Request.Condition?,
+        _ eviction: Eviction?,
+        now: UInt64
+    ) -> Judgement {
+        if record.revision.unixMilliseconds > now + Self.clockTolerance {
+            return Judgement(decision: .refuse(.clock(unixMilliseconds: now)))
+        }
+        if record.expiry <= now { return Judgement(decision: .refuse(.expired)) }
+        if let old, old.digest == record.digest { return Judgement(decision: .same) }
+        if let condition, let standing = standing(at: record.location, against: condition, now: now) {
+            return Judgement(decision: standing)
+        }
+        let isEquivocation = old?.revision == record.revision
+        // An expired one still stands in the way of older ones, for as long as it is remembered.
+        if let old, (record.revision, record.digest) <= (old.revision, old.digest) {
+            return Judgement(decision: .conflict(author: old.author), isEquivocation: isEquivocation)
+        }
+        guard isWithinAuthorsQuota(record, displacing: old),
+            let evicted = room(for: record, displacing: old, eviction, now: now)
+        else { return Judgement(decision: .refuse(.quota), isEquivocation: isEquivocation) }
+        return Judgement(decision: .keep, evicted: evicted, isEquivocation: isEquivocation)
+    }
+
     /// The decision if the condition does not hold.
     private func standing(at location: NodeID, against condition: Request.Condition, now: UInt64) -> Decision?
     {
@@ -271,8 +305,8 @@ package struct Catalog: Sendable {
             && own.bytes + record.weight - (old?.byteCount ?? 0) <= quota.bytesByAuthor
     }
 
-    /// Throws out what has to go for the record, and returns that; `nil` if there is no room to be made.
-    private mutating func makeRoom(
+    /// What has to go for the record; `nil` if there is no room to be made.
+    private func room(
         for record: Record,
         displacing old: Entry?,
         _ eviction: Eviction?,
@@ -282,38 +316,37 @@ package struct Catalog: Sendable {
         let bytes = byteCount + record.weight - (old?.byteCount ?? 0) - quota.bytes
         if records <= 0, bytes <= 0 { return [] }
         guard let eviction else { return nil }
-        if let silent = removeMuted(records: records, bytes: bytes) { return silent }
+        if let silent = mutedVictims(records: records, bytes: bytes) { return silent }
         // Mostly the very farthest will do, and it is found in a twentieth of the time.
         for limit in [Eviction.victims / 8, Eviction.candidates] {
             let found = victims(among: limit, for: record, records: records, bytes: bytes, eviction, now: now)
-            guard let found else { continue }
-            for victim in found { remove(at: victim.location, by: victim.entry.author) }
-            evictions += UInt64(found.count)
-            return found
+            if let found { return found }
         }
         return nil
     }
 
-    /// Throws out records of authors who may not write, if those make enough room.
-    private mutating func removeMuted(records: Int, bytes: Int) -> [Located]? {
+    /// Forgets where records of authors who may not write were.
+    private mutating func dropMutedPlaces() {
+        while let last = muted.places.last, !muted.contains(last.author) || index[last] == nil {
+            muted.dropLastPlace()
+        }
+    }
+
+    /// Records of authors who may not write, if those make enough room.
+    private func mutedVictims(records: Int, bytes: Int) -> [Located]? {
         var (records, bytes) = (records, bytes)
-        var gone: [Located] = []
-        while records > 0 || bytes > 0, gone.count < Eviction.victims, let place = muted.takePlace() {
-            guard muted.contains(place.author), let entry = remove(at: place.location, by: place.author)
-            else { continue }
-            gone.append(Located(location: place.location, entry: entry))
+        var victims: [Located] = []
+        var seen: Set<Place> = []
+        for place in muted.places.reversed() {
+            guard records > 0 || bytes > 0, victims.count < Eviction.victims else { break }
+            guard muted.contains(place.author), let entry = index[place], seen.insert(place).inserted else {
+                continue
+            }
+            victims.append(Located(location: place.location, entry: entry))
             records -= 1
             bytes -= entry.byteCount
         }
-        guard records > 0 || bytes > 0 else {
-            evictions += UInt64(gone.count)
-            return gone
-        }
-        for located in gone {
-            enter(located)
-            muted.meet(located.place)
-        }
-        return nil
+        return records <= 0 && bytes <= 0 ? victims : nil
     }
 
     /// Of the farthest entries those that have to go so that so many records and bytes are free.

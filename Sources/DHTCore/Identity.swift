@@ -19,6 +19,15 @@ public struct Identity: Hashable, Sendable {
         (w0, w1, w2, w3) = (words.next(), words.next(), words.next(), words.next())
     }
 
+    /// The identity with the 32 bytes at `offset`, which must be there.
+    package init(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
+        precondition(offset >= 0 && offset + Self.byteCount <= bytes.count, "32 bytes are not there")
+        func word(_ index: Int) -> UInt64 {
+            unsafe UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset + 8 * index, as: UInt64.self))
+        }
+        (w0, w1, w2, w3) = (word(0), word(1), word(2), word(3))
+    }
+
     /// The 32 bytes of the public key.
     public var bytes: [UInt8] {
         var result: [UInt8] = []

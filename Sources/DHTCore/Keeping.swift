@@ -15,13 +15,6 @@ extension KademliaNode {
         condition: Request.Condition?,
         at now: Now
     ) -> (decision: Catalog.Decision, displaced: Catalog.Entry?, evicted: [Catalog.Located]) {
-        let table = table
-        let (own, replicas) = (id, settings.replicas)
-        let eviction = Catalog.Eviction(own: own) { location in
-            let distance = own.distance(to: location)
-            let closest = table.closest(to: location, count: replicas)
-            return closest.count { $0.id.distance(to: location) < distance } < replicas
-        }
         let offer = catalog.offer(
             record,
             condition: condition,
@@ -44,14 +37,27 @@ extension KademliaNode {
         return offer
     }
 
-    /// What would become of a record if it were offered now.
+    /// What would become of a record if it were offered now. Nothing is copied for it.
     package func judgement(
         of record: Record,
         _ condition: Request.Condition?,
         at now: Now
     ) -> Catalog.Decision {
-        var trial = self
-        return trial.offer(record, condition: condition, at: now).decision
+        catalog.decision(
+            on: record,
+            condition: condition,
+            unixMilliseconds: now.unixMilliseconds,
+            eviction: eviction
+        )
+    }
+
+    private var eviction: Catalog.Eviction {
+        let (own, replicas, table) = (id, settings.replicas, table)
+        return Catalog.Eviction(own: own) { location in
+            let distance = own.distance(to: location)
+            let closest = table.closest(to: location, count: replicas)
+            return closest.count { $0.id.distance(to: location) < distance } < replicas
+        }
     }
 
     /// Sends a record that the catalog took on to the store, which first drops what had to go for it.

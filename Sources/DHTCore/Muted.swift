@@ -38,8 +38,8 @@ struct Muted: Sendable {
     /// A patrol met a record of theirs.
     mutating func meet(_ place: CatalogIndex.Place) { places.append(place) }
 
-    /// The next place where a record of theirs may be, which is then no more among them.
-    mutating func takePlace() -> CatalogIndex.Place? { places.popLast() }
+    /// At the last of the places there is nothing of theirs any more.
+    mutating func dropLastPlace() { places.removeLast() }
 
     /// Whether the author's records need not be kept any longer.
     func isForfeit(_ author: Identity, at now: Instant) -> Bool {

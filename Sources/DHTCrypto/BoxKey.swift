@@ -13,6 +13,11 @@ package struct BoxPublicKey: Hashable, Sendable {
         self.words = words
     }
 
+    /// The key with the 32 bytes at `offset`, which must be there.
+    package init(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
+        words = unsafe Identity(bytes, at: offset)
+    }
+
     package var bytes: [UInt8] { words.bytes }
 
     package func append(to buffer: inout [UInt8]) { words.append(to: &buffer) }

@@ -96,11 +96,35 @@ package struct NetworkKey: ~Copyable, Sendable {
     package borrowing func open(_ sealed: ArraySlice<UInt8>, nonce: ArraySlice<UInt8>) -> [UInt8]? {
         guard sealed.count >= DHT_TAG_BYTES else { return nil }
         var header = [UInt8](repeating: 0, count: sealed.count - DHT_TAG_BYTES)
-        let nonce = checked(nonce)
-        let result = unsafe sealed.withUnsafeBufferPointer { bytes in
-            unsafe dht_secretbox_open(&header, bytes.baseAddress, bytes.count, nonce, key)
+        let datagram = checked(nonce) + sealed
+        let isOurs = unsafe header.withUnsafeMutableBytes { bytes in
+            unsafe open(in: datagram, nonce.count..<datagram.count, nonce: 0..<nonce.count, into: bytes)
         }
-        return result == 0 ? header : nil
+        return isOurs ? header : nil
+    }
+
+    /// Opens the header in a datagram into `header`; `false` if it was not sealed with this key and nonce.
+    ///
+    /// Whatever arrives comes this way, so nothing is copied or allocated.
+    package borrowing func open(
+        in datagram: [UInt8],
+        _ sealed: Range<Int>,
+        nonce: Range<Int>,
+        into header: UnsafeMutableRawBufferPointer
+    ) -> Bool {
+        precondition(sealed.count == header.count + DHT_TAG_BYTES && nonce.count == DHT_NONCE_BYTES)
+        precondition(max(sealed.upperBound, nonce.upperBound) <= datagram.count, "the datagram is too short")
+        let result = unsafe datagram.withUnsafeBufferPointer { bytes in
+            guard let base = bytes.baseAddress else { return Int32(-1) }
+            return unsafe dht_secretbox_open(
+                header.bindMemory(to: UInt8.self).baseAddress,
+                base + sealed.lowerBound,
+                sealed.count,
+                base + nonce.lowerBound,
+                key
+            )
+        }
+        return result == 0
     }
 
     /// The 32 bytes: for comparing with vectors.

@@ -49,13 +49,35 @@ import CSodium
 
     /// What is in the box; `nil` if it was not made with this key and nonce.
     package borrowing func open(_ slot: Int, nonce: ArraySlice<UInt8>, _ box: ArraySlice<UInt8>) -> [UInt8]? {
-        guard box.count >= DHT_TAG_BYTES else { return nil }
-        var plaintext = [UInt8](repeating: 0, count: box.count - DHT_TAG_BYTES)
-        let nonce = checked(nonce)
-        let result = unsafe box.withUnsafeBufferPointer { bytes in
-            unsafe dht_box_open(&plaintext, bytes.baseAddress, bytes.count, nonce, key(slot))
+        open(slot, in: checked(nonce) + box, from: nonce.count, nonce: 0..<nonce.count)
+    }
+
+    /// What is in the box at the end of a datagram; `nil` if it was not made with this key and nonce.
+    ///
+    /// Nothing is allocated for a box that does not open.
+    package borrowing func open(
+        _ slot: Int,
+        in datagram: [UInt8],
+        from start: Int,
+        nonce: Range<Int>
+    ) -> [UInt8]? {
+        let length = datagram.count - start - DHT_TAG_BYTES
+        guard length >= 0 else { return nil }
+        precondition(nonce.count == DHT_NONCE_BYTES && nonce.upperBound <= start, "the nonce comes first")
+        let key = unsafe key(slot)
+        return unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: length) { plaintext in
+            let result = unsafe datagram.withUnsafeBufferPointer { bytes in
+                guard let base = bytes.baseAddress else { return Int32(-1) }
+                return unsafe dht_box_open(
+                    plaintext.baseAddress,
+                    base + start,
+                    bytes.count - start,
+                    base + nonce.lowerBound,
+                    key
+                )
+            }
+            return result == 0 ? unsafe Array(plaintext) : nil
         }
-        return result == 0 ? plaintext : nil
     }
 
     package mutating func wipe(_ slot: Int) { unsafe sodium_memzero(key(slot), Self.keyLength) }

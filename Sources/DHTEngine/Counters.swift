@@ -44,8 +44,7 @@ package struct Counters: Hashable, Sendable {
     package init() {}
 
     mutating func count(_ reason: DropReason) {
-        guard let index = DropReason.allCases.firstIndex(of: reason) else { return }
-        drops[index] += 1
+        drops[reason.rawValue] += 1
     }
 
     /// Datagrams dropped, for each reason, in the order of checks.

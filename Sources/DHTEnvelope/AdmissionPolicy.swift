@@ -11,7 +11,7 @@ package enum AdmissionPolicy: Sendable {
     /// Whether datagrams from and to `identity` are let through.
     package func admits(_ identity: Identity) -> Bool {
         switch self {
-        case .members(let list): list.member(identity) != nil
+        case .members(let list): list.holds(identity)
         case .open: true
         }
     }

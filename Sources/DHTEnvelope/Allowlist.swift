@@ -89,6 +89,9 @@ public struct Allowlist: Sendable {
     /// The member with this identity; `nil` if nobody admits it or somebody revoked it.
     public func member(_ identity: Identity) -> Member? { positions[identity].map { members[$0] } }
 
+    /// Whether there is a member with this identity.
+    package func holds(_ identity: Identity) -> Bool { positions[identity] != nil }
+
     /// Adds another file's lines. Saying the same of a member twice is fine, contradicting is not; a
     /// revocation in any of the files wins.
     public mutating func merge(_ other: Allowlist) throws(AllowlistError) {

@@ -25,7 +25,7 @@ package enum Datagram {
 
 /// Why a datagram was dropped without an answer. Each is a counter, `rejected.<reason>` in `dht status`.
 /// The order is the order of checks: `docs/protocol.md`, section 4.
-package enum DropReason: String, CaseIterable, Error, Sendable {
+package enum DropReason: Int, CaseIterable, Error, Sendable {
     case length
     case header
     case version
@@ -45,4 +45,7 @@ package enum DropReason: String, CaseIterable, Error, Sendable {
     /// store.
     case capacity
     case record
+
+    /// As people and programs read it.
+    package var name: String { "\(self)" }
 }

@@ -32,13 +32,14 @@ package struct FirstContacts: Sendable {
 
     package var count: Int { entries.count }
 
-    package func holds(_ identity: Identity, _ boxKey: BoxPublicKey) -> Bool {
-        entries[Process(identity: identity, boxKey: boxKey)] != nil
-    }
-
-    /// Whether this request may be one that was not seen; of processes that are not remembered any may.
-    package func isNew(_ counter: UInt64, of identity: Identity, _ boxKey: BoxPublicKey) -> Bool {
-        entries[Process(identity: identity, boxKey: boxKey)]?.window.isNew(counter) ?? true
+    /// How a request stands that is of no session; `nil` if it was seen.
+    func standing(
+        of identity: Identity,
+        _ boxKey: BoxPublicKey,
+        sending counter: UInt64
+    ) -> SessionTable.Standing? {
+        guard let entry = entries[Process(identity: identity, boxKey: boxKey)] else { return .unknown }
+        return entry.window.isNew(counter) ? .remembered : nil
     }
 
     /// Whether one more of that box key may be answered now; that is charged to it if it is remembered.

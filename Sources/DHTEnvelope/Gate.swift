@@ -43,8 +43,10 @@ package struct Gate: ~Copyable {
         self.keys = keys
         self.admission = admission
         let members = admission.memberCount
-        // Static, current and previous key with each member; what lies beyond is derived again when needed.
-        sharedKeys = SharedKeyCache(capacity: min(4096, max(64, (members ?? 1024) * 3)))
+        // Static, current and previous key with each session of each member; what lies beyond is derived
+        // again when needed.
+        let keysByMember = 3 * PeerState.sessionLimit
+        sharedKeys = SharedKeyCache(capacity: min(4096, max(64, (members ?? 1024) * keysByMember)))
         sessions = SessionTable(members: members, budgetRate: limits.requestsByPeer)
         lane = FirstContactLane(
             rate: limits.firstContacts,

@@ -91,17 +91,17 @@ extension Gate {
     /// Judges one datagram: section 4 of the protocol, step by step.
     package mutating func receive(_ datagram: [UInt8], from endpoint: Endpoint, at now: Instant) -> Verdict {
         guard Datagram.lengths.contains(datagram.count) else { return .dropped(.length) }
-        guard let headerBytes = keys.openHeader(datagram) else { return .dropped(.header) }
         let header: Header
-        switch Header.decode(headerBytes) {
-        case .dropped(let reason): return .dropped(reason)
-        case .header(let decoded): header = decoded
+        switch keys.openHeader(datagram) {
+        case nil: return .dropped(.header)
+        case .dropped(let reason)?: return .dropped(reason)
+        case .header(let decoded)?: header = decoded
         }
         guard header.sender != keys.identity else { return .dropped(.self) }
         guard admission.admits(header.sender) else { return .dropped(.admission) }
         switch header.kind {
-        case .request: return receiveRequest(datagram, header, headerBytes, from: endpoint, at: now)
-        case .response: return receiveResponse(datagram, header, headerBytes, from: endpoint, at: now)
+        case .request: return receiveRequest(datagram, header, from: endpoint, at: now)
+        case .response: return receiveResponse(datagram, header, from: endpoint, at: now)
         }
     }
 
@@ -110,14 +110,15 @@ extension Gate {
     private mutating func receiveRequest(
         _ datagram: [UInt8],
         _ header: Header,
-        _ headerBytes: [UInt8],
         from endpoint: Endpoint,
         at now: Instant
     ) -> Verdict {
         let (sender, boxKey) = (header.sender, header.senderBoxKey)
-        guard !sessions.hasSeen(header.number, of: sender, boxKey) else { return .dropped(.replay) }
+        guard let standing = sessions.standing(of: sender, boxKey, sending: header.number) else {
+            return .dropped(.replay)
+        }
         guard keys.holds(header.recipientKeyID) else { return .dropped(.key) }
-        let isKnown = sessions.standing(of: sender, boxKey) != .unknown
+        let isKnown = isKeyKnown(standing, header)
         guard isKnown || lane.admit(endpoint, at: now) else { return .dropped(.lane) }
         guard let opened = open(datagram, header, isKnown: isKnown) else { return .dropped(.box) }
         guard let body = opened.body, let request = MessageCodec.decodeRequest(body) else {
@@ -128,7 +129,7 @@ extension Gate {
         let noDigest = [UInt8](repeating: 0, count: 32)
         let signed = signedInput(
             datagram[Datagram.nonce],
-            headerBytes,
+            header.encoded,
             opened.bodyBytes,
             to: keys.identity,
             answering: noDigest
@@ -167,6 +168,16 @@ extension Gate {
         return .inquiry(inquiry)
     }
 
+    /// Whether the request takes no lane. A session's key is derived again if need be, and there is room for
+    /// those of all; of the first contacts remembered there may be more than keys.
+    private func isKeyKnown(_ standing: SessionTable.Standing, _ header: Header) -> Bool {
+        switch standing {
+        case .known: true
+        case .remembered: sharedKeys.contains(own: header.recipientKeyID, peer: header.senderBoxKey)
+        case .unknown: false
+        }
+    }
+
     /// Whether the request carries a challenge that proves what is not known yet.
     private func answersChallenge(
         _ body: Body,
@@ -194,7 +205,6 @@ extension Gate {
     private mutating func receiveResponse(
         _ datagram: [UInt8],
         _ header: Header,
-        _ headerBytes: [UInt8],
         from endpoint: Endpoint,
         at now: Instant
     ) -> Verdict {
@@ -212,7 +222,7 @@ extension Gate {
             }
         }
         let opened: Opened
-        switch openAnswer(datagram, header, headerBytes, to: asked, isKnown: isKnown) {
+        switch openAnswer(datagram, header, to: asked, isKnown: isKnown) {
         case .success(let good): opened = good
         case .failure(let reason):
             // Under a known key nothing but a signature costs a public-key operation.
@@ -249,7 +259,6 @@ extension Gate {
     private mutating func openAnswer(
         _ datagram: [UInt8],
         _ header: Header,
-        _ headerBytes: [UInt8],
         to asked: PendingRequests.Pending,
         isKnown: Bool
     ) -> Result<Opened, DropReason> {
@@ -259,6 +268,7 @@ extension Gate {
         }
         opened.response = response
         guard asked.request.operation.rawValue == body.operation else { return .failure(.mismatch) }
+        let headerBytes = header.encoded
         let isSigned = asked.digests.contains { digest in
             let signed = signedInput(
                 datagram[Datagram.nonce],
@@ -291,13 +301,7 @@ extension Gate {
             else { return nil }
             slot = sharedKeys.spareSlot
         }
-        guard
-            let contents = sharedKeys.open(
-                slot,
-                nonce: datagram[Datagram.nonce],
-                datagram[Datagram.boxOffset...]
-            )
-        else { return nil }
+        guard let contents = sharedKeys.open(slot, datagram) else { return nil }
         return Opened(
             signature: contents[..<Datagram.signatureLength],
             bodyBytes: contents[Datagram.signatureLength...],

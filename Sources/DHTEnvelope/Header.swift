@@ -41,23 +41,25 @@ package struct Header: Hashable, Sendable {
 
     /// Reads 80 bytes.
     package static func decode(_ bytes: [UInt8]) -> Decoded {
+        unsafe bytes.withUnsafeBytes { unsafe decode($0) }
+    }
+
+    /// Reads 80 bytes.
+    package static func decode(_ bytes: UnsafeRawBufferPointer) -> Decoded {
         guard bytes.count == byteCount else { return .dropped(.header) }
-        guard bytes[0] == version else { return .dropped(.version) }
-        guard let kind = Kind(rawValue: bytes[1]), bytes[2] == 0, bytes[3] == 0 else {
+        guard unsafe bytes[0] == version else { return .dropped(.version) }
+        guard let kind = unsafe Kind(rawValue: bytes[1]), unsafe bytes[2] == 0, unsafe bytes[3] == 0 else {
             return .dropped(.kind)
         }
-        let keyID: UInt32 = bytes[4..<8].bigEndian()
+        let keyID = unsafe UInt32(bigEndian: bytes.loadUnaligned(fromByteOffset: 4, as: UInt32.self))
         if kind == .response, keyID == 0 { return .dropped(.kind) }
-        guard let sender = Identity(bytes[16..<48]), let boxKey = BoxPublicKey(bytes[48..<80]) else {
-            return .dropped(.header)
-        }
         return .header(
             Header(
                 kind: kind,
                 recipientKeyID: keyID,
-                number: bytes[8..<16].bigEndian(),
-                sender: sender,
-                senderBoxKey: boxKey
+                number: unsafe UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)),
+                sender: unsafe Identity(bytes, at: 16),
+                senderBoxKey: unsafe BoxPublicKey(bytes, at: 48)
             )
         )
     }

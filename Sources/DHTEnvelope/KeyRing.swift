@@ -79,8 +79,16 @@ package struct KeyRing: ~Copyable, Sendable {
     }
 
     /// The header of a datagram for us; `nil` if it was made for somebody else, or by nobody.
-    func openHeader(_ datagram: [UInt8]) -> [UInt8]? {
-        ownHeaderKey.open(datagram[Datagram.sealedHeader], nonce: datagram[Datagram.nonce])
+    func openHeader(_ datagram: [UInt8]) -> Header.Decoded? {
+        unsafe withUnsafeTemporaryAllocation(byteCount: Header.byteCount, alignment: 8) { header in
+            let isOurs = unsafe ownHeaderKey.open(
+                in: datagram,
+                Datagram.sealedHeader,
+                nonce: Datagram.nonce,
+                into: header
+            )
+            return isOurs ? unsafe Header.decode(UnsafeRawBufferPointer(header)) : nil
+        }
     }
 
     /// Appends the masked header for `recipient`.

@@ -88,7 +88,10 @@ struct PeerState: Sendable {
         heardAt = now
     }
 
-    func session(_ boxKey: BoxPublicKey) -> Int? { sessions.firstIndex { $0.boxKey == boxKey } }
+    /// Inlined: else all of the state would be copied for it, for each datagram.
+    @inline(__always) func session(_ boxKey: BoxPublicKey) -> Int? {
+        sessions.firstIndex { $0.boxKey == boxKey }
+    }
 
     /// A session begins. Returns those that end: if one has to for this one, no challenge made so far begins
     /// it again.

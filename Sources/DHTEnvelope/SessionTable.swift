@@ -70,17 +70,21 @@ package struct SessionTable: Sendable {
 
     // MARK: Requests
 
-    /// Whether the request was seen, or is too old to tell.
-    package func hasSeen(_ counter: UInt64, of identity: Identity, _ boxKey: BoxPublicKey) -> Bool {
-        guard let place = indices[identity], let session = peers[place].session(boxKey) else {
-            return !firstContacts.isNew(counter, of: identity, boxKey)
+    /// How a request stands that has this counter; `nil` if it was seen, or is too old to tell.
+    package func standing(
+        of identity: Identity,
+        _ boxKey: BoxPublicKey,
+        sending counter: UInt64
+    ) -> Standing? {
+        if let place = indices[identity], let session = peers[place].session(boxKey) {
+            return peers[place].sessions[session].window.isNew(counter) ? .known : nil
         }
-        return !peers[place].sessions[session].window.isNew(counter)
+        return firstContacts.standing(of: identity, boxKey, sending: counter)
     }
 
-    package func standing(of identity: Identity, _ boxKey: BoxPublicKey) -> Standing {
-        if let place = indices[identity], peers[place].session(boxKey) != nil { return .known }
-        return firstContacts.holds(identity, boxKey) ? .remembered : .unknown
+    /// Whether the request was seen, or is too old to tell.
+    package func hasSeen(_ counter: UInt64, of identity: Identity, _ boxKey: BoxPublicKey) -> Bool {
+        standing(of: identity, boxKey, sending: counter) == nil
     }
 
     /// Charges one verification to the peer, or to the process that is no session yet.

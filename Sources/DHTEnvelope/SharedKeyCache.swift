@@ -79,8 +79,9 @@ package struct SharedKeyCache: ~Copyable, Sendable {
         slab.seal(slot, nonce: nonce, plaintext, appendingTo: &datagram)
     }
 
-    func open(_ slot: Int, nonce: ArraySlice<UInt8>, _ box: ArraySlice<UInt8>) -> [UInt8]? {
-        slab.open(slot, nonce: nonce, box)
+    /// What is in the box of a datagram.
+    func open(_ slot: Int, _ datagram: [UInt8]) -> [UInt8]? {
+        slab.open(slot, in: datagram, from: Datagram.boxOffset, nonce: Datagram.nonce)
     }
 
     private mutating func evictOldest() {

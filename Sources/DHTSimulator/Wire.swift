@@ -121,7 +121,7 @@ extension World {
             trace.tell(clock) { "n\(node.index) < n\(delivery.sender) accepted" }
         case .dropped(let reason):
             trace.note(clock, 8 << 56 | UInt64(node.index), reason.number)
-            trace.tell(clock) { "n\(node.index) < n\(delivery.sender) dropped: \(reason.rawValue)" }
+            trace.tell(clock) { "n\(node.index) < n\(delivery.sender) dropped: \(reason.name)" }
         }
         guard plan.isWatched else { return }
         let sender = nodes[Int(delivery.sender)]

@@ -322,6 +322,7 @@ public final class DHTNode: Sendable {
             .init(name: "equivocations", count: knowledge.equivocations),
             .init(name: "under_replicated", count: UInt64(knowledge.underReplicated)),
         ]
+        let unsent = knowledge.refusals.counters.map { NodeStatus.Counter(name: $0.name, count: $0.count) }
         return NodeStatus(
             identity: identity,
             nodeID: knowledge.id,
@@ -333,8 +334,8 @@ public final class DHTNode: Sendable {
             peersUp: table.contacts.count { $0.reachability.grade == .good },
             records: knowledge.records,
             recordBytes: knowledge.recordBytes,
-            rejected: knowledge.counters.rejected.map { .init(reason: $0.reason.rawValue, count: $0.count) },
-            counters: knowledge.counters.named.map { .init(name: $0.name, count: $0.count) } + more,
+            rejected: knowledge.counters.rejected.map { .init(reason: $0.reason.name, count: $0.count) },
+            counters: knowledge.counters.named.map { .init(name: $0.name, count: $0.count) } + more + unsent,
             suspects: knowledge.suspects,
             uptime: knowledge.uptime
         )

@@ -14,6 +14,8 @@ struct NodeKnowledge: Sendable {
     let underReplicated: Int
     let counters: Counters
     let unroutable: UInt64
+    /// What the system would not send.
+    let refusals: SendRefusals
     /// Smoothed, in microseconds.
     let roundTrips: [Identity: UInt64]
     /// What members do that no honest one does.
@@ -47,6 +49,7 @@ extension NodeLoop {
             underReplicated: core.underReplicated,
             counters: engine.counters,
             unroutable: unroutable,
+            refusals: refusals,
             roundTrips: roundTrips,
             suspects: core.conduct.report.map { entry in
                 Suspect(

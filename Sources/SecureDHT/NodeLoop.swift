@@ -14,7 +14,8 @@ actor NodeLoop {
     struct Socket {
         let configured: HostPort
         var bound: Endpoint
-        var channel: (any Channel)?
+        /// `nil` while it is closed.
+        var socket: DatagramSocket?
         var rebindAttempts = 0
     }
 
@@ -42,10 +43,7 @@ actor NodeLoop {
     private var waiting: [OperationID: CheckedContinuation<Outcome?, Never>] = [:]
     private var nextOperation: UInt64 = 0
     private var addresses = AddressCache()
-    /// Endpoints to which sending made the system refuse so that NIO closed the socket: a broadcast address,
-    /// say. A member that names one must not be able to close it again and again.
-    private var shunned: Set<Endpoint> = []
-    private static let shunnedCapacity = 1024
+    var refusals = SendRefusals()
     /// On which socket each peer was last heard; kept only where there is a choice.
     private var heardOn: [Endpoint: Int] = [:]
     private(set) var unroutable: UInt64 = 0
@@ -73,16 +71,17 @@ actor NodeLoop {
     /// Binds a socket; its port is real when this returns.
     func listen(on configured: HostPort, _ address: SocketAddress) async throws -> Endpoint {
         let index = sockets.count
-        let channel = try await DatagramSocket.bind(address, loop: self, index: index)
-        guard let local = channel.localAddress, let bound = Endpoint(local) else {
+        let socket = try await DatagramSocket.bind(address, loop: self, index: index)
+        guard let local = socket.channel.localAddress, let bound = Endpoint(local) else {
             throw DHTError(.internal, "\(configured): the socket has no address")
         }
-        sockets.append(Socket(configured: configured, bound: bound, channel: channel))
+        sockets.append(Socket(configured: configured, bound: bound, socket: socket))
         engine.core.endpoints = sockets.map(\.bound).filter { !$0.isUnspecified }
         return bound
     }
 
     func received(_ datagram: [UInt8], from endpoint: Endpoint, on socket: Int) {
+        refusals.heard(from: endpoint)
         var actions: [EngineAction] = []
         switch engine.receive(datagram, from: endpoint, at: SystemClock.now, into: &actions) {
         case .dropped(let reason):
@@ -102,7 +101,7 @@ actor NodeLoop {
     /// A socket that closes without being told to is bound again, to the port it had.
     func closed(_ index: Int) {
         guard !isStopping, sockets.indices.contains(index) else { return }
-        sockets[index].channel = nil
+        sockets[index].socket = nil
         sockets[index].rebindAttempts += 1
         let attempts = sockets[index].rebindAttempts
         let pause = attempts == 1 ? TimeAmount.zero : .milliseconds(25 << Int64(min(attempts, 7)))
@@ -111,14 +110,13 @@ actor NodeLoop {
     }
 
     private func rebind(_ index: Int) {
-        guard !isStopping, sockets[index].channel == nil, let address = sockets[index].bound.socketAddress
+        guard !isStopping, sockets[index].socket == nil, let address = sockets[index].bound.socketAddress
         else {
             return
         }
         Task {
             do {
-                let channel = try await DatagramSocket.bind(address, loop: self, index: index)
-                sockets[index].channel = channel
+                sockets[index].socket = try await DatagramSocket.bind(address, loop: self, index: index)
                 sockets[index].rebindAttempts = 0
             } catch {
                 closed(index)
@@ -126,33 +124,29 @@ actor NodeLoop {
         }
     }
 
-    private func transmit(_ datagram: [UInt8], to endpoint: Endpoint) {
-        guard !shunned.contains(endpoint), let channel = channel(for: endpoint),
-            let address = addresses.socketAddress(of: endpoint)
-        else {
+    func transmit(_ datagram: [UInt8], to endpoint: Endpoint) {
+        guard let sender = sender(for: endpoint), let address = addresses.socketAddress(of: endpoint) else {
             unroutable += 1
             return
         }
-        let buffer = channel.allocator.buffer(bytes: datagram)
-        // Flushed each by each: waiting for the end of a read would put two peers into lockstep.
-        channel.writeAndFlush(AddressedEnvelope(remoteAddress: address, data: buffer), promise: nil)
-        if !channel.isActive, !isStopping {
-            if shunned.count >= Self.shunnedCapacity { shunned = [] }
-            shunned.insert(endpoint)
-            logger.warning("this address cannot be sent to", metadata: ["address": "\(endpoint)"])
-        }
+        let now = SystemClock.now.instant
+        guard !refusals.avoids(endpoint, at: now) else { return refusals.omitted() }
+        guard let error = sender.send(datagram, to: address) else { return }
+        // Lost, as on a wire.
+        let isFirst = refusals.refused(endpoint, error, at: now)
+        let metadata: Logger.Metadata = ["error": "\(SendRefusals.name(of: error))", "to": "\(endpoint)"]
+        logger.log(level: isFirst ? .warning : .debug, "datagram not sent", metadata: metadata)
     }
 
     /// The socket to reach an endpoint by: the one it was heard on, else the first of its family that is not
-    /// confined to this machine when the endpoint is elsewhere (sending there would make the system close
-    /// it).
-    private func channel(for endpoint: Endpoint) -> (any Channel)? {
-        if sockets.count > 1, let index = heardOn[endpoint], let channel = sockets[index].channel {
-            return channel
+    /// confined to this machine when the endpoint is elsewhere.
+    private func sender(for endpoint: Endpoint) -> DatagramSender? {
+        if sockets.count > 1, let index = heardOn[endpoint], let socket = sockets[index].socket {
+            return socket.sender
         }
         for socket in sockets where socket.bound.family == endpoint.family {
             if socket.bound.isLoopback && !endpoint.isLoopback { continue }
-            if let channel = socket.channel { return channel }
+            if let open = socket.socket { return open.sender }
         }
         return nil
     }
@@ -373,8 +367,8 @@ actor NodeLoop {
         reminder?.cancel()
         abandonAll()
         for index in sockets.indices {
-            try? await sockets[index].channel?.close().get()
-            sockets[index].channel = nil
+            try? await sockets[index].socket?.channel.close().get()
+            sockets[index].socket = nil
         }
         await disk?.flush()
         disk?.close()

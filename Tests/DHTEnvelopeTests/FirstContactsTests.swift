@@ -70,3 +70,10 @@ import Testing
         #expect(contacts.count == 0)
     }
 }
+
+extension FirstContacts {
+    /// Whether a request of this process may be one that was not seen.
+    fileprivate func isNew(_ counter: UInt64, of identity: Identity, _ boxKey: BoxPublicKey) -> Bool {
+        standing(of: identity, boxKey, sending: counter) != nil
+    }
+}

@@ -106,6 +106,14 @@ private struct Provocation {
         }
     }
 
+    @Test func `reasons are called what the protocol calls them`() {
+        let names = """
+            length header version kind self admission replay unsolicited key lane box malformed mismatch \
+            budget signature capacity record
+            """
+        #expect(DropReason.allCases.map(\.name).joined(separator: " ") == names)
+    }
+
     @Test(arguments: [0, 1, 24, 120, 255, 257, 511, 513, 1023, 1231, 1233, 1500, 65_507])
     func `a datagram of another length is dropped unseen`(length: Int) {
         let (alice, bob) = friends()

@@ -113,6 +113,23 @@ import Testing
         #expect(verdicts == Array(repeating: .dropped(.signature), count: 19) + [.dropped(.lane)])
     }
 
+    @Test func `a process remembered whose shared key had to make room takes the lane again`() {
+        let list = members("alice", "bob")
+        var limits = Gate.Limits()
+        limits.firstContacts = 66
+        let bob = Party("bob", at: .host(2), admitting: list, limits: limits)
+        // Two more than there is room for keys.
+        let processes = (0..<66).map { number in
+            Party("alice", at: .host(10 + number), admitting: list, boxKey: "alice \(number)")
+        }
+        for alice in processes { #expect(bob.hear(alice.ask(bob), from: alice) == .firstContact(ping)) }
+        let (first, last) = (processes[0], processes[65])
+        #expect(bob.hear(last.ask(bob), from: last) == .firstContact(ping))
+        #expect(bob.hear(first.ask(bob), from: first) == .dropped(.lane))
+        let later = first.ask(bob, now: at(1))
+        #expect(bob.hear(later, from: first, now: at(1)) == .firstContact(ping))
+    }
+
     @Test func `a forged box in the known lane costs the lane nothing`() {
         let (alice, bob) = friends()
         let forgery = Forgery.request(

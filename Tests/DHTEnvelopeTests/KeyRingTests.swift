@@ -8,12 +8,18 @@ import Testing
     @Test func `it opens what was masked for it, and another's not`() {
         let alice = keyRing("alice")
         let bob = keyRing("bob")
-        let header = [UInt8](repeating: 7, count: 80)
+        let header = Header(
+            kind: .request,
+            recipientKeyID: 7,
+            number: 8,
+            sender: .named("alice"),
+            senderBoxKey: boxKey("alice").publicKey
+        )
         var datagram = [UInt8](repeating: 1, count: 24)
-        alice.sealHeader(header, for: .named("bob"), to: &datagram)
+        alice.sealHeader(header.encoded, for: .named("bob"), to: &datagram)
         #expect(datagram.count == 120)
         let opened = (bob.openHeader(datagram), alice.openHeader(datagram))
-        #expect(opened.0 == header)
+        #expect(opened.0 == .header(header))
         #expect(opened.1 == nil)
     }
 

@@ -26,7 +26,8 @@ private final class AliceCache {
     }
 
     func open(_ slot: Int?, _ box: [UInt8]) -> [UInt8]? {
-        slot.flatMap { cache.open($0, nonce: nonce, box[...]) }
+        let noHeader = [UInt8](repeating: 0, count: Datagram.sealedHeader.count)
+        return slot.flatMap { cache.open($0, nonce + noHeader + box) }
     }
 
     /// Derives the key shared with that peer into the spare slot, and names the slot.

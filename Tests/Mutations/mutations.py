@@ -61,8 +61,8 @@ MUTATIONS = [
     ]),
     Mutation("older-displaces-newer", "freshness", SWARM, [
         ("DHTCore/Catalog.swift",
-         "guard (record.revision, record.digest) > (old.revision, old.digest) else {",
-         "guard record.digest != old.digest else {"),
+         "if let old, (record.revision, record.digest) <= (old.revision, old.digest) {",
+         "if let old, record.digest == old.digest {"),
     ]),
     Mutation("acknowledged-before-stored", "freshness", SWARM, [
         ("DHTCore/Keeping.swift", "guard undurable[record.digest] != nil else { return false }",

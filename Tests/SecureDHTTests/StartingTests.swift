@@ -73,13 +73,16 @@ import Testing
         var team = try Team(3)
         let first = try await team.start(0, team.configuration(of: 0))
         var lured = team.configuration(of: 1)
-        // The broadcast address of the loopback network: EACCES, and the socket is closed under the node.
+        // The broadcast address of the loopback network: EACCES.
         lured.peers.insert(
             PeerAddress(identity: team.keys[2].identity, address: HostPort(host: "127.255.255.255", port: 9)),
             at: 0
         )
         let second = try await team.start(1, lured)
-        try await eventually("the node is back on its port") { try await first.ping(second.identity) != nil }
+        try await eventually("the system has refused") {
+            await second.status().counters.contains { $0.name == "send_failed.EACCES" && $0.count > 0 }
+        }
+        try await eventually("the two meet") { try await first.ping(second.identity) != nil }
         try await second.put("hello", "world")
         #expect(try await first.get("hello") == "world")
         let status = await second.status()

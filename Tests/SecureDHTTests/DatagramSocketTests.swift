@@ -1,0 +1,176 @@
+import DHTCore
+import Glibc
+import NIOCore
+import Testing
+
+@testable import SecureDHT
+
+/// The node's sockets, and what the system refuses to do with them.
+@Suite struct DatagramSocketTests {
+    private static let anywhere = "0.0.0.0:0"
+
+    /// A loop that listens, and its port.
+    private func listening(_ address: String = anywhere) async throws -> (loop: NodeLoop, port: UInt16) {
+        let loop = try await NodeBuilder(Team(1).configuration(of: 0)).makeLoop()
+        let configured = try #require(HostPort(address))
+        let socketAddress = try #require(configured.numeric?.socketAddress)
+        let bound = try await loop.listen(on: configured, socketAddress)
+        return (loop, bound.port)
+    }
+
+    private func received(_ loop: NodeLoop) async -> UInt64 {
+        await loop.knowledge.counters.named.first { $0.name == "received" }?.count ?? 0
+    }
+
+    private static let refused: [Endpoint] = [
+        Endpoint(ipv4: 0x7FFF_FFFF, port: 9), Endpoint(ipv4: 0xFFFF_FFFF, port: 9),
+        Endpoint(ipv4: 0x7F00_0001, port: 0), Endpoint(ipv4: 0xF000_0001, port: 9),
+        Endpoint(ipv4: 0, port: 0),
+    ]
+
+    @Test(arguments: refused.indices)
+    func `what the system refuses costs no socket and no other datagram`(index: Int) async throws {
+        let there = Self.refused[index]
+        let (loop, port) = try await listening()
+        let peer = try Peer()
+        for number in 0..<20 as Range<UInt8> {
+            await loop.transmit([number], to: there)
+            await loop.transmit([number], to: peer.endpoint)
+            #expect(peer.receive() == [number])
+        }
+        // It is still the socket it was.
+        #expect(await loop.sockets[0].socket != nil)
+        let before = await received(loop)
+        peer.send([1, 2, 3], to: Endpoint(ipv4: 0x7F00_0001, port: port))
+        try await eventually("the node reads") { await received(loop) > before }
+        await loop.abandon()
+    }
+
+    @Test func `what was refused is counted by its error and not tried again at once`() async throws {
+        let (loop, _) = try await listening()
+        let broadcast = Endpoint(ipv4: 0x7FFF_FFFF, port: 9)
+        for _ in 0..<3 { await loop.transmit([1], to: broadcast) }
+        let counters = await loop.knowledge.refusals.counters
+        #expect(counters.first { $0.name == "send_failed.EACCES" }?.count == 1)
+        #expect(counters.first { $0.name == "send_avoided" }?.count == 2)
+        await loop.abandon()
+    }
+
+    @Test func `an address is tried again at once when something is heard from it`() async throws {
+        let (loop, port) = try await listening()
+        let peer = try Peer()
+        await loop.refuse(peer.endpoint)
+        await loop.transmit([1], to: peer.endpoint)
+        let before = await received(loop)
+        peer.send([1, 2, 3], to: Endpoint(ipv4: 0x7F00_0001, port: port))
+        try await eventually("the node reads") { await received(loop) > before }
+        await loop.transmit([2], to: peer.endpoint)
+        #expect(peer.receive() == [2])
+        await loop.abandon()
+    }
+
+    @Test func `a socket that closes under the node is bound again, to its port`() async throws {
+        let (loop, port) = try await listening()
+        let peer = try Peer()
+        try await loop.sockets[0].socket?.channel.close().get()
+        try await eventually("it is bound again") { await loop.sockets[0].socket != nil }
+        #expect(await loop.sockets[0].socket?.channel.localAddress?.port == Int(port))
+        let before = await received(loop)
+        peer.send([1, 2, 3], to: Endpoint(ipv4: 0x7F00_0001, port: port))
+        try await eventually("the node reads") { await received(loop) > before }
+        await loop.transmit([7], to: peer.endpoint)
+        #expect(peer.receive() == [7])
+        await loop.abandon()
+    }
+
+    @Test(arguments: ["127.0.0.1", "[::1]"])
+    func `the port is free once the node is gone, and not before`(host: String) async throws {
+        let (first, port) = try await listening("\(host):0")
+        await #expect(throws: IOError.self) { _ = try await listening("\(host):\(port)") }
+        await first.abandon()
+        let (second, samePort) = try await listening("\(host):\(port)")
+        #expect(samePort == port)
+        await second.abandon()
+    }
+
+    @Test func `an IPv6 socket leaves IPv4 to others`() async throws {
+        let (six, port) = try await listening("[::]:0")
+        let (four, samePort) = try await listening("0.0.0.0:\(port)")
+        #expect(samePort == port)
+        await six.abandon()
+        await four.abandon()
+    }
+
+    @Test func `an address that is taken leaves nothing open, however often it is tried`() async throws {
+        let (loop, port) = try await listening()
+        let taken = try #require(Endpoint(ipv4: 0, port: port).socketAddress)
+        let before = try openDescriptors()
+        for _ in 0..<2000 {
+            let error = await #expect(throws: IOError.self) {
+                _ = try await DatagramSocket.bind(taken, loop: loop, index: 0)
+            }
+            #expect(error?.errnoCode == EADDRINUSE)
+        }
+        // Other tests open some meanwhile.
+        #expect(try openDescriptors() < before + 1000)
+        await loop.abandon()
+    }
+
+    /// How many descriptors this process has.
+    private func openDescriptors() throws -> Int {
+        let directory = try #require(unsafe opendir("/proc/self/fd"))
+        defer { unsafe closedir(directory) }
+        var count = 0
+        while unsafe readdir(directory) != nil { count += 1 }
+        return count
+    }
+}
+
+extension NodeLoop {
+    /// As if the system had refused to send there for some minutes.
+    fileprivate func refuse(_ endpoint: Endpoint) {
+        for _ in 0..<8 { _ = refusals.refused(endpoint, EPERM, at: SystemClock.now.instant) }
+    }
+}
+
+/// A socket on the loopback interface that is no node.
+private final class Peer {
+    private let descriptor: Int32
+    let endpoint: Endpoint
+
+    init() throws {
+        let number = socket(AF_INET, Int32(SOCK_DGRAM.rawValue), 0)
+        try #require(number >= 0)
+        descriptor = number
+        let address = try SocketAddress(ipAddress: "127.0.0.1", port: 0)
+        let result = unsafe address.withSockAddr { unsafe bind(number, $0, socklen_t($1)) }
+        try #require(result == 0)
+        var bound = sockaddr_in()
+        var size = socklen_t(MemoryLayout<sockaddr_in>.size)
+        let named = unsafe withUnsafeMutablePointer(to: &bound) { pointer in
+            unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe getsockname(number, $0, &size)
+            }
+        }
+        try #require(named == 0)
+        endpoint = Endpoint(ipv4: 0x7F00_0001, port: UInt16(bigEndian: bound.sin_port))
+        // Long enough for any machine; only a failure waits for it.
+        var patience = timeval(tv_sec: 20, tv_usec: 0)
+        let length = socklen_t(MemoryLayout<timeval>.size)
+        try #require(unsafe setsockopt(number, SOL_SOCKET, SO_RCVTIMEO, &patience, length) == 0)
+    }
+
+    deinit { close(descriptor) }
+
+    func send(_ datagram: [UInt8], to endpoint: Endpoint) {
+        _ = unsafe endpoint.socketAddress?.withSockAddr {
+            unsafe sendto(descriptor, datagram, datagram.count, 0, $0, socklen_t($1))
+        }
+    }
+
+    func receive() -> [UInt8]? {
+        var buffer = [UInt8](repeating: 0, count: 2048)
+        let count = unsafe recv(descriptor, &buffer, buffer.count, 0)
+        return count < 0 ? nil : Array(buffer[..<count])
+    }
+}
