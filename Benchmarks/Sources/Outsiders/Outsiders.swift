@@ -3,8 +3,8 @@ import DHTEnvelope
 import Foundation
 import SecureDHT
 
-/// What a datagram costs a node that whoever is no member can make: at the gate alone, and over UDP in another
-/// process, at 20,000 a second. And whether a member's pings are answered meanwhile.
+/// What a datagram costs a node that whoever is no member can make: at the gate alone, and over UDP in
+/// another process, at 20,000 a second. And whether a member's pings are answered meanwhile.
 ///
 ///     swift run -c release outsiders
 @main
