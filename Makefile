@@ -10,13 +10,17 @@ PYTHON ?= /usr/bin/python3
 FUZZ_SECONDS ?= 10
 MINUTES ?= 5
 
+# How many worlds `make nightly` lives through that nobody did before, from which seed on; and fewer long ones.
+WORLDS ?= 2000
+SEED ?= $(shell echo $$((RANDOM * 32768 + RANDOM)))
+
 DHT := .build/release/dht
 FUZZ := .build-fuzz/release/fuzz
 
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps build test lint format demo mutations fuzz fuzz-long fuzz-build install clean
+.PHONY: help deps build test lint format demo mutations nightly fuzz fuzz-long fuzz-build install clean
 
 # A crash of a test or a fuzz target is reported by whoever runs it; Swift's own backtracer would keep its pipe
 # open for minutes after.
@@ -70,6 +74,16 @@ demo: build ## nodes on this machine, over real UDP: a shell on a terminal, else
 
 mutations: deps ## breaks the engine on purpose, one promise after the other: the simulator must notice each
 	@$(PYTHON) -u Tests/Mutations/mutate.py
+
+nightly: SEED := $(SEED)
+nightly: build ## WORLDS=2000 worlds of fresh seeds, from SEED on, and long ones; then all mutations: hours
+	@swarm() { $(DHT) simulate --scenario swarm --sealing stand-in "$$@" | grep -v ', 0 reads wrong, digest'; }
+	echo "Worlds from seed $(SEED) on"
+	failures=0
+	swarm --hours 0.25 --seeds $(WORLDS) --seed $(SEED) || failures=1
+	swarm --hours 4 --seeds $$(( $(WORLDS) / 20 + 1 )) --seed $(SEED) || failures=1
+	$(PYTHON) -u Tests/Mutations/mutate.py || failures=1
+	exit $$failures
 
 fuzz: fuzz-build ## every fuzz target for FUZZ_SECONDS=10
 	@for target in $$($(FUZZ) list); do

@@ -116,6 +116,14 @@ extension DisjointLookup {
         for other in paths.indices { passOver(identity, on: other) }
     }
 
+    /// The peer answered, and is asked for more before that counts: where; `nil` if it did not answer.
+    mutating func reopen(_ identity: Identity) -> Contact? {
+        guard let query = queries[identity], query.state == .answered else { return nil }
+        queries[identity]?.state = .underWay
+        paths[query.path].reopen(identity)
+        return query.contact
+    }
+
     /// Our own store bore a record: one replica more has answered.
     package mutating func countLocalAnswer() { paths[0].countLocalAnswer() }
 

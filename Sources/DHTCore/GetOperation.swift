@@ -25,6 +25,8 @@ struct GetOperation: Sendable {
         /// Pages with nothing new, and beginnings anew.
         var barrenPages = 0
         var authors: Set<Identity> = []
+        /// Whose values were enough, so that the rest was not asked for.
+        var sufficed: Set<Identity> = []
     }
 
     /// Pages full of nothing that one node may send: of authors it lists and we do not, or of those whose
@@ -78,10 +80,9 @@ struct GetOperation: Sendable {
         told.authors.formUnion(records.map(\.author))
         // What is over by our clock is no value to us, though it is to a replica whose clock is behind.
         // What is ahead of our clock may stand before what is not.
-        let hasValue = records.contains {
-            !$0.isTombstone && $0.expiry > now && Precedence($0, unixMilliseconds: now).isTimely
-        }
-        guard isExhaustive || !hasValue, told.barrenPages < Self.barrenPageLimit else { return nil }
+        let values = records.filter { isValue($0, unixMilliseconds: now) && stands($0.author, now) }
+        told.sufficed = told.records < total ? Set(values.map(\.author)) : []
+        guard isExhaustive || values.isEmpty, told.barrenPages < Self.barrenPageLimit else { return nil }
         if told.records >= total {
             // One record an author, newest first: whoever wrote while we read moved the others' places.
             guard hasChanged || told.authors.count + told.struckOut < total else { return nil }
@@ -89,6 +90,29 @@ struct GetOperation: Sendable {
             (told.records, told.struckOut) = (0, 0)
         }
         return UInt16(exactly: told.records)
+    }
+
+    /// Who told so much because of values that turned out to be none: other nodes know that their authors
+    /// deleted them since, or wrote what is ahead of our clock. What stands behind them counts, so these are
+    /// to be asked on from there.
+    mutating func insufficient(unixMilliseconds now: UInt64) -> [(identity: Identity, page: UInt16)] {
+        var insufficient: [(identity: Identity, page: UInt16)] = []
+        for (identity, told) in told.sorted(by: { $0.key < $1.key })
+        where !told.sufficed.isEmpty && !told.sufficed.contains(where: { stands($0, now) }) {
+            self.told[identity]?.sufficed = []
+            guard let page = UInt16(exactly: told.records) else { continue }
+            insufficient.append((identity, page))
+        }
+        return insufficient
+    }
+
+    private func isValue(_ record: Record, unixMilliseconds now: UInt64) -> Bool {
+        !record.isTombstone && record.expiry > now && Precedence(record, unixMilliseconds: now).isTimely
+    }
+
+    /// Whether the newest we know of that author is a value that counts.
+    private func stands(_ author: Identity, _ now: UInt64) -> Bool {
+        best.first { $0.record.author == author }.map { isValue($0.record, unixMilliseconds: now) } ?? true
     }
 
     /// Whether the node brought any record.

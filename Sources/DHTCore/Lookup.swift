@@ -146,6 +146,14 @@ extension Lookup {
         fail(index)
     }
 
+    /// The peer answered, and is asked for more before that counts.
+    mutating func reopen(_ identity: Identity) {
+        guard let index = index(of: identity, where: \.isAnswered) else { return }
+        if shortlist[index].state.isBearing { bearing -= 1 }
+        answered -= 1
+        shortlist[index].state = .inFlight
+    }
+
     /// Another path asks that identity: this one passes it over.
     mutating func taken(_ identity: Identity) {
         guard let index = index(of: identity, where: \.isHeard) else { return }

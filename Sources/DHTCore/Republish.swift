@@ -92,7 +92,9 @@ extension KademliaNode {
         into actions: inout [KademliaAction]
     ) {
         replication.counters.republished += 1
-        for newer in outcome.successors(of: record) { adoptNewer(newer, at: now, into: &actions) }
+        let successors = outcome.successors(of: record)
+        for newer in successors { adoptNewer(newer, at: now, into: &actions) }
+        if let newest = successors.max(by: { $1.supersedes($0) }) { complete(newest, at: now) }
         noteCopies(of: record, outcome, at: now)
         given(settings.replicas, at: now, into: &actions)
     }
@@ -129,6 +131,14 @@ extension KademliaNode {
         table.closest(to: location, count: settings.replicas).allSatisfy { contact in
             outcome.replicas.contains { $0.identity == contact.identity }
         }
+    }
+
+    /// Where a put was to be completed there is a newer record, of a put that nobody was heard to take. As
+    /// few may have that one: it is to be completed in the place of the other.
+    private mutating func complete(_ newer: Record, at now: Now) {
+        let place = Catalog.Place(location: newer.location, author: newer.author)
+        guard replication.incomplete.contains(where: { $0.place == place }) else { return }
+        noteIncomplete(newer, at: place, now)
     }
 
     private mutating func noteIncomplete(_ record: Record, at place: Catalog.Place, _ now: Now) {

@@ -150,17 +150,32 @@ extension KademliaNode {
             )
             if let page {
                 call(contact, request(of: search, offset: page), .search(name), into: &actions)
+                askOn(name, &search, at: now, into: &actions)
                 searches[name] = search
                 return
             }
             let isBearing = search.get?.isBearing(contact.identity) ?? false
             let known = known(among: closer)
             search.lookup.answered(contact.identity, contacts: closer, bearing: isBearing, known: known)
+            askOn(name, &search, at: now, into: &actions)
         case .pong, .stored, .conflict, .refused, .wanted, .chunk, .absent, .retry:
             search.lookup.failed(contact.identity)
         }
         searches[name] = search
         pursue(name, at: now, into: &actions)
+    }
+
+    /// Asks those on whose answers seemed to be enough, and are not by what others told since.
+    private mutating func askOn(
+        _ name: SearchID,
+        _ search: inout Search,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        for (peer, page) in search.get?.insufficient(unixMilliseconds: now.unixMilliseconds) ?? [] {
+            guard let contact = search.lookup.reopen(peer) else { continue }
+            call(contact, request(of: search, offset: page), .search(name), into: &actions)
+        }
     }
 
     /// Those of the contacts that have answered us and that we count on.

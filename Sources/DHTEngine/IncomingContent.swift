@@ -200,14 +200,23 @@ extension GatedEngine where Keeper: ~Copyable {
         at now: Now,
         into actions: inout [EngineAction]
     ) {
-        guard let failure else {
+        // What was kept in the place of it meanwhile is in the store already, and stays there.
+        if failure == nil, isStanding(held.changes) {
             noteReferences(in: held.changes, at: now)
             actions.append(.apply(held.ticket, held.changes))
             return
         }
         var wishes: [KademliaAction] = []
-        core.applied(held.ticket, failure, at: now, into: &wishes)
+        core.applied(held.ticket, failure ?? .failed(.unavailable), at: now, into: &wishes)
         perform(wishes, at: now, into: &actions)
+    }
+
+    /// Whether the records that are to be stored are still what is to be kept.
+    private func isStanding(_ changes: [RecordChange]) -> Bool {
+        changes.allSatisfy { change in
+            guard case .put(let record) = change else { return true }
+            return core.catalog.entry(at: record.location, by: record.author)?.digest == record.digest
+        }
     }
 
     /// Makes changes, once the content is there that their records refer to.

@@ -5,11 +5,12 @@ import DHTEngine
 
 extension DHTEngine.Operation {
     /// Longest that it may take where nothing is amiss but that some members lie; `nil`: as long as it likes.
-    var patience: Span? {
+    /// `get`: a get; `put`: a put, and what its value takes.
+    func patience(get: Span, put: Span) -> Span? {
         switch self {
-        case .get: .seconds(15)
+        case .get: get
         case .delete: .seconds(75)
-        case .put(let put): .seconds(60) + Self.transport(of: put.content.map(\.bytes.count) ?? 0)
+        case .put(let operation): put + Self.transport(of: operation.content.map(\.bytes.count) ?? 0)
         case .fetch(let record, _): .seconds(60) + Self.transport(of: Int(record.reference?.length ?? 0))
         case .ping, .leave: nil
         }
@@ -46,7 +47,42 @@ struct Gifts {
     }
 }
 
+/// Wrong chunks of content that were given to those who asked.
+struct Spoils {
+    /// So often a node may ask for one chunk of one who gives none but wrong ones: once, and again when it
+    /// has started anew, or forgotten after ten minutes.
+    static let limit = 4
+
+    struct Spoil: Hashable {
+        let content: Digest
+        let part: ContentPart
+        let chunk: UInt8
+        let by: Identity
+        let to: Identity
+    }
+
+    private var counts: [Spoil: Int] = [:]
+    private(set) var total = 0
+    /// The one given most often, and how often.
+    private(set) var most: (spoil: Spoil, count: Int)?
+
+    mutating func note(_ spoil: Spoil) {
+        let count = counts[spoil, default: 0] + 1
+        counts[spoil] = count
+        total += 1
+        if count > most?.count ?? 0 { most = (spoil, count) }
+    }
+}
+
 extension World {
+    /// Who gives wrong pieces is not asked for the same ones over and over.
+    func inspectSpoils() {
+        guard let (spoil, count) = conspiracy.spoils.most, count > Spoils.limit else { return }
+        let (liar, victim) = (byIdentity[spoil.by] ?? -1, byIdentity[spoil.to] ?? -1)
+        guard nodes.indices.contains(victim), nodes[victim].isHonest else { return }
+        violate("bounds", "n\(victim) asked n\(liar) \(count) times for a chunk that was wrong each time")
+    }
+
     /// Nobody is given a record over and over.
     func countGift(_ datagram: [UInt8], from node: SimulatedNode, to receiver: SimulatedNode) {
         guard node.isHonest, let record = StandInGate.gift(in: datagram) else { return }

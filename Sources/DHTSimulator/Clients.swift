@@ -12,6 +12,8 @@ final class Clients {
         /// Weights.
         var puts = 30
         var gets = 55
+        /// The share of gets under keys that nobody writes.
+        var vain = 0.0
         var deletes = 6
         var conditional = 4
         var pings = 5
@@ -40,7 +42,7 @@ final class Clients {
     /// What was to be read at the end, and what of it was not there.
     var recordsPut = 0
     var recordsLost = 0
-    /// Long values that were to be read, and of which nobody could be reached who has them.
+    /// Long values of honest authors that were to be read, and of which nobody could be reached who has them.
     var contentsRead = 0
     var contentsMissed = 0
     /// How often the sum rule said that a read had to see a write.
@@ -76,12 +78,16 @@ final class Clients {
         let dice = chance.index(below: mix.puts + mix.gets + mix.deletes + mix.conditional + mix.pings)
         switch dice {
         case ..<mix.puts: put(key, at: author(of: key))
-        case ..<(mix.puts + mix.gets): get(key, at: someone())
+        case ..<(mix.puts + mix.gets): get(vainKey() ?? key, at: someone())
         case ..<(mix.puts + mix.gets + mix.deletes): delete(key, at: author(of: key))
         case ..<(mix.puts + mix.gets + mix.deletes + mix.conditional):
             put(key, at: author(of: key), condition: condition(on: key))
         default: ping()
         }
+    }
+
+    private func vainKey() -> Int? {
+        mix.vain > 0 && chance.happens(mix.vain) ? mix.keys + chance.index(below: 1000) : nil
     }
 
     /// A node that runs and is honest, or nobody.
@@ -183,6 +189,10 @@ final class Clients {
             putsFailed += 1
             return nil
         }
+        // Whatever becomes of it later: what is acknowledged is on the disk by then.
+        for index in replicas where world.nodes[index].isHonest && !world.custody.hasKept(record, at: index) {
+            world.violate("durability", "key \(key): n\(index) acknowledged what its disk never had")
+        }
         let replicaSet = self.start(of: key, at: node).replicaSet
         let write = History.Write(
             author: node.index,
@@ -236,11 +246,13 @@ final class Clients {
         guard let record = outcome.found.first?.record, record.reference != nil, read.reader.isUp else {
             return
         }
-        contentsRead += 1
+        // What a liar wrote it may be alone to have, and to spoil.
+        let count = world.byIdentity[record.author].map { world.nodes[$0].isHonest } ?? false ? 1 : 0
+        contentsRead += count
         world.submit(.fetch(record, from: outcome.contacts), at: read.reader) { [self] outcome in
             guard case .fetched(let bytes) = outcome else { return }
             guard let bytes else {
-                contentsMissed += 1
+                contentsMissed += count
                 return
             }
             if !history.isGenuine(bytes, of: record) {

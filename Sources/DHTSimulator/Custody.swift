@@ -48,6 +48,14 @@ struct Custody {
         return keepers.sorted()
     }
 
+    /// Whether the node ever had this record, or a newer one of its author, on its disk.
+    func hasKept(_ record: Record, at node: Int) -> Bool {
+        (events[Place(location: record.location, author: record.author)] ?? []).contains { event in
+            guard event.node == node, case .kept(let revision) = event.event else { return false }
+            return revision >= record.revision
+        }
+    }
+
     private static func follow(_ event: Event, of node: Int, _ revision: Revision, _ keepers: inout Set<Int>)
     {
         switch event {

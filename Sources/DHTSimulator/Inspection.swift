@@ -16,6 +16,7 @@ extension World {
             }
             inspectTable(of: node, machine.core.table)
         }
+        inspectSpoils()
         for overdue in operationsOlder(than: Self.operationPatience) {
             violate("liveness", "an operation of n\(overdue) does not end")
         }

@@ -92,7 +92,7 @@ extension World {
         node.incarnation += 1
         node.startedAt = clock
         node.timer = nil
-        node.answerers = []
+        (node.answerers, node.accepted) = ([], [])
         node.seeds = seeds.filter { $0 != node.index && node.policy.admits(nodes[$0].identity) }
         node.disk.freeAt = clock
         let machine = makeMachine(node)

@@ -2,8 +2,8 @@ import DHTCore
 
 /// A world's story, by name. Each has numbers of its own, which options replace.
 package enum Scenario: String, CaseIterable, Sendable {
-    case calm, vanish, churn, replace, lossy, partition, roaming, restart, clocks, disks, revocation
-    case hostile, eclipse, flood, wanting, promising, haunting, spoiling, amnesiac, swarm
+    case calm, vanish, churn, replace, lossy, partition, roaming, restart, blackout, clocks, disks, revocation
+    case hostile, eclipse, flood, wanting, dawdling, promising, haunting, spoiling, amnesiac, swarm
 
     package var summary: String {
         switch self {
@@ -15,6 +15,7 @@ package enum Scenario: String, CaseIterable, Sendable {
         case .partition: "the network falls into two halves for a tenth of the time, and heals"
         case .roaming: "nodes get other addresses while they run"
         case .restart: "all nodes are restarted within a minute, with their disks"
+        case .blackout: "all nodes lose power at one moment, while they write to slow disks"
         case .clocks: "clocks are wrong by up to two minutes, and jump"
         case .disks: "disks are slow, full, or fail"
         case .revocation: "members are expelled while they run"
@@ -22,9 +23,10 @@ package enum Scenario: String, CaseIterable, Sendable {
         case .eclipse: "eight colluding members have ids ground to lie next to one key"
         case .flood: "5 % of the members store without end"
         case .wanting: "20 % of the members say that they want long values, and fetch none"
+        case .dawdling: "20 % of the members say that they want long values, and fetch next to nothing"
         case .promising: "20 % of the members put references to long values that do not exist"
         case .haunting: "20 % of the members name some that never run, and useless addresses"
-        case .spoiling: "20 % of the members give wrong pieces of long values"
+        case .spoiling: "20 % of the members give wrong pieces of long values, while others lose their disks"
         case .amnesiac: "20 % of the members forget all they stored, and start anew over and over"
         case .swarm: "a small world in which everything is drawn from the seed"
         }
@@ -37,7 +39,7 @@ package enum Scenario: String, CaseIterable, Sendable {
     /// The share of hostile members.
     var adversaries: Double {
         switch self {
-        case .hostile, .wanting, .promising, .haunting, .spoiling, .amnesiac: 0.2
+        case .hostile, .wanting, .dawdling, .promising, .haunting, .spoiling, .amnesiac: 0.2
         case .flood: 0.05
         default: 0
         }
@@ -47,6 +49,7 @@ package enum Scenario: String, CaseIterable, Sendable {
     var badFaith: Treachery? {
         switch self {
         case .wanting: .wanting
+        case .dawdling: .dawdling
         case .promising: .promising
         case .haunting: .haunting
         case .spoiling: .spoiling
@@ -126,6 +129,8 @@ package struct SimulationReport: Sendable {
     package var counters: [String: UInt64]
     /// How often hostile members named others that never run.
     package var ghostsNamed: Int
+    /// Wrong chunks of content that others gave them.
+    package var chunksSpoilt: Int
     /// Long values that were to be read, and those of which nobody could be reached who has them.
     package var contentsRead: Int
     package var contentsMissed: Int

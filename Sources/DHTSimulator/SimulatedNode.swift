@@ -55,6 +55,8 @@ final class SimulatedNode {
     var isRevoked = false
     /// Those that answered it since it started: whom its table may hold.
     var answerers: Set<Int32> = []
+    /// Requests it took since it started, by their transmissions, where any may come twice.
+    var accepted: Set<UInt64> = []
 
     init(index: Int, contact: Contact, keySeed: [UInt8], policy: AdmissionPolicy) {
         self.index = index

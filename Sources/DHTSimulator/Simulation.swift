@@ -30,6 +30,11 @@ package final class Simulation {
         let tally = Tally(start: Instant(nanoseconds: 0), sliceLength: slice)
         clients = Clients(world, mix: mix, chance: chance.fork(), tally: tally)
         world.promisesHaste = Self.promisesHaste(options)
+        // Who is named by one member alone is not waited for, not even as long as one request takes to fail.
+        let isAlone = options.scenario == .haunting && world.plan.traitors.count == 1
+        if isAlone { world.patienceOfGets = .seconds(3) }
+        // A put can do without as many replicas, and waits for none of them.
+        if world.plan.traitors.count < Kademlia.parallelism { world.patienceOfPuts = .seconds(20) }
     }
 
     /// Takes a line for every event, without its end.
@@ -183,7 +188,11 @@ package final class Simulation {
         mix.gets = 95
         mix.lifetimes = [7 * 86_400]
         mix.lengths = 8...200
-        if options.scenario.badFaith != nil { (mix.long, mix.puts, mix.gets) = (0.25, 20, 80) }
+        if options.scenario.badFaith != nil { (mix.long, mix.puts, mix.gets, mix.vain) = (0.25, 20, 80, 0.2) }
+        if options.scenario == .spoiling {
+            (mix.long, mix.longLengths, mix.puts) = (0.8, 64_001...600_000, 1)
+        }
+        if options.scenario == .blackout { (mix.puts, mix.gets) = (60, 40) }
         let pause = UInt64(options.hours * 3_600_000) / UInt64(max(options.reads, 1))
         mix.pause = max(pause / 2, 1)...max(pause * 3 / 2, 1)
         return mix
@@ -214,6 +223,7 @@ package final class Simulation {
             judgements: world.judgements,
             counters: world.counters,
             ghostsNamed: world.conspiracy.ghostsNamed,
+            chunksSpoilt: world.conspiracy.spoils.total,
             contentsRead: clients.contentsRead,
             contentsMissed: clients.contentsMissed,
             slices: tally.slices.enumerated().map { index, slice in

@@ -19,17 +19,19 @@ extension Simulation {
     func tell(until end: Instant) {
         let length = end.since(world.clock)
         switch options.scenario {
-        case .calm, .lossy, .hostile, .eclipse, .wanting, .haunting, .spoiling, .swarm: break
+        case .calm, .lossy, .hostile, .eclipse, .wanting, .dawdling, .haunting, .swarm: break
         case .vanish: world.after(length / 4) { [self] in vanish() }
         case .partition: part(after: length / 4, for: length / 10)
         case .churn: break
         case .roaming: repeatedly(every: length / 100) { [self] in someRunning()?.port += 1 }
         case .replace: replaceAll(within: length)
         case .restart: world.after(length / 4) { [self] in restartAll() }
+        case .blackout: for turn in 1...3 { blackOut(after: length * UInt64(turn) / 4) }
         case .clocks: repeatedly(every: length / 50) { [self] in jumpSomeClock() }
         case .disks: repeatedly(every: length / 50) { [self] in troubleSomeDisk() }
         case .revocation: for turn in 1...3 { world.after(length * UInt64(turn) / 4) { [self] in expel() } }
         case .promising: deceive()
+        case .spoiling: repeatedly(every: length / 10) { [self] in wipeOne() }
         case .amnesiac: repeatedly(every: .seconds(30)) { [self] in restartForgetful() }
         case .flood: repeatedly(every: .milliseconds(200)) { [self] in flood() }
         }
@@ -88,6 +90,29 @@ extension Simulation {
         }
     }
 
+    /// Nobody is left to tell what was not on a disk by then.
+    private func blackOut(after pause: Span) {
+        for node in world.nodes { node.disk.delay = 0...2_000 }
+        world.after(pause) { [self] in
+            mark("blackout")
+            for node in world.nodes where node.isUp { world.crash(node, losesDisk: false) }
+            world.after(.seconds(5)) { [self] in
+                for node in world.nodes {
+                    world.start(node, seeds: [0, chance.index(below: world.nodes.count)])
+                }
+            }
+        }
+    }
+
+    /// One that keeps its place, and has to be given everything again, by whoever is there.
+    private func wipeOne() {
+        guard let node = someRunning() else { return }
+        world.crash(node, losesDisk: true)
+        world.after(.seconds(10)) { [self] in
+            if !node.isUp, let seed = someRunning() { world.start(node, seeds: [seed.index]) }
+        }
+    }
+
     private func jumpSomeClock() {
         guard let node = someRunning() else { return }
         node.clockError = Int64(chance.index(below: 240_000)) - 120_000
@@ -121,9 +146,10 @@ extension Simulation {
     func deceive() {
         let liars = world.nodes.filter { $0.treachery == .promising }
         guard !liars.isEmpty else { return }
-        let pause = options.scenario == .swarm ? Span.seconds(20) : .seconds(5)
+        // As many at once as anybody takes on for one member.
+        let (pause, count) = options.scenario == .swarm ? (Span.seconds(20), 1) : (.seconds(17), 4)
         repeatedly(every: pause) { [self] in
-            for liar in liars where liar.isUp { clients.promise(from: liar) }
+            for liar in liars where liar.isUp { for _ in 0..<count { clients.promise(from: liar) } }
         }
     }
 

@@ -32,9 +32,10 @@ struct SwarmPlan {
         }
         if count >= 5, chance.happens(0.3) {
             for index in 1...(1 + count / 6) {
-                world.traitors[index] = Treachery.drawn[chance.index(below: Treachery.drawn.count)]
+                world.traitors[index] = Treachery.allCases[chance.index(below: Treachery.allCases.count)]
             }
         }
+        if chance.happens(0.4) { mix.long = 0.1 }
     }
 
     private static func weather(_ chance: inout Chance) -> Weather {
@@ -61,11 +62,4 @@ struct SwarmPlan {
         mix.deletes = chance.index(below: 15)
         return mix
     }
-}
-
-extension Treachery {
-    /// Those that swarms draw from. The later ones have scenarios of their own.
-    fileprivate static let drawn: [Treachery] = [
-        .blackHole, .misleading, .inventing, .colluding, .stale, .equivocating, .flooding, .forging,
-    ]
 }

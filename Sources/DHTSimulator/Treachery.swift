@@ -23,6 +23,8 @@ package enum Treachery: String, CaseIterable, Hashable, Sendable {
     case spoiling
     /// Wants the content of every reference it is offered, and fetches none.
     case wanting
+    /// Wants it, and fetches one chunk of it now and then, so that it seems to get on.
+    case dawdling
     /// Puts references to long content of which it has nothing but the outline.
     case promising
     /// Names members that never run, and members at addresses to which nobody can send.
@@ -40,6 +42,7 @@ final class Conspiracy {
     /// Members that never run.
     var ghosts: [Contact] = []
     private(set) var ghostsNamed = 0
+    private(set) var spoils = Spoils()
     /// Of content that is promised and does not exist.
     private var outlines: [Digest: [UInt8]] = [:]
     /// The first record seen of each author under each key.
@@ -94,6 +97,8 @@ final class Conspiracy {
         return reference
     }
 
+    func noteSpoil(_ spoil: Spoils.Spoil) { spoils.note(spoil) }
+
     func outline(of content: Digest) -> [UInt8]? { outlines[content] }
 
     func oldestRecords(at location: NodeID) -> [Record] { oldest[location] ?? [] }
@@ -107,6 +112,9 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
     private var chance: Chance
     /// Twins of records of our own.
     private var twins: [Digest: Record] = [:]
+    /// When each peer was last asked for a chunk by one that dawdles.
+    private var fetches: [Identity: Instant] = [:]
+    private static var dawdle: Span { .seconds(8) }
 
     init(_ base: consuming Base, _ treachery: Treachery, _ conspiracy: Conspiracy, chance: Chance) {
         self.base = base
@@ -150,8 +158,7 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
         now: Instant
     ) -> [UInt8]? {
         var request = request
-        // Nothing of what it wants is asked for.
-        if treachery == .wanting, case .findChunk = request { return nil }
+        if case .findChunk = request, !mayFetch(from: peer, at: now) { return nil }
         if treachery == .equivocating, case .store(let record, let condition) = request,
             let twin = twins[record.digest], peer.prefix & 1 == 1
         {
@@ -161,6 +168,18 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
             request = .store(forged(record), condition: condition)
         }
         return base.seal(request, to: peer, at: endpoint, postage, now: now)
+    }
+
+    /// Whether it asks for what it says it wants.
+    private mutating func mayFetch(from peer: Identity, at now: Instant) -> Bool {
+        switch treachery {
+        case .wanting: return false
+        case .dawdling:
+            if let last = fetches[peer], now.since(last) < Self.dawdle { return false }
+            fetches[peer] = now
+            return true
+        default: return true
+        }
     }
 
     mutating func seal(_ response: Response, to inquiry: Gate.Inquiry, now: Instant) -> [UInt8]? {
@@ -185,8 +204,8 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
         case .flooding, .equivocating: return truth
         case .stale: return stale(truth, to: inquiry.request)
         case .forging: return forged(truth)
-        case .spoiling: if case .chunk = truth { return forged(truth) } else { return truth }
-        case .wanting: return wanting(truth, to: inquiry)
+        case .spoiling: return spoilt(truth, to: inquiry)
+        case .wanting, .dawdling: return wanting(truth, to: inquiry)
         case .promising: return promising(truth, to: inquiry.request)
         case .haunting: return haunted(truth, to: inquiry.request)
         case .amnesiac: return forgotten(truth, to: inquiry)
@@ -203,6 +222,16 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
             return .stored(.init(lifetime: record.lifetime, closest: []))
         case .findChunk: return .absent
         }
+    }
+
+    private mutating func spoilt(_ truth: Response, to inquiry: Gate.Inquiry) -> Response {
+        guard case .chunk = truth, case .findChunk(let content, let part, let chunk) = inquiry.request else {
+            return truth
+        }
+        conspiracy.noteSpoil(
+            .init(content: content, part: part, chunk: chunk, by: identity, to: inquiry.sender)
+        )
+        return forged(truth)
     }
 
     private func wanting(_ truth: Response, to inquiry: Gate.Inquiry) -> Response {

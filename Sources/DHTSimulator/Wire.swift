@@ -26,7 +26,8 @@ extension World {
             sender: Int32(node.index),
             receiver: Int32(receiver.index),
             port: destination.port,
-            isAdmitted: !plan.isWatched || node.policy.admits(receiver.identity)
+            isAdmitted: !plan.isWatched || node.policy.admits(receiver.identity),
+            serial: traffic.datagrams
         )
         if captures { capture(delivery) }
         if promisesHaste, plan.sealing == .standIn { countGift(datagram, from: node, to: receiver) }
@@ -74,7 +75,8 @@ extension World {
                 sender: isMoved ? Int32(thief.index) : kept.sender,
                 receiver: receiver,
                 port: nodes[Int(receiver)].port,
-                isAdmitted: receiver == kept.receiver && kept.isAdmitted
+                isAdmitted: receiver == kept.receiver && kept.isAdmitted,
+                serial: kept.serial
             )
         )
     }
@@ -107,7 +109,8 @@ extension World {
             sender: delivery.sender,
             receiver: delivery.receiver,
             port: delivery.port,
-            isAdmitted: delivery.isAdmitted
+            isAdmitted: delivery.isAdmitted,
+            serial: delivery.serial
         )
     }
 
@@ -128,6 +131,7 @@ extension World {
         if isAnswer, delivery.source.source == sender.endpoint.source {
             node.answerers.insert(delivery.sender)
         }
+        if disposition == .accepted, !isAnswer { noteRequest(delivery, at: node) }
         // Whatever reaches somebody its sender does not admit must have been meant for somebody else.
         if !delivery.isAdmitted, sender.isHonest, !disposition.isUnread {
             violate("admission", "n\(sender.index) sent to n\(node.index), whom it does not admit")
@@ -136,6 +140,18 @@ extension World {
             delivery.source.source == sender.endpoint.source
         {
             violate("admission", "n\(node.index) accepted what n\(sender.index) sent, and does not admit it")
+        }
+    }
+}
+
+extension World {
+    /// A process takes no request twice, however often it comes. Worlds that begin at rest let it.
+    private func noteRequest(_ delivery: Delivery, at node: SimulatedNode) {
+        guard node.isHonest, plan.beginning != .acquainted, captures || weather.duplication > 0 else {
+            return
+        }
+        if !node.accepted.insert(delivery.serial).inserted {
+            violate("replay", "n\(node.index) took one request of n\(delivery.sender) twice")
         }
     }
 }

@@ -17,6 +17,8 @@ package final class World {
         let port: UInt16
         /// The sender admitted the receiver's owner when it sent.
         let isAdmitted: Bool
+        /// Of the transmission: doubled and replayed datagrams have one.
+        let serial: UInt64
     }
 
     /// Something that a disk was asked to do.
@@ -81,6 +83,9 @@ package final class World {
     /// Whether operations of honest nodes must end soon, and nobody is given anything without end: nothing is
     /// amiss but that some members lie.
     var promisesHaste = false
+    /// A get may take this long then, and a put so much longer than its value takes.
+    var patienceOfGets = Span.seconds(15)
+    var patienceOfPuts = Span.seconds(60)
     var gifts = Gifts()
     var custody = Custody()
     var tables: [RoutingTable] = []
@@ -246,13 +251,18 @@ package final class World {
             node: node.index,
             incarnation: node.incarnation,
             startedAt: clock,
-            limit: promisesHaste && node.isHonest ? operation.patience : nil,
+            limit: patience(with: operation, of: node),
             then: then
         )
         trace.note(clock, 4 << 56 | UInt64(node.index), nextOperation)
         act(node) { machine, now, actions in
             machine.submit(operation, as: name, at: now, into: &actions)
         }
+    }
+
+    private func patience(with operation: DHTEngine.Operation, of node: SimulatedNode) -> Span? {
+        guard promisesHaste, node.isHonest else { return nil }
+        return operation.patience(get: patienceOfGets, put: patienceOfPuts)
     }
 
     /// The nodes whose operations have not ended after so long; each is told of once.

@@ -46,6 +46,59 @@ struct PrecedenceTests {
         #expect(get.nextPage(after: [timely], of: 2, from: id(10), unixMilliseconds: 100_000) == nil)
     }
 
+    @Test mutating func `a value that was enough until its author's next one showed is asked on behind`() {
+        let before = Record.sample(by: 2, revision: 102)
+        let location = timely.location
+        transcript.meet(2, 3)
+        transcript.on { node, actions in
+            let get = KademliaOperation.get(
+                location: location,
+                author: nil,
+                replicas: 2,
+                isExhaustive: false
+            )
+            node.submit(get, as: OperationID(rawValue: 1), at: now(100), into: &actions)
+        }
+        #expect(transcript.asked == [3, 2])
+        let calls = transcript.requests.map(\.call)
+        answer(calls[0], [before], of: 2)
+        answer(calls[1], [ahead], of: 1)
+        #expect(transcript.outcomes.isEmpty)
+        let more = Request.findValue(location: location, author: nil, offset: 1)
+        #expect(transcript.requests.map(\.request) == [more])
+        #expect(transcript.asked == [3])
+        answer(transcript.requests[0].call, [timely], of: 2)
+        guard case .got(let outcome)? = transcript.outcomes.first else {
+            Issue.record("the get does not end")
+            return
+        }
+        #expect(outcome.found.map(\.record) == [timely, ahead])
+        #expect((outcome.answered, outcome.answeredBy) == (2, [id(3), id(2)]))
+    }
+
+    private mutating func answer(_ call: CallID, _ records: [Record], of total: UInt16) {
+        transcript.on { node, actions in
+            let response = Response.values(records, total: total, closer: [])
+            node.answered(call, response, at: now(100), into: &actions)
+        }
+    }
+
+    @Test func `a value that its author deleted since hides nothing behind it`() {
+        var get = get()
+        let (value, deleted) = (
+            Record.sample(by: 9, revision: 5), Record.sample(by: 9, revision: 6, kind: .tombstone)
+        )
+        get.take([value], from: id(10), unixMilliseconds: 100_000)
+        #expect(get.nextPage(after: [value], of: 2, from: id(10), unixMilliseconds: 100_000) == nil)
+        #expect(get.insufficient(unixMilliseconds: 100_000).isEmpty)
+        get.take([deleted], from: id(11), unixMilliseconds: 100_000)
+        #expect(get.nextPage(after: [deleted], of: 1, from: id(11), unixMilliseconds: 100_000) == nil)
+        #expect(get.insufficient(unixMilliseconds: 100_000).map(\.identity) == [id(10)])
+        #expect(get.insufficient(unixMilliseconds: 100_000).isEmpty, "it is asked once")
+        get.take([value], from: id(12), unixMilliseconds: 100_000)
+        #expect(get.nextPage(after: [value], of: 2, from: id(12), unixMilliseconds: 100_000) == 1)
+    }
+
     @Test func `what is read first is what is repaired`() {
         var get = get()
         get.take([ahead, timely], from: id(10), unixMilliseconds: 100_000)

@@ -159,6 +159,28 @@ struct RepublishTests {
         #expect(transcript.node.underReplicated == 0)
     }
 
+    @Test mutating func `where a newer record is met instead of a put to be completed that one is completed`()
+    {
+        var settings = KademliaNode.Settings()
+        settings.replicas = 2
+        transcript = Transcript(.at(0x80, settings: settings))
+        transcript.meet(1, 2, 4)
+        let (record, newer) = (record, Record.sample(at: 0, revision: 20, lifetime: 3600))
+        transcript.on { node, actions in
+            let name = OperationID(rawValue: 1)
+            node.submit(.put(record, condition: nil), as: name, at: now(10), into: &actions)
+        }
+        transcript.answers = [2: .refused(.unavailable), 4: .refused(.unavailable)]
+        transcript.answerAll(at: 10)
+        transcript.answers[1] = .conflict(newer)
+        _ = transcript.live(from: 11, through: 200, holding: [])
+        transcript.answers = [:]
+        let stores = transcript.live(from: 201, through: 500, holding: [])
+        #expect(stores.map(\.contact).places == [1, 2])
+        #expect(stores.allSatisfy { $0.request == .store(newer, condition: nil) })
+        #expect(transcript.node.underReplicated == 0)
+    }
+
     @Test
     mutating func `a record of which ours is one copy too many is handed over once, then left to expire`() {
         var settings = KademliaNode.Settings()

@@ -71,6 +71,22 @@ struct ContentTests {
         #expect(bytes == value)
     }
 
+    @Test func `a reference whose content comes late does not displace what was written since`() throws {
+        let overlay = Overlay(3)
+        overlay.startAll()
+        overlay.kill(2)
+        let (old, _) = try #require(overlay.putLong("key", Self.bytes(2_000_000), at: 0))
+        overlay.start(2, seeds: [0])
+        overlay.run(for: .seconds(1))
+        #expect(overlay.look("key", at: 2)?.found.first?.record == old)
+        #expect(overlay.holders(of: "key") == [0, 1], "it came to see the record, and brings the content")
+        #expect(overlay.put("key", "short", at: 0)?.stored == 3)
+        overlay.run(for: .seconds(60))
+        #expect(overlay[2].engine.transfers.incoming.isEmpty)
+        let kept = overlay[2].store.records(at: overlay.location("key"), by: [overlay[0].identity])
+        #expect(kept.map { String(decoding: $0.value, as: UTF8.self) } == ["short"])
+    }
+
     @Test func `what was broken off goes on with what came`() throws {
         let overlay = Overlay(9)
         overlay.startAll()

@@ -32,6 +32,18 @@ struct BadFaithTests {
         #expect(try #require(report.counters[Conduct.Offence.undeliveredContent.rawValue]) > 0)
     }
 
+    @Test func `who seems to get on with what it wants holds up nobody who has copies enough`() throws {
+        let report = report(of: .dawdling)
+        #expect(try #require(report.counters["wants_disbelieved"]) > 0)
+    }
+
+    @Test func `wrong pieces are given, and whoever needs the content gets it from others`() throws {
+        let report = report(of: .spoiling)
+        #expect(report.chunksSpoilt > 0)
+        #expect(try #require(report.counters["parts_broken"]) > 0)
+        #expect(try #require(report.counters[Conduct.Offence.brokenContent.rawValue]) > 0)
+    }
+
     @Test func `members that never run and useless addresses keep nobody waiting`() throws {
         let report = report(of: .haunting)
         #expect(report.ghostsNamed > 0)

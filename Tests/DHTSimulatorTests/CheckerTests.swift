@@ -230,6 +230,48 @@ struct CheckerTests {
         #expect(world.gifts.note(record.digest, from: 0, to: 1) == Gifts.limit + 1)
     }
 
+    @Test func `who says that it stored what its disk never had is noticed`() throws {
+        let liar = world.nodes[3]
+        world.crash(liar, losesDisk: false)
+        liar.treachery = .colluding
+        world.start(liar, seeds: [0])
+        world.run(for: .seconds(60))
+        // It goes on to lie, and is taken to be honest.
+        (liar.treachery, liar.disk.isFull) = (nil, true)
+        #expect(try #require(written()).replicas.contains(3))
+        #expect(broken == ["durability"])
+    }
+
+    @Test func `a request that is taken twice is noticed`() throws {
+        world.captures = true
+        _ = try #require(written())
+        let delivery = try #require(world.captured.first)
+        let node = world.nodes[Int(delivery.receiver)]
+        world.inject(delivery)
+        world.run(for: .seconds(1))
+        #expect(broken.isEmpty, "the gate drops it")
+        node.accepted = []
+        for _ in 0..<2 { world.judge(.accepted, isAnswer: false, of: delivery, at: node) }
+        #expect(broken == ["replay"])
+    }
+
+    @Test func `wrong pieces that are asked for over and over are noticed`() throws {
+        let reference = try #require(Content([UInt8](repeating: 1, count: 1000))?.reference)
+        let (liar, victim) = (world.nodes[1].identity, world.nodes[2].identity)
+        for _ in 0..<Spoils.limit {
+            world.conspiracy.noteSpoil(
+                .init(content: reference.digest, part: .piece(0), chunk: 0, by: liar, to: victim)
+            )
+        }
+        world.inspect()
+        #expect(broken.isEmpty)
+        world.conspiracy.noteSpoil(
+            .init(content: reference.digest, part: .piece(0), chunk: 0, by: liar, to: victim)
+        )
+        world.inspect()
+        #expect(broken == ["bounds"])
+    }
+
     @Test func `an honest neighbour that is not known is noticed`() {
         world.inspectHonestNeighbours()
         #expect(broken.isEmpty)

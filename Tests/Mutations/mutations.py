@@ -20,11 +20,22 @@ SWARM = "--scenario swarm --hours 0.25 --sealing stand-in --seed 50 --seeds 300"
 SEALED = "--scenario swarm --hours 0.25 --sealing real --seed 53 --seeds 16"
 # Many nodes, more than buckets hold.
 CALM = "--scenario calm --nodes 1000 --hours 0.05 --values 20"
-# Every node starts again with its disk.
-RESTART = "--scenario restart --nodes 12 --hours 0.1 --sealing stand-in --values 10 --reads 10"
+# All nodes lose power at one moment, while they write to slow disks, and start again with what those have.
+BLACKOUT = "--scenario blackout --nodes 12 --hours 0.1 --sealing stand-in --values 20 --reads 300 --seed 1 --seeds 4"
 # Members that say they want long values and fetch none, so many that a put cannot do without them.
 WANTING = ("--scenario wanting --nodes 12 --adversaries 0.4 --hours 0.1 --sealing stand-in --values 20 --reads 60"
            " --seed 1 --seeds 2")
+# Members that bring what they want chunk by chunk, for as long as they are believed.
+DAWDLING = ("--scenario dawdling --nodes 12 --hours 0.1 --sealing stand-in --values 20 --reads 60"
+            " --seed 1 --seeds 4")
+# One member that names those that never run.
+HAUNTING = ("--scenario haunting --nodes 12 --adversaries 0.1 --hours 0.1 --sealing stand-in --values 20 --reads 200"
+            " --seed 1 --seeds 4")
+# Members that promise more content than anybody has room for.
+PROMISING = ("--scenario promising --nodes 12 --adversaries 0.6 --hours 0.3 --sealing stand-in --values 20 --reads 60"
+             " --seed 1 --seeds 2")
+SPOILING = ("--scenario spoiling --nodes 12 --adversaries 0.3 --hours 0.15 --sealing stand-in --values 4 --reads 600"
+            " --seed 1 --seeds 4")
 AMNESIAC = "--scenario amnesiac --nodes 12 --hours 0.25 --sealing stand-in --values 20 --reads 60 --seed 1 --seeds 2"
 
 MUTATIONS = [
@@ -64,7 +75,7 @@ MUTATIONS = [
          "if let old, (record.revision, record.digest) <= (old.revision, old.digest) {",
          "if let old, record.digest == old.digest {"),
     ]),
-    Mutation("acknowledged-before-stored", "freshness", SWARM, [
+    Mutation("acknowledged-before-stored", "durability", BLACKOUT, [
         ("DHTCore/Keeping.swift", "guard undurable[record.digest] != nil else { return false }",
          "guard record.expiry == 0 else { return false }"),
     ]),
@@ -89,7 +100,7 @@ MUTATIONS = [
          "                if located.entry.expiry > now.unixMilliseconds,\n",
          "                if located.entry.expiry > now.unixMilliseconds + 3_600_000,\n"),
     ]),
-    Mutation("restart-forgets", "durability", RESTART, [
+    Mutation("restart-forgets", "durability", BLACKOUT, [
         ("DHTEngine/Engine.swift", "        core.restore(record)\n", ""),
         ("DHTEngine/Engine.swift",
          "        core.restore(entry, at: location, mayWrite: gate.admission.mayWrite(entry.author))\n",
@@ -130,6 +141,33 @@ MUTATIONS = [
         ("DHTCore/Losses.swift",
          "        guard now.since(belief.last) >= belief.pause else { return nil }\n        belief.pause",
          "        belief.pause"),
+    ]),
+    Mutation("room-without-end", "bounds", PROMISING, [
+        ("DHTEngine/ContentShelf.swift", "if known?.isReferred == true || known?.owner == .users { return true }",
+         "if reference.length > 0 { return true }"),
+    ]),
+    Mutation("wrong-pieces-are-no-lie", "bounds", SPOILING, [
+        ("DHTEngine/ContentFetch.swift",
+         "            release(errand.part)\n            dismiss(errand.source, .liar)\n",
+         "            release(errand.part)\n"),
+    ]),
+    Mutation("lies-are-forgotten", "bounds", SPOILING, [
+        ("DHTEngine/ContentChunks.swift",
+         "            transfers.liars.note(liar, of: reference.digest, at: now.instant)\n", ""),
+    ]),
+    # replay
+    Mutation("replays-are-taken", "replay", SWARM, [
+        ("DHTEnvelope/ReplayWindow.swift", "{ !contains(counter) && !isTooOld(counter) }",
+         "{ !isTooOld(counter) }"),
+    ]),
+    # patience
+    Mutation("ghosts-are-waited-for", "patience", HAUNTING, [
+        ("DHTCore/Lookup.swift", "var isGhost: Bool { state.isSlow && !isVouchedFor }",
+         "var isGhost: Bool { false }"),
+    ]),
+    Mutation("puts-wait-for-the-last", "patience", DAWDLING, [
+        ("DHTCore/PutOperation.swift", "guard deadline == nil, stored >= enough else { return }",
+         "guard deadline == nil, stored >= .max else { return }"),
     ]),
     # liveness
     Mutation("wants-are-believed", "liveness", WANTING, [
