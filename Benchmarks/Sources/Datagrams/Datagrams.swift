@@ -3,7 +3,9 @@ import SecureDHT
 
 /// How many datagrams it takes that nodes find each other, that one puts a value, that one reads it.
 ///
-///     swift run -c release datagrams [NODES [VALUES]]
+///     swift run -c release datagrams [NODES [VALUES [PAUSE]]]
+///
+/// `PAUSE`: milliseconds between two starts; with 0 they share the processor, and late answers cost more.
 @main
 struct Datagrams {
     /// No datagram for so long, and the overlay is quiet.
@@ -14,7 +16,8 @@ struct Datagrams {
     static func main() async throws {
         let numbers = CommandLine.arguments.dropFirst().compactMap { Int($0) }
         let (count, values) = (numbers.first ?? 128, numbers.dropFirst().first ?? 50)
-        let nodes = try await Crowd.start(count, pause: .milliseconds(50))
+        let pause = numbers.dropFirst(2).first ?? 50
+        let nodes = try await Crowd.start(count, pause: .milliseconds(pause))
         await quiet(nodes)
         var known = 0
         for node in nodes { known += await node.status().peersUp }
