@@ -39,10 +39,14 @@ import Testing
     @Test func `what a cancelled task asked for ends at once`() async throws {
         try await Team.running(2) { team in
             let (node, key) = (team.nodes[0], Array("nothing".utf8))
+            func count(_ name: String) async -> UInt64? {
+                await node.status().counters.first { $0.name == name }?.count
+            }
             await team.nodes[1].abandon()
-            let begun = ContinuousClock.now
+            let sent = await count("transmitted") ?? 0
             let asking = Task { try await node.get(key) }
-            try await Task.sleep(for: .milliseconds(20))
+            try await eventually("the read is under way") { await count("transmitted") ?? 0 > sent }
+            let begun = ContinuousClock.now
             asking.cancel()
             await #expect(throws: CancellationError.self) { try await asking.value }
             let late = Task {
@@ -51,7 +55,8 @@ import Testing
             }
             await #expect(throws: CancellationError.self) { try await late.value }
             #expect(ContinuousClock.now - begun < .milliseconds(900))
-            #expect(await node.status().counters.first { $0.name == "cancelled" }?.count == 1)
+            let cancelled = await count("cancelled")
+            #expect(cancelled == 1)
         }
     }
 
