@@ -105,12 +105,16 @@ import Testing
         let (loop, port) = try await listening()
         let taken = try #require(Endpoint(ipv4: 0, port: port).socketAddress)
         let before = try openDescriptors()
+        var errors: Set<Int32?> = []
         for _ in 0..<2000 {
-            let error = await #expect(throws: IOError.self) {
+            do {
                 _ = try await DatagramSocket.bind(taken, loop: loop, index: 0)
+                errors.insert(nil)
+            } catch {
+                errors.insert((error as? IOError)?.errnoCode)
             }
-            #expect(error?.errnoCode == EADDRINUSE)
         }
+        #expect(errors == [EADDRINUSE])
         // Other tests open some meanwhile.
         #expect(try openDescriptors() < before + 1000)
         await loop.abandon()
