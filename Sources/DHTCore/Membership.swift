@@ -19,6 +19,9 @@ struct Membership: Sendable {
     static let verificationLimit = 16
     /// Places of which one is chosen to ask about.
     static let obscurePlaces = 8
+    /// Who knows fewer than that a second after joining asks about so many places more.
+    static let smallCrowd = 64
+    static let placesLookedAt = 8
     static let followedLimit = 4096
     static let rememberedLimit = 256
     static let longestSeedBackoff = Span.seconds(15)

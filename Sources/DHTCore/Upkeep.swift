@@ -47,6 +47,7 @@ extension KademliaNode {
                 let isLast = membership.rejoins == Membership.rejoinDelays.count
                 let width = isLast ? settings.replicas : settings.parallelism
                 beginSearch(.join, target: id, width: width, at: now, into: &actions)
+                if membership.rejoins == 1 { lookAround(into: &actions) }
             } else {
                 wake(at: due)
             }
@@ -116,15 +117,28 @@ extension KademliaNode {
         return table.randomTarget(in: bucket, using: &words)
     }
 
+    /// Asks who is at a few places. Of those closest to a place answers name eight: where few are known, that
+    /// finds whomever nobody named so far.
+    private mutating func lookAround(into actions: inout [KademliaAction]) {
+        guard table.count < Membership.smallCrowd else { return }
+        for _ in 0..<Membership.placesLookedAt {
+            let place = anyPlace()
+            guard let nearest = table.closest(to: place, count: 1).first else { return }
+            call(nearest, .findNode(target: place), .upkeep, into: &actions)
+        }
+    }
+
+    private mutating func anyPlace() -> NodeID {
+        NodeID(
+            high: generator.next(),
+            middle: generator.next(),
+            low: UInt32(truncatingIfNeeded: generator.next())
+        )
+    }
+
     /// Of a few places of the key space the one we know least about.
     mutating func obscurePlace() -> NodeID {
-        let places = (0..<Membership.obscurePlaces).map { _ in
-            NodeID(
-                high: generator.next(),
-                middle: generator.next(),
-                low: UInt32(truncatingIfNeeded: generator.next())
-            )
-        }
+        let places = (0..<Membership.obscurePlaces).map { _ in anyPlace() }
         return places.max { remoteness(of: $0) < remoteness(of: $1) } ?? id
     }
 

@@ -34,8 +34,11 @@ struct ContentTests {
         overlay.weather = Weather(delays: 20...120, loss: 100, duplication: 50)
         let value = Self.bytes(150_000)
         let (_, outcome) = try #require(overlay.putLong("long", value, at: 0, patience: .seconds(600)))
-        #expect(outcome.stored >= 5)
+        // Two fewer than all are enough; the rest is waited for a moment, and has it soon after.
+        #expect(outcome.stored >= 4)
         #expect(overlay.getLong("long", at: 4, patience: .seconds(600)) == value)
+        overlay.run(for: .minutes(3))
+        #expect(overlay.holders(of: "long").count == 6)
     }
 
     @Test func `the replicas that still live are enough`() throws {
