@@ -41,6 +41,11 @@ package struct FirstContacts: Sendable {
         entries[Process(identity: identity, boxKey: boxKey)]?.window.isNew(counter) ?? true
     }
 
+    /// Which requests of that process were seen; `nil` if it is not remembered.
+    func window(of identity: Identity, _ boxKey: BoxPublicKey) -> ReplayWindow? {
+        entries[Process(identity: identity, boxKey: boxKey)]?.window
+    }
+
     /// Whether one more of that box key may be answered now; that is charged to it if it is remembered.
     package mutating func charge(
         _ identity: Identity,
