@@ -42,6 +42,11 @@ package struct FirstContacts: Sendable {
         return entry.window.isNew(counter) ? .remembered : nil
     }
 
+    /// Which requests of that process were seen; `nil` if it is not remembered.
+    func window(of identity: Identity, _ boxKey: BoxPublicKey) -> ReplayWindow? {
+        entries[Process(identity: identity, boxKey: boxKey)]?.window
+    }
+
     /// Whether one more of that box key may be answered now; that is charged to it if it is remembered.
     package mutating func charge(
         _ identity: Identity,

@@ -46,6 +46,14 @@ package struct ReplayWindow: Sendable {
         words[Self.word(counter)] |= Self.bit(counter)
     }
 
+    /// Remembers all that the other one does.
+    package mutating func mark(_ other: ReplayWindow) {
+        guard let last = other.top else { return }
+        for counter in (last - min(last, Self.size - 1))...last where other.contains(counter) {
+            mark(counter)
+        }
+    }
+
     private mutating func clear(after top: UInt64, through counter: UInt64) {
         let first = top >> 6
         let steps = min((counter >> 6) - first, UInt64(Self.wordCount))

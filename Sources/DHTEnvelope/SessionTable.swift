@@ -152,6 +152,9 @@ package struct SessionTable: Sendable {
 
     private mutating func begin(_ session: Session, at place: Int) {
         let identity = peers[place].identity
+        var session = session
+        // What was answered before it began, and has a higher counter than began it, is not answered again.
+        if let seen = firstContacts.window(of: identity, session.boxKey) { session.window.mark(seen) }
         firstContacts.forget(identity, session.boxKey)
         for ended in peers[place].begin(session) {
             firstContacts.retire(ended, of: identity, at: session.begunAt)

@@ -265,13 +265,15 @@ package final class World {
         return operation.patience(get: patienceOfGets, put: patienceOfPuts)
     }
 
-    /// The nodes whose operations have not ended after so long; each is told of once.
+    /// The honest nodes whose operations have not ended after so long; each is told of once.
     func operationsOlder(than patience: Span) -> [Int] {
         var overdue: [Int] = []
         for name in waiting.keys.sorted(by: { $0.rawValue < $1.rawValue }) {
             guard let entry = waiting[name], clock.since(entry.startedAt) > patience else { continue }
             let node = nodes[entry.node]
-            if node.isUp, node.incarnation == entry.incarnation { overdue.append(entry.node) }
+            // What a liar puts may be long, and be wanted for as long by another.
+            let isPromised = node.isUp && node.treachery == nil
+            if isPromised, node.incarnation == entry.incarnation { overdue.append(entry.node) }
             waiting[name] = nil
         }
         return overdue

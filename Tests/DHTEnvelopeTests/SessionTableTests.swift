@@ -88,6 +88,13 @@ import Testing
         #expect(isNew(42))
     }
 
+    @Test mutating func `a first contact that overtook what begins the session is not new afterwards`() {
+        for counter in [5, 7, 9] as [UInt64] { #expect(accept(counter) == .init()) }
+        #expect(answered(counter: 3) == false, "the answer was sent before them")
+        for counter in [3, 5, 7, 9] as [UInt64] { #expect(!isNew(counter)) }
+        for counter in [4, 6, 8, 10] as [UInt64] { #expect(isNew(counter)) }
+    }
+
     @Test mutating func `another address of a session is proved by a challenge or an answer`() {
         _ = answered()
         #expect(accept(1, from: .host(2)) == .init())
