@@ -4,7 +4,7 @@ extension KademliaNode {
     /// Whether anybody still wants to know how a call ends.
     package func awaits(_ callID: CallID) -> Bool {
         guard let call = calls[callID] else { return false }
-        if case .put(let name) = call.purpose { return puts[name] != nil }
+        if case .put(let put) = call.purpose { return isUnderWay(put) }
         return true
     }
 

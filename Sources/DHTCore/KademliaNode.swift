@@ -36,11 +36,11 @@ package struct KademliaNode: Sendable {
         case seed(Int)
         case upkeep
         case search(SearchID)
-        case put(OperationID)
+        case put(PutAttempt)
         /// It spoke of these, which a put does not know: where are they?
-        case chase(OperationID, news: [UInt32])
+        case chase(PutAttempt, news: [UInt32])
         /// A replica spoke of it: is it there, to take the record?
-        case newcomer(OperationID)
+        case newcomer(PutAttempt)
         /// It answered a read, and lacks this.
         case repair(Catalog.Place, Digest)
         /// It ought to have a copy.
@@ -141,7 +141,7 @@ package struct KademliaNode: Sendable {
         switch call.purpose {
         case .search(let search):
             searchAnswered(search, call.contact, response, struckOut: struckOut, at: now, into: &actions)
-        case .put(let operation): putAnswered(operation, call.contact, response, at: now, into: &actions)
+        case .put(let put): putAnswered(put, call.contact, response, at: now, into: &actions)
         case .chase(let put, let news): chaseAnswered(put, news, response, at: now, into: &actions)
         case .newcomer(let put):
             newcomerAnswered(put, call.contact, isThere: true, at: now, into: &actions)
@@ -168,10 +168,11 @@ package struct KademliaNode: Sendable {
         case .search(let search):
             searches[search]?.lookup.slow(call.contact.identity)
             pursue(search, at: now, into: &actions)
-        case .put(let operation):
-            let more = puts[operation]?.overdue(call.contact.identity) ?? []
-            offer(operation, to: more, into: &actions)
-            finishIfDone(operation, at: now, into: &actions)
+        case .put(let put):
+            guard isUnderWay(put) else { break }
+            let more = puts[put.operation]?.overdue(call.contact.identity) ?? []
+            offer(put.operation, to: more, into: &actions)
+            finishIfDone(put.operation, at: now, into: &actions)
         default: break
         }
     }
@@ -185,10 +186,11 @@ package struct KademliaNode: Sendable {
         case .search(let search):
             searches[search]?.lookup.failed(call.contact.identity)
             pursue(search, at: now, into: &actions)
-        case .put(let operation):
-            let more = puts[operation]?.answered(call.contact.identity, .timeout) ?? []
-            offer(operation, to: more, into: &actions)
-            finishIfDone(operation, at: now, into: &actions)
+        case .put(let put):
+            guard isUnderWay(put) else { break }
+            let more = puts[put.operation]?.answered(call.contact.identity, .timeout) ?? []
+            offer(put.operation, to: more, into: &actions)
+            finishIfDone(put.operation, at: now, into: &actions)
         case .chase(let put, let news): chaseAnswered(put, news, nil, at: now, into: &actions)
         case .newcomer(let put):
             newcomerAnswered(put, call.contact, isThere: false, at: now, into: &actions)

@@ -101,6 +101,9 @@ extension KademliaNode {
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
+        if case .operation(let name) = client {
+            guard isUnderWay(PutAttempt(operation: name, record: record.digest)) else { return }
+        }
         switch (client, outcome) {
         case (.inquiry(let inquiry), .done):
             actions.append(.reply(inquiry, .stored(receipt(for: record, at: now))))

@@ -1,3 +1,10 @@
+/// One record on its way. A record that is signed anew, above what a replica holds, is put under the same
+/// name: what is said late of the one before is not about it.
+struct PutAttempt: Hashable, Sendable {
+    let operation: OperationID
+    let record: Digest
+}
+
 /// The life of one record's way to its replicas.
 ///
 /// The record goes to the closest nodes known; their answers tell which closer ones they know; if any is

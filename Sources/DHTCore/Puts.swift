@@ -48,7 +48,8 @@ extension KademliaNode {
         while next < contacts.count {
             let contact = contacts[next]
             next += 1
-            call(contact, .store(put.record, condition: put.condition), .put(name), into: &actions)
+            let attempt = PutAttempt(operation: name, record: put.record.digest)
+            call(contact, .store(put.record, condition: put.condition), .put(attempt), into: &actions)
             if isSuspect(contact) { contacts += puts[name]?.overdue(contact.identity) ?? [] }
         }
     }
@@ -77,14 +78,18 @@ extension KademliaNode {
         puts[name]?.noteHider(hider.map { .author($0) }, by: own)
     }
 
+    /// Whether this very record is being put.
+    func isUnderWay(_ put: PutAttempt) -> Bool { puts[put.operation]?.record.digest == put.record }
+
     mutating func putAnswered(
-        _ name: OperationID,
+        _ attempt: PutAttempt,
         _ contact: Contact,
         _ response: Response,
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        guard puts[name] != nil else {
+        let name = attempt.operation
+        guard isUnderWay(attempt) else {
             // Late, but done: it need not be spared.
             if case .stored = response { replication.ailing.took(contact.identity) }
             return
@@ -101,7 +106,7 @@ extension KademliaNode {
         let more = puts[name]?.answered(contact.identity, verdict) ?? []
         offer(name, to: more, into: &actions)
         if case .stored(let receipt) = response {
-            chase(name, receipt.closest, toldBy: contact, at: now, into: &actions)
+            chase(attempt, receipt.closest, toldBy: contact, at: now, into: &actions)
         }
         finishIfDone(name, at: now, into: &actions)
     }
@@ -147,7 +152,7 @@ extension KademliaNode {
 
     /// A replica spoke of these: it is asked where those are that ought to have the record and are not known.
     private mutating func chase(
-        _ name: OperationID,
+        _ put: PutAttempt,
         _ prefixes: [UInt32],
         toldBy replica: Contact,
         at now: Now,
@@ -155,15 +160,15 @@ extension KademliaNode {
     ) {
         // Bad contacts count as known: that others still speak of them is no news.
         let unknown = prefixes.filter { !table.holds(prefix: $0) && !isVain($0, at: now) }
-        guard !unknown.isEmpty, let news = puts[name]?.chase(unknown), !news.isEmpty,
-            let location = puts[name]?.record.location
+        guard !unknown.isEmpty, let news = puts[put.operation]?.chase(unknown), !news.isEmpty,
+            let location = puts[put.operation]?.record.location
         else { return }
-        call(replica, .findNode(target: location), .chase(name, news: news), into: &actions)
+        call(replica, .findNode(target: location), .chase(put, news: news), into: &actions)
     }
 
     /// The replica said where they are, or nothing: each is asked whether it is there.
     mutating func chaseAnswered(
-        _ name: OperationID,
+        _ put: PutAttempt,
         _ news: [UInt32],
         _ response: Response?,
         at now: Now,
@@ -172,25 +177,25 @@ extension KademliaNode {
         var contacts: [Contact] = []
         if case .nodes(let named)? = response { contacts = named.filter { news.contains($0.id.prefix) } }
         noteVain(news.filter { prefix in !contacts.contains { $0.id.prefix == prefix } }, at: now)
-        guard puts[name] != nil else { return }
-        puts[name]?.chased(furtherQuestions: contacts.count)
-        for contact in contacts { call(contact, .ping(isLeaving: false), .newcomer(name), into: &actions) }
-        finishIfDone(name, at: now, into: &actions)
+        guard isUnderWay(put) else { return }
+        puts[put.operation]?.chased(furtherQuestions: contacts.count)
+        for contact in contacts { call(contact, .ping(isLeaving: false), .newcomer(put), into: &actions) }
+        finishIfDone(put.operation, at: now, into: &actions)
     }
 
     /// One that a replica spoke of answered, or did not.
     mutating func newcomerAnswered(
-        _ name: OperationID,
+        _ put: PutAttempt,
         _ contact: Contact,
         isThere: Bool,
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
         if !isThere { noteVain([contact.id.prefix], at: now) }
-        guard puts[name] != nil else { return }
-        puts[name]?.chased()
-        if isThere { offer(name, to: puts[name]?.found(contact) ?? [], into: &actions) }
-        finishIfDone(name, at: now, into: &actions)
+        guard isUnderWay(put) else { return }
+        puts[put.operation]?.chased()
+        if isThere { offer(put.operation, to: puts[put.operation]?.found(contact) ?? [], into: &actions) }
+        finishIfDone(put.operation, at: now, into: &actions)
     }
 
     private func isVain(_ prefix: UInt32, at now: Now) -> Bool {

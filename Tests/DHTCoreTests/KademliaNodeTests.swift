@@ -191,6 +191,52 @@ struct KademliaNodeTests {
         #expect(transcript.node.isIdle)
     }
 
+    @Test mutating func `what is said late of a record counts for no other that is put under the same name`()
+    {
+        transcript.meet(0b1000_0000, 0b0100_0000)
+        submit(.put(.sample(at: 0b0100_0001), condition: nil))
+        let (late, lateTicket) = (transcript.requests.map(\.call), transcript.tickets[0])
+        // Signed anew, above what a replica holds.
+        submit(.put(.sample(at: 0b0100_0001, revision: 2), condition: nil))
+        let (calls, ticket) = (transcript.requests.map(\.call), transcript.tickets[0])
+        store(.done, lateTicket)
+        for call in late { answer(call, .stored(.init(lifetime: 1, closest: []))) }
+        #expect(transcript.outcomes.isEmpty)
+        for call in calls { answer(call, .stored(.init(lifetime: 1, closest: []))) }
+        #expect(transcript.outcomes.isEmpty)
+        store(.done, ticket)
+        guard case .put(let outcome)? = transcript.outcomes.first else {
+            Issue.record("the put did not end")
+            return
+        }
+        #expect(outcome.stored == 3)
+        #expect(transcript.node.isIdle)
+    }
+
+    @Test mutating func `a put asks who spoke of a closer node where it is, and waits until that is there`() {
+        transcript.meet(0b1000_0000, 0b0100_0000)
+        submit(.put(.sample(at: 0b0100_0001), condition: nil))
+        let calls = transcript.requests.map(\.call)
+        store(.done, transcript.tickets[0])
+        let closer = Contact.at(0b0100_0001)
+        answer(calls[0], .stored(.init(lifetime: 1, closest: [closer.id.prefix])))
+        #expect(transcript.requests.map(\.request) == [.findNode(target: closer.id)])
+        #expect(transcript.asked == [0b0100_0000])
+        answer(transcript.requests[0].call, .nodes([closer, .at(0b0111_0000)]))
+        let ping = transcript.requests.last { $0.contact == closer }
+        #expect(ping?.request == .ping(isLeaving: false))
+        answer(calls[1], .stored(.init(lifetime: 1, closest: [])))
+        #expect(transcript.outcomes.isEmpty)
+        answer(ping?.call ?? calls[0], .pong(observed: .port(1), endpoints: []))
+        let offer = transcript.requests.last { $0.contact == closer }
+        answer(offer?.call ?? calls[0], .stored(.init(lifetime: 1, closest: [])))
+        guard case .put(let outcome)? = transcript.outcomes.first else {
+            Issue.record("the put did not end")
+            return
+        }
+        #expect(outcome.stored == 4)
+    }
+
     @Test mutating func `a get reads our own store and as many others as copies are wanted`() {
         transcript.meet(0b1000_0000, 0b1000_0001, 0b1000_0010, 0b1000_0011)
         let record = Record.sample(at: 0b1000_0000, revision: 5)

@@ -180,7 +180,7 @@ MUTATIONS = [
     ]),
     Mutation("silence-ends-no-put", "liveness", SWARM, [
         ("DHTCore/KademliaNode.swift",
-         "let more = puts[operation]?.answered(call.contact.identity, .timeout) ?? []",
+         "let more = puts[put.operation]?.answered(call.contact.identity, .timeout) ?? []",
          "let more: [Contact] = []"),
     ]),
     Mutation("lost-tickets", "liveness", SWARM, [
