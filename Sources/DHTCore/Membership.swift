@@ -41,10 +41,10 @@ struct Membership: Sendable {
     var hints: Hints
     /// Who is asked, and where: a wrong word about an address must not keep the right one waiting.
     var verifying: Set<Contact> = []
-    /// When a hint about a peer was last followed up; bounded by clearing what has lapsed.
-    var followed: [Identity: (endpoint: Endpoint, at: Instant)] = [:]
-    /// Those we answered without knowing them, and when; bounded as `followed` is.
-    var arriving: [Identity: (endpoint: Endpoint, at: Instant)] = [:]
+    /// About whom a hint was followed up.
+    var followed = RecentPlaces(interval: Membership.hintInterval)
+    /// Those we answered without knowing them.
+    var arriving = RecentPlaces(interval: Membership.arrivalPatience)
     var rescues = Rescues()
     /// When those we had given up were last asked because one of them came back.
     var lastRevival: Instant?
@@ -145,7 +145,7 @@ extension KademliaNode {
         if wasCountedOn { noteWent(contact, lastHeard: now.instant, at: now.instant) }
         if let promoted { notePromoted(promoted, at: now.instant) }
         membership.hints.removeAll { $0 == contact.identity }
-        noteFollowed(contact, at: now.instant)
+        membership.followed.note(contact, at: now.instant)
     }
 
     // MARK: What calls tell
@@ -208,7 +208,7 @@ extension KademliaNode {
         into actions: inout [KademliaAction]
     ) {
         guard let entry = table.entry(for: contact.identity, id: contact.id) else { return }
-        if !isKnownThere, !isArriving(contact, at: now.instant) {
+        if !isKnownThere, !membership.arriving.holds(contact, at: now.instant) {
             guard isNew || now.instant.since(entry.lastTold) >= Membership.greetingInterval else { return }
             // As dear as a PING, and its answer tells of others.
             call(contact, .findNode(target: obscurePlace()), .greeting, into: &actions)
@@ -269,18 +269,7 @@ extension KademliaNode {
     /// A request came from one that has not proved yet that it receives there, and is answered. The answer
     /// makes us known to it, and its next request makes it known to us.
     mutating func noteArriving(_ contact: Contact, at now: Instant) {
-        if membership.arriving.count >= Membership.followedLimit {
-            membership.arriving = membership.arriving.filter {
-                now.since($0.value.at) < Membership.arrivalPatience
-            }
-            guard membership.arriving.count < Membership.followedLimit else { return }
-        }
-        membership.arriving[contact.identity] = (contact.endpoint, now)
-    }
-
-    private func isArriving(_ contact: Contact, at now: Instant) -> Bool {
-        guard let arrival = membership.arriving[contact.identity] else { return false }
-        return arrival.endpoint == contact.endpoint && now.since(arrival.at) < Membership.arrivalPatience
+        membership.arriving.note(contact, at: now)
     }
 
     /// Contacts others named. Those who would find room, and known ones that fell silent, are asked whether
@@ -318,27 +307,12 @@ extension KademliaNode {
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        guard !membership.verifying.contains(contact), !isArriving(contact, at: now.instant) else { return }
-        if let last = membership.followed[contact.identity], last.endpoint == contact.endpoint,
-            now.instant.since(last.at) < Membership.hintInterval
-        {
-            return
-        }
-        guard noteFollowed(contact, at: now.instant) else { return }
+        guard !membership.verifying.contains(contact),
+            !membership.arriving.holds(contact, at: now.instant),
+            !membership.followed.holds(contact, at: now.instant),
+            membership.followed.note(contact, at: now.instant)
+        else { return }
         membership.verifying.insert(contact)
         call(contact, .ping(isLeaving: false), .verification(isInbound: isInbound), into: &actions)
-    }
-
-    /// `false` if there is no room to remember it.
-    @discardableResult
-    private mutating func noteFollowed(_ contact: Contact, at now: Instant) -> Bool {
-        if membership.followed.count >= Membership.followedLimit {
-            membership.followed = membership.followed.filter {
-                now.since($0.value.at) < Membership.hintInterval
-            }
-            guard membership.followed.count < Membership.followedLimit else { return false }
-        }
-        membership.followed[contact.identity] = (contact.endpoint, now)
-        return true
     }
 }
