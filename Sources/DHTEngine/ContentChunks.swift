@@ -70,7 +70,7 @@ extension GatedEngine where Keeper: ~Copyable {
             if state.fetch.received > before { state.grown = now.instant }
             let liars = state.fetch.takeLiars()
             transfers.incoming[reference] = consume state
-            noteLiars(liars, of: reference, at: now)
+            note(liars, of: reference, at: now)
             if let gain { keep(gain, of: reference, at: now, into: &actions) }
             pursueIncoming(reference, at: now, into: &actions)
         case .reading(let operation):
@@ -78,17 +78,17 @@ extension GatedEngine where Keeper: ~Copyable {
             let gain = body(&reading.fetch)
             let (liars, reference) = (reading.fetch.takeLiars(), reading.fetch.reference)
             transfers.readings[operation] = consume reading
-            noteLiars(liars, of: reference, at: now)
+            note(liars, of: reference, at: now)
             if let gain { take(gain, for: operation) }
             pursueReading(operation, at: now, into: &actions)
         }
     }
 
-    /// These gave what the content is not.
-    private mutating func noteLiars(_ liars: [Identity], of reference: ContentReference, at now: Now) {
+    /// These gave what the content is not: whoever else is bringing it asks them no more either.
+    private mutating func note(_ liars: [Identity], of reference: ContentReference, at now: Now) {
         for liar in liars {
             counters.brokenParts += 1
-            transfers.liars.note(liar, of: reference.digest, at: now.instant)
+            transfers.note(liar, of: reference, at: now.instant)
             core.note(.brokenContent, of: liar, at: now.instant)
         }
     }

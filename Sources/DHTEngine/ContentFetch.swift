@@ -149,6 +149,12 @@ struct ContentFetch: Sendable {
         dismiss(wish.contact.identity, .without)
     }
 
+    /// The peer gave somebody else what the content is not.
+    mutating func dismiss(_ liar: Identity) {
+        dismiss(liar, .liar)
+        liars.removeAll { $0 == liar }
+    }
+
     /// Lets parts that take too long be asked of peers that have nothing to do.
     mutating func takeBackSlow(at now: Instant) {
         guard open.isEmpty || outline == nil else { return }

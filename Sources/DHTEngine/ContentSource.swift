@@ -68,8 +68,8 @@ struct ContentSource: Sendable {
 
 /// Who gave which content as what it is not: for a while it is not asked for that content again, not even
 /// when the reading of it begins anew.
-struct ContentLiars: Sendable {
-    static let memory = Span.minutes(10)
+package struct ContentLiars: Sendable {
+    package static let memory = Span.minutes(10)
     static let capacity = 1024
 
     private struct Lie: Hashable {

@@ -155,6 +155,16 @@ struct Transfers: Sendable {
         contacts.filter { !liars.contains($0.identity, of: content, at: now) }
     }
 
+    /// This peer gave what the content is not: nobody who is bringing it asks it any more.
+    mutating func note(_ liar: Identity, of reference: ContentReference, at now: Instant) {
+        liars.note(liar, of: reference.digest, at: now)
+        incoming[reference]?.fetch.dismiss(liar)
+        for operation in readings.keys where readings[operation]?.fetch.reference == reference {
+            readings[operation]?.fetch.dismiss(liar)
+        }
+        if stalled?.fetch.reference == reference { stalled?.fetch.dismiss(liar) }
+    }
+
     /// Content brought for a member.
     func incomingCount(of sender: Identity) -> Int { incoming.values.count { $0.sender == sender } }
 

@@ -49,8 +49,8 @@ struct Gifts {
 
 /// Wrong chunks of content that were given to those who asked.
 struct Spoils {
-    /// So often a node may ask for one chunk of one who gives none but wrong ones: once, and again when it
-    /// has started anew, or forgotten after ten minutes.
+    /// So often a node may ask for one chunk of one who gives none but wrong ones, between two starts and
+    /// within ``ContentLiars/memory``: once, and again when the answer was lost or has been forgotten.
     static let limit = 4
 
     struct Spoil: Hashable {
@@ -71,6 +71,11 @@ struct Spoils {
         counts[spoil] = count
         total += 1
         if count > most?.count ?? 0 { most = (spoil, count) }
+    }
+
+    /// This node, or if `nil` every node, has forgotten who lied.
+    mutating func forget(_ victim: Identity?) {
+        counts = counts.filter { victim != nil && $0.key.to != victim }
     }
 }
 

@@ -52,6 +52,12 @@ extension World {
         after(.minutes(1)) { [self] in inspectRegularly() }
     }
 
+    /// Counts wrong chunks anew as often as those who were given them forget who lied.
+    func forgetSpoilsRegularly() {
+        conspiracy.forgetSpoils(to: nil)
+        after(ContentLiars.memory) { [self] in forgetSpoilsRegularly() }
+    }
+
     /// The network and all disks are well again.
     func mend() {
         weather = Weather()

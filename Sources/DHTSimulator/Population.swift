@@ -95,6 +95,7 @@ extension World {
         (node.answerers, node.accepted) = ([], [])
         node.seeds = seeds.filter { $0 != node.index && node.policy.admits(nodes[$0].identity) }
         node.disk.freeAt = clock
+        conspiracy.forgetSpoils(to: node.identity)
         let machine = makeMachine(node)
         node.machine = machine
         trace.note(clock, 9 << 56 | UInt64(node.index), UInt64(node.incarnation))

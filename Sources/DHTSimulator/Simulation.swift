@@ -79,7 +79,10 @@ package final class Simulation {
         }
         let absent = world.plan.absent.union(reserve.map(\.index))
         world.startAll(without: absent, settle: settleTime)
-        if world.plan.isWatched { world.inspectRegularly() }
+        if world.plan.isWatched {
+            world.inspectRegularly()
+            world.forgetSpoilsRegularly()
+        }
         putFirstValues()
     }
 

@@ -98,6 +98,7 @@ final class Conspiracy {
     }
 
     func noteSpoil(_ spoil: Spoils.Spoil) { spoils.note(spoil) }
+    func forgetSpoils(to victim: Identity?) { spoils.forget(victim) }
 
     func outline(of content: Digest) -> [UInt8]? { outlines[content] }
 

@@ -70,6 +70,36 @@ struct LiarTests {
         #expect(fetch.isComplete)
     }
 
+    @Test mutating func `who lied to another is asked no more, and others for what it was asked for`() {
+        fetch.add(Self.contact(1))
+        answer(wishes()[0])
+        #expect(!wishes().isEmpty)
+        fetch.dismiss(Self.contact(1).identity)
+        #expect(fetch.isStuck)
+        #expect(fetch.takeLiars().isEmpty, "that is known")
+        fetch.add(Self.contact(1), isOffer: true)
+        fetch.add(Self.contact(2))
+        #expect(run().allSatisfy { $0.contact == Self.contact(2) })
+        #expect(fetch.isComplete)
+    }
+
+    @Test func `one lie is enough for all that is being brought of the content`() {
+        var transfers = Transfers()
+        let liar = Self.contact(1).identity
+        var asking = fetch
+        asking.add(Self.contact(1))
+        transfers.incoming[content.reference] = Transfers.Incoming(
+            fetch: asking,
+            location: Self.contact(3).id,
+            sender: liar,
+            begun: clock,
+            grown: clock
+        )
+        transfers.note(liar, of: content.reference, at: clock)
+        #expect(transfers.incoming[content.reference]?.fetch.isStuck == true)
+        #expect(transfers.liars.contains(liar, of: content.reference.digest, at: clock))
+    }
+
     @Test mutating func `who was silent is asked again when anybody names it`() {
         fetch.add(Self.contact(1))
         let wish = wishes()[0]

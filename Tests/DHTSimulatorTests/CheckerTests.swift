@@ -258,17 +258,20 @@ struct CheckerTests {
     @Test func `wrong pieces that are asked for over and over are noticed`() throws {
         let reference = try #require(Content([UInt8](repeating: 1, count: 1000))?.reference)
         let (liar, victim) = (world.nodes[1].identity, world.nodes[2].identity)
-        for _ in 0..<Spoils.limit {
-            world.conspiracy.noteSpoil(
-                .init(content: reference.digest, part: .piece(0), chunk: 0, by: liar, to: victim)
-            )
+        func spoil(times: Int) {
+            for _ in 0..<times {
+                world.conspiracy.noteSpoil(
+                    .init(content: reference.digest, part: .piece(0), chunk: 0, by: liar, to: victim)
+                )
+            }
+            world.inspect()
         }
-        world.inspect()
-        #expect(broken.isEmpty)
-        world.conspiracy.noteSpoil(
-            .init(content: reference.digest, part: .piece(0), chunk: 0, by: liar, to: victim)
-        )
-        world.inspect()
+        spoil(times: Spoils.limit)
+        world.crash(world.nodes[2], losesDisk: false)
+        world.start(world.nodes[2])
+        spoil(times: Spoils.limit)
+        #expect(broken.isEmpty, "it cannot remember")
+        spoil(times: 1)
         #expect(broken == ["bounds"])
     }
 

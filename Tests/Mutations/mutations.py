@@ -152,8 +152,7 @@ MUTATIONS = [
          "            release(errand.part)\n"),
     ]),
     Mutation("lies-are-forgotten", "bounds", SPOILING, [
-        ("DHTEngine/ContentChunks.swift",
-         "            transfers.liars.note(liar, of: reference.digest, at: now.instant)\n", ""),
+        ("DHTEngine/Transfers.swift", "        liars.note(liar, of: reference.digest, at: now)\n", ""),
     ]),
     # replay
     Mutation("replays-are-taken", "replay", SWARM, [
