@@ -73,11 +73,25 @@ extension DisjointLookup {
         guard !isFinished else { return [] }
         var contacts: [Contact] = []
         while let path = nextPath, let contact = paths[path].nextQuery() {
-            queries[contact.identity] = Query(contact: contact, path: path)
-            for other in paths.indices { passOver(contact.identity, on: other) }
+            noteQuery(to: contact, on: path)
             contacts.append(contact)
         }
         return contacts
+    }
+
+    /// Queries this contact now, whatever else is in flight, if it would be queried by and by: for a caller
+    /// that has to ask it something in any case.
+    mutating func claim(_ contact: Contact) -> Bool {
+        guard !isFinished, let path = paths.indices.first(where: { paths[$0].claim(contact) }) else {
+            return false
+        }
+        noteQuery(to: contact, on: path)
+        return true
+    }
+
+    private mutating func noteQuery(to contact: Contact, on path: Int) {
+        queries[contact.identity] = Query(contact: contact, path: path)
+        for other in paths.indices { passOver(contact.identity, on: other) }
     }
 
     /// An answer came, naming `contacts`; `bearing` if it brought a record that is looked for.

@@ -100,10 +100,24 @@ extension Lookup {
     /// The first of ``nextQueries()``, if there is one.
     mutating func nextQuery() -> Contact? {
         guard let index = indexOfNext else { return nil }
+        query(index)
+        return shortlist[index].contact
+    }
+
+    private mutating func query(_ index: Int) {
         asked += 1
         hops = max(hops, shortlist[index].hop)
         shortlist[index].state = .inFlight
-        return shortlist[index].contact
+    }
+
+    /// Queries this contact now, whatever else is in flight, if it would be queried by and by.
+    mutating func claim(_ contact: Contact) -> Bool {
+        guard !isFinished, let index = index(of: contact), shortlist[index].state.isHeard,
+            shortlist[index].contact.endpoint == contact.endpoint,
+            nearest.contains(where: { $0.contact.identity == contact.identity })
+        else { return false }
+        query(index)
+        return true
     }
 
     /// An answer came, naming `contacts`; `bearing` if it brought a record that is looked for.

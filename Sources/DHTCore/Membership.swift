@@ -210,10 +210,19 @@ extension KademliaNode {
         guard let entry = table.entry(for: contact.identity, id: contact.id) else { return }
         if !isKnownThere, !membership.arriving.holds(contact, at: now.instant) {
             guard isNew || now.instant.since(entry.lastTold) >= Membership.greetingInterval else { return }
-            // As dear as a PING, and its answer tells of others.
-            call(contact, .findNode(target: obscurePlace()), .greeting, into: &actions)
+            greet(contact, into: &actions)
         }
         table.told(contact.identity, id: contact.id, at: now.instant)
+    }
+
+    /// Asks who else there is, which is as dear as a PING and tells of others: what the lookup of our own
+    /// place would ask soon, or about a place of which we know little.
+    private mutating func greet(_ contact: Contact, into actions: inout [KademliaAction]) {
+        let join = searches.keys.filter { searches[$0]?.client == .join }.min()
+        if let join, searches[join]?.lookup.claim(contact) == true {
+            return call(contact, .findNode(target: id), .search(join), into: &actions)
+        }
+        call(contact, .findNode(target: obscurePlace()), .greeting, into: &actions)
     }
 
     /// One whom we had given up answers: perhaps it was us who were cut off. So the others are asked at once,

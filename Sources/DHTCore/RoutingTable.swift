@@ -275,8 +275,8 @@ extension RoutingTable {
         (0...deepest).filter { (refreshDue($0, interval: interval) ?? now) <= now }
     }
 
-    /// Buckets of which there is little to learn: those that hold `count` live contacts, and the deepest,
-    /// which hold no more than that together: a lookup of our own place asks all of those.
+    /// Buckets of which there is little to learn: those that hold half of `count` live contacts, and the
+    /// deepest, which hold no more than `count` together: lookups of our own place ask all of those.
     package func bucketsKnown(count: Int) -> [Int] {
         let live = (0...deepest).map { index in
             index < buckets.count ? buckets[index].entries.count { $0.reachability.grade != .bad } : 0
@@ -284,7 +284,7 @@ extension RoutingTable {
         var nearest = 0
         return live.indices.reversed().filter { index in
             nearest += live[index]
-            return nearest <= count || live[index] >= count
+            return nearest <= count || live[index] * 2 >= count
         }
     }
 

@@ -1,6 +1,8 @@
 /// Names a lookup in progress.
-struct SearchID: Hashable, Sendable {
+struct SearchID: Hashable, Comparable, Sendable {
     let rawValue: UInt64
+
+    static func < (lhs: SearchID, rhs: SearchID) -> Bool { lhs.rawValue < rhs.rawValue }
 }
 
 /// A lookup and whom it is for.

@@ -9,6 +9,21 @@ extension KademliaNode {
         beginSearch(.join, target: id, at: now, into: &actions)
     }
 
+    /// Looks up our own place once more.
+    private mutating func rejoin(at now: Now, into actions: inout [KademliaAction]) {
+        membership.nextRejoin = nil
+        membership.hasMet = false
+        if membership.rejoins == 1 {
+            // Who knows so many was told of those around it by them.
+            guard table.count < Membership.smallCrowd else { return joined(at: now, into: &actions) }
+            lookAround(into: &actions)
+        }
+        // Any of those closest to us knows who else came to it, so at first a few will do.
+        let isLast = membership.rejoins == Membership.rejoinDelays.count
+        let width = isLast ? settings.replicas : settings.parallelism
+        beginSearch(.join, target: id, width: width, at: now, into: &actions)
+    }
+
     mutating func joined(at now: Now, into actions: inout [KademliaAction]) {
         if membership.join != .done {
             membership.join = .done
@@ -40,17 +55,7 @@ extension KademliaNode {
         attemptSeeds(at: now, into: &actions)
         consultMemory(at: now, into: &actions)
         if let due = membership.nextRejoin {
-            if due <= now.instant {
-                membership.nextRejoin = nil
-                membership.hasMet = false
-                // Any of those closest to us knows who else came to it.
-                let isLast = membership.rejoins == Membership.rejoinDelays.count
-                let width = isLast ? settings.replicas : settings.parallelism
-                beginSearch(.join, target: id, width: width, at: now, into: &actions)
-                if membership.rejoins == 1 { lookAround(into: &actions) }
-            } else {
-                wake(at: due)
-            }
+            if due <= now.instant { rejoin(at: now, into: &actions) } else { wake(at: due) }
         }
         followHints(at: now, into: &actions)
         for contact in table.contactsDue(at: now.instant) {
@@ -120,7 +125,6 @@ extension KademliaNode {
     /// Asks who is at a few places. Of those closest to a place answers name eight: where few are known, that
     /// finds whomever nobody named so far.
     private mutating func lookAround(into actions: inout [KademliaAction]) {
-        guard table.count < Membership.smallCrowd else { return }
         for _ in 0..<Membership.placesLookedAt {
             let place = anyPlace()
             guard let nearest = table.closest(to: place, count: 1).first else { return }
