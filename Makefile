@@ -14,6 +14,9 @@ MINUTES ?= 5
 WORLDS ?= 2000
 SEED ?= $(shell echo $$((RANDOM * 32768 + RANDOM)))
 
+# How often `make hosts-long` makes each outage.
+RUNS ?= 20
+
 # Suites with real sockets and processes, which wait for real time: not beside those that need all processors.
 REAL_TIME := SecureDHTTests|DHTGatewayTests|IntegrationTests
 
@@ -23,7 +26,7 @@ FUZZ := .build-fuzz/release/fuzz
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps build test lint format demo mutations nightly fuzz fuzz-long fuzz-build install clean
+.PHONY: help deps build test hosts-long lint format demo mutations nightly fuzz fuzz-long fuzz-build install clean
 
 # A crash of a test or a fuzz target is reported by whoever runs it; Swift's own backtracer would keep its pipe
 # open for minutes after.
@@ -37,6 +40,8 @@ deps: ## installs what the build needs, if it is missing (Debian, Ubuntu; else s
 	pkg-config --exists libsodium 2>/dev/null || missing+=" libsodium-dev pkg-config"
 	pkg-config --exists sqlite3 2>/dev/null || missing+=" libsqlite3-dev pkg-config"
 	$(PYTHON) -c 'import nacl' 2>/dev/null || missing+=" python3-nacl"
+	[ "$$(id -u)" != 0 ] || command -v ip >/dev/null || missing+=" iproute2"
+	[ "$$(id -u)" != 0 ] || command -v nft >/dev/null || missing+=" nftables"
 	compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || missing+=" libfaketime"
 	[ -n "$$missing" ] || exit 0
 	if ! command -v apt-get >/dev/null; then
@@ -62,10 +67,15 @@ test: deps ## all tests: ours, then the second implementation's, and the vectors
 	$(PYTHON) -m unittest discover -s Tests/Interop 2>&1 | tee .build/interop.log
 	$(PYTHON) Tests/Interop/vectors.py --check
 	$(PYTHON) Tests/Mutations/mutate.py --check
+	$(PYTHON) -m unittest discover -s Tests/Hosts 2>&1 | tee .build/hosts.log
 	@echo
 	grep -h 'Test run with' .build/test.log .build/real-time.log
-	grep -h '^Ran ' .build/interop.log
+	grep -h '^Ran ' .build/interop.log .build/hosts.log
 	echo "Vectors are as docs/protocol.md makes them"
+
+hosts-long: deps ## RUNS=20 outages of each kind and of 3, 20 and 120 s on machines made of namespaces: hours, as root
+	$(SWIFT) build --product dht
+	HOSTS_OUTAGES=3,20,120 HOSTS_RUNS=$(RUNS) HOSTS_WITHIN=5 HOSTS_AWAY=600 $(PYTHON) -u -m unittest discover -v -s Tests/Hosts
 
 lint: ## format and style, strictly; what no formatter knows is checked by TidyTests
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Fuzz Package.swift

@@ -65,7 +65,7 @@ public struct Endpoint: Hashable, Sendable {
         case .ipv6:
             let isUnspecified = high == 0 && low == 0
             let isMulticast = high >> 56 == 0xFF
-            let isLinkLocal = high >> 54 == 0b11_1111_1010  // needs a scope, which the wire does not carry
+            // Link-local needs a scope, which the wire does not carry.
             return !isUnspecified && !isMulticast && !isLinkLocal
         }
     }
@@ -80,6 +80,9 @@ public struct Endpoint: Hashable, Sendable {
         case .ipv6: return high != 0x0100_0000_0000_0000
         }
     }
+
+    /// fe80::/10.
+    package var isLinkLocal: Bool { family == .ipv6 && high >> 54 == 0b11_1111_1010 }
 
     /// 127.0.0.0/8 or ::1.
     package var isLoopback: Bool {

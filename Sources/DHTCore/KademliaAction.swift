@@ -35,6 +35,8 @@ package enum KademliaAction: Hashable, Sendable {
     case apply(Ticket, [RecordChange])
     /// Find the addresses of a seed; then tell `resolved`.
     case resolve(seed: Int)
+    /// There is reason to try this address, though the system may have refused it lately.
+    case retry(Endpoint)
     /// The operation is over.
     case finished(OperationID, KademliaOutcome)
 }

@@ -15,6 +15,10 @@ struct Membership: Sendable {
     static let arrivalPatience = Span.seconds(2)
     /// Between two requests to the same contact that are to make us known to it.
     static let greetingInterval = Span.seconds(5)
+    /// Between two requests to a contact that is not good and of which live requests come.
+    static let returnInterval = Span.seconds(2)
+    /// Between two requests by which one that counts on nobody asks whether anybody is there.
+    static let isolationInterval = Span.seconds(2)
     /// Questions whether somebody is there, at once.
     static let verificationLimit = 16
     /// Places of which one is chosen to ask about.
@@ -43,6 +47,11 @@ struct Membership: Sendable {
     var verifying: Set<Contact> = []
     /// About whom a hint was followed up.
     var followed = RecentPlaces(interval: Membership.hintInterval)
+    /// Contacts that were asked because live requests of theirs came.
+    var returning = RecentPlaces(interval: Membership.returnInterval)
+    /// When, while nobody is good, the next contact is asked; and how many were.
+    var nextProbe: Instant?
+    var probes = 0
     /// Those we answered without knowing them.
     var arriving = RecentPlaces(interval: Membership.arrivalPatience)
     var rescues = Rescues()
@@ -181,6 +190,7 @@ extension KademliaNode {
     ) {
         let known = table.entry(for: contact.identity, id: contact.id)
         let wasGivenUp = known?.reachability.grade == .bad
+        let wasSilent = known.map { $0.reachability.grade != .good } ?? false
         switch table.answered(contact, at: now.instant) {
         case .inserted, .replaced:
             membership.hasMet = true
@@ -194,7 +204,7 @@ extension KademliaNode {
         case .cached, .refused: break
         }
         if wasGivenUp, let known { noteReturned(contact, lastHeard: known.lastAnswered, at: now) }
-        if wasGivenUp { reviveOthers(at: now, into: &actions) }
+        if wasSilent { reviveOthers(at: now, into: &actions) }
         followHints(at: now, into: &actions)
     }
 
@@ -225,17 +235,14 @@ extension KademliaNode {
         call(contact, .findNode(target: obscurePlace()), .greeting, into: &actions)
     }
 
-    /// One whom we had given up answers: perhaps it was us who were cut off. So the others are asked at once,
-    /// and not when their back-offs of minutes are over.
+    /// One that had fallen silent answers: perhaps it was us who were cut off. So the others that were given
+    /// up are asked at once, and not when their back-offs of minutes are over.
     private mutating func reviveOthers(at now: Now, into actions: inout [KademliaAction]) {
         let others = table.contacts.filter { $0.reachability.grade == .bad }.map(\.contact)
         guard !others.isEmpty else { return }
         if let last = membership.lastRevival, now.instant.since(last) < Membership.hintInterval { return }
         membership.lastRevival = now.instant
-        for contact in others {
-            table.probed(contact.identity, id: contact.id, at: now.instant)
-            call(contact, .ping(isLeaving: false), .upkeep, into: &actions)
-        }
+        for contact in others { probe(contact, at: now, into: &actions) }
         beginSearch(.join, target: id, at: now, into: &actions)
     }
 
@@ -272,6 +279,12 @@ extension KademliaNode {
             return
         }
         guard entry != nil || table.hasRoom(for: contact.id) else { return }
+        if let entry, entry.contact.endpoint == contact.endpoint {
+            // It is where we know it to be, and was only silent.
+            guard !membership.returning.holds(contact, at: now.instant) else { return }
+            membership.returning.note(contact, at: now.instant)
+            return probe(contact, at: now, into: &actions)
+        }
         verify(contact, isInbound: true, at: now, into: &actions)
     }
 
@@ -322,6 +335,7 @@ extension KademliaNode {
             membership.followed.note(contact, at: now.instant)
         else { return }
         membership.verifying.insert(contact)
+        actions.append(.retry(contact.endpoint))
         call(contact, .ping(isLeaving: false), .verification(isInbound: isInbound), into: &actions)
     }
 }

@@ -62,6 +62,7 @@ extension KademliaNode {
             table.probed(contact.identity, id: contact.id, at: now.instant)
             call(contact, signOfLife(of: contact, at: now.instant), .upkeep, into: &actions)
         }
+        probeIfIsolated(at: now, into: &actions)
         if membership.join == .done { refresh(at: now, into: &actions) }
         if let startedAt = membership.startedAt, !waiting.isEmpty {
             wake(at: max(startedAt + settings.joinPatience, now.instant))

@@ -119,6 +119,13 @@ extension GatedEngine where Keeper: ~Copyable {
         perform(wishes, at: now, into: &actions)
     }
 
+    /// The network of this machine is not what it was; `hasMoved`: nor are its addresses.
+    package mutating func networkChanged(hasMoved: Bool, at now: Now, into actions: inout [EngineAction]) {
+        var wishes: [KademliaAction] = []
+        core.networkChanged(hasMoved: hasMoved, at: now, into: &wishes)
+        perform(wishes, at: now, into: &actions)
+    }
+
     /// The addresses a seed has now; none if its name does not resolve.
     package mutating func resolved(
         seed: Int,
@@ -238,6 +245,7 @@ extension GatedEngine where Keeper: ~Copyable {
                 actions.append(.load(ticket, location: location, authors: authors))
             case .apply(let ticket, let changes): apply(ticket, changes, at: now, into: &actions)
             case .resolve(let seed): actions.append(.resolve(seed: seed))
+            case .retry(let endpoint): actions.append(.retry(endpoint))
             case .finished(let id, let outcome): finish(id, outcome, at: now, into: &actions)
             }
         }

@@ -15,6 +15,8 @@ package enum EngineAction: Sendable {
     case survey(Ticket)
     /// Find the addresses of a seed; then `resolved`.
     case resolve(seed: Int)
+    /// There is reason to send there, though the system may have refused that lately.
+    case retry(Endpoint)
     /// A record of ours is about to go out: no later one at this location may have a lower revision, whatever
     /// the clock says, in this process or the next.
     case signed(Revision, at: NodeID)

@@ -1,10 +1,22 @@
 /// What a member's line says after the name: `addr=HOST:PORT` or `write=yes|no`.
-enum AllowlistOption: Hashable, Sendable {
+package enum AllowlistOption: Hashable, Sendable {
+    /// Why fe80::1, and fe80::1%eth0, is no address for a node.
+    package static let noLinkLocal =
+        "a link-local address works on one link of one machine only, and nodes tell their addresses to "
+        + "others. Use another address of the interface: ip address"
+
     case address(String)
     case write(Bool)
 
     struct Malformed: Error {
         let message: String
+    }
+
+    /// fe80::/10, in brackets, with a zone or without.
+    private static func isLinkLocal(_ text: ArraySlice<UInt8>) -> Bool {
+        let text = text.prefix(5).map { $0 | 0x20 }
+        return text.count == 5 && text.starts(with: "{fe".utf8) && "89ab".utf8.contains(text[3])
+            && isHexadecimal(text[4])
     }
 
     private static let names = ["addr", "write"]
@@ -16,6 +28,9 @@ enum AllowlistOption: Hashable, Sendable {
         let value = word[(equals + 1)...]
         switch String(decoding: word[..<equals], as: UTF8.self) {
         case "addr":
+            guard !Self.isLinkLocal(value) else {
+                throw Malformed(message: "addr=: " + Self.noLinkLocal)
+            }
             guard Self.isAddress(value) else {
                 throw Malformed(
                     message: "addr= takes HOST:PORT, an IPv6 address in brackets, a port of 1 to 65535"

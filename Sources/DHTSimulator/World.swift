@@ -198,6 +198,7 @@ package final class World {
             case .resolve(let seed):
                 let endpoints = node.seeds.indices.contains(seed) ? [nodes[node.seeds[seed]].endpoint] : []
                 node.machine?.resolved(seed: seed, endpoints, at: now(of: node), into: &actions)
+            case .retry: break
             case .signed(let revision, let location): node.disk.revisions[location] = revision
             case .finished(let operation, let outcome): finished(operation, outcome, at: node)
             }

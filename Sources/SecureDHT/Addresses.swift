@@ -17,6 +17,9 @@ extension Endpoint {
         }
     }
 
+    /// The same address with port 0.
+    var withoutPort: Endpoint { Endpoint(addressBytes: addressBytes, port: 0) ?? self }
+
     var socketAddress: SocketAddress? {
         try? SocketAddress(packedIPAddress: ByteBuffer(bytes: addressBytes), port: Int(port))
     }
@@ -40,6 +43,17 @@ extension HostPort {
         if let numeric { return [numeric] }
         return (try? await NIOThreadPool.singleton.runIfActive { lookUp() }) ?? []
     }
+}
+
+/// The addresses of this machine that others may know it by, without ports.
+func addressesOfThisMachine() -> Set<Endpoint> {
+    let all = ((try? System.enumerateDevices()) ?? []).compactMap { device in
+        device.address.flatMap { Endpoint($0) }
+    }
+    return Set(
+        all.compactMap { Endpoint(addressBytes: $0.addressBytes, port: 1) }
+            .filter { $0.isUnicast && !$0.isLoopback }.map(\.withoutPort)
+    )
 }
 
 /// An address of this machine for those who are to reach a socket that listens everywhere.

@@ -65,6 +65,9 @@ public final class DHTNode: Sendable {
 
     /// Starts a node; it serves when this returns.
     ///
+    /// An address that is none of this machine yet, with a port that is not 0, is waited for: see
+    /// ``listens()``.
+    ///
     /// - Throws: ``DHTError``: `configuration` if an address cannot be bound or the directory is not ours to
     ///   use, `integrity` if what is in it is damaged, `unreachable` if the name of a peer does not resolve,
     ///   `invalidArgument` if a setting is out of its range.
@@ -83,7 +86,7 @@ public final class DHTNode: Sendable {
         let loop = try await NodeBuilder(configuration).makeLoop()
         var bound: [Endpoint] = []
         do {
-            for address in configuration.listen { bound.append(try await bind(address, loop)) }
+            for address in configuration.listen { bound += try await bind(address, loop) }
         } catch {
             await loop.stop(patience: .zero)
             throw error
@@ -95,17 +98,30 @@ public final class DHTNode: Sendable {
         let node = DHTNode(configuration: configuration, addresses: bound, reachable: reachable, loop: loop)
         await loop.setSeeds(node.seeds(of: configuration.admission))
         await loop.rememberContactsRegularly()
+        await loop.watchNetwork()
         let metadata: Logger.Metadata = ["identity": "\(node.identity.text)", "address": "\(reachable)"]
         node.logger.info("node serves", metadata: metadata)
         return node
     }
 
-    private static func bind(_ address: HostPort, _ loop: NodeLoop) async throws -> Endpoint {
+    /// `*` stands for both families.
+    private static func bind(_ address: HostPort, _ loop: NodeLoop) async throws -> [Endpoint] {
+        guard address.host == HostPort.everywhere else { return [try await bindOne(address, loop)] }
+        let four = try await bindOne(HostPort(host: "0.0.0.0", port: address.port), loop)
+        guard systemHasIPv6() else {
+            loop.logger.notice("this machine has no IPv6: IPv4 alone is served")
+            return [four]
+        }
+        return [four, try await bindOne(HostPort(host: "::", port: four.port), loop)]
+    }
+
+    private static func bindOne(_ address: HostPort, _ loop: NodeLoop) async throws -> Endpoint {
+        try address.checkIsNotLinkLocal()
         guard let endpoint = await address.resolve().first, let socketAddress = endpoint.socketAddress else {
             throw DHTError(.configuration, "\(address): this address to listen on does not resolve")
         }
         do {
-            return try await loop.listen(on: address, socketAddress)
+            return try await loop.listen(on: address, socketAddress).bound
         } catch let error as IOError {
             switch error.errnoCode {
             case EADDRINUSE:
@@ -115,13 +131,21 @@ public final class DHTNode: Sendable {
                         + "Give another --listen HOST:PORT; port 0 takes a free one"
                 )
             case EADDRNOTAVAIL:
-                throw DHTError(.configuration, "\(address) is no address of this machine. See: ip address")
+                throw DHTError(
+                    .configuration,
+                    "\(address) is no address of this machine; with a port that is not 0 it would be waited "
+                        + "for. See: ip address"
+                )
             case EACCES:
                 throw DHTError(.denied, "\(address): this port needs privileges. Take one above 1023")
             default: throw DHTError(.configuration, "\(address) cannot be listened on: \(error)")
             }
         }
     }
+
+    /// Returns once the node listens: at once, unless all its addresses are still to come. `false`: it was
+    /// stopped before.
+    public func listens() async -> Bool { await loop.listens() }
 
     /// Hands the records kept here to the closest others, says goodbye, closes. At once if called again.
     public func stop() async {

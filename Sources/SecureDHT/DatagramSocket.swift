@@ -20,8 +20,9 @@ final class DatagramReader: ChannelInboundHandler, Sendable {
         guard let endpoint = Endpoint(envelope.remoteAddress) else { return }
         // Copied: a slice would keep the whole batch of a vector read alive.
         let datagram = Array(envelope.data.readableBytesView)
+        let local = envelope.metadata?.packetInfo.flatMap { Endpoint($0.destinationAddress) }
         let socket = socket
-        loop.assumeIsolated { $0.received(datagram, from: endpoint, on: socket) }
+        loop.assumeIsolated { $0.received(datagram, from: endpoint, on: socket, at: local) }
     }
 
     func channelInactive(context: ChannelHandlerContext) {
@@ -52,12 +53,65 @@ final class DatagramSender: Sendable {
     deinit { close(descriptor) }
 
     /// Gives a datagram to the system, which says at once whether it takes it: `nil`, or its error.
-    func send(_ datagram: [UInt8], to address: SocketAddress) -> Int32? {
-        let flags = Int32(MSG_DONTWAIT | MSG_NOSIGNAL)
+    /// `source`: the address of ours it is to come from.
+    func send(_ datagram: [UInt8], to address: SocketAddress, from source: Endpoint? = nil) -> Int32? {
+        if let source { return send(datagram, to: address, control: SourceControl.bytes(for: source)) }
+        let flags = Self.flags
         return unsafe address.withSockAddr { pointer, size in
             let count = unsafe sendto(descriptor, datagram, datagram.count, flags, pointer, socklen_t(size))
             return count < 0 ? errno : nil
         }
+    }
+
+    private static let flags = Int32(MSG_DONTWAIT | MSG_NOSIGNAL)
+
+    private func send(_ datagram: [UInt8], to address: SocketAddress, control: [UInt8]) -> Int32? {
+        var (datagram, control) = (datagram, control)
+        let size = control.count
+        let count = unsafe address.withSockAddr { pointer, length in
+            unsafe datagram.withUnsafeMutableBytes { bytes in
+                unsafe control.withUnsafeMutableBytes { control in
+                    var part = unsafe iovec(iov_base: bytes.baseAddress, iov_len: bytes.count)
+                    return unsafe withUnsafeMutablePointer(to: &part) { part in
+                        var message = unsafe msghdr()
+                        unsafe message.msg_name = UnsafeMutableRawPointer(mutating: pointer)
+                        unsafe message.msg_namelen = socklen_t(length)
+                        unsafe message.msg_iov = part
+                        unsafe message.msg_iovlen = 1
+                        unsafe message.msg_control = control.baseAddress
+                        unsafe message.msg_controllen = size
+                        return unsafe sendmsg(descriptor, &message, Self.flags)
+                    }
+                }
+            }
+        }
+        return count < 0 ? errno : nil
+    }
+}
+
+/// The control message by which a datagram gets its source address: `IP_PKTINFO` or `IPV6_PKTINFO`, see ip(7)
+/// and ipv6(7).
+enum SourceControl {
+    private static let ipv4 = (type: Int32(8), length: 12)
+    private static let ipv6 = (type: Int32(50), length: 20)
+
+    /// A `cmsghdr` and what belongs to it, up to the next multiple of its alignment.
+    static func bytes(for source: Endpoint) -> [UInt8] {
+        let isIPv6 = source.family == .ipv6
+        let level = isIPv6 ? Int32(IPPROTO_IPV6) : Int32(IPPROTO_IP)
+        let (type, length) = isIPv6 ? ipv6 : ipv4
+        let header = MemoryLayout<Int>.size + 2 * MemoryLayout<Int32>.size
+        var bytes: [UInt8] = []
+        unsafe withUnsafeBytes(of: header + length) { unsafe bytes.append(contentsOf: $0) }
+        unsafe withUnsafeBytes(of: level) { unsafe bytes.append(contentsOf: $0) }
+        unsafe withUnsafeBytes(of: type) { unsafe bytes.append(contentsOf: $0) }
+        // The number of an interface, 0 for any, goes before an IPv4 address and after an IPv6 address.
+        if !isIPv6 { bytes.append(contentsOf: [0, 0, 0, 0]) }
+        bytes.append(contentsOf: source.addressBytes)
+        let alignment = MemoryLayout<Int>.alignment
+        let end = (header + length + alignment - 1) / alignment * alignment
+        bytes.append(contentsOf: [UInt8](repeating: 0, count: end - bytes.count))
+        return bytes
     }
 }
 
@@ -107,6 +161,37 @@ private struct BoundSocket: ~Copyable {
     }
 }
 
+/// Whether sockets of IPv6 can be made at all.
+func systemHasIPv6() -> Bool {
+    let scratch = socket(AF_INET6, Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue), 0)
+    if scratch >= 0 { close(scratch) }
+    return scratch >= 0
+}
+
+/// From which of our addresses the system would send there now, by its routing table.
+func localAddress(towards endpoint: Endpoint) -> Endpoint? {
+    guard let address = endpoint.socketAddress else { return nil }
+    let type = Int32(SOCK_DGRAM.rawValue | SOCK_CLOEXEC.rawValue)
+    let scratch = socket(endpoint.family == .ipv6 ? AF_INET6 : AF_INET, type, 0)
+    guard scratch >= 0 else { return nil }
+    defer { close(scratch) }
+    guard unsafe address.withSockAddr({ unsafe connect(scratch, $0, socklen_t($1)) == 0 }) else { return nil }
+    var storage = sockaddr_storage()
+    var size = socklen_t(MemoryLayout<sockaddr_storage>.size)
+    return unsafe withUnsafeMutablePointer(to: &storage) { pointer in
+        unsafe pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { named in
+            guard unsafe getsockname(scratch, named, &size) == 0 else { return nil }
+            // Behind the family and the port, and in IPv6 the flow.
+            let isIPv6 = endpoint.family == .ipv6
+            let bytes = unsafe UnsafeRawBufferPointer(start: named, count: Int(size))
+            return unsafe Endpoint(
+                addressBytes: Array(isIPv6 ? bytes[8..<24] : bytes[4..<8]),
+                port: 0
+            )
+        }
+    }
+}
+
 /// A socket of the node: NIO reads from it, the node itself sends.
 struct DatagramSocket: Sendable {
     private static let datagramsPerRead = 16
@@ -132,6 +217,8 @@ struct DatagramSocket: Sendable {
             }
             .withBoundSocket(bound.release())
             .get()
+        // To answer from the address that was asked. What came before this is answered as the system likes.
+        try await channel.setOption(.receivePacketInfo, value: true).get()
         return DatagramSocket(channel: channel, sender: sender)
     }
 

@@ -16,6 +16,9 @@ public enum Admission: Sendable {
 
 /// A host, by name or address, and a UDP port.
 public struct HostPort: Hashable, Sendable, CustomStringConvertible {
+    /// The host that stands for all addresses of this machine, of both families, where one listens.
+    public static let everywhere = "*"
+
     public let host: String
     public let port: UInt16
 
@@ -38,6 +41,18 @@ public struct HostPort: Hashable, Sendable, CustomStringConvertible {
     }
 
     public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
+
+    /// An address with a zone means something on one machine only, and where it is told to others it would
+    /// lead nowhere.
+    package func checkIsNotLinkLocal() throws(DHTError) {
+        let address = host.prefix { $0 != "%" }
+        let isLinkLocal = HostPort(host: String(address), port: 1).numeric?.isLinkLocal ?? false
+        guard isLinkLocal || (host.contains("%") && host.contains(":")) else { return }
+        throw DHTError(
+            .invalidArgument,
+            "\(self): \(AllowlistOption.noLinkLocal)"
+        )
+    }
 }
 
 /// A peer as people write it: `dht://<identity>@host:port`. The identity is pinned: nobody else can answer
@@ -65,6 +80,8 @@ public struct PeerAddress: Hashable, Sendable, CustomStringConvertible {
         guard let address = HostPort(String(rest[rest.index(after: at)...])), address.port != 0 else {
             throw refuse("what follows the @ is no HOST:PORT")
         }
+        do { try address.checkIsNotLinkLocal() } catch { throw refuse(AllowlistOption.noLinkLocal) }
+        guard address.host != HostPort.everywhere else { throw refuse("* is no host; it is for --listen") }
         let identity: Identity
         do { identity = try Identity(text: String(rest[..<at])) } catch { throw refuse("\(error)") }
         self.init(identity: identity, address: address)

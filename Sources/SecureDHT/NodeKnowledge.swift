@@ -48,8 +48,8 @@ extension NodeLoop {
             equivocations: core.catalog.equivocations,
             underReplicated: core.underReplicated,
             counters: engine.counters,
-            unroutable: unroutable,
-            refusals: refusals,
+            unroutable: set.unroutable,
+            refusals: set.refusals,
             roundTrips: roundTrips,
             suspects: core.conduct.report.map { entry in
                 Suspect(

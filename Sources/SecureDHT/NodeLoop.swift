@@ -17,6 +17,7 @@ actor NodeLoop {
         /// `nil` while it is closed.
         var socket: DatagramSocket?
         var rebindAttempts = 0
+        var isBinding = false
     }
 
     nonisolated let eventLoop: any EventLoop
@@ -24,15 +25,28 @@ actor NodeLoop {
         unsafe eventLoop.executor.asUnownedSerialExecutor()
     }
 
-    private(set) var engine: Engine
+    var engine: Engine
     /// `nil`: records are in memory.
     private let disk: DiskKeeper?
     private var memory = MemoryRecordStore()
     let logger: Logger
     let started = SystemClock.now.instant
-    private(set) var sockets: [Socket] = []
+    var sockets: [Socket] = []
+    /// What decides which of the sockets is used.
+    var set = SocketSet()
+    var addresses = AddressCache()
+    var lastSendError: Int32 = 0
+    /// Tells of changes of this machine's network, and what its addresses were when it last did.
+    var watch: (any Channel)?
+    var ownAddresses: Set<Endpoint> = []
+    var isChangePending = false
+    /// Who waits until a socket is open.
+    var listeners: [CheckedContinuation<Void, Never>] = []
+    var changes = 0
+    var lastChange: NIODeadline?
+    var lastMove: NIODeadline?
     private var seeds: [PeerAddress] = []
-    private var isStopping = false
+    private(set) var isStopping = false
 
     private var contactMemory: ContactMemory
     private var reminder: RepeatedTask?
@@ -42,11 +56,6 @@ actor NodeLoop {
     private var armed: Instant?
     private var waiting: [OperationID: CheckedContinuation<Outcome?, Never>] = [:]
     private var nextOperation: UInt64 = 0
-    private var addresses = AddressCache()
-    var refusals = SendRefusals()
-    /// On which socket each peer was last heard; kept only where there is a choice.
-    private var heardOn: [Endpoint: Int] = [:]
-    private(set) var unroutable: UInt64 = 0
 
     init(
         engine: consuming Engine,
@@ -66,94 +75,9 @@ actor NodeLoop {
         }
     }
 
-    // MARK: Sockets
-
-    /// Binds a socket; its port is real when this returns.
-    func listen(on configured: HostPort, _ address: SocketAddress) async throws -> Endpoint {
-        let index = sockets.count
-        let socket = try await DatagramSocket.bind(address, loop: self, index: index)
-        guard let local = socket.channel.localAddress, let bound = Endpoint(local) else {
-            throw DHTError(.internal, "\(configured): the socket has no address")
-        }
-        sockets.append(Socket(configured: configured, bound: bound, socket: socket))
-        engine.core.endpoints = sockets.map(\.bound).filter { !$0.isUnspecified }
-        return bound
-    }
-
-    func received(_ datagram: [UInt8], from endpoint: Endpoint, on socket: Int) {
-        refusals.heard(from: endpoint)
-        var actions: [EngineAction] = []
-        switch engine.receive(datagram, from: endpoint, at: SystemClock.now, into: &actions) {
-        case .dropped(let reason):
-            logger.debug("datagram dropped", metadata: ["reason": "\(reason)", "from": "\(endpoint)"])
-        case .accepted:
-            guard sockets.count > 1 else { break }
-            if heardOn.count >= AddressCache.capacity { heardOn = [:] }
-            heardOn[endpoint] = socket
-        }
-        perform(actions)
-    }
-
-    func socketFailed(_ error: any Error) {
-        logger.debug("socket error", metadata: ["error": "\(error)"])
-    }
-
-    /// A socket that closes without being told to is bound again, to the port it had.
-    func closed(_ index: Int) {
-        guard !isStopping, sockets.indices.contains(index) else { return }
-        sockets[index].socket = nil
-        sockets[index].rebindAttempts += 1
-        let attempts = sockets[index].rebindAttempts
-        let pause = attempts == 1 ? TimeAmount.zero : .milliseconds(25 << Int64(min(attempts, 7)))
-        logger.warning("socket closed; it is bound again", metadata: ["address": "\(sockets[index].bound)"])
-        eventLoop.scheduleTask(in: pause) { self.assumeIsolated { $0.rebind(index) } }
-    }
-
-    private func rebind(_ index: Int) {
-        guard !isStopping, sockets[index].socket == nil, let address = sockets[index].bound.socketAddress
-        else {
-            return
-        }
-        Task {
-            do {
-                sockets[index].socket = try await DatagramSocket.bind(address, loop: self, index: index)
-                sockets[index].rebindAttempts = 0
-            } catch {
-                closed(index)
-            }
-        }
-    }
-
-    func transmit(_ datagram: [UInt8], to endpoint: Endpoint) {
-        guard let sender = sender(for: endpoint), let address = addresses.socketAddress(of: endpoint) else {
-            unroutable += 1
-            return
-        }
-        let now = SystemClock.now.instant
-        guard !refusals.avoids(endpoint, at: now) else { return refusals.omitted() }
-        guard let error = sender.send(datagram, to: address) else { return }
-        // Lost, as on a wire.
-        let isFirst = refusals.refused(endpoint, error, at: now)
-        let metadata: Logger.Metadata = ["error": "\(SendRefusals.name(of: error))", "to": "\(endpoint)"]
-        logger.log(level: isFirst ? .warning : .debug, "datagram not sent", metadata: metadata)
-    }
-
-    /// The socket to reach an endpoint by: the one it was heard on, else the first of its family that is not
-    /// confined to this machine when the endpoint is elsewhere.
-    private func sender(for endpoint: Endpoint) -> DatagramSender? {
-        if sockets.count > 1, let index = heardOn[endpoint], let socket = sockets[index].socket {
-            return socket.sender
-        }
-        for socket in sockets where socket.bound.family == endpoint.family {
-            if socket.bound.isLoopback && !endpoint.isLoopback { continue }
-            if let open = socket.socket { return open.sender }
-        }
-        return nil
-    }
-
     // MARK: The engine's wishes
 
-    private func perform(_ first: [EngineAction]) {
+    func perform(_ first: [EngineAction]) {
         var actions = first
         var index = 0
         while index < actions.count {
@@ -191,6 +115,7 @@ actor NodeLoop {
                 }
             case .signed(let revision, let location): disk?.note(revision, at: location)
             case .resolve(let seed): resolve(seed)
+            case .retry(let endpoint): set.retry(endpoint, at: SystemClock.now.instant)
             case .finished(let operation, let outcome):
                 rememberKept()
                 waiting.removeValue(forKey: operation)?.resume(returning: outcome)
@@ -329,6 +254,7 @@ actor NodeLoop {
         guard !isStopping else { return nil }
         return await withCheckedContinuation { continuation in
             waiting[id] = continuation
+            set.userAsks(at: SystemClock.now.instant)
             var actions: [EngineAction] = []
             engine.submit(operation, as: id, at: SystemClock.now, into: &actions)
             perform(actions)
@@ -366,6 +292,8 @@ actor NodeLoop {
         timer?.cancel()
         reminder?.cancel()
         abandonAll()
+        endOfWaiting()
+        try? await watch?.close().get()
         for index in sockets.indices {
             try? await sockets[index].socket?.channel.close().get()
             sockets[index].socket = nil

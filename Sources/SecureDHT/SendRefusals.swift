@@ -36,9 +36,21 @@ struct SendRefusals {
         return failures[error] == 1
     }
 
-    /// Something came from there.
-    mutating func heard(from endpoint: Endpoint) {
-        if !refusals.isEmpty { refusals[endpoint] = nil }
+    /// Something came from there; whether it was avoided.
+    @discardableResult
+    mutating func heard(from endpoint: Endpoint) -> Bool {
+        !refusals.isEmpty && refusals.removeValue(forKey: endpoint) != nil
+    }
+
+    /// There is reason to try: each address may be tried once now. If that fails its pause goes on doubling.
+    mutating func retry(at now: Instant) {
+        for endpoint in refusals.keys { retry(endpoint, at: now) }
+    }
+
+    /// The same of one address.
+    mutating func retry(_ endpoint: Endpoint, at now: Instant) {
+        guard !refusals.isEmpty, let refusal = refusals[endpoint], now < refusal.end else { return }
+        refusals[endpoint]?.end = now
     }
 
     private mutating func avoid(_ endpoint: Endpoint, at now: Instant) {

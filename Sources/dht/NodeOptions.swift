@@ -21,7 +21,8 @@ struct NodeOptions: ParsableArguments {
 
     @Option(
         help: ArgumentHelp(
-            "Where to listen; port 0 takes a free one. May be given again. Default 0.0.0.0:4100.",
+            "Where to listen; port 0 takes a free one, *:4100 is IPv4 and IPv6. May be given again. "
+                + "Default 0.0.0.0:4100.",
             valueName: "host:port"
         )
     )

@@ -147,6 +147,9 @@ struct NodeSetup {
                     "--listen: \"\(text)\" is no HOST:PORT; an IPv6 address stands in brackets, [::1]:4100"
                 )
             }
+            do { try address.checkIsNotLinkLocal() } catch {
+                throw Failure(.invalidArgument, "--listen: \(error.reason)")
+            }
             addresses.append(address)
         }
         return addresses

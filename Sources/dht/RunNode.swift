@@ -53,7 +53,9 @@ struct RunNode: AsyncParsableCommand {
             await node.stop()
             throw error
         }
-        announce(node)
+        let announcement = Task {
+            if await node.listens() { announce(node) }
+        }
 
         let shellTask = runsShell ? Task { await runShell(control, trigger) } : nil
         for await event in events {
@@ -61,6 +63,7 @@ struct RunNode: AsyncParsableCommand {
             await reload(control, logger)
         }
         shellTask?.cancel()
+        announcement.cancel()
         forceExit(after: Self.stopDeadline, logger)
         await node.stop()
         server?.withdraw()

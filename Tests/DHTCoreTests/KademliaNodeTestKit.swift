@@ -179,7 +179,7 @@ extension Transcript {
             let found = records.filter { $0.location == location && authors.contains($0.author) }
             node.loaded(ticket, found, at: now, into: &actions)
         case .apply(let ticket, _): node.applied(ticket, .done, at: now, into: &actions)
-        case .reply, .resolve, .finished: break
+        case .reply, .resolve, .retry, .finished: break
         }
     }
 

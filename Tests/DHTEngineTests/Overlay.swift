@@ -226,7 +226,7 @@ final class Overlay {
                 at: now(at: host),
                 into: &actions
             )
-        case .signed: break
+        case .signed, .retry: break
         case .finished(let operation, let outcome):
             precondition(host.outcomes[operation] == nil, "\(operation) ended twice")
             host.outcomes[operation] = outcome

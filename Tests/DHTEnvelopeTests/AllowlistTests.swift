@@ -215,7 +215,7 @@ struct AllowlistTests {
         "[1.2.3.4]:1",
         "[:::]:1", "[1::2::3]:1", "[1:2:3:4:5:6:7]:1", "[1:2:3:4:5:6:7:8:9]:1", "[12345::]:1", "[::g]:1",
         "[::+1.2.3.4]:1",
-        "a b:1", "höst:1", "host/x:1", "user@host:1", "[fe80::1%eth0]:1", "host:1:2",
+        "a b:1", "höst:1", "host/x:1", "user@host:1", "[fd80::1%eth0]:1", "host:1:2",
     ])
     func `what is no address is refused`(address: String) throws {
         let shown = try #require(error("\(a) beta addr=\(address)"))
@@ -230,10 +230,16 @@ struct AllowlistTests {
     @Test(arguments: [
         "10.0.0.2:1", "0.0.0.0:65535", "localhost:4100", "node-1.example.net:4100", "a_b:1", "[::]:1",
         "[::1]:4100",
-        "[2001:db8::1]:1", "[1:2:3:4:5:6:7:8]:1", "[1:2:3:4:5:6:7::]:1", "[::ffff:10.0.0.1]:1", "[FE80::A]:1",
+        "[2001:db8::1]:1", "[1:2:3:4:5:6:7:8]:1", "[1:2:3:4:5:6:7::]:1", "[::ffff:10.0.0.1]:1", "[FD80::A]:1",
     ])
     func `what is an address is kept as it is written`(address: String) throws {
         #expect(try list("\(a) beta addr=\(address)").members[0].addresses == [address])
+    }
+
+    @Test(arguments: ["[fe80::1]:4100", "[fe80::1%eth0]:4100", "[FEBF::1]:1", "[fe9a::%3]:1"])
+    func `an address that works on one link only is refused with the reason`(address: String) throws {
+        let shown = try #require(error("\(a) beta addr=\(address)"))
+        #expect(shown.hasPrefix("peers.allow:1:69: addr=: a link-local address works on one link"))
     }
 
     @Test func `options are said once, with a value they have`() {

@@ -14,7 +14,7 @@ import Testing
         let loop = try await NodeBuilder(Team(1).configuration(of: 0)).makeLoop()
         let configured = try #require(HostPort(address))
         let socketAddress = try #require(configured.numeric?.socketAddress)
-        let bound = try await loop.listen(on: configured, socketAddress)
+        let bound = try await loop.listen(on: configured, socketAddress).bound
         return (loop, bound.port)
     }
 
@@ -64,6 +64,17 @@ import Testing
         let before = await received(loop)
         peer.send([1, 2, 3], to: Endpoint(ipv4: 0x7F00_0001, port: port))
         try await eventually("the node reads") { await received(loop) > before }
+        await loop.transmit([2], to: peer.endpoint)
+        #expect(peer.receive() == [2])
+        await loop.abandon()
+    }
+
+    @Test func `an address is tried again at once when a user asks for something`() async throws {
+        let (loop, _) = try await listening()
+        let peer = try Peer()
+        await loop.refuse(peer.endpoint)
+        await loop.transmit([1], to: peer.endpoint)
+        _ = await loop.run(.ping(NodeKey().identity))
         await loop.transmit([2], to: peer.endpoint)
         #expect(peer.receive() == [2])
         await loop.abandon()
@@ -133,7 +144,8 @@ import Testing
 extension NodeLoop {
     /// As if the system had refused to send there for some minutes.
     fileprivate func refuse(_ endpoint: Endpoint) {
-        for _ in 0..<8 { _ = refusals.refused(endpoint, EPERM, at: SystemClock.now.instant) }
+        let path = SocketSet.Path(socket: 0)
+        for _ in 0..<8 { _ = set.failed(endpoint, by: path, EPERM, at: SystemClock.now.instant) }
     }
 }
 

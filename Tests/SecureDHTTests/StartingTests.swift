@@ -1,4 +1,5 @@
 import DHTEnvelope
+import Glibc
 import SecureDHT
 import Testing
 
@@ -16,10 +17,82 @@ import Testing
         }
     }
 
-    @Test func `an address that is not ours cannot be listened on`() async throws {
+    @Test func `an address that is not ours cannot be listened on by any port`() async throws {
         let team = try Team(1)
         let configuration = team.configuration(of: 0, listen: "192.0.2.1:0")
         #expect(await code { _ = try await DHTNode.start(configuration) } == .configuration)
+    }
+
+    @Test func `an address that is not ours yet is waited for, and the node can be stopped meanwhile`()
+        async throws
+    {
+        let team = try Team(1)
+        let node = try await DHTNode.start(team.configuration(of: 0, listen: "192.0.2.1:4100"))
+        async let listens = node.listens()
+        #expect(await node.status().addresses.map(\.description) == ["192.0.2.1:4100"])
+        #expect(try await node.get("anything") == nil)
+        await node.stop()
+        #expect(await listens == false)
+    }
+
+    @Test func `a node that is asked at any of its addresses answers from that one`() async throws {
+        var team = try Team(2)
+        let first = try await team.start(0, team.configuration(of: 0, listen: "0.0.0.0:0"))
+        var asking = team.configuration(of: 1)
+        // All of 127.0.0.0/8 is this machine; left to itself the system answers from 127.0.0.1.
+        let asked = HostPort(host: "127.0.0.77", port: first.addresses[0].port)
+        asking.peers = [PeerAddress(identity: first.identity, address: asked)]
+        let second = try await team.start(1, asking)
+        try await eventually("the two meet") { await second.status().peersUp == 1 }
+        #expect(await second.peers().first?.address?.description == "\(asked)")
+        #expect(await second.status().rejected.allSatisfy { $0.reason != "unsolicited" || $0.count == 0 })
+        await team.stop()
+    }
+
+    @Test func `a star listens on both families, by one port`() async throws {
+        var team = try Team(1)
+        let node = try await team.start(0, team.configuration(of: 0, listen: "*:0"))
+        #expect(node.addresses.first?.host == "0.0.0.0")
+        // Unless this machine has no IPv6.
+        #expect(node.addresses.dropFirst().allSatisfy { $0.host == "::" })
+        #expect(Set(node.addresses.map(\.port)).count == 1)
+        await team.stop()
+    }
+
+    @Test(arguments: ["[fe80::1]:4100", "[fe80::1%lo]:0", "[fd00::1%lo]:4100"])
+    func `an address that means something on one link only cannot be listened on`(address: String)
+        async throws
+    {
+        let configuration = try Team(1).configuration(of: 0, listen: address)
+        do {
+            let node = try await DHTNode.start(configuration)
+            await node.abandon()
+            Issue.record("it was taken")
+        } catch let error as DHTError {
+            #expect(error.code == .invalidArgument)
+            #expect(error.reason.hasPrefix("\(address): a link-local address"))
+        }
+    }
+
+    @Test func `starts that fail leave nothing behind, however many`() async throws {
+        try await Team.running(1) { team in
+            let taken = "127.0.0.1:\(team.nodes[0].addresses[0].port)"
+            func fail(_ times: Int) async {
+                for number in 0..<times {
+                    let address = number % 3 == 0 ? "192.0.2.1:0" : taken
+                    let configuration = team.configuration(of: 0, listen: address)
+                    #expect(await code { _ = try await DHTNode.start(configuration) } == .configuration)
+                }
+            }
+            await fail(20)
+            let before = try Footprint()
+            await fail(1500)
+            let after = try Footprint()
+            // Other tests have some of each meanwhile; a leak would be one a start at least.
+            #expect(after.descriptors < before.descriptors + 500)
+            #expect(after.threads < before.threads + 100)
+            #expect(after.lockedKilobytes < before.lockedKilobytes + 4 * 500)
+        }
     }
 
     @Test func `a peer's name that does not resolve keeps a node from starting`() async throws {
@@ -112,6 +185,8 @@ import Testing
 
     @Test(arguments: [
         "", "dht://", "http://x", "dht://abc@1.2.3.4:1", "1.2.3.4:4100", "dht1qqq@1.2.3.4:1",
+        "dht://\(TestPeer.identity)@[fe80::1%eth0]:1", "dht://\(TestPeer.identity)@[fe80::1]:1",
+        "dht://\(TestPeer.identity)@*:1",
     ])
     func `what is no peer address is refused with the form it should have`(text: String) {
         do {
@@ -133,4 +208,37 @@ import Testing
 
     @Test(arguments: ["", ":", "a", "a:", ":1", "a:b", "a:65536", "::1:5", "[::1]", "[1.2.3.4]:5", "a b:1"])
     func `what is no host and port is refused`(text: String) { #expect(HostPort(text) == nil) }
+}
+
+private enum TestPeer {
+    static let identity = NodeKey().identity.text
+}
+
+/// What this process holds of the system.
+private struct Footprint {
+    let descriptors: Int
+    let threads: Int
+    let lockedKilobytes: Int
+
+    init() throws {
+        let directory = try #require(unsafe opendir("/proc/self/fd"))
+        defer { unsafe closedir(directory) }
+        var count = 0
+        while unsafe readdir(directory) != nil { count += 1 }
+        descriptors = count
+        threads = try Self.status("Threads:")
+        lockedKilobytes = try Self.status("VmLck:")
+    }
+
+    private static func status(_ name: String) throws -> Int {
+        let file = try #require(unsafe fopen("/proc/self/status", "r"))
+        defer { unsafe fclose(file) }
+        var line = [CChar](repeating: 0, count: 256)
+        while unsafe fgets(&line, Int32(line.count), file) != nil {
+            let text = String(decoding: line.prefix { $0 != 0 }.map { UInt8(bitPattern: $0) }, as: UTF8.self)
+            guard text.hasPrefix(name) else { continue }
+            return try #require(Int(text.dropFirst(name.count).filter(\.isNumber)))
+        }
+        throw NeverHappened(what: "\(name) in /proc/self/status")
+    }
 }
