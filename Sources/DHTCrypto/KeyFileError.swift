@@ -67,6 +67,15 @@ package struct KeyFileError: Error, Hashable, Sendable, CustomStringConvertible 
         }
     }
 
+    /// What is there is no regular file.
+    static func noFile(_ path: String) -> KeyFileError {
+        KeyFileError(
+            .malformed,
+            "\(path) is no regular file, and a key is written to a file only. Without -o it goes to standard "
+                + "output"
+        )
+    }
+
     private static func message(_ code: Int32) -> String {
         guard let text = unsafe strerror(code) else { return "error \(code)" }
         return unsafe String(cString: text)

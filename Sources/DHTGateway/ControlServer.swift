@@ -31,11 +31,16 @@ package final class ControlServer: Sendable {
         node: some NodeControl,
         logger: Logger
     ) async throws(Failure) -> ControlServer {
+        let turn = ControlSocket.Turn(at: path)
+        defer { turn.end() }
         try ControlSocket.claim(path)
-        let nursery = try ControlSocket.Nursery(for: path)
-        defer { nursery.remove() }
-        let server = try await serve(node, at: nursery.socket, logger)
-        do { try nursery.publish(access) } catch {
+        // Under its own name from the first: there the system's cleaners look whether somebody listens. Until
+        // it has its mode nobody else may open it, for the mask is whole.
+        let mask = umask(0o077)
+        defer { umask(mask) }
+        let server = try await serve(node, at: ControlSocket.absolute(path), logger)
+        do { try ControlSocket.open(path, to: access) } catch {
+            unsafe unlink(path)
             server.cancel()
             throw error
         }

@@ -133,51 +133,49 @@ package enum ControlSocket {
 }
 
 extension ControlSocket {
-    /// A directory only we can enter, beside a socket's place: there the socket is made and given its mode
-    /// before anybody can see it. It then takes its place in one step, and never another node's.
-    struct Nursery {
-        private let path: String
-        private let directory: String
+    /// One node at a time looks for a stale socket in a directory, removes it and listens there: else one
+    /// would take away what another has just made.
+    final class Turn {
+        private let descriptor: Int32
 
-        /// Where the socket is to be made.
-        var socket: String { "\(directory)/s" }
+        /// Waits for its turn for a second, then goes on: whoever holds the directory for longer is no node.
+        init(at path: String) {
+            descriptor = unsafe Glibc.open(
+                ControlSocket.directory(of: path),
+                O_RDONLY | O_DIRECTORY | O_CLOEXEC
+            )
+            for _ in 0..<100 where descriptor >= 0 {
+                if flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK { return }
+                usleep(10_000)
+            }
+        }
 
-        init(for path: String) throws(Failure) {
-            self.path = path
-            var template = Array("\(ControlSocket.directory(of: path))/.XXXXXX".utf8CString)
-            guard unsafe mkdtemp(&template) != nil else {
+        func end() { if descriptor >= 0 { close(descriptor) } }
+    }
+
+    /// The path from the root, as the system's list of sockets should have it; as it is if that is too long.
+    static func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let folder = unsafe getcwd(nil, 0) else { return path }
+        defer { unsafe free(folder) }
+        let whole = unsafe String(cString: folder) + "/" + path
+        return whole.utf8.count <= maximumPathLength ? whole : path
+    }
+
+    /// Gives a socket of ours the mode it is to have.
+    static func open(_ path: String, to access: ControlServer.Access) throws(Failure) {
+        let mode: mode_t
+        switch access {
+        case .owner: mode = 0o600
+        case .group(let group):
+            mode = 0o660
+            guard unsafe chown(path, uid_t.max, group) == 0 else {
                 let reason = errnoText()
-                throw Failure(.denied, "\(path): no socket can be made there: \(reason)")
-            }
-            directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            do { try ControlSocket.checkLength(socket) } catch {
-                remove()
-                throw error
+                throw Failure(.denied, "\(path) cannot be given to the group: \(reason)")
             }
         }
-
-        func publish(_ access: ControlServer.Access) throws(Failure) {
-            let mode: mode_t
-            switch access {
-            case .owner: mode = 0o600
-            case .group(let group):
-                mode = 0o660
-                guard unsafe chown(socket, uid_t.max, group) == 0 else {
-                    let reason = errnoText()
-                    throw Failure(.denied, "\(path) cannot be given to the group: \(reason)")
-                }
-            }
-            guard unsafe chmod(socket, mode) == 0, unsafe link(socket, path) == 0 else {
-                let number = errno
-                throw number == EEXIST
-                    ? Failure(.configuration, "a node is already running on \(path)")
-                    : Failure(.denied, "\(path) cannot be made: \(errnoText(number))")
-            }
-        }
-
-        func remove() {
-            unsafe unlink(socket)
-            unsafe rmdir(directory)
+        guard unsafe chmod(path, mode) == 0 else {
+            let reason = errnoText()
+            throw Failure(.denied, "\(path) cannot be made: \(reason)")
         }
     }
 }

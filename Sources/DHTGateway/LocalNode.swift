@@ -61,7 +61,10 @@ package final class LocalNode: NodeControl {
                     count: $0.count,
                     last: $0.last / 1000
                 )
-            }
+            },
+            version: DHTNode.version,
+            network: status.network,
+            storeProblem: status.storeProblem
         )
     }
 

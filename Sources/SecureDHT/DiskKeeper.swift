@@ -31,6 +31,7 @@ final class DiskKeeper: Sendable {
     private let logger: Logger
     private let state = Mutex(State())
     private let completion = Mutex<Completion?>(nil)
+    private let trouble = Mutex(StoreTrouble())
 
     init(_ store: SQLiteRecordStore, pool: NIOThreadPool = .singleton, logger: Logger) {
         (self.store, self.pool, self.logger) = (store, pool, logger)
@@ -39,8 +40,8 @@ final class DiskKeeper: Sendable {
     /// Takes what became of tickets; called on threads of the pool.
     func report(to completion: @escaping Completion) { self.completion.withLock { $0 = completion } }
 
-    /// How often a damaged record was met since the start.
-    var damaged: UInt64 { store.damaged }
+    /// Why what is to be kept is not, in words; `nil` as long as it is.
+    var problem: String? { store.database.loss ?? trouble.withLock { $0.reason } }
 
     // MARK: Wishes
 
@@ -103,22 +104,31 @@ final class DiskKeeper: Sendable {
             if !turn.changes.isEmpty {
                 let results = store.apply(batches: turn.changes.map(\.changes))
                 finish(zip(turn.changes, results).map { ($0.ticket, Self.outcome(of: $1)) })
-                let failures = results.compactMap { if case .failure(let error) = $0 { error } else { nil } }
-                if let failure = failures.first {
-                    logger.error(
-                        "the store cannot be written: records are refused",
-                        metadata: ["error": "\(failure)", "count": "\(failures.count)"]
-                    )
-                }
+                for result in results { note(result) }
             }
-            do throws(RecordStoreError) {
+            let memory = Result { () throws(RecordStoreError) in
                 if !turn.revisions.isEmpty { try store.database.noteRevisions(turn.revisions) }
+                // Both are for the next start, which does without.
                 if let contacts = turn.contacts { try store.database.replaceContacts(contacts) }
                 if let kept = turn.kept { try store.database.replaceKept(kept) }
-            } catch {
-                // Both are for the next start, which does without.
-                logger.error("the node's memory cannot be written", metadata: ["error": "\(error)"])
             }
+            if !turn.revisions.isEmpty || turn.contacts != nil || turn.kept != nil { note(memory) }
+        }
+    }
+
+    /// Tells the operator, though not of every write.
+    private func note(_ result: Result<Void, RecordStoreError>) {
+        let now = SystemClock.now.instant
+        switch result {
+        case .success:
+            guard trouble.withLock({ $0.end() }) else { return }
+            logger.notice("the store can be written again")
+        case .failure(let error):
+            guard let count = trouble.withLock({ $0.note("\(error)", at: now) }) else { return }
+            logger.error(
+                "the store cannot be written: nothing is kept",
+                metadata: ["reason": "\(error)", "failures": "\(count)"]
+            )
         }
     }
 

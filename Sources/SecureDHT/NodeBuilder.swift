@@ -114,8 +114,8 @@ extension DHTError {
         let code: Code =
             switch error {
             case .absent, .inUse, .noDatabase, .foreign, .newer, .otherOwner: .configuration
-            case .damaged: .integrity
-            case .denied: .denied
+            case .damaged, .altered: .integrity
+            case .denied, .exposed, .readOnly: .denied
             case .unavailable: .internal
             }
         self.init(code, error.description)

@@ -26,7 +26,7 @@ actor NodeLoop {
 
     private(set) var engine: Engine
     /// `nil`: records are in memory.
-    private let disk: DiskKeeper?
+    let disk: DiskKeeper?
     private var memory = MemoryRecordStore()
     let logger: Logger
     let started = SystemClock.now.instant

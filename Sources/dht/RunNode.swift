@@ -24,22 +24,30 @@ struct RunNode: AsyncParsableCommand {
     /// Seconds a stop may take; a supervisor waits ten.
     private static let stopDeadline = 9
 
+    /// Files and sockets a node may have open at once, besides what its threads need.
+    private static let mostFiles = 128
+
     func run() async throws {
+        let (events, trigger) = AsyncStream.makeStream(of: Event.self)
+        listenToSignals(trigger, whileStarting: true)
+        try Descriptors.require(Self.mostFiles)
         let setup = try NodeSetup(options, environment: GlobalOptions.environment)
         let access = try socketAccess()
         let explicitSocket = globals.candidates.count == 1 ? globals.candidates[0].path : nil
         if let explicitSocket { try ControlSocket.claim(explicitSocket) }
-        let runsShell = options.shell || ShellSession.isOnTerminal
+        let runsShell = ShellSession.isOnTerminal || options.shell && !ShellSession.isInBackground
         let logger = makeLogger(runsShell: runsShell)
         var configuration = setup.configuration
         configuration.logger = logger
         warn(of: setup, logger)
 
-        let (events, trigger) = AsyncStream.makeStream(of: Event.self)
-        listenToSignals(trigger)
+        if options.shell, !runsShell {
+            logger.warning("the node is in the background of its terminal: there is no shell")
+        }
         if let home = setup.stateHome { Self.makeDirectories(home) }
         let node: DHTNode
         do { node = try await DHTNode.start(configuration) } catch { throw Failure(error) }
+        listenToSignals(trigger, whileStarting: false)
         let control = LocalNode(
             node,
             name: configuration.name,
@@ -131,10 +139,16 @@ struct RunNode: AsyncParsableCommand {
         }
     }
 
-    /// SIGTERM and SIGINT stop in good order, a second SIGINT at once; SIGHUP reloads.
-    private func listenToSignals(_ trigger: AsyncStream<Event>.Continuation) {
-        Interruption.on(SIGTERM) { trigger.yield(.stop) }
+    /// SIGTERM and SIGINT stop in good order, a second SIGINT at once; SIGHUP reloads. As long as there is
+    /// nothing to hand over, SIGTERM and SIGINT end at once, whatever is waited for; SIGHUP waits.
+    private func listenToSignals(_ trigger: AsyncStream<Event>.Continuation, whileStarting: Bool) {
         Interruption.on(SIGHUP) { trigger.yield(.reload) }
+        if whileStarting {
+            Interruption.exits(on: SIGTERM, with: 0)
+            Interruption.exitOnInterrupt()
+            return
+        }
+        Interruption.on(SIGTERM) { trigger.yield(.stop) }
         Interruption.on(SIGINT) {
             Interruption.exitOnInterrupt()
             trigger.yield(.stop)

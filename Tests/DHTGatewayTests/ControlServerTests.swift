@@ -62,6 +62,16 @@ struct ControlServerTests {
         }
     }
 
+    /// Those who clean directories of old files ask the system's list who is still listened on.
+    @Test func `the system lists the socket under the name it has`() async throws {
+        try await served { client in
+            let list = try String(contentsOfFile: "/proc/net/unix", encoding: .utf8)
+            #expect(list.split(separator: "\n").contains { $0.hasSuffix(" \(path)") })
+            #expect(Scratch.mode(of: path) == 0o600)
+            try await expectIdentity(client)
+        }
+    }
+
     @Test func `a failure arrives as it was`() async throws {
         try await served { client in
             for code in Failure.Code.allCases {
