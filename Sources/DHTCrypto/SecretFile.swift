@@ -1,7 +1,7 @@
 import Glibc
 
 /// Files that only their owner may read: how they are read, and how they come to be.
-enum SecretFile {
+package enum SecretFile {
     /// More is no key file.
     static let largest = 64 << 10
 
@@ -11,13 +11,19 @@ enum SecretFile {
     ///
     /// Files directly in `credentialsDirectory` are excepted: the service manager guards that folder, and
     /// gives its files a mode of its own.
-    static func read(_ path: String, credentialsDirectory: String?) throws(KeyFileError) -> [UInt8] {
+    ///
+    /// - Parameter maker: The command that makes such a file, for whoever has none.
+    static func read(
+        _ path: String,
+        credentialsDirectory: String?,
+        maker: String
+    ) throws(KeyFileError) -> [UInt8] {
         // Not blocking, so that a pipe of that name is an error and not a wait.
         let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard file >= 0 else { throw .reading(path, errno) }
+        guard file >= 0 else { throw .reading(path, errno, maker: maker) }
         defer { close(file) }
         var status = stat()
-        guard unsafe fstat(file, &status) == 0 else { throw .reading(path, errno) }
+        guard unsafe fstat(file, &status) == 0 else { throw .reading(path, errno, maker: maker) }
         guard status.st_mode & S_IFMT != S_IFDIR else {
             throw KeyFileError(.malformed, "\(path) is a folder; name a file in it")
         }
@@ -28,10 +34,19 @@ enum SecretFile {
             let fix = "Fix: chmod 600 \(path)"
             throw KeyFileError(.permission, "\(path) is \(access(status.st_mode)). \(fix)")
         }
-        return try contents(of: file, path)
+        return try contents(of: file, path, maker)
     }
 
-    private static func contents(of file: Int32, _ path: String) throws(KeyFileError) -> [UInt8] {
+    /// A text without the byte order mark that some editors begin a file with, and that nobody sees.
+    package static func withoutMark(_ bytes: [UInt8]) -> ArraySlice<UInt8> {
+        bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes.dropFirst(3) : bytes[...]
+    }
+
+    private static func contents(
+        of file: Int32,
+        _ path: String,
+        _ maker: String
+    ) throws(KeyFileError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: largest + 1)
         var count = 0
         while count < bytes.count {
@@ -43,7 +58,7 @@ enum SecretFile {
             guard result > 0 || errno == EINTR else {
                 let code = errno
                 wipe(&bytes)
-                throw .reading(path, code)
+                throw .reading(path, code, maker: maker)
             }
             count += max(result, 0)
         }
