@@ -126,6 +126,9 @@ package final class NodeDatabase: Sendable {
         return value
     }
 
+    /// The process that wanted the directory last since this was asked before; `nil`: none did.
+    package func takeRival() -> Int32? { lock.takeRival() }
+
     /// Why nothing that is written would be found again, if so: somebody took the files away.
     package var loss: String? {
         guard let gone = places.first(where: { !$0.isInPlace }) else { return nil }

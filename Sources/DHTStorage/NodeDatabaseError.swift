@@ -19,8 +19,6 @@ package enum NodeDatabaseError: Error, Hashable, Sendable {
     case otherOwner(path: String, owner: Identity)
     /// The database has tables, triggers or views that we did not make; `name` is the first of them.
     case altered(path: String, name: String)
-    /// Somebody else may write there; `problem` says who, and what to do.
-    case exposed(path: String, problem: String)
     /// The file system takes no writes.
     case readOnly(path: String)
     /// Permissions forbid it.
@@ -58,8 +56,6 @@ extension NodeDatabaseError: CustomStringConvertible {
             \(path) has something in its schema that dht did not make, \(name), and was left alone. Restore \
             a backup, or move it away with its -wal and -shm: other nodes have copies
             """
-        case .exposed(let path, let problem):
-            "\(path) \(problem)"
         case .readOnly(let path):
             "\(path) cannot be written: its file system is read-only. Name another directory"
         case .denied(let path):

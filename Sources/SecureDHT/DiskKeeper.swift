@@ -73,6 +73,17 @@ final class DiskKeeper: Sendable {
 
     func remember(_ kept: [RememberedValue]) { write { $0.kept = kept } }
 
+    /// Tells the operator if another process wanted the directory: perhaps this node runs twice.
+    func lookForRival() {
+        pool.submit { [self] _ in
+            guard let rival = store.database.takeRival() else { return }
+            logger.warning(
+                "another process wanted this node's directory; are there two with its key?",
+                metadata: ["process": "\(rival)", "directory": "\(store.database.directory)"]
+            )
+        }
+    }
+
     /// Returns when all that was asked for is written.
     func flush() async {
         await withCheckedContinuation { continuation in
@@ -106,13 +117,15 @@ final class DiskKeeper: Sendable {
                 finish(zip(turn.changes, results).map { ($0.ticket, Self.outcome(of: $1)) })
                 for result in results { note(result) }
             }
-            let memory = Result { () throws(RecordStoreError) in
+            do throws(RecordStoreError) {
                 if !turn.revisions.isEmpty { try store.database.noteRevisions(turn.revisions) }
                 // Both are for the next start, which does without.
                 if let contacts = turn.contacts { try store.database.replaceContacts(contacts) }
                 if let kept = turn.kept { try store.database.replaceKept(kept) }
+            } catch {
+                // That it went well says nothing of records: a full disk has room for these few bytes.
+                note(.failure(error))
             }
-            if !turn.revisions.isEmpty || turn.contacts != nil || turn.kept != nil { note(memory) }
         }
     }
 

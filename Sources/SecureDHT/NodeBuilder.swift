@@ -25,6 +25,7 @@ struct NodeBuilder: Sendable {
 
     private func makeLoop(in directory: String, _ durability: NodeConfiguration.Durability) throws -> NodeLoop
     {
+        try Exposure.refuse(directory: directory)
         do {
             let database = try NodeDatabase(
                 directory: directory,
@@ -115,7 +116,7 @@ extension DHTError {
             switch error {
             case .absent, .inUse, .noDatabase, .foreign, .newer, .otherOwner: .configuration
             case .damaged, .altered: .integrity
-            case .denied, .exposed, .readOnly: .denied
+            case .denied, .readOnly: .denied
             case .unavailable: .internal
             }
         self.init(code, error.description)

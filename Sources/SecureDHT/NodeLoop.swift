@@ -250,6 +250,7 @@ actor NodeLoop {
     private func rememberContacts(isLast: Bool = false) {
         rememberKept()
         guard let disk else { return }
+        disk.lookForRival()
         let now = SystemClock.now
         let good = engine.core.table.contacts.filter { $0.reachability.grade == .good }.map { entry in
             RememberedContact(
