@@ -1,4 +1,5 @@
 import Glibc
+import SecureDHT
 
 /// Where a node's control socket is, and what stands there.
 package enum ControlSocket {
@@ -44,6 +45,7 @@ package enum ControlSocket {
                 )
             }
         case .node:
+            tellOccupant(of: path)
             throw Failure(
                 .configuration,
                 "a node is already running on \(path). Stop it: dht -s \(path) stop, "
@@ -71,15 +73,55 @@ package enum ControlSocket {
         var status = stat()
         guard unsafe lstat(path, &status) == 0 else { return .nothing }
         guard status.st_mode & S_IFMT == S_IFSOCK else { return .somethingElse }
-        let probe = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-        guard probe >= 0 else { return .node }
-        defer { close(probe) }
-        guard var address = socketAddress(path) else { return .node }
+        do throws(SystemError) {
+            close(try connection(to: path))
+            return .node
+        } catch {
+            return [ECONNREFUSED, ENOENT].contains(error.code) ? .staleSocket : .node
+        }
+    }
+
+    private struct SystemError: Error {
+        let code: Int32
+    }
+
+    private static func connection(to path: String) throws(SystemError) -> Int32 {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC | O_NONBLOCK, 0)
+        guard descriptor >= 0, var address = socketAddress(path) else { throw SystemError(code: errno) }
         let length = socklen_t(MemoryLayout<sockaddr_un>.size)
         let result = unsafe withUnsafePointer(to: &address) {
-            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe connect(probe, $0, length) }
+            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe connect(descriptor, $0, length)
+            }
         }
-        return result != 0 && (errno == ECONNREFUSED || errno == ENOENT) ? .staleSocket : .node
+        guard result != 0 else { return descriptor }
+        let code = errno
+        close(descriptor)
+        throw SystemError(code: code)
+    }
+
+    /// Tells the node that listens at `path` that we wanted its place; whether it hears it is its business.
+    private static func tellOccupant(of path: String) {
+        guard let descriptor = try? connection(to: path) else { return }
+        let words = Array(
+            "POST /v1/rival?process=\(getpid()) HTTP/1.1\r\nhost: dht\r\nconnection: close\r\n\r\n".utf8
+        )
+        _ = unsafe send(descriptor, words, words.count, Int32(MSG_NOSIGNAL))
+        close(descriptor)
+    }
+
+    /// Who listens on a socket, as the system tells: Linux's `struct ucred`.
+    struct Listener: Sendable {
+        var process: pid_t = 0
+        var user: uid_t = 0
+        var group: gid_t = 0
+    }
+
+    /// Whether a node of this user's, listening at `path`, is one to talk to.
+    static func trusts(_ user: uid_t, at path: String) -> Bool {
+        if user == 0 || user == geteuid() { return true }
+        var status = stat()
+        return unsafe stat(directory(of: path), &status) == 0 && status.st_uid == user
     }
 
     static func checkLength(_ path: String) throws(Failure) {
@@ -113,6 +155,11 @@ package enum ControlSocket {
                 code,
                 "the directory \(directory) of the control socket cannot be made: \(errnoText(number))"
             )
+        }
+        if unsafe stat(directory, &status) == 0,
+            let problem = Exposure.problem(status, directory, isShared: true)
+        {
+            throw Failure(.denied, "the directory \(directory) of the control socket \(problem)")
         }
         guard unsafe access(directory, W_OK | X_OK) == 0 else {
             throw Failure(

@@ -195,8 +195,21 @@ package struct ReloadReply: Codable, Hashable, Sendable {
     package private(set) var schema = 1
     /// Of the new allowlist; absent in open mode, which has none.
     package var members: Int?
+    /// Names of those who were not on the list before.
+    package var added: [String] = []
+    /// Names of those who were.
+    package var removed: [String] = []
+    /// Of the list, the same at all nodes whose lists admit the same; absent in open mode.
+    package var digest: String?
+    /// Whether the node itself is on it; absent in open mode.
+    package var isListed: Bool?
 
     package init(members: Int?) { self.members = members }
+
+    package enum CodingKeys: String, CodingKey {
+        case schema, members, added, removed, digest
+        case isListed = "listed"
+    }
 }
 
 /// The node was told to stop.

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DHTCrypto
 import DHTGateway
 import Dispatch
 import Glibc
@@ -61,7 +62,7 @@ struct RunNode: AsyncParsableCommand {
             await node.stop()
             throw error
         }
-        announce(node)
+        announce(node, network: configuration.network.fingerprint)
 
         let shellTask = runsShell ? Task { await runShell(control, trigger) } : nil
         for await event in events {
@@ -89,7 +90,7 @@ struct RunNode: AsyncParsableCommand {
         trigger.yield(.stop)
     }
 
-    private func announce(_ node: DHTNode) {
+    private func announce(_ node: DHTNode, network: String) {
         func uri(_ endpoint: Endpoint) -> String {
             PeerAddress(identity: node.identity, address: HostPort(host: endpoint.host, port: endpoint.port))
                 .description
@@ -97,6 +98,7 @@ struct RunNode: AsyncParsableCommand {
         for endpoint in node.addresses.dropFirst() where !globals.quiet {
             Output.talk("also at \(uri(endpoint))")
         }
+        if !globals.quiet { Output.talk("network \(network)") }
         Output.line("READY \(uri(node.reachableAddress))")
     }
 
@@ -129,11 +131,19 @@ struct RunNode: AsyncParsableCommand {
 
     private func reload(_ control: LocalNode, _ logger: Logger) async {
         do throws(Failure) {
-            let reply = try await control.reload()
+            let reply = try await control.reload(force: false)
             logger.notice(
                 "allowlists read again",
-                metadata: ["members": "\(reply.members.map { "\($0)" } ?? "open")"]
+                metadata: [
+                    "members": "\(reply.members.map { "\($0)" } ?? "open")",
+                    "added": "\(reply.added.joined(separator: " "))",
+                    "removed": "\(reply.removed.joined(separator: " "))",
+                    "digest": "\(reply.digest ?? "none")",
+                ]
             )
+            if reply.isListed == false {
+                logger.warning("this node is not on its own list: peers with the same list turn it away")
+            }
         } catch {
             logger.error("reload failed, nothing was changed", metadata: ["reason": "\(error.message)"])
         }
@@ -163,6 +173,14 @@ struct RunNode: AsyncParsableCommand {
     }
 
     private func warn(of setup: NodeSetup, _ logger: Logger) {
+        if !Sodium.locksMemory {
+            logger.warning(
+                "secrets are not locked in memory and may be swapped to a disk: ulimit -l 64, LimitMEMLOCK="
+            )
+        }
+        if let members = setup.members, !members.lists(setup.configuration.key.identity) {
+            logger.warning("this node is not on its own list: peers with the same list turn it away")
+        }
         if setup.members == nil {
             // Critical, so that --quiet does not hide it.
             logger.critical(

@@ -81,7 +81,7 @@ extension Failure {
             case .absent: .invalidArgument
             case .inUse, .noDatabase, .foreign, .newer, .otherOwner: .configuration
             case .damaged, .altered: .integrity
-            case .denied, .exposed, .readOnly: .denied
+            case .denied, .readOnly: .denied
             case .unavailable: .internal
             }
         self.init(code, error.description)
