@@ -13,6 +13,7 @@ package struct KeyFile: ~Copyable, Sendable {
 
     private static let identityMark = "# identity: "
     private static let nameMark = ", name: "
+    private static let maker = "dht keygen -o FILE"
 
     package let path: String
     /// The name in the comment, if there is one.
@@ -36,9 +37,13 @@ package struct KeyFile: ~Copyable, Sendable {
     ///
     /// - Parameter credentialsDirectory: Where the service manager puts secrets, with permissions of its own.
     package init(reading path: String, credentialsDirectory: String? = nil) throws(KeyFileError) {
-        var bytes = try SecretFile.read(path, credentialsDirectory: credentialsDirectory)
+        var bytes = try SecretFile.read(
+            path,
+            credentialsDirectory: credentialsDirectory,
+            maker: Self.maker
+        )
         defer { wipe(&bytes) }
-        var lines = try KeyFileLines(bytes, path)
+        var lines = try KeyFileLines(bytes, path, maker: Self.maker)
         defer { wipe(&lines.secret) }
         let stated = lines.comments.lazy.compactMap { Self.suffix(of: $0, after: Self.identityMark) }.first
         let statedIdentity = stated.flatMap { try? Identity(text: $0) }
@@ -182,13 +187,19 @@ package struct KeyFile: ~Copyable, Sendable {
 ///     # dht network key, created 2026-11-24T17:06:00Z
 ///     DHT-NETWORK-1…
 package enum NetworkKeyFile {
+    private static let maker = "dht keygen --network -o FILE"
+
     /// Reads a file that only its owner may read; see ``KeyFile/init(reading:credentialsDirectory:)``.
     package static func read(_ path: String, credentialsDirectory: String? = nil) throws(KeyFileError)
         -> NetworkKey
     {
-        var bytes = try SecretFile.read(path, credentialsDirectory: credentialsDirectory)
+        var bytes = try SecretFile.read(
+            path,
+            credentialsDirectory: credentialsDirectory,
+            maker: Self.maker
+        )
         defer { wipe(&bytes) }
-        var lines = try KeyFileLines(bytes, path)
+        var lines = try KeyFileLines(bytes, path, maker: Self.maker)
         defer { wipe(&lines.secret) }
         do throws(KeyTextError) { return try NetworkKey(secretText: lines.secret) } catch {
             throw KeyFileError(.malformed, "\(path): \(error)")
@@ -222,8 +233,8 @@ private struct KeyFileLines {
     /// ASCII, without blanks around it. Whoever has it wipes it.
     var secret: [UInt8] = []
 
-    init(_ bytes: [UInt8], _ path: String) throws(KeyFileError) {
-        for line in bytes.split(separator: UInt8(ascii: "\n")) {
+    init(_ bytes: [UInt8], _ path: String, maker: String) throws(KeyFileError) {
+        for line in SecretFile.withoutMark(bytes).split(separator: UInt8(ascii: "\n")) {
             let content = Self.trimmed(line)
             if content.first == UInt8(ascii: "#") {
                 comments.append(String(decoding: content, as: UTF8.self))
@@ -236,7 +247,7 @@ private struct KeyFileLines {
             }
         }
         guard !secret.isEmpty else {
-            throw KeyFileError(.malformed, "\(path) holds no key. Make one: dht keygen -o FILE")
+            throw KeyFileError(.malformed, "\(path) holds no key. Make one: \(maker)")
         }
     }
 

@@ -27,7 +27,9 @@ package struct KeyFileError: Error, Hashable, Sendable, CustomStringConvertible 
     }
 
     /// What the system said when reading.
-    static func reading(_ path: String, _ code: Int32) -> KeyFileError {
+    ///
+    /// - Parameter maker: The command that makes such a file.
+    static func reading(_ path: String, _ code: Int32, maker: String) -> KeyFileError {
         if let kind = KeyKind(mentionedIn: Array(path.utf8)[...]), kind != .identity {
             return KeyFileError(
                 .notFound,
@@ -35,7 +37,7 @@ package struct KeyFileError: Error, Hashable, Sendable, CustomStringConvertible 
             )
         }
         return switch code {
-        case ENOENT, ENOTDIR: KeyFileError(.notFound, "\(path): no such file. Make a key: dht keygen -o FILE")
+        case ENOENT, ENOTDIR: KeyFileError(.notFound, "\(path): no such file. Make one: \(maker)")
         case EACCES, EPERM:
             KeyFileError(
                 .permission,
@@ -65,6 +67,15 @@ package struct KeyFileError: Error, Hashable, Sendable, CustomStringConvertible 
         case EISDIR: KeyFileError(.exists, "\(path) is a folder; name a file in it")
         default: KeyFileError(.io, "\(path) cannot be written: \(message(code))")
         }
+    }
+
+    /// What is there is no regular file.
+    static func noFile(_ path: String) -> KeyFileError {
+        KeyFileError(
+            .malformed,
+            "\(path) is no regular file, and a key is written to a file only. Without -o it goes to standard "
+                + "output"
+        )
     }
 
     private static func message(_ code: Int32) -> String {

@@ -1,7 +1,7 @@
 import Glibc
 
 /// Files that only their owner may read: how they are read, and how they come to be.
-enum SecretFile {
+package enum SecretFile {
     /// More is no key file.
     static let largest = 64 << 10
 
@@ -11,13 +11,19 @@ enum SecretFile {
     ///
     /// Files directly in `credentialsDirectory` are excepted: the service manager guards that folder, and
     /// gives its files a mode of its own.
-    static func read(_ path: String, credentialsDirectory: String?) throws(KeyFileError) -> [UInt8] {
+    ///
+    /// - Parameter maker: The command that makes such a file, for whoever has none.
+    static func read(
+        _ path: String,
+        credentialsDirectory: String?,
+        maker: String
+    ) throws(KeyFileError) -> [UInt8] {
         // Not blocking, so that a pipe of that name is an error and not a wait.
         let file = unsafe open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK)
-        guard file >= 0 else { throw .reading(path, errno) }
+        guard file >= 0 else { throw .reading(path, errno, maker: maker) }
         defer { close(file) }
         var status = stat()
-        guard unsafe fstat(file, &status) == 0 else { throw .reading(path, errno) }
+        guard unsafe fstat(file, &status) == 0 else { throw .reading(path, errno, maker: maker) }
         guard status.st_mode & S_IFMT != S_IFDIR else {
             throw KeyFileError(.malformed, "\(path) is a folder; name a file in it")
         }
@@ -28,10 +34,19 @@ enum SecretFile {
             let fix = "Fix: chmod 600 \(path)"
             throw KeyFileError(.permission, "\(path) is \(access(status.st_mode)). \(fix)")
         }
-        return try contents(of: file, path)
+        return try contents(of: file, path, maker)
     }
 
-    private static func contents(of file: Int32, _ path: String) throws(KeyFileError) -> [UInt8] {
+    /// A text without the byte order mark that some editors begin a file with, and that nobody sees.
+    package static func withoutMark(_ bytes: [UInt8]) -> ArraySlice<UInt8> {
+        bytes.starts(with: [0xEF, 0xBB, 0xBF]) ? bytes.dropFirst(3) : bytes[...]
+    }
+
+    private static func contents(
+        of file: Int32,
+        _ path: String,
+        _ maker: String
+    ) throws(KeyFileError) -> [UInt8] {
         var bytes = [UInt8](repeating: 0, count: largest + 1)
         var count = 0
         while count < bytes.count {
@@ -43,7 +58,7 @@ enum SecretFile {
             guard result > 0 || errno == EINTR else {
                 let code = errno
                 wipe(&bytes)
-                throw .reading(path, code)
+                throw .reading(path, code, maker: maker)
             }
             count += max(result, 0)
         }
@@ -76,20 +91,29 @@ enum SecretFile {
 
     // MARK: Writing
 
-    /// Writes a file of mode 0600, whole and on the disk, or not at all.
+    /// Writes a file of mode 0600, whole and on the disk, or not at all. Never into a device, a FIFO or a
+    /// socket: who reads there is not known.
     ///
-    /// - Parameter replacing: Whether a file of that name may be replaced. It is kept as `.bak`, `.bak2`, ….
+    /// - Parameter replacing: Whether a file of that name may be replaced, or the one that a link of that
+    ///   name leads to. It is kept as `.bak`, `.bak2`, …, and its owner owns the new one.
     /// - Returns: The name under which a file was kept.
     static func write(_ bytes: [UInt8], to path: String, replacing: Bool) throws(KeyFileError) -> String? {
-        let folder = directory(of: path)
-        var status = stat()
-        if unsafe stat(path, &status) == 0, status.st_mode & S_IFMT == S_IFDIR {
-            throw .writing(path, in: folder, EISDIR)
+        let place: LinkedPath
+        do { place = try LinkedPath(path) } catch {
+            throw .writing(path, in: directory(of: path), error.code)
         }
+        switch place.kind {
+        case .nothing, .file: break
+        case .directory: throw .writing(path, in: directory(of: path), EISDIR)
+        case .other, .descriptor: throw .noFile(path)
+        }
+        // Without leave to replace, a link is something of that name.
+        let path = replacing ? place.path : path
+        let folder = directory(of: path)
         var entropy = SystemEntropy()
         let draft = path + ".draft-" + String(entropy.next(), radix: 16)
         do throws(SystemError) {
-            try writeDraft(bytes, draft)
+            try writeDraft(bytes, draft, owner: replacing && place.kind == .file ? place.status : nil)
             defer { unsafe unlink(draft) }
             var kept: String?
             if replacing {
@@ -113,12 +137,15 @@ enum SecretFile {
         guard result >= 0 else { throw SystemError(code: errno) }
     }
 
-    private static func writeDraft(_ bytes: [UInt8], _ draft: String) throws(SystemError) {
+    /// - Parameter owner: Of the file that is to be replaced.
+    private static func writeDraft(_ bytes: [UInt8], _ draft: String, owner: stat?) throws(SystemError) {
         let file = unsafe open(draft, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC | O_NOFOLLOW, 0o600)
         try check(file)
         do throws(SystemError) {
             defer { close(file) }
-            try check(fchmod(file, 0o600))  // whatever the umask
+            if let owner, owner.st_uid != geteuid() { try check(fchown(file, owner.st_uid, owner.st_gid)) }
+            // Whatever the umask; never wider than our own files are.
+            try check(fchmod(file, owner.map { $0.st_mode & 0o600 | 0o400 } ?? 0o600))
             var written = 0
             while written < bytes.count {
                 let result = unsafe bytes[written...].withUnsafeBytes {

@@ -8,6 +8,17 @@ package enum Sodium {
         return true
     }()
 
+    /// Whether the system lets us lock memory, so that secrets are never written to a swap file. Where it
+    /// does not, they are kept all the same.
+    package static var locksMemory: Bool {
+        let page = 4096
+        let memory = UnsafeMutableRawPointer.allocate(byteCount: page, alignment: page)
+        defer { unsafe memory.deallocate() }
+        guard unsafe sodium_mlock(memory, page) == 0 else { return false }
+        unsafe sodium_munlock(memory, page)
+        return true
+    }
+
     /// Readies libsodium: once, however often it is called, from any thread.
     package static func initialize() { precondition(isReady, "libsodium is ready") }
 }

@@ -89,6 +89,17 @@ public struct Allowlist: Sendable {
     /// The member with this identity; `nil` if nobody admits it or somebody revoked it.
     public func member(_ identity: Identity) -> Member? { positions[identity].map { members[$0] } }
 
+    /// 8 hexadecimal digits that lists have in common which admit the same and let the same write, in
+    /// whatever order and under whatever names.
+    public var digest: String {
+        let lines = members.map { $0.identity.bytes + [$0.mayWrite ? 1 : 0] }
+            .sorted { $0.lexicographicallyPrecedes($1) }
+        return String(hexadecimal(blake2b(Array(lines.joined()), count: 32)).prefix(8))
+    }
+
+    /// Whether there is a member with this identity.
+    public func lists(_ identity: Identity) -> Bool { holds(identity) }
+
     /// Whether there is a member with this identity.
     package func holds(_ identity: Identity) -> Bool { positions[identity] != nil }
 

@@ -64,9 +64,10 @@ struct AllowlistParser {
     }
 
     private mutating func parse(line content: ArraySlice<UInt8>) throws(AllowlistError) {
-        guard String(validating: content, as: UTF8.self) != nil else {
+        guard let text = String(validating: content, as: UTF8.self) else {
             throw AllowlistError(place(1), "the line is not UTF-8")
         }
+        try refuseUnseen(text)
         let words = Self.words(of: content)
         guard let first = words.first else { return }
         for word in words { try refuseSecret(word) }
@@ -74,6 +75,35 @@ struct AllowlistParser {
             try parseRevocation(words)
         } else {
             try parseMember(words)
+        }
+    }
+
+    /// Refuses what an editor shows as nothing, as a blank or as a new line, where a reader sees none: two
+    /// people would read two lists. In a comment only that which ends a line for some and not for us, or
+    /// turns what follows it around, can hide a member.
+    private func refuseUnseen(_ text: String) throws(AllowlistError) {
+        var (column, isComment) = (1, false)
+        for scalar in text.unicodeScalars {
+            isComment = isComment || scalar == "#"
+            if Self.misleads(scalar, inComment: isComment) {
+                let digits = String(scalar.value, radix: 16, uppercase: true)
+                let name = String(repeating: "0", count: max(0, 4 - digits.count)) + digits
+                throw AllowlistError(
+                    place(column),
+                    "U+\(name) stands here and is not seen; write plain blanks and line ends"
+                )
+            }
+            column += UTF8.width(scalar)
+        }
+    }
+
+    private static func misleads(_ scalar: Unicode.Scalar, inComment: Bool) -> Bool {
+        if scalar == "\t" { return false }
+        switch scalar.properties.generalCategory {
+        case .control, .lineSeparator, .paragraphSeparator: return true
+        case .format: return !inComment || scalar.properties.isBidiControl
+        case .spaceSeparator: return scalar != " " && !inComment
+        default: return false
         }
     }
 

@@ -1,3 +1,4 @@
+import Glibc
 import NIOCore
 import NIOHTTP1
 import NIOPosix
@@ -26,7 +27,9 @@ package struct ControlClient: NodeControl {
     package func identity() async throws(Failure) -> IdentityReply { try await ask(.GET, "id") }
     package func status() async throws(Failure) -> StatusReply { try await ask(.GET, "status") }
     package func peers() async throws(Failure) -> PeersReply { try await ask(.GET, "peers") }
-    package func reload() async throws(Failure) -> ReloadReply { try await ask(.POST, "reload") }
+    package func reload(force: Bool) async throws(Failure) -> ReloadReply {
+        try await ask(.POST, target("reload", force ? ["force=true"] : []))
+    }
 
     package func get(_ key: [UInt8], _ query: GetQuery) async throws(Failure) -> GetReply {
         var parameters: [String] = []
@@ -219,12 +222,38 @@ package struct ControlClient: NodeControl {
         return answer
     }
 
+    /// Speaks only with a node of root's, of our own, or of the owner of the directory it listens in: whoever
+    /// else listens there could take what is put and make up what is got.
+    private func check(_ channel: any Channel, _ path: String) async throws(Failure) {
+        let listener: ControlSocket.Listener
+        do {
+            guard let options = channel as? any SocketOptionProvider else {
+                throw ChannelError.operationUnsupported
+            }
+            listener = try await options.unsafeGetSocketOption(
+                level: NIOBSDSocket.OptionLevel(rawValue: SOL_SOCKET),
+                name: NIOBSDSocket.Option(rawValue: SO_PEERCRED)
+            ).get()
+        } catch {
+            channel.close(promise: nil)
+            throw Failure(.unreachable, "the node went away before it was asked")
+        }
+        guard !ControlSocket.trusts(listener.user, at: path) else { return }
+        channel.close(promise: nil)
+        throw Failure(
+            .denied,
+            "\(path): user \(listener.user) listens there, who is neither you, nor root, nor the owner of "
+                + "the directory. Nothing was sent; choose the node's socket: --socket PATH"
+        )
+    }
+
     /// A connection to the first candidate somebody listens on.
     private func connect() async throws(Failure) -> any Channel {
         for path in candidates.compactMap(\.path) {
             try ControlSocket.checkLength(path)
+            let channel: any Channel
             do {
-                return try await ClientBootstrap(group: group)
+                channel = try await ClientBootstrap(group: group)
                     .connectTimeout(timeout)
                     .channelInitializer { channel in
                         channel.eventLoop.makeCompletedFuture {
@@ -235,6 +264,8 @@ package struct ControlClient: NodeControl {
             } catch let error as IOError where error.errnoCode == EACCES || error.errnoCode == EPERM {
                 throw Failure(.denied, "the socket \(path) may not be opened: it is another user's")
             } catch { continue }
+            try await check(channel, path)
+            return channel
         }
         throw Failure(
             .unreachable,

@@ -13,9 +13,16 @@ package enum ControlRoutes {
     /// Names the header: base64url of the JSON object of the reply, in which the value is empty.
     static let replyHeader = "dht-reply"
 
-    package static func router(for node: some NodeControl) -> Router<ControlContext> {
+    /// - Parameter onRival: Told of a process that wanted the socket for itself, by its number if it gave
+    ///   one.
+    package static func router(
+        for node: some NodeControl,
+        limits: ControlLimits = ControlLimits(),
+        onRival: @escaping @Sendable (Int32?) -> Void = { _ in }
+    ) -> Router<ControlContext> {
         let router = Router(context: ControlContext.self)
         let connections = ControlConnections()
+        let room = BodyRoom(limits.bodyBytes)
         router.add(middleware: FailureMiddleware())
         let root = router.group("v1")
         root.get("id") { _, _ in try await reply(node.identity()) }
@@ -24,7 +31,10 @@ package enum ControlRoutes {
         root.post("ping/:peer") { _, context in
             try await reply(node.ping(peer(context)))
         }
-        root.post("reload") { _, _ in try await reply(node.reload()) }
+        root.post("reload") { request, _ in
+            try refuseUnknown(request, besides: ["force"])
+            return try await reply(node.reload(force: flag("force", request)))
+        }
         root.post("stop") { _, _ in try await reply(node.stop()) }
         root.get("values/:key") { request, context in
             try await connections.whileOpen(context.channel) {
@@ -36,9 +46,21 @@ package enum ControlRoutes {
         root.get("kept") { _, _ in try await reply(node.kept()) }
         root.put("values/:key") { request, context in
             try await connections.whileOpen(context.channel) {
+                let length = try declaredLength(of: request)
+                try await room.take(length)
+                defer { room.give(length) }
+                // Whoever does not go on has no answer to wait for.
+                let alarm = context.channel.eventLoop.scheduleTask(in: limits.bodyTime) {
+                    context.channel.close(promise: nil)
+                }
                 let value = try await body(of: request)
+                alarm.cancel()
                 return try await reply(node.put(key(context), value, putQuery(request)))
             }
+        }
+        root.post("rival") { request, _ in
+            onRival(try number("process", request))
+            return Response(status: .noContent)
         }
         root.delete("values/:key") { _, context in
             try await connections.whileOpen(context.channel) { try await reply(node.delete(key(context))) }
@@ -144,11 +166,19 @@ package enum ControlRoutes {
         }
     }
 
+    /// The most bytes the body may have. One that says that it is too long is not read.
+    private static func declaredLength(of request: Request) throws -> Int {
+        guard let length = request.headers[.contentLength].flatMap({ Int($0) }) else {
+            return maximumBodyLength
+        }
+        do throws(Failure) { try ValueLimits.check(valueLength: length) } catch {
+            throw HTTPError(.contentTooLarge, message: error.message)
+        }
+        return length
+    }
+
     private static func body(of request: Request) async throws -> [UInt8] {
         do {
-            if let length = request.headers[.contentLength].flatMap({ Int($0) }) {
-                try ValueLimits.check(valueLength: length)
-            }
             let value = Array(buffer: try await request.body.collect(upTo: maximumBodyLength))
             try ValueLimits.check(valueLength: value.count)
             return value

@@ -1,5 +1,6 @@
 import Glibc
 import Hummingbird
+import HummingbirdCore
 import Logging
 import NIOCore
 import SecureDHT
@@ -29,13 +30,19 @@ package final class ControlServer: Sendable {
         at path: String,
         access: Access = .owner,
         node: some NodeControl,
+        limits: ControlLimits = ControlLimits(),
         logger: Logger
     ) async throws(Failure) -> ControlServer {
+        let turn = ControlSocket.Turn(at: path)
+        defer { turn.end() }
         try ControlSocket.claim(path)
-        let nursery = try ControlSocket.Nursery(for: path)
-        defer { nursery.remove() }
-        let server = try await serve(node, at: nursery.socket, logger)
-        do { try nursery.publish(access) } catch {
+        // Under its own name from the first: there the system's cleaners look whether somebody listens. Until
+        // it has its mode nobody else may open it, for the mask is whole.
+        let mask = umask(0o077)
+        defer { umask(mask) }
+        let server = try await serve(node, at: ControlSocket.absolute(path), limits, logger)
+        do { try ControlSocket.open(path, to: access) } catch {
+            unsafe unlink(path)
             server.cancel()
             throw error
         }
@@ -46,16 +53,24 @@ package final class ControlServer: Sendable {
     private static func serve(
         _ node: some NodeControl,
         at path: String,
+        _ limits: ControlLimits,
         _ logger: Logger
     ) async throws(Failure) -> Task<Void, any Error> {
         var quiet = logger
         quiet.logLevel = .critical  // it calls its own end by cancellation an error
         let (starts, started) = AsyncStream.makeStream(of: Result<Void, any Error>.self)
         let application = Application(
-            router: ControlRoutes.router(for: node),
+            router: ControlRoutes.router(for: node, limits: limits) { rival in
+                logger.warning(
+                    "another process wanted this node's control socket; are there two with its key?",
+                    metadata: ["process": "\(rival.map { "\($0)" } ?? "unknown")", "socket": "\(path)"]
+                )
+            },
+            server: .http1(configuration: .init(idleTimeout: limits.idleTime)),
             configuration: ApplicationConfiguration(
                 address: .unixDomainSocket(path: path),
-                serverName: "dht"
+                serverName: "dht",
+                availableConnectionsDelegate: MaximumAvailableConnections(limits.connections, logger: quiet)
             ),
             onServerRunning: { _ in started.yield(.success(())) },
             logger: quiet

@@ -1,4 +1,5 @@
 import Glibc
+import SecureDHT
 
 /// Where a node's control socket is, and what stands there.
 package enum ControlSocket {
@@ -44,6 +45,7 @@ package enum ControlSocket {
                 )
             }
         case .node:
+            tellOccupant(of: path)
             throw Failure(
                 .configuration,
                 "a node is already running on \(path). Stop it: dht -s \(path) stop, "
@@ -71,15 +73,55 @@ package enum ControlSocket {
         var status = stat()
         guard unsafe lstat(path, &status) == 0 else { return .nothing }
         guard status.st_mode & S_IFMT == S_IFSOCK else { return .somethingElse }
-        let probe = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-        guard probe >= 0 else { return .node }
-        defer { close(probe) }
-        guard var address = socketAddress(path) else { return .node }
+        do throws(SystemError) {
+            close(try connection(to: path))
+            return .node
+        } catch {
+            return [ECONNREFUSED, ENOENT].contains(error.code) ? .staleSocket : .node
+        }
+    }
+
+    private struct SystemError: Error {
+        let code: Int32
+    }
+
+    private static func connection(to path: String) throws(SystemError) -> Int32 {
+        let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC | O_NONBLOCK, 0)
+        guard descriptor >= 0, var address = socketAddress(path) else { throw SystemError(code: errno) }
         let length = socklen_t(MemoryLayout<sockaddr_un>.size)
         let result = unsafe withUnsafePointer(to: &address) {
-            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) { unsafe connect(probe, $0, length) }
+            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
+                unsafe connect(descriptor, $0, length)
+            }
         }
-        return result != 0 && (errno == ECONNREFUSED || errno == ENOENT) ? .staleSocket : .node
+        guard result != 0 else { return descriptor }
+        let code = errno
+        close(descriptor)
+        throw SystemError(code: code)
+    }
+
+    /// Tells the node that listens at `path` that we wanted its place; whether it hears it is its business.
+    private static func tellOccupant(of path: String) {
+        guard let descriptor = try? connection(to: path) else { return }
+        let words = Array(
+            "POST /v1/rival?process=\(getpid()) HTTP/1.1\r\nhost: dht\r\nconnection: close\r\n\r\n".utf8
+        )
+        _ = unsafe send(descriptor, words, words.count, Int32(MSG_NOSIGNAL))
+        close(descriptor)
+    }
+
+    /// Who listens on a socket, as the system tells: Linux's `struct ucred`.
+    struct Listener: Sendable {
+        var process: pid_t = 0
+        var user: uid_t = 0
+        var group: gid_t = 0
+    }
+
+    /// Whether a node of this user's, listening at `path`, is one to talk to.
+    static func trusts(_ user: uid_t, at path: String) -> Bool {
+        if user == 0 || user == geteuid() { return true }
+        var status = stat()
+        return unsafe stat(directory(of: path), &status) == 0 && status.st_uid == user
     }
 
     static func checkLength(_ path: String) throws(Failure) {
@@ -114,6 +156,11 @@ package enum ControlSocket {
                 "the directory \(directory) of the control socket cannot be made: \(errnoText(number))"
             )
         }
+        if unsafe stat(directory, &status) == 0,
+            let problem = Exposure.problem(status, directory, isShared: true)
+        {
+            throw Failure(.denied, "the directory \(directory) of the control socket \(problem)")
+        }
         guard unsafe access(directory, W_OK | X_OK) == 0 else {
             throw Failure(
                 .denied,
@@ -133,51 +180,49 @@ package enum ControlSocket {
 }
 
 extension ControlSocket {
-    /// A directory only we can enter, beside a socket's place: there the socket is made and given its mode
-    /// before anybody can see it. It then takes its place in one step, and never another node's.
-    struct Nursery {
-        private let path: String
-        private let directory: String
+    /// One node at a time looks for a stale socket in a directory, removes it and listens there: else one
+    /// would take away what another has just made.
+    final class Turn {
+        private let descriptor: Int32
 
-        /// Where the socket is to be made.
-        var socket: String { "\(directory)/s" }
+        /// Waits for its turn for a second, then goes on: whoever holds the directory for longer is no node.
+        init(at path: String) {
+            descriptor = unsafe Glibc.open(
+                ControlSocket.directory(of: path),
+                O_RDONLY | O_DIRECTORY | O_CLOEXEC
+            )
+            for _ in 0..<100 where descriptor >= 0 {
+                if flock(descriptor, LOCK_EX | LOCK_NB) == 0 || errno != EWOULDBLOCK { return }
+                usleep(10_000)
+            }
+        }
 
-        init(for path: String) throws(Failure) {
-            self.path = path
-            var template = Array("\(ControlSocket.directory(of: path))/.XXXXXX".utf8CString)
-            guard unsafe mkdtemp(&template) != nil else {
+        func end() { if descriptor >= 0 { close(descriptor) } }
+    }
+
+    /// The path from the root, as the system's list of sockets should have it; as it is if that is too long.
+    static func absolute(_ path: String) -> String {
+        guard !path.hasPrefix("/"), let folder = unsafe getcwd(nil, 0) else { return path }
+        defer { unsafe free(folder) }
+        let whole = unsafe String(cString: folder) + "/" + path
+        return whole.utf8.count <= maximumPathLength ? whole : path
+    }
+
+    /// Gives a socket of ours the mode it is to have.
+    static func open(_ path: String, to access: ControlServer.Access) throws(Failure) {
+        let mode: mode_t
+        switch access {
+        case .owner: mode = 0o600
+        case .group(let group):
+            mode = 0o660
+            guard unsafe chown(path, uid_t.max, group) == 0 else {
                 let reason = errnoText()
-                throw Failure(.denied, "\(path): no socket can be made there: \(reason)")
-            }
-            directory = String(decoding: template.dropLast().map { UInt8(bitPattern: $0) }, as: UTF8.self)
-            do { try ControlSocket.checkLength(socket) } catch {
-                remove()
-                throw error
+                throw Failure(.denied, "\(path) cannot be given to the group: \(reason)")
             }
         }
-
-        func publish(_ access: ControlServer.Access) throws(Failure) {
-            let mode: mode_t
-            switch access {
-            case .owner: mode = 0o600
-            case .group(let group):
-                mode = 0o660
-                guard unsafe chown(socket, uid_t.max, group) == 0 else {
-                    let reason = errnoText()
-                    throw Failure(.denied, "\(path) cannot be given to the group: \(reason)")
-                }
-            }
-            guard unsafe chmod(socket, mode) == 0, unsafe link(socket, path) == 0 else {
-                let number = errno
-                throw number == EEXIST
-                    ? Failure(.configuration, "a node is already running on \(path)")
-                    : Failure(.denied, "\(path) cannot be made: \(errnoText(number))")
-            }
-        }
-
-        func remove() {
-            unsafe unlink(socket)
-            unsafe rmdir(directory)
+        guard unsafe chmod(path, mode) == 0 else {
+            let reason = errnoText()
+            throw Failure(.denied, "\(path) cannot be made: \(reason)")
         }
     }
 }

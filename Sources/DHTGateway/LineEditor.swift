@@ -9,6 +9,8 @@ package struct LineEditor: Sendable {
         case editing
         /// Return was pressed.
         case line(String)
+        /// Return was pressed, and some of what came before it was no UTF-8: the line is dropped.
+        case garbled
         /// ^D on an empty line.
         case end
         /// ^C on an empty line. On another it only drops the line.
@@ -27,6 +29,8 @@ package struct LineEditor: Sendable {
     private var draft: [Character] = []
     /// Bytes of an escape sequence or of a scalar that is not complete yet.
     private var pending: [UInt8] = []
+    /// Whether something of the line was no UTF-8.
+    private var isGarbled = false
 
     package init() {}
 
@@ -45,7 +49,7 @@ package struct LineEditor: Sendable {
 
     package mutating func feed(_ byte: UInt8) -> Event {
         // What cannot go on a scalar ends it: a key pressed after half of one still counts.
-        if let first = pending.first, first != 0x1B, byte & 0xC0 != 0x80 { pending = [] }
+        if let first = pending.first, first != 0x1B, byte & 0xC0 != 0x80 { garble() }
         if !pending.isEmpty || byte == 0x1B || byte >= 0x80 {
             pending.append(byte)
             feedPending()
@@ -79,11 +83,18 @@ package struct LineEditor: Sendable {
 
     private mutating func feedPending() {
         if pending[0] == 0x1B { return feedEscape() }
-        // A scalar of two to four bytes: shown once it is whole, dropped if it cannot become one.
+        // A scalar of two to four bytes: shown once it is whole, else the line is no text.
         let expected = pending[0] >= 0xF0 ? 4 : pending[0] >= 0xE0 ? 3 : pending[0] >= 0xC2 ? 2 : 1
         guard pending.count >= expected else { return }
-        if let text = String(validating: pending, as: UTF8.self) { text.forEach { insert($0) } }
+        guard let text = String(validating: pending, as: UTF8.self) else { return garble() }
+        text.forEach { insert($0) }
         pending = []
+    }
+
+    /// Without those bytes the line would be another one.
+    private mutating func garble() {
+        (pending, isGarbled) = ([], true)
+        insert("\u{FFFD}")
     }
 
     /// `ESC [ … final` or `ESC O final`: the keys above; any other sequence is swallowed.
@@ -145,6 +156,10 @@ package struct LineEditor: Sendable {
 
     private mutating func finish() -> Event {
         let text = String(line)
+        if isGarbled {
+            clear()
+            return .garbled
+        }
         if !text.allSatisfy({ $0 == " " }), history.last != text {
             history.append(text)
             if history.count > Self.historyCapacity { history.removeFirst() }
@@ -154,6 +169,6 @@ package struct LineEditor: Sendable {
     }
 
     private mutating func clear() {
-        (line, cursor, draft, place) = ([], 0, [], history.count)
+        (line, cursor, draft, place, isGarbled) = ([], 0, [], history.count, false)
     }
 }

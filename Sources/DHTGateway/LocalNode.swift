@@ -61,7 +61,10 @@ package final class LocalNode: NodeControl {
                     count: $0.count,
                     last: $0.last / 1000
                 )
-            }
+            },
+            version: DHTNode.version,
+            network: status.network,
+            storeProblem: status.storeProblem
         )
     }
 
@@ -187,12 +190,24 @@ package final class LocalNode: NodeControl {
         )
     }
 
-    package func reload() async throws(Failure) -> ReloadReply {
-        guard members.withLock({ $0 != nil }) else { return ReloadReply(members: nil) }
+    package func reload(force: Bool) async throws(Failure) -> ReloadReply {
+        guard let old = members.withLock({ $0 }) else { return ReloadReply(members: nil) }
         let list = try rereadMembers()
+        guard !list.members.isEmpty || old.members.isEmpty || force else {
+            throw Failure(
+                .configuration,
+                "the list is empty: nobody would be admitted any more; nothing was changed. "
+                    + "If that is meant: dht reload --force"
+            )
+        }
         await node.replaceAdmission(.members(list))
         members.withLock { $0 = list }
-        return ReloadReply(members: list.members.count)
+        var reply = ReloadReply(members: list.members.count)
+        reply.added = list.members.filter { !old.lists($0.identity) }.map(\.name)
+        reply.removed = old.members.filter { !list.lists($0.identity) }.map(\.name)
+        reply.digest = list.digest
+        reply.isListed = list.lists(node.identity)
+        return reply
     }
 
     package func stop() async throws(Failure) -> StopReply {

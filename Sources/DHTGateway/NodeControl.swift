@@ -20,8 +20,9 @@ package protocol NodeControl: Sendable {
     func kept() async throws(Failure) -> KeptReply
     /// `peer`: an identity or a name of the allowlist.
     func ping(_ peer: String) async throws(Failure) -> PingReply
-    /// Reads the allowlists again: all of them are valid, or nothing changes.
-    func reload() async throws(Failure) -> ReloadReply
+    /// Reads the allowlists again: all of them are valid, or nothing changes. Nor does it if they are empty,
+    /// unless `force`.
+    func reload(force: Bool) async throws(Failure) -> ReloadReply
     /// Returns as soon as the node has been told.
     func stop() async throws(Failure) -> StopReply
 }

@@ -88,6 +88,12 @@ package struct StatusReply: Codable, Hashable, Sendable {
     package var counters: [String: UInt64]
     /// The most frequent first.
     package var suspects: [Suspect]
+    /// Of the program; `nil` from one that does not tell it.
+    package var version: String?
+    /// 8 hexadecimal digits, the same at all nodes with the same network key.
+    package var network: String?
+    /// Why records are not kept on the disk, if so.
+    package var storeProblem: String?
 
     package init(
         id: String,
@@ -101,18 +107,23 @@ package struct StatusReply: Codable, Hashable, Sendable {
         buckets: [Bucket],
         rejected: [String: UInt64],
         counters: [String: UInt64],
-        suspects: [Suspect] = []
+        suspects: [Suspect] = [],
+        version: String? = nil,
+        network: String? = nil,
+        storeProblem: String? = nil
     ) {
         (self.id, self.nodeID, self.name) = (id, nodeID, name)
         (self.address, self.addresses) = (addresses.first ?? "", addresses)
         (self.uptimeMilliseconds, self.members) = (uptimeMilliseconds, members)
         (self.peers, self.records, self.buckets) = (peers, records, buckets)
         (self.rejected, self.counters, self.suspects) = (rejected, counters, suspects)
+        (self.version, self.network, self.storeProblem) = (version, network, storeProblem)
     }
 
     package enum CodingKeys: String, CodingKey {
         case schema, id, name, address, addresses, members, peers, records, buckets, rejected, counters
-        case suspects
+        case suspects, version, network
+        case storeProblem = "store_problem"
         case nodeID = "node_id"
         case uptimeMilliseconds = "uptime_ms"
     }
@@ -184,8 +195,21 @@ package struct ReloadReply: Codable, Hashable, Sendable {
     package private(set) var schema = 1
     /// Of the new allowlist; absent in open mode, which has none.
     package var members: Int?
+    /// Names of those who were not on the list before.
+    package var added: [String] = []
+    /// Names of those who were.
+    package var removed: [String] = []
+    /// Of the list, the same at all nodes whose lists admit the same; absent in open mode.
+    package var digest: String?
+    /// Whether the node itself is on it; absent in open mode.
+    package var isListed: Bool?
 
     package init(members: Int?) { self.members = members }
+
+    package enum CodingKeys: String, CodingKey {
+        case schema, members, added, removed, digest
+        case isListed = "listed"
+    }
 }
 
 /// The node was told to stop.

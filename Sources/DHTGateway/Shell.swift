@@ -87,11 +87,14 @@ package enum ShellText {
             "Identity: \(status.id)",
             "Address: \(status.address)",
         ]
+        if let network = status.network { lines.append("Network: \(network)") }
+        if let version = status.version { lines.append("Version: \(version)") }
         lines += status.buckets.filter { $0.count > 0 }.map { "Bucket \($0.index): \($0.count) nodes" }
         lines += [
             "Total known nodes: \(status.peers.known)",
             "Stored keys: \(status.records.count)",
         ]
+        if let problem = status.storeProblem { lines.append("Store: nothing is kept: \(printable(problem))") }
         return lines + status.suspects.map(suspect) + ["=================="]
     }
 

@@ -73,9 +73,16 @@ struct DatabaseFile {
         do {
             let queue = try DatabaseQueue(path: path, configuration: configuration)
             let (version, problem, found) = try queue.unsafeRead { database in
+                // First of all: what is in a schema of somebody else's making runs when it is used.
+                try database.execute(sql: "PRAGMA trusted_schema = OFF")
                 // The count in the header may be behind: later steps may be in the log still.
                 let version = try Int.fetchOne(database, sql: "PRAGMA user_version") ?? 0
                 guard version <= schema.version else { return (version, String?.none, Identity?.none) }
+                if let other = try schema.difference(in: database, version: version) {
+                    throw other.isMissing
+                        ? NodeDatabaseError.damaged(path: path, problem: "it lacks \(other.name)")
+                        : NodeDatabaseError.altered(path: path, name: other.name)
+                }
                 let problem = try String.fetchOne(database, sql: "PRAGMA quick_check(1)")
                 return (version, problem == "ok" ? nil : problem ?? "no answer", try Self.owner(in: database))
             }

@@ -17,6 +17,7 @@ final class DirectoryLock: Sendable {
         guard file >= 0 else { throw NodeDatabaseError(path, errno) }
         guard flock(file, LOCK_EX | LOCK_NB) == 0 else {
             let code = errno
+            if code == EWOULDBLOCK { Self.leaveNote(in: file) }
             close(file)
             throw code == EWOULDBLOCK ? .inUse(directory: directory) : NodeDatabaseError(path, code)
         }
@@ -24,6 +25,25 @@ final class DirectoryLock: Sendable {
     }
 
     deinit { release() }
+
+    /// Whoever has the directory reads who else wanted it.
+    private static func leaveNote(in file: Int32) {
+        let note = Array("\(getpid())\n".utf8)
+        _ = unsafe pwrite(file, note, note.count, 0)
+    }
+
+    /// The process that wanted the directory last since this was asked before; `nil`: none did.
+    func takeRival() -> Int32? {
+        descriptor.withLock { file in
+            guard let file else { return nil }
+            var note = [UInt8](repeating: 0, count: 16)
+            let count = unsafe pread(file, &note, note.count, 0)
+            guard count > 0 else { return nil }
+            ftruncate(file, 0)
+            let line = note[..<count].prefix { $0 != UInt8(ascii: "\n") }
+            return Int32(String(decoding: line, as: UTF8.self)) ?? 0
+        }
+    }
 
     /// Lets others have the directory.
     func release() {

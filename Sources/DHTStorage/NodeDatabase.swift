@@ -21,6 +21,8 @@ package final class NodeDatabase: Sendable {
     /// Connections to the file: one that writes, and ``readers`` that read.
     package let pool: DatabasePool
     private let lock: DirectoryLock
+    /// The files that are written, as they were when they were opened.
+    private let places: [FilePlace]
 
     /// More would cost memory and gain nothing: a node reads from one thread, tools from another.
     private static let readers = 2
@@ -66,6 +68,7 @@ package final class NodeDatabase: Sendable {
                     )
                 }
             }
+            places = [file.path, file.path + "-wal"].compactMap { FilePlace($0) }
         } catch {
             throw DatabaseFile.refusal(error, path: file.path)
         }
@@ -80,7 +83,10 @@ package final class NodeDatabase: Sendable {
         configuration.prepareDatabase { database in
             let cache = database.configuration.readonly ? readerCache : writerCache
             try database.execute(
-                sql: "PRAGMA cache_size = -\(cache); PRAGMA journal_size_limit = \(logLimit)"
+                sql: """
+                    PRAGMA cache_size = -\(cache); PRAGMA journal_size_limit = \(logLimit);
+                    PRAGMA trusted_schema = OFF
+                    """
             )
         }
         let pool = try DatabasePool(path: path, configuration: configuration)
@@ -113,7 +119,20 @@ package final class NodeDatabase: Sendable {
 
     /// All that `body` writes, or nothing.
     func write<Value>(_ body: (Database) throws -> Value) throws(RecordStoreError) -> Value {
-        do { return try pool.write(body) } catch { throw RecordStoreError(error) }
+        let value: Value
+        do { value = try pool.write(body) } catch { throw RecordStoreError(error) }
+        // Afterwards: what went into a file without a name is gone when we let go of it.
+        if let loss { throw .unavailable(loss) }
+        return value
+    }
+
+    /// The process that wanted the directory last since this was asked before; `nil`: none did.
+    package func takeRival() -> Int32? { lock.takeRival() }
+
+    /// Why nothing that is written would be found again, if so: somebody took the files away.
+    package var loss: String? {
+        guard let gone = places.first(where: { !$0.isInPlace }) else { return nil }
+        return "\(gone.path) was removed or replaced while the node runs: start the node anew"
     }
 }
 
@@ -125,8 +144,11 @@ extension RecordStoreError {
             return
         }
         self =
-            (error as? DatabaseError)?.resultCode == .SQLITE_FULL
-            ? .full : .unavailable(DatabaseFile.message(error))
+            switch (error as? DatabaseError)?.resultCode {
+            case .SQLITE_FULL?: .full
+            case .SQLITE_READONLY?: .unavailable("the file system is read-only, or the file is")
+            default: .unavailable(DatabaseFile.message(error))
+            }
     }
 }
 

@@ -17,6 +17,10 @@ package enum NodeDatabaseError: Error, Hashable, Sendable {
     case damaged(path: String, problem: String)
     /// The database is of another node, whose identity is `owner`.
     case otherOwner(path: String, owner: Identity)
+    /// The database has tables, triggers or views that we did not make; `name` is the first of them.
+    case altered(path: String, name: String)
+    /// The file system takes no writes.
+    case readOnly(path: String)
     /// Permissions forbid it.
     case denied(path: String)
     /// The system refused; `reason` is its word for it.
@@ -47,6 +51,13 @@ extension NodeDatabaseError: CustomStringConvertible {
             \(path) belongs to another node's identity. Start it with that node's key, or give this node a \
             directory of its own
             """
+        case .altered(let path, let name):
+            """
+            \(path) has something in its schema that dht did not make, \(name), and was left alone. Restore \
+            a backup, or move it away with its -wal and -shm: other nodes have copies
+            """
+        case .readOnly(let path):
+            "\(path) cannot be written: its file system is read-only. Name another directory"
         case .denied(let path):
             "\(path) cannot be opened: permission denied. See its owner: ls -ld \(path)"
         case .unavailable(let path, let reason):
@@ -59,7 +70,8 @@ extension NodeDatabaseError {
     /// What the system said of a path; `code` is its `errno`.
     init(_ path: String, _ code: Int32) {
         switch code {
-        case EACCES, EPERM, EROFS: self = .denied(path: path)
+        case EACCES, EPERM: self = .denied(path: path)
+        case EROFS: self = .readOnly(path: path)
         default: self = .unavailable(path: path, reason: systemMessage(code))
         }
     }

@@ -69,9 +69,17 @@ extension RecordStore {
 }
 
 /// Why a store did not do what it was told.
-package enum RecordStoreError: Error, Hashable, Sendable {
+package enum RecordStoreError: Error, Hashable, Sendable, CustomStringConvertible {
     /// There is no room for what was to be put.
     case full
     /// The store cannot be read or written; the text is for the operator.
     case unavailable(String)
+
+    /// In words, for the operator.
+    package var description: String {
+        switch self {
+        case .full: "the disk is full"
+        case .unavailable(let reason): reason
+        }
+    }
 }

@@ -29,6 +29,37 @@ package struct Schema: Sendable {
         }
     }
 
+    /// The first table, index, view or trigger that is in a database after `version` steps and should not be,
+    /// is missing, or is another than the one of its name that the steps make.
+    func difference(in database: Database, version: Int) throws -> (name: String, isMissing: Bool)? {
+        let made = try DatabaseQueue()
+        let due = try made.writeWithoutTransaction { fresh in
+            for step in steps.prefix(version) { try fresh.execute(sql: step) }
+            return try Self.objects(in: fresh)
+        }
+        let found = try Self.objects(in: database)
+        if let other = found.keys.sorted().first(where: { found[$0] != due[$0] }) { return (other, false) }
+        return due.keys.sorted().first { found[$0] == nil }.map { ($0, true) }
+    }
+
+    /// What a schema has, by kind and name: of which table, and how it was made. What SQLite's `ANALYZE`
+    /// keeps is none of it.
+    private static func objects(in database: Database) throws -> [String: String] {
+        let rows = try Row.fetchAll(
+            database,
+            sql: """
+                SELECT type || ' ' || name, coalesce(tbl_name, '') || ': ' || coalesce(sql, '')
+                FROM sqlite_schema WHERE name NOT LIKE 'sqlite\\_stat%' ESCAPE '\\'
+                """
+        )
+        let objects = rows.compactMap { row -> (String, String)? in
+            guard let name = String.fromDatabaseValue(row[0]), let text = String.fromDatabaseValue(row[1])
+            else { return nil }
+            return (name, text)
+        }
+        return Dictionary(objects, uniquingKeysWith: { $0 + $1 })
+    }
+
     /// A record's columns come before its bytes, so that what the catalog needs is on the row's first page.
     /// An ordinary table with a unique index is faster than one `WITHOUT ROWID`, whose rows move when others
     /// are put between them.

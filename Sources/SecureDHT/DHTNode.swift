@@ -26,6 +26,8 @@ import Synchronization
 ///
 /// Safe to use from anywhere. It serves its peers until ``stop()``.
 public final class DHTNode: Sendable {
+    /// Of this library and the program that comes with it.
+    public static let version = "0.1.0"
     /// Bytes.
     public static let maximumValueLength = ContentLayout.lengths.upperBound
     /// How long a stopping node hands over and says goodbye.
@@ -38,6 +40,8 @@ public final class DHTNode: Sendable {
     /// wildcard.
     public let reachableAddress: Endpoint
 
+    /// The network key's fingerprint.
+    private let network: String
     private let name: String?
     private let logger: Logger
     let loop: NodeLoop
@@ -53,6 +57,7 @@ public final class DHTNode: Sendable {
     ) {
         identity = configuration.key.identity
         name = configuration.name
+        network = configuration.network.fingerprint
         logger = configuration.logger
         configuredPeers = configuration.peers
         admission = Mutex(configuration.admission)
@@ -361,6 +366,8 @@ public final class DHTNode: Sendable {
             rejected: knowledge.counters.rejected.map { .init(reason: $0.reason.name, count: $0.count) },
             counters: knowledge.counters.named.map { .init(name: $0.name, count: $0.count) } + more + unsent,
             suspects: knowledge.suspects,
+            storeProblem: knowledge.storeProblem,
+            network: network,
             uptime: knowledge.uptime
         )
     }

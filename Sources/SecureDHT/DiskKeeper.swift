@@ -31,6 +31,7 @@ final class DiskKeeper: Sendable {
     private let logger: Logger
     private let state = Mutex(State())
     private let completion = Mutex<Completion?>(nil)
+    private let trouble = Mutex(StoreTrouble())
 
     init(_ store: SQLiteRecordStore, pool: NIOThreadPool = .singleton, logger: Logger) {
         (self.store, self.pool, self.logger) = (store, pool, logger)
@@ -39,8 +40,8 @@ final class DiskKeeper: Sendable {
     /// Takes what became of tickets; called on threads of the pool.
     func report(to completion: @escaping Completion) { self.completion.withLock { $0 = completion } }
 
-    /// How often a damaged record was met since the start.
-    var damaged: UInt64 { store.damaged }
+    /// Why what is to be kept is not, in words; `nil` as long as it is.
+    var problem: String? { store.database.loss ?? trouble.withLock { $0.reason } }
 
     // MARK: Wishes
 
@@ -71,6 +72,17 @@ final class DiskKeeper: Sendable {
     func remember(_ contacts: [RememberedContact]) { write { $0.contacts = contacts } }
 
     func remember(_ kept: [RememberedValue]) { write { $0.kept = kept } }
+
+    /// Tells the operator if another process wanted the directory: perhaps this node runs twice.
+    func lookForRival() {
+        pool.submit { [self] _ in
+            guard let rival = store.database.takeRival() else { return }
+            logger.warning(
+                "another process wanted this node's directory; are there two with its key?",
+                metadata: ["process": "\(rival)", "directory": "\(store.database.directory)"]
+            )
+        }
+    }
 
     /// Returns when all that was asked for is written.
     func flush() async {
@@ -103,22 +115,33 @@ final class DiskKeeper: Sendable {
             if !turn.changes.isEmpty {
                 let results = store.apply(batches: turn.changes.map(\.changes))
                 finish(zip(turn.changes, results).map { ($0.ticket, Self.outcome(of: $1)) })
-                let failures = results.compactMap { if case .failure(let error) = $0 { error } else { nil } }
-                if let failure = failures.first {
-                    logger.error(
-                        "the store cannot be written: records are refused",
-                        metadata: ["error": "\(failure)", "count": "\(failures.count)"]
-                    )
-                }
+                for result in results { note(result) }
             }
             do throws(RecordStoreError) {
                 if !turn.revisions.isEmpty { try store.database.noteRevisions(turn.revisions) }
+                // Both are for the next start, which does without.
                 if let contacts = turn.contacts { try store.database.replaceContacts(contacts) }
                 if let kept = turn.kept { try store.database.replaceKept(kept) }
             } catch {
-                // Both are for the next start, which does without.
-                logger.error("the node's memory cannot be written", metadata: ["error": "\(error)"])
+                // That it went well says nothing of records: a full disk has room for these few bytes.
+                note(.failure(error))
             }
+        }
+    }
+
+    /// Tells the operator, though not of every write.
+    private func note(_ result: Result<Void, RecordStoreError>) {
+        let now = SystemClock.now.instant
+        switch result {
+        case .success:
+            guard trouble.withLock({ $0.end() }) else { return }
+            logger.notice("the store can be written again")
+        case .failure(let error):
+            guard let count = trouble.withLock({ $0.note("\(error)", at: now) }) else { return }
+            logger.error(
+                "the store cannot be written: nothing is kept",
+                metadata: ["reason": "\(error)", "failures": "\(count)"]
+            )
         }
     }
 

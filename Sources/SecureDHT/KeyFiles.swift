@@ -139,6 +139,7 @@ extension Allowlist {
                 : DHTError(.configuration, "\(path) cannot be read: \(systemMessage(errno))")
         }
         defer { close(file) }
+        try Exposure.refuse(file, path)
         var bytes: [UInt8] = []
         var buffer = [UInt8](repeating: 0, count: 65_536)
         while bytes.count < mostBytesRead {

@@ -24,6 +24,10 @@ public final class NetworkSecret: Sendable {
     /// Whether this is the key that everybody knows.
     public let isWellKnown: Bool
 
+    /// 8 hexadecimal digits that all nodes of the overlay have in common, and that tell nothing of the
+    /// secret.
+    public var fingerprint: String { String(hexadecimal(networkKey.id.bytes).prefix(8)) }
+
     package init(_ networkKey: consuming NetworkKey, isWellKnown: Bool = false) {
         self.networkKey = networkKey
         self.isWellKnown = isWellKnown

@@ -25,6 +25,7 @@ struct NodeBuilder: Sendable {
 
     private func makeLoop(in directory: String, _ durability: NodeConfiguration.Durability) throws -> NodeLoop
     {
+        try Exposure.refuse(directory: directory)
         do {
             let database = try NodeDatabase(
                 directory: directory,
@@ -114,8 +115,8 @@ extension DHTError {
         let code: Code =
             switch error {
             case .absent, .inUse, .noDatabase, .foreign, .newer, .otherOwner: .configuration
-            case .damaged: .integrity
-            case .denied: .denied
+            case .damaged, .altered: .integrity
+            case .denied, .readOnly: .denied
             case .unavailable: .internal
             }
         self.init(code, error.description)

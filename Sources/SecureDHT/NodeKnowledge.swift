@@ -20,6 +20,8 @@ struct NodeKnowledge: Sendable {
     let roundTrips: [Identity: UInt64]
     /// What members do that no honest one does.
     let suspects: [Suspect]
+    /// Why the store keeps nothing, if so.
+    let storeProblem: String?
     /// Milliseconds.
     let uptime: UInt64
 }
@@ -60,6 +62,7 @@ extension NodeLoop {
                     last: now.unixMilliseconds - now.instant.since(entry.last).milliseconds
                 )
             },
+            storeProblem: disk?.problem,
             uptime: now.instant.since(started).milliseconds
         )
     }

@@ -27,7 +27,7 @@ actor NodeLoop {
 
     var engine: Engine
     /// `nil`: records are in memory.
-    private let disk: DiskKeeper?
+    let disk: DiskKeeper?
     private var memory = MemoryRecordStore()
     let logger: Logger
     let started = SystemClock.now.instant
@@ -175,6 +175,7 @@ actor NodeLoop {
     private func rememberContacts(isLast: Bool = false) {
         rememberKept()
         guard let disk else { return }
+        disk.lookForRival()
         let now = SystemClock.now
         let good = engine.core.table.contacts.filter { $0.reachability.grade == .good }.map { entry in
             RememberedContact(

@@ -152,6 +152,10 @@ public struct NodeStatus: Hashable, Sendable {
     public let counters: [Counter]
     /// Members that did what no honest one does, the most frequent first.
     public let suspects: [Suspect]
+    /// Why records are not kept on the disk, in words; `nil` as long as they are, or are in memory.
+    public let storeProblem: String?
+    /// The network key's, as ``NetworkSecret/fingerprint``.
+    public let network: String
     /// Milliseconds since the node started.
     public let uptime: UInt64
 

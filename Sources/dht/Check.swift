@@ -19,11 +19,13 @@ struct Check: AsyncParsableCommand {
         var members: Int?
         var open: Bool
         var wellKnownNetwork: Bool
+        /// As ``NetworkSecret/fingerprint``.
+        var network: String
         var listen: [String]
         var peers: [String]
 
         enum CodingKeys: String, CodingKey {
-            case schema, ok, id, members, open, listen, peers
+            case schema, ok, id, members, open, network, listen, peers
             case wellKnownNetwork = "well_known_network"
         }
     }
@@ -37,6 +39,7 @@ struct Check: AsyncParsableCommand {
             members: setup.members?.members.count,
             open: setup.members == nil,
             wellKnownNetwork: configuration.network.isWellKnown,
+            network: configuration.network.fingerprint,
             listen: configuration.listen.map(\.description),
             peers: configuration.peers.map(\.description)
         )
@@ -46,6 +49,7 @@ struct Check: AsyncParsableCommand {
             reply.members.map { "members: \($0)" } ?? "members: every holder of the network key (--open)"
         )
         Output.line("network key: " + (reply.wellKnownNetwork ? "the one everybody knows" : "your own"))
+        Output.line("network: \(reply.network)")
         Output.line("listen: \(reply.listen.joined(separator: ", "))")
         if !reply.peers.isEmpty { Output.line("peers: \(reply.peers.joined(separator: ", "))") }
         Output.line("ok")

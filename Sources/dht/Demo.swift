@@ -18,6 +18,7 @@ struct Demo: AsyncParsableCommand {
     var nodes = 5
 
     func run() async throws {
+        try Descriptors.require(8 * Self.sizes.upperBound)
         guard Self.sizes.contains(nodes) else {
             throw Failure(
                 .invalidArgument,

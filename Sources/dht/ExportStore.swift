@@ -14,7 +14,7 @@ struct ExportStore: AsyncParsableCommand {
 
     @Option(
         name: .customShort("o"),
-        help: ArgumentHelp("Write this file, whole or not at all.", valueName: "file"),
+        help: ArgumentHelp("Write this file, whole or not at all; - is standard output.", valueName: "file"),
         completion: .file()
     )
     var output: String?
@@ -31,7 +31,8 @@ struct ExportStore: AsyncParsableCommand {
         Interruption.exitOnInterrupt()
         let store = try SQLiteRecordStore.open(directory)
         defer { store.database.close() }
-        let file = try output.map { path throws(Failure) in try DraftFile(path) }
+        let output = output == "-" ? nil : output
+        let file = try output.map { path throws(Failure) in try DraftFile(path, mode: 0o600) }
         let summary = try write(store, to: file)
         try file?.finish()
         if options.json, output != nil {

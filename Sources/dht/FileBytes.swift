@@ -46,19 +46,11 @@ enum FileBytes {
         return true
     }
 
-    /// The file at `path` becomes `bytes`, all of them or, if that fails, what it was before.
+    /// What is at `path` becomes `bytes`: a file as a ``DraftFile`` does it.
     static func replaceFile(_ path: String, with bytes: [UInt8]) throws(Failure) {
-        let temporary = "\(path).\(getpid()).tmp"
-        let descriptor = unsafe open(temporary, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0o666)
-        guard descriptor >= 0 else { throw failure(path, "cannot be written") }
-        let written = writeAll(bytes, to: descriptor) && fsync(descriptor) == 0
-        let problem = errno
-        close(descriptor)
-        guard written, unsafe rename(temporary, path) == 0 else {
-            let reason = written ? errno : problem
-            unsafe unlink(temporary)
-            throw failure(path, "cannot be written", reason)
-        }
+        let file = try DraftFile(path, mode: 0o666)
+        file.append(bytes)
+        try file.finish()
     }
 
     static func failure(_ path: String, _ what: String, _ number: Int32 = errno) -> Failure {

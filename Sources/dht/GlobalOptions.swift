@@ -37,6 +37,7 @@ struct GlobalOptions: ParsableArguments {
     /// The node behind the socket.
     func node() throws(Failure) -> ControlClient {
         Interruption.exitOnInterrupt()
+        try Descriptors.require(4)
         let seconds = try DurationText.seconds(timeout, in: 1...86_400, for: "--timeout")
         let isTold = ProgressBar.isVisible && !quiet && !json
         return ControlClient(candidates: candidates, timeout: seconds) { transfer in
@@ -70,4 +71,19 @@ func shellQuoted(_ word: String) -> String {
     }
     guard !plain || word.isEmpty else { return word }
     return "'" + word.split(separator: "'", omittingEmptySubsequences: false).joined(separator: "'\\''") + "'"
+}
+
+/// Bytes as bash, zsh and ksh read them back: as text if they are.
+func shellQuoted(_ bytes: [UInt8]) -> String {
+    if let text = String(validating: bytes, as: UTF8.self), displayText(bytes) == text {
+        return shellQuoted(text)
+    }
+    let digits = Array("0123456789abcdef".utf8)
+    let escaped = bytes.flatMap { byte -> [UInt8] in
+        switch byte {
+        case 0x20...0x7E where byte != UInt8(ascii: "'") && byte != UInt8(ascii: "\\"): [byte]
+        default: Array("\\x".utf8) + [digits[Int(byte >> 4)], digits[Int(byte & 15)]]
+        }
+    }
+    return "$'" + String(decoding: escaped, as: UTF8.self) + "'"
 }

@@ -14,7 +14,7 @@ struct Keygen: AsyncParsableCommand {
 
     @Option(
         name: .customShort("o"),
-        help: ArgumentHelp("Write the key here, for your eyes only.", valueName: "file")
+        help: ArgumentHelp("Write the key here, for your eyes only; - is standard output.", valueName: "file")
     )
     var output: String?
 
@@ -35,8 +35,9 @@ struct Keygen: AsyncParsableCommand {
 
     @OptionGroup var passphraseSource: PassphraseOptions
 
-    func run() async throws {
+    mutating func run() async throws {
         Interruption.exitOnInterrupt()
+        if output == "-" { output = nil }
         guard output != nil || !json else {
             throw Failure(
                 .invalidArgument,

@@ -1,10 +1,11 @@
 import ArgumentParser
 import DHTGateway
 import Glibc
+import SecureDHT
 
 /// The command line. `docs/cli.md` is its contract.
 struct DHT: AsyncParsableCommand {
-    static let version = "0.1.0"
+    static let version = DHTNode.version
 
     static let configuration = CommandConfiguration(
         commandName: "dht",
@@ -29,8 +30,14 @@ struct DHT: AsyncParsableCommand {
 @main
 enum Main {
     static func main() async {
-        let arguments = globalsLast(Array(CommandLine.arguments.dropFirst()))
+        Descriptors.fillStandard()
+        var arguments: [String] = []
         do {
+            let given = try Arguments.read()
+            arguments = globalsLast(given)
+            // A reload that is asked for before there is anything to reload: the lists are yet to be read.
+            if arguments.first == RunNode.configuration.commandName { signal(SIGHUP, SIG_IGN) }
+            try Arguments.checkEnvironment()
             try refuseUnknownCommand(arguments)
             var command = try DHT.parseAsRoot(arguments)
             if var command = command as? any AsyncParsableCommand {

@@ -65,14 +65,24 @@ struct Reload: AsyncParsableCommand {
             "Makes the running node read its allowlists again: all of them are valid, or nothing changes."
     )
 
+    @Flag(help: "Even if the lists are empty, so that nobody is admitted any more.")
+    var force = false
+
     @OptionGroup var globals: GlobalOptions
 
     func run() async throws {
-        let reply = try await globals.node().reload()
+        let reply = try await globals.node().reload(force: force)
         guard !globals.json else { return Output.json(reply) }
-        Output.line(
-            reply.members.map { "Reloaded: \($0) members" } ?? "Nothing to reload: the node runs with --open"
-        )
+        guard let members = reply.members else {
+            return Output.line("Nothing to reload: the node runs with --open")
+        }
+        Output.line("Reloaded: \(members) members")
+        if !reply.added.isEmpty { Output.line("Added: \(reply.added.joined(separator: ", "))") }
+        if !reply.removed.isEmpty { Output.line("Removed: \(reply.removed.joined(separator: ", "))") }
+        if let digest = reply.digest { Output.line("List: \(digest)") }
+        if reply.isListed == false {
+            Output.talk("the node itself is not on the list: peers with the same list turn it away")
+        }
     }
 }
 

@@ -1,3 +1,4 @@
+import DHTCrypto
 import DHTGateway
 import Glibc
 import SecureDHT
@@ -49,7 +50,9 @@ enum Passphrase {
         guard bytes.count <= limit else {
             throw DHTError(.invalidArgument, "\(source): more than \(limit) bytes")
         }
-        let line = Array(bytes.prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") })
+        let line = Array(
+            SecretFile.withoutMark(bytes).prefix { $0 != UInt8(ascii: "\n") && $0 != UInt8(ascii: "\r") }
+        )
         guard !line.isEmpty else { throw DHTError(.denied, "\(source): the passphrase is empty") }
         return line
     }

@@ -1,4 +1,5 @@
 import ArgumentParser
+import DHTCrypto
 import DHTGateway
 import Dispatch
 import Glibc
@@ -24,22 +25,30 @@ struct RunNode: AsyncParsableCommand {
     /// Seconds a stop may take; a supervisor waits ten.
     private static let stopDeadline = 9
 
+    /// Files and sockets a node may have open at once, besides what its threads need.
+    private static let mostFiles = 128
+
     func run() async throws {
+        let (events, trigger) = AsyncStream.makeStream(of: Event.self)
+        listenToSignals(trigger, whileStarting: true)
+        try Descriptors.require(Self.mostFiles)
         let setup = try NodeSetup(options, environment: GlobalOptions.environment)
         let access = try socketAccess()
         let explicitSocket = globals.candidates.count == 1 ? globals.candidates[0].path : nil
         if let explicitSocket { try ControlSocket.claim(explicitSocket) }
-        let runsShell = options.shell || ShellSession.isOnTerminal
+        let runsShell = ShellSession.isOnTerminal || options.shell && !ShellSession.isInBackground
         let logger = makeLogger(runsShell: runsShell)
         var configuration = setup.configuration
         configuration.logger = logger
         warn(of: setup, logger)
 
-        let (events, trigger) = AsyncStream.makeStream(of: Event.self)
-        listenToSignals(trigger)
+        if options.shell, !runsShell {
+            logger.warning("the node is in the background of its terminal: there is no shell")
+        }
         if let home = setup.stateHome { Self.makeDirectories(home) }
         let node: DHTNode
         do { node = try await DHTNode.start(configuration) } catch { throw Failure(error) }
+        listenToSignals(trigger, whileStarting: false)
         let control = LocalNode(
             node,
             name: configuration.name,
@@ -53,8 +62,9 @@ struct RunNode: AsyncParsableCommand {
             await node.stop()
             throw error
         }
+        let fingerprint = configuration.network.fingerprint
         let announcement = Task {
-            if await node.listens() { announce(node) }
+            if await node.listens() { announce(node, network: fingerprint) }
         }
 
         let shellTask = runsShell ? Task { await runShell(control, trigger) } : nil
@@ -84,7 +94,7 @@ struct RunNode: AsyncParsableCommand {
         trigger.yield(.stop)
     }
 
-    private func announce(_ node: DHTNode) {
+    private func announce(_ node: DHTNode, network: String) {
         func uri(_ endpoint: Endpoint) -> String {
             PeerAddress(identity: node.identity, address: HostPort(host: endpoint.host, port: endpoint.port))
                 .description
@@ -92,6 +102,7 @@ struct RunNode: AsyncParsableCommand {
         for endpoint in node.addresses.dropFirst() where !globals.quiet {
             Output.talk("also at \(uri(endpoint))")
         }
+        if !globals.quiet { Output.talk("network \(network)") }
         Output.line("READY \(uri(node.reachableAddress))")
     }
 
@@ -124,20 +135,34 @@ struct RunNode: AsyncParsableCommand {
 
     private func reload(_ control: LocalNode, _ logger: Logger) async {
         do throws(Failure) {
-            let reply = try await control.reload()
+            let reply = try await control.reload(force: false)
             logger.notice(
                 "allowlists read again",
-                metadata: ["members": "\(reply.members.map { "\($0)" } ?? "open")"]
+                metadata: [
+                    "members": "\(reply.members.map { "\($0)" } ?? "open")",
+                    "added": "\(reply.added.joined(separator: " "))",
+                    "removed": "\(reply.removed.joined(separator: " "))",
+                    "digest": "\(reply.digest ?? "none")",
+                ]
             )
+            if reply.isListed == false {
+                logger.warning("this node is not on its own list: peers with the same list turn it away")
+            }
         } catch {
             logger.error("reload failed, nothing was changed", metadata: ["reason": "\(error.message)"])
         }
     }
 
-    /// SIGTERM and SIGINT stop in good order, a second SIGINT at once; SIGHUP reloads.
-    private func listenToSignals(_ trigger: AsyncStream<Event>.Continuation) {
-        Interruption.on(SIGTERM) { trigger.yield(.stop) }
+    /// SIGTERM and SIGINT stop in good order, a second SIGINT at once; SIGHUP reloads. As long as there is
+    /// nothing to hand over, SIGTERM and SIGINT end at once, whatever is waited for; SIGHUP waits.
+    private func listenToSignals(_ trigger: AsyncStream<Event>.Continuation, whileStarting: Bool) {
         Interruption.on(SIGHUP) { trigger.yield(.reload) }
+        if whileStarting {
+            Interruption.exits(on: SIGTERM, with: 0)
+            Interruption.exitOnInterrupt()
+            return
+        }
+        Interruption.on(SIGTERM) { trigger.yield(.stop) }
         Interruption.on(SIGINT) {
             Interruption.exitOnInterrupt()
             trigger.yield(.stop)
@@ -152,6 +177,14 @@ struct RunNode: AsyncParsableCommand {
     }
 
     private func warn(of setup: NodeSetup, _ logger: Logger) {
+        if !Sodium.locksMemory {
+            logger.warning(
+                "secrets are not locked in memory and may be swapped to a disk: ulimit -l 64, LimitMEMLOCK="
+            )
+        }
+        if let members = setup.members, !members.lists(setup.configuration.key.identity) {
+            logger.warning("this node is not on its own list: peers with the same list turn it away")
+        }
         if setup.members == nil {
             // Critical, so that --quiet does not hide it.
             logger.critical(

@@ -5,7 +5,16 @@ import Glibc
 /// The shell on standard input and output: with editing and a prompt on a terminal, else a line in, an answer
 /// out.
 final class ShellSession: Sendable {
-    static var isOnTerminal: Bool { isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 }
+    /// Whether there is a terminal on both sides, and it listens to us.
+    static var isOnTerminal: Bool {
+        isatty(STDIN_FILENO) == 1 && isatty(STDOUT_FILENO) == 1 && !isInBackground
+    }
+
+    /// Whether another job has the terminal: reading from it, and changing its modes, would stop us.
+    static var isInBackground: Bool {
+        let group = tcgetpgrp(STDIN_FILENO)  // -1: it is no terminal, or not the one that controls us
+        return group >= 0 && group != getpgrp()
+    }
 
     /// Reading blocks, so it has a thread of its own.
     private let queue = DispatchQueue(label: "shell")
@@ -25,6 +34,8 @@ final class ShellSession: Sendable {
                 let answer = await shell.answer(line)
                 if !answer.lines.isEmpty { Output.text(answer.lines.joined(separator: "\n") + "\n") }
                 if answer.ends { return }
+            case .refused(let reason):
+                Output.line("Error: \(reason); nothing was done")
             case .end:
                 Output.line(Shell.farewell)
                 return
@@ -40,11 +51,12 @@ final class ShellSession: Sendable {
 private final class LineSource: @unchecked Sendable {
     enum Input: Sendable {
         case line([UInt8])
+        case refused(String)
         case end
         case interrupt
     }
 
-    /// Longer lines are cut: no command is that long.
+    /// Longer lines are refused.
     private static let maximumLineLength = 1 << 16
 
     private let isTerminal: Bool
@@ -67,6 +79,7 @@ private final class LineSource: @unchecked Sendable {
                 // Of what was pasted, the last was not shown yet.
                 Output.text("\r\u{1B}[K" + Shell.prompt + line)
                 return leave(.line(Array(line.utf8)))
+            case .garbled: return leave(.refused("what was typed is not UTF-8"))
             case .end: return leave(.end)
             case .interrupt: return leave(.interrupt)
             }
@@ -80,11 +93,16 @@ private final class LineSource: @unchecked Sendable {
 
     private func read() -> Input {
         var line: [UInt8] = []
-        while let byte = nextByte() {
-            if byte == UInt8(ascii: "\n") { return .line(line) }
-            if line.count < Self.maximumLineLength { line.append(byte) }
+        var isTooLong = false
+        func input() -> Input {
+            isTooLong ? .refused("the line is longer than \(Self.maximumLineLength) bytes") : .line(line)
         }
-        return line.isEmpty ? .end : .line(line)
+        while let byte = nextByte() {
+            if byte == UInt8(ascii: "\n") { return input() }
+            isTooLong = isTooLong || line.count == Self.maximumLineLength
+            if !isTooLong { line.append(byte) }
+        }
+        return line.isEmpty ? .end : input()
     }
 
     private func nextByte() -> UInt8? {

@@ -80,8 +80,8 @@ extension Failure {
             switch error {
             case .absent: .invalidArgument
             case .inUse, .noDatabase, .foreign, .newer, .otherOwner: .configuration
-            case .damaged: .integrity
-            case .denied: .denied
+            case .damaged, .altered: .integrity
+            case .denied, .readOnly: .denied
             case .unavailable: .internal
             }
         self.init(code, error.description)

@@ -9,10 +9,10 @@ struct Put: AsyncParsableCommand {
     )
 
     @Argument(help: "1 to 128 bytes.")
-    var key: String
+    var key: BytesArgument
 
     @Argument(help: "At most 16 MiB; - or nothing takes standard input.")
-    var value: String?
+    var value: BytesArgument?
 
     @Option(
         name: .customShort("f"),
@@ -49,7 +49,7 @@ struct Put: AsyncParsableCommand {
         query.condition = ifAbsent ? .absent : ifRev.map { .revision($0) }
         if let minCopies { try ValueLimits.check(copies: minCopies, for: "--min-copies") }
         query.minimumCopies = minCopies
-        let key = Array(key.utf8)
+        let key = key.bytes
         try ValueLimits.check(key: key)
         let bytes = try readValue()
         try ValueLimits.check(valueLength: bytes.count)
@@ -59,8 +59,8 @@ struct Put: AsyncParsableCommand {
         guard !globals.json else { return Output.json(reply) }
         Output.line(ShellText.stored(reply))
         if let hidden = ShellText.hidden(reply) { Output.talk(hidden) }
-        let end = self.key.hasPrefix("-") ? "-- " : ""  // or it would pass for an option
-        globals.hint("read it back: dht\(globals.socketFlag) get \(end)\(shellQuoted(self.key))")
+        let end = key.first == UInt8(ascii: "-") ? "-- " : ""  // or it would pass for an option
+        globals.hint("read it back: dht\(globals.socketFlag) get \(end)\(shellQuoted(key))")
     }
 
     private func readValue() throws(Failure) -> [UInt8] {
@@ -69,10 +69,10 @@ struct Put: AsyncParsableCommand {
         if let file {
             guard value == nil else { throw Failure(.invalidArgument, "give a VALUE or -f FILE, not both") }
             bytes = try FileBytes.readFile(file, limit: limit)
-        } else if let value, value != "-" {
-            return Array(value.utf8)
+        } else if let value, !value.isLone {
+            return value.bytes
         } else {
-            guard value == "-" || isatty(STDIN_FILENO) == 0 else {
+            guard value != nil || isatty(STDIN_FILENO) == 0 else {
                 throw Failure(.invalidArgument, "no value: give VALUE, - for standard input, or -f FILE")
             }
             guard let input = FileBytes.readAll(STDIN_FILENO, limit: limit) else {
@@ -92,9 +92,12 @@ struct Get: AsyncParsableCommand {
     )
 
     @Argument(help: "1 to 128 bytes.")
-    var key: String
+    var key: BytesArgument
 
-    @Option(name: .customShort("o"), help: ArgumentHelp("Write the value to this file.", valueName: "file"))
+    @Option(
+        name: .customShort("o"),
+        help: ArgumentHelp("Write the value to this file; - is standard output.", valueName: "file")
+    )
     var output: String?
 
     @Option(
@@ -125,13 +128,14 @@ struct Get: AsyncParsableCommand {
 
     func run() async throws {
         let node = try globals.node()
-        let key = Array(key.utf8)
+        let key = key.bytes
         try ValueLimits.check(key: key)
         if let replicas { try ValueLimits.check(copies: replicas, for: "--replicas") }
         if let paths { try ValueLimits.check(paths: paths, for: "--paths") }
         guard !all || output == nil else {
             throw Failure(.invalidArgument, "--all and -o exclude each other")
         }
+        let output = output == "-" ? nil : output
 
         let query = GetQuery(author: author, replicas: replicas, paths: paths, all: all)
         let reply = try await node.get(key, query)
@@ -169,12 +173,12 @@ struct Delete: AsyncParsableCommand {
     )
 
     @Argument(help: "1 to 128 bytes.")
-    var key: String
+    var key: BytesArgument
 
     @OptionGroup var globals: GlobalOptions
 
     func run() async throws {
-        let reply = try await globals.node().delete(Array(key.utf8))
+        let reply = try await globals.node().delete(key.bytes)
         guard !globals.json else { return Output.json(reply) }
         Output.line(ShellText.deleted(reply))
     }

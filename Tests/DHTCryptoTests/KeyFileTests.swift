@@ -61,6 +61,25 @@ struct KeyFileTests {
         #expect(file.name == "aDHT-SECRET-KEY-1b[31mc" + String(repeating: "x", count: 41))
     }
 
+    @Test func `a byte order mark before a key is skipped`() throws {
+        for bytes in [KeyFile.text(of: key, name: nil, created: created), key.secretText()] {
+            let path = try folder.write("\u{FEFF}" + text(bytes), to: "bom.key")
+            #expect(try read(path) == key.identity)
+        }
+        let network = NetworkKey()
+        let path = try folder.write("\u{FEFF}" + text(network.secretText()), to: "bom.net")
+        let again = try NetworkKeyFile.read(path)
+        let (id, original) = (again.id, network.id)
+        #expect(id == original)
+    }
+
+    @Test func `who has no file is told how to make one of its kind`() {
+        let missing = failure { _ = try read(folder.path("none")) }
+        #expect(missing?.description.hasSuffix("Make one: dht keygen -o FILE") == true)
+        let network = failure { _ = try NetworkKeyFile.read(folder.path("none")) }
+        #expect(network?.description.hasSuffix("Make one: dht keygen --network -o FILE") == true)
+    }
+
     // MARK: Writing
 
     @Test func `what is written is read back`() throws {

@@ -96,7 +96,12 @@ struct ControlRoutesTests {
         #expect(try await send(.get, "/v1/kept").body.contains(#""revision_text":"117324213452374017""#))
         #expect(try await send(.post, "/v1/ping/beta").status == 200)
         #expect(node.state.withLock { $0.pings } == ["beta"])
-        #expect(try await send(.post, "/v1/reload").body == #"{"members":3,"schema":1}"#)
+        #expect(
+            try await send(.post, "/v1/reload").body
+                == #"{"added":[],"members":3,"removed":[],"schema":1}"#
+        )
+        #expect(try await send(.post, "/v1/reload?force=maybe").status == 400)
+        #expect(try await send(.post, "/v1/reload?forse=true").status == 400)
         #expect(try await send(.post, "/v1/stop").body == #"{"schema":1,"stopping":true}"#)
         #expect(node.state.withLock { $0.stops } == 1)
     }

@@ -54,11 +54,27 @@ struct ControlServerTests {
             try await compare { try await $0.identity() }
             try await compare { try await $0.status() }
             try await compare { try await $0.peers() }
-            try await compare { try await $0.reload() }
+            try await compare { try await $0.reload(force: true) }
             try await compare { try await $0.ping("größe/1") }
             #expect(node.state.withLock { $0.pings } == ["größe/1", "größe/1"])
             let deleted = try await client.delete(key)
             #expect(deleted.copies.stored == 3)
+        }
+    }
+
+    /// Those who clean directories of old files ask the system's list who is still listened on.
+    @Test func `the system lists the socket under the name it has`() async throws {
+        try await served { client in
+            // The list may lack a line while others come and go.
+            var isListed = false
+            for _ in 0..<100 where !isListed {
+                let list = try String(contentsOfFile: "/proc/net/unix", encoding: .utf8)
+                isListed = list.split(separator: "\n").contains { $0.hasSuffix(" \(path)") }
+                if !isListed { try await Task.sleep(for: .milliseconds(50)) }
+            }
+            #expect(isListed)
+            #expect(Scratch.mode(of: path) == 0o600)
+            try await expectIdentity(client)
         }
     }
 

@@ -35,20 +35,26 @@ final class Scratch: Sendable {
         return descriptor
     }
 
-    /// Sends a question, says that no more will come, and reads to the end.
-    static func ask(_ path: String, _ question: String) throws -> String {
+    static func connect(to path: String) throws -> Int32 {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-        defer { close(descriptor) }
         var address = sockaddr_un()
         address.sun_family = sa_family_t(AF_UNIX)
         withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: Array(path.utf8)) }
         let connected = withUnsafePointer(to: &address) {
             $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
+                Glibc.connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
             }
         }
+        try #require(connected == 0)
+        return descriptor
+    }
+
+    /// Sends a question, says that no more will come, and reads to the end.
+    static func ask(_ path: String, _ question: String) throws -> String {
+        let descriptor = try connect(to: path)
+        defer { close(descriptor) }
         let bytes = Array(question.utf8)
-        try #require(connected == 0 && write(descriptor, bytes, bytes.count) == bytes.count)
+        try #require(write(descriptor, bytes, bytes.count) == bytes.count)
         shutdown(descriptor, Int32(SHUT_WR))
         var (answer, buffer) = ([UInt8](), [UInt8](repeating: 0, count: 4096))
         while true {

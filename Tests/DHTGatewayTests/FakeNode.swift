@@ -130,7 +130,7 @@ final class FakeNode: NodeControl {
         return PingReply(id: "dht1b", name: peer, roundTripMilliseconds: 0.153)
     }
 
-    func reload() async throws(Failure) -> ReloadReply {
+    func reload(force: Bool) async throws(Failure) -> ReloadReply {
         try check()
         return ReloadReply(members: 3)
     }

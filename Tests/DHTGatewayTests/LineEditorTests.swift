@@ -31,6 +31,14 @@ struct LineEditorTests {
         #expect(editor.text.isEmpty)
     }
 
+    @Test(
+        arguments: [[0x63, 0xE9], [0xE9, 0x63], [0xC3, 0x28], [0x80], [0xFF, 0xFE], [0xF0, 0x9F]] as [[UInt8]]
+    )
+    mutating func `a line with bytes that are no text is refused, not repaired`(bytes: [UInt8]) {
+        #expect(type(Array("get ".utf8) + bytes + [0x0D]) == .garbled)
+        #expect(type("get c\r") == .line("get c"))
+    }
+
     @Test mutating func `characters are put in and taken out at the cursor`() {
         type("gt")
         type(Self.left + Array("e".utf8))
@@ -79,12 +87,9 @@ struct LineEditorTests {
         #expect(editor.text == "b")
     }
 
-    @Test mutating func `unknown sequences and broken text leave no trace`() {
+    @Test mutating func `unknown sequences leave no trace`() {
         type([0x1B, 0x5B, 0x32, 0x30, 0x30, 0x7E, 0x1B, 0x78, 0x00, 0x1F])
-        type([0xC3])
         #expect(type("ok\r") == .line("ok"))
-        type([0xFF, 0x80, 0xE2, 0x82])
-        #expect(type("\r") == .line(""))
     }
 
     @Test mutating func `every byte may come at any time`() {

@@ -109,17 +109,39 @@ struct LocalNodeTests {
         }
     }
 
+    @Test func `a list that became empty is taken only if that is meant`() async throws {
+        try await running(reread: { () throws(Failure) in Allowlist() }) { node in
+            let failure = await #expect(throws: Failure.self) { try await node.reload(force: false) }
+            #expect(failure?.code == .configuration && failure?.message.contains("--force") == true)
+            var status = try await node.status()
+            #expect(status.members == 1)
+            let reply = try await node.reload(force: true)
+            #expect(reply.members == 0 && reply.removed == ["alpha", "beta"] && reply.isListed == false)
+            status = try await node.status()
+            #expect(status.members == 0)
+        }
+    }
+
+    @Test func `a node tells its version and its network`() async throws {
+        try await running { node in
+            let status = try await node.status()
+            #expect(status.version == DHTNode.version)
+            #expect(status.network?.count == 8 && status.storeProblem == nil)
+        }
+    }
+
     @Test func `a reload takes the new list, or leaves the old one`() async throws {
         let next = try list("\(key.identity.text) alpha")
         try await running(reread: { () throws(Failure) in next }) { node in
-            let reply = try await node.reload()
-            #expect(reply.members == 1)
+            let reply = try await node.reload(force: false)
+            #expect(reply.members == 1 && reply.removed == ["beta"] && reply.added == [])
+            #expect(reply.digest == next.digest && reply.isListed == true)
             let status = try await node.status()
             #expect(status.members == 0)
         }
         let broken = Failure(.configuration, "test.allow:1:1: broken")
         try await running(reread: { () throws(Failure) in throw broken }) { node in
-            await #expect(throws: broken) { try await node.reload() }
+            await #expect(throws: broken) { try await node.reload(force: false) }
             let status = try await node.status()
             #expect(status.members == 1)
         }

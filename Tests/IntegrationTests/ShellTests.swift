@@ -65,6 +65,32 @@ extension IntegrationTests {
             try terminal.expect("Goodbye!")
             #expect(try terminal.wait() == 0)
         }
+
+        @Test func `a node in the background of a terminal serves, without a shell`() throws {
+            let members = try Members(["shell"])
+            let command = ([Program.path] + arguments(members, [])).joined(separator: " ")
+            let bash = ["-c", "-w", "bash", "--norc", "-i"]
+            let terminal = try Terminal(bash, in: members.folder, executable: "/usr/bin/setsid")
+            terminal.type("\(command) & trap 'kill $!' EXIT\r")
+            try terminal.expect("READY dht://")
+            terminal.type("jobs\r")
+            try terminal.expect("Running")
+            let socket = members.folder.file("shell.sock")
+            #expect(try Program.run("-s", socket, "status", in: members.folder).status == 0)
+            #expect(try Program.run("-s", socket, "stop", in: members.folder).status == 0)
+        }
+
+        @Test func `a line that is too long, or no text, is refused and not cut to another one`() throws {
+            let (members, nodes) = try scene()
+            let long = "put k " + String(repeating: "x", count: 1 << 16)
+            let ending = try Program.run(
+                arguments(members, nodes),
+                in: members.folder,
+                input: Data("\(long)\nget k\n".utf8)
+            )
+            #expect(ending.text.contains("Error: the line is longer than 65536 bytes; nothing was done\n"))
+            #expect(ending.text.contains("Key 'k' not found\n"))
+        }
     }
 }
 
@@ -75,7 +101,7 @@ final class Terminal {
     private var screen = ""
     private var seen = 0
 
-    init(_ arguments: [String], in folder: Folder) throws {
+    init(_ arguments: [String], in folder: Folder, executable: String = Program.path) throws {
         master = open("/dev/ptmx", O_RDWR | O_NOCTTY)
         var (isLocked, number): (Int32, UInt32) = (0, 0)
         // Linux's numbers for unlocking a pseudo-terminal and asking which one it is.
@@ -88,7 +114,7 @@ final class Terminal {
         var size = winsize(ws_row: 24, ws_col: 200, ws_xpixel: 0, ws_ypixel: 0)
         _ = ioctl(master, UInt(TIOCSWINSZ), &size)
         let handle = FileHandle(fileDescriptor: slave, closeOnDealloc: true)
-        process.executableURL = URL(filePath: Program.path)
+        process.executableURL = URL(filePath: executable)
         process.arguments = arguments
         process.environment = Program.environment(folder).merging(["TERM": "xterm"]) { $1 }
         process.currentDirectoryURL = folder.url
