@@ -145,16 +145,17 @@ package struct Catalog: Sendable {
     // MARK: Events
 
     /// Decides on an offer, and enters it if it is to be kept. `displaced` and `evicted`, what had to go for
-    /// want of room, are what ``revert(_:to:evicted:)`` needs should the store fail. Without `eviction`
-    /// nothing is thrown out.
+    /// want of room, are what ``revert(_:to:evicted:)`` needs should the store fail. `sender`: whose session
+    /// brought it. Without `eviction` nothing is thrown out.
     mutating func offer(
         _ record: Record,
         condition: Request.Condition?,
         unixMilliseconds now: UInt64,
+        from sender: Identity? = nil,
         eviction: Eviction? = nil
     ) -> (decision: Decision, displaced: Entry?, evicted: [Located]) {
         let old = entry(at: record.location, by: record.author)
-        let judgement = judge(record, displacing: old, condition, eviction, now: now)
+        let judgement = judge(record, from: sender, displacing: old, condition, eviction, now: now)
         if judgement.isEquivocation { equivocations += 1 }
         guard judgement.decision == .keep else { return (judgement.decision, nil, []) }
         for located in judgement.evicted { remove(at: located.location, by: located.entry.author) }
@@ -249,20 +250,22 @@ package struct Catalog: Sendable {
         on record: Record,
         condition: Request.Condition?,
         unixMilliseconds now: UInt64,
+        from sender: Identity? = nil,
         eviction: Eviction? = nil
     ) -> Decision {
         let old = entry(at: record.location, by: record.author)
-        return judge(record, displacing: old, condition, eviction, now: now).decision
+        return judge(record, from: sender, displacing: old, condition, eviction, now: now).decision
     }
 
     private func judge(
         _ record: Record,
+        from sender: Identity?,
         displacing old: Entry?,
         _ condition: Request.Condition?,
         _ eviction: Eviction?,
         now: UInt64
     ) -> Judgement {
-        if record.revision.unixMilliseconds > now + Self.clockTolerance {
+        if record.revision.isFarAhead(of: now) {
             return Judgement(decision: .refuse(.clock(unixMilliseconds: now)))
         }
         if record.expiry <= now { return Judgement(decision: .refuse(.expired)) }
@@ -271,8 +274,11 @@ package struct Catalog: Sendable {
             return Judgement(decision: standing)
         }
         let isEquivocation = old?.revision == record.revision
-        // An expired one still stands in the way of older ones, for as long as it is remembered.
-        if let old, (record.revision, record.digest) <= (old.revision, old.digest) {
+        // An expired one still stands in the way of older ones, for as long as it is remembered. One that is
+        // ahead of our clock was signed under a wrong one: its author, nobody else, may go back behind it.
+        if let old, (record.revision, record.digest) <= (old.revision, old.digest),
+            sender != record.author || !old.revision.isFarAhead(of: now)
+        {
             return Judgement(decision: .conflict(author: old.author), isEquivocation: isEquivocation)
         }
         guard isWithinAuthorsQuota(record, displacing: old),

@@ -35,7 +35,7 @@ extension KademliaNode {
                 actions.append(.reply(inquiry, .retry))
                 return
             }
-            answerStore(inquiry, record, condition, at: now, into: &actions)
+            answerStore(inquiry, from: sender.identity, record, condition, at: now, into: &actions)
         case .findChunk: actions.append(.reply(inquiry, .absent))  // content is the engine's
         }
         if isLive {
@@ -105,12 +105,13 @@ extension KademliaNode {
 
     private mutating func answerStore(
         _ inquiry: InquiryID,
+        from sender: Identity,
         _ record: Record,
         _ condition: Request.Condition?,
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        let offer = offer(record, condition: condition, at: now)
+        let offer = offer(record, condition: condition, from: sender, at: now)
         switch offer.decision {
         case .keep:
             let client = KeepingClient.inquiry(inquiry)
@@ -126,7 +127,7 @@ extension KademliaNode {
     }
 
     func receipt(for record: Record, at now: Now) -> Response.Receipt {
-        let left = (record.expiry - min(now.unixMilliseconds, record.expiry)) / 1000
+        let left = (record.expiry -| now.unixMilliseconds) / 1000
         let closest = table.closest(to: record.location, count: settings.replicas - 1)
         let hider = catalog.hider(of: record, unixMilliseconds: now.unixMilliseconds)
         return .init(

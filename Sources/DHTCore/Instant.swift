@@ -1,4 +1,5 @@
 /// A point on the driver's monotonic clock, in nanoseconds since an origin of the driver's choice.
+/// All arithmetic stops at the ends.
 package struct Instant: Hashable, Comparable, Sendable {
     package var nanoseconds: UInt64
 
@@ -7,34 +8,38 @@ package struct Instant: Hashable, Comparable, Sendable {
     package static func < (lhs: Instant, rhs: Instant) -> Bool { lhs.nanoseconds < rhs.nanoseconds }
 
     package static func + (lhs: Instant, rhs: Span) -> Instant {
-        Instant(nanoseconds: lhs.nanoseconds &+ rhs.nanoseconds)
+        Instant(nanoseconds: lhs.nanoseconds +| rhs.nanoseconds)
     }
 
     /// How long after `earlier` this is; zero if it is not after it.
     package func since(_ earlier: Instant) -> Span {
-        Span(nanoseconds: nanoseconds > earlier.nanoseconds ? nanoseconds - earlier.nanoseconds : 0)
+        Span(nanoseconds: nanoseconds -| earlier.nanoseconds)
     }
 }
 
-/// A length of time, never negative.
+/// A length of time, never negative. All arithmetic stops at the ends.
 package struct Span: Hashable, Comparable, Sendable {
     package var nanoseconds: UInt64
 
     package init(nanoseconds: UInt64) { self.nanoseconds = nanoseconds }
 
-    package static func microseconds(_ count: UInt64) -> Span { Span(nanoseconds: count * 1000) }
-    package static func milliseconds(_ count: UInt64) -> Span { Span(nanoseconds: count * 1_000_000) }
-    package static func seconds(_ count: UInt64) -> Span { Span(nanoseconds: count * 1_000_000_000) }
-    package static func minutes(_ count: UInt64) -> Span { .seconds(count * 60) }
+    package static func microseconds(_ count: UInt64) -> Span { Span(nanoseconds: count *| 1000) }
+    package static func milliseconds(_ count: UInt64) -> Span { Span(nanoseconds: count *| 1_000_000) }
+    package static func seconds(_ count: UInt64) -> Span { Span(nanoseconds: count *| 1_000_000_000) }
+    package static func minutes(_ count: UInt64) -> Span { .seconds(count *| 60) }
 
     package var milliseconds: UInt64 { nanoseconds / 1_000_000 }
     package var seconds: UInt64 { nanoseconds / 1_000_000_000 }
 
     package static func < (lhs: Span, rhs: Span) -> Bool { lhs.nanoseconds < rhs.nanoseconds }
     package static func + (lhs: Span, rhs: Span) -> Span {
-        Span(nanoseconds: lhs.nanoseconds + rhs.nanoseconds)
+        Span(nanoseconds: lhs.nanoseconds +| rhs.nanoseconds)
     }
-    package static func * (lhs: Span, rhs: UInt64) -> Span { Span(nanoseconds: lhs.nanoseconds * rhs) }
+    package static func * (lhs: Span, rhs: UInt64) -> Span { Span(nanoseconds: lhs.nanoseconds *| rhs) }
+    /// The difference; zero if the other is longer.
+    package static func - (lhs: Span, rhs: Span) -> Span {
+        Span(nanoseconds: lhs.nanoseconds -| rhs.nanoseconds)
+    }
     package static func / (lhs: Span, rhs: UInt64) -> Span { Span(nanoseconds: lhs.nanoseconds / rhs) }
 }
 

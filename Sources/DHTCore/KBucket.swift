@@ -114,6 +114,11 @@ package struct KBucket: Sendable {
         entries[index].reachability.probed(at: now)
     }
 
+    mutating func postponed(_ identity: Identity, until instant: Instant) {
+        guard let index = entries.firstIndex(where: { $0.contact.identity == identity }) else { return }
+        entries[index].reachability.postponed(until: instant)
+    }
+
     /// Forgets the contact; the newest replacement, which is returned, takes its place.
     @discardableResult
     mutating func remove(_ identity: Identity) -> Contact? {

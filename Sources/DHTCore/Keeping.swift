@@ -13,12 +13,14 @@ extension KademliaNode {
     mutating func offer(
         _ record: Record,
         condition: Request.Condition?,
+        from sender: Identity? = nil,
         at now: Now
     ) -> (decision: Catalog.Decision, displaced: Catalog.Entry?, evicted: [Catalog.Located]) {
         let offer = catalog.offer(
             record,
             condition: condition,
             unixMilliseconds: now.unixMilliseconds,
+            from: sender,
             eviction: eviction
         )
         if offer.decision == .keep || offer.decision == .same {
@@ -41,12 +43,14 @@ extension KademliaNode {
     package func judgement(
         of record: Record,
         _ condition: Request.Condition?,
+        from sender: Identity? = nil,
         at now: Now
     ) -> Catalog.Decision {
         catalog.decision(
             on: record,
             condition: condition,
             unixMilliseconds: now.unixMilliseconds,
+            from: sender,
             eviction: eviction
         )
     }

@@ -29,6 +29,8 @@ struct Membership: Sendable {
     static let followedLimit = 4096
     static let rememberedLimit = 256
     static let longestSeedBackoff = Span.seconds(15)
+    /// Between two rounds through the contacts of an earlier life, while nobody answers.
+    static let longestReminder = Span.minutes(8)
     /// After joining, our own place is looked up again this much later, for those who joined at the same
     /// time; the last time when those who asked in vain whether we are there may ask again.
     static let rejoinDelays = [Span.seconds(1), .seconds(4), .seconds(15), .seconds(60)]
@@ -37,11 +39,18 @@ struct Membership: Sendable {
     static let refreshDelay = Span.seconds(20)
 
     var seeds: [Seed] = []
+    /// Those before were asked since the operator named them.
+    var seedsAsked = 0
+    /// When any of them is to be asked.
+    var nextSeed = Instant(nanoseconds: 0)
+    /// What asking those that are absent may cost.
+    var absence = Absence()
     /// There is a seed that is not ourselves, or a contact of an earlier life.
     var hasSeeds = false
     /// Contacts of an earlier life, asked again and again for as long as nobody answers.
     var remembered: [Contact] = []
     var nextReminder: Instant?
+    var reminders: UInt64 = 0
     var hints: Hints
     /// Who is asked, and where: a wrong word about an address must not keep the right one waiting.
     var verifying: Set<Contact> = []
@@ -77,6 +86,15 @@ struct Membership: Sendable {
 
     init(own: NodeID) { hints = Hints(own: own) }
 
+    /// Of the seeds that were asked before and are not being asked the one whose turn comes first.
+    var longestWaiting: Int? {
+        var best: Int?
+        for index in 0..<min(seedsAsked, seeds.count) where !seeds[index].isInFlight {
+            if best.map({ seeds[index].nextAttempt < seeds[$0].nextAttempt }) ?? true { best = index }
+        }
+        return best
+    }
+
     /// Whether operations need not wait: the neighbours are known, or there is nobody to wait for.
     func isSettled(at now: Instant, patience: Span) -> Bool {
         if !hasSeeds || join == .done { return true }
@@ -97,6 +115,8 @@ extension KademliaNode {
         membership.hasSeeds =
             identities.contains { $0.0 != identity } || !membership.remembered.isEmpty
         if membership.startedAt == nil { membership.startedAt = now.instant }
+        membership.seedsAsked = 0
+        membership.nextSeed = now.instant
         membership.nextUpkeep = now.instant
         upkeep(at: now, into: &actions)
     }
@@ -128,7 +148,8 @@ extension KademliaNode {
         let pause = min(doubled, Membership.longestSeedBackoff)
         let jitter = Span(nanoseconds: UInt64.random(in: 0...pause.nanoseconds / 4, using: &generator))
         membership.seeds[index].nextAttempt = now.instant + pause + jitter
-        wake(at: membership.seeds[index].nextAttempt)
+        membership.nextSeed = min(membership.nextSeed, now.instant + pause + jitter)
+        wake(at: membership.nextSeed)
     }
 
     /// Members that are no longer admitted are forgotten.
@@ -171,6 +192,7 @@ extension KademliaNode {
             membership.seeds[index].isInFlight = false
             membership.seeds[index].attempts = 0
             membership.seeds[index].nextAttempt = now.instant + Membership.longestSeedBackoff
+            membership.nextSeed = min(membership.nextSeed, membership.seeds[index].nextAttempt)
         }
         noteLife(of: contact, isKnownThere: wasLive, at: now, into: &actions)
     }
@@ -241,6 +263,9 @@ extension KademliaNode {
         let others = table.contacts.filter { $0.reachability.grade == .bad }.map(\.contact)
         guard !others.isEmpty else { return }
         if let last = membership.lastRevival, now.instant.since(last) < Membership.hintInterval { return }
+        // The last time is to be paid for before the next.
+        guard membership.absence.isFree(at: now.instant) || membership.lastRevival == nil else { return }
+        membership.absence.charge(others.count, at: now.instant)
         membership.lastRevival = now.instant
         for contact in others { probe(contact, at: now, into: &actions) }
         beginSearch(.join, target: id, at: now, into: &actions)

@@ -11,7 +11,7 @@ package struct Precedence: Comparable, Sendable {
     private let rank: (isTimely: Int, revision: Revision, author: Identity)
 
     package init(_ revision: Revision, by author: Identity, unixMilliseconds now: UInt64) {
-        rank = (revision.unixMilliseconds <= now + Self.tolerance ? 1 : 0, revision, author)
+        rank = (revision.unixMilliseconds <= now +| Self.tolerance ? 1 : 0, revision, author)
     }
 
     package init(_ record: Record, unixMilliseconds now: UInt64) {

@@ -56,7 +56,7 @@ extension KademliaNode {
 
     private mutating func keepOwn(_ name: OperationID, at now: Now, into actions: inout [KademliaAction]) {
         guard let put = puts[name] else { return }
-        let offer = offer(put.record, condition: put.condition, at: now)
+        let offer = offer(put.record, condition: put.condition, from: identity, at: now)
         switch offer.decision {
         case .keep:
             let client = KeepingClient.operation(name)

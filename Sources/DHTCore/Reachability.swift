@@ -63,6 +63,9 @@ package struct Reachability: Hashable, Sendable {
         checkAt = now + (backoff ?? Self.firstBackoff)
     }
 
+    /// There is no room for a probe before that.
+    package mutating func postponed(until instant: Instant) { checkAt = max(checkAt, instant) }
+
     /// A probe is under way: no second one until it must have ended.
     package mutating func probed(at now: Instant) {
         checkAt = now + max(Self.probeAllowance, backoff ?? Self.probeAllowance)

@@ -6,7 +6,7 @@ public struct Revision: Hashable, Comparable, Sendable {
 
     /// The revision at `unixMilliseconds`, or the next one above `previous` if that is not above it.
     package init(unixMilliseconds: UInt64, above previous: Revision?) {
-        let clock = unixMilliseconds << 16
+        let clock = min(unixMilliseconds, Self.latest) << 16
         guard let previous, clock <= previous.rawValue else {
             rawValue = clock
             return
@@ -14,8 +14,14 @@ public struct Revision: Hashable, Comparable, Sendable {
         rawValue = previous.rawValue == .max ? .max : previous.rawValue + 1
     }
 
+    /// The latest time a revision can name: 48 bits of milliseconds.
+    package static let latest: UInt64 = 1 << 48 - 1
+
     /// The time part, in milliseconds since 1970.
     public var unixMilliseconds: UInt64 { rawValue >> 16 }
+
+    /// Whether no replica whose clock says `now` would take it.
+    package func isFarAhead(of now: UInt64) -> Bool { unixMilliseconds > now +| Catalog.clockTolerance }
 
     public static func < (lhs: Revision, rhs: Revision) -> Bool { lhs.rawValue < rhs.rawValue }
 }
@@ -74,7 +80,7 @@ package struct Record: Sendable {
 
     /// When the record ends, in milliseconds since 1970: absolute, so that replaying it later revives
     /// nothing.
-    package var expiry: UInt64 { revision.unixMilliseconds + UInt64(lifetime) * 1000 }
+    package var expiry: UInt64 { revision.unixMilliseconds +| UInt64(lifetime) *| 1000 }
 }
 
 extension Record: Hashable {

@@ -15,7 +15,12 @@ extension KademliaNode {
             return
         }
         if let due = membership.nextReminder, due > now.instant { return wake(at: due) }
-        let due = now.instant + Membership.hintInterval
+        let pause = min(
+            Membership.hintInterval * (1 << min(membership.reminders, 8)),
+            Membership.longestReminder
+        )
+        membership.reminders += 1
+        let due = now.instant + pause
         membership.nextReminder = due
         wake(at: due)
         noteHints(membership.remembered, at: now, into: &actions)

@@ -19,16 +19,14 @@ struct RepublishSchedule: Sendable {
 
     /// When the record is to be republished if nobody offers it before; `nil`: never.
     func due(_ entry: Catalog.Entry) -> Instant? {
-        let offered = Instant(nanoseconds: UInt64(entry.offeredAt) * 1_000_000_000)
+        let offered = Instant(nanoseconds: UInt64(entry.offeredAt) *| 1_000_000_000)
         switch entry.standing {
         case .spare: return nil
         case .lacking: return offered + Self.lackingPause + share(of: Self.lackingPause / 2, entry)
         case .settled where entry.offeredAt == 0:
             return startedAt + Replication.infancy + share(of: Self.restoredWindow, entry)
         case .settled, .scarce:
-            let lifetime = Span.milliseconds(
-                entry.expiry - min(entry.revision.unixMilliseconds, entry.expiry)
-            )
+            let lifetime = Span.milliseconds(entry.expiry -| entry.revision.unixMilliseconds)
             let interval = min(max(lifetime / 2, Self.shortestInterval), longestInterval)
             // From three quarters on: the first of the replicas does it, for all.
             return offered + interval * 3 / 4 + share(of: interval / 2, entry)
@@ -41,7 +39,7 @@ struct RepublishSchedule: Sendable {
         word = (word ^ word >> 30) &* 0xBF58_476D_1CE4_E5B9
         word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
         word ^= word >> 31
-        return Span(nanoseconds: span.nanoseconds / 1000 * (word % 1000))
+        return span / 1000 * (word % 1000)
     }
 }
 
@@ -59,7 +57,7 @@ struct IncompletePut: Hashable, Sendable {
 extension KademliaNode {
     /// Whether the record is to be republished now.
     func isDue(_ entry: Catalog.Entry, at now: Now) -> Bool {
-        guard entry.expiry > now.unixMilliseconds + RepublishSchedule.leastRest.milliseconds else {
+        guard entry.expiry > now.unixMilliseconds +| RepublishSchedule.leastRest.milliseconds else {
             return false
         }
         let schedule = RepublishSchedule(
@@ -92,7 +90,7 @@ extension KademliaNode {
         into actions: inout [KademliaAction]
     ) {
         replication.counters.republished += 1
-        let successors = outcome.successors(of: record)
+        let successors = outcome.successors(of: record, unixMilliseconds: now.unixMilliseconds)
         for newer in successors { adoptNewer(newer, at: now, into: &actions) }
         if let newest = successors.max(by: { $1.supersedes($0) }) { complete(newest, at: now) }
         noteCopies(of: record, outcome, at: now)
@@ -110,7 +108,7 @@ extension KademliaNode {
             case .conflict, .refused(.denied), .refused(.expired): break
             }
         }
-        guard outcome.successors(of: record).isEmpty else { return }
+        guard outcome.successors(of: record, unixMilliseconds: now.unixMilliseconds).isEmpty else { return }
         let place = Catalog.Place(location: record.location, author: record.author)
         let isOurs = outcome.replicas.contains { $0.identity == identity }
         let isFull = outcome.stored >= settings.replicas
@@ -187,12 +185,13 @@ extension PutOutcome {
         }
     }
 
-    /// Newer records of the same author that stand in the way at some replicas.
-    func successors(of record: Record) -> [Record] {
+    /// Newer records of the same author that stand in the way at some replicas. One that is far ahead of our
+    /// clock is none: what its author writes takes its place.
+    func successors(of record: Record, unixMilliseconds now: UInt64) -> [Record] {
         replicas.compactMap { replica in
             // An older one contradicts a condition, no more.
             if case .conflict(let newer?) = replica.verdict, newer.author == record.author,
-                newer.supersedes(record)
+                newer.supersedes(record), !newer.revision.isFarAhead(of: now)
             {
                 newer
             } else {

@@ -25,7 +25,7 @@ package struct RoundTripEstimator: Hashable, Sendable {
             (self.smoothed, variation) = (sample, sample / 2)
             return
         }
-        let deviation = sample > smoothed ? sample.since(smoothed) : smoothed.since(sample)
+        let deviation = sample > smoothed ? sample - smoothed : smoothed - sample
         variation = (variation * 3 + deviation) / 4
         self.smoothed = (smoothed * 7 + sample) / 8
     }
@@ -50,9 +50,4 @@ package struct RoundTripEstimator: Hashable, Sendable {
 
     /// SRTT + 4 RTTVAR: few answers take longer.
     private var usualWait: Span { max(smoothed.map { $0 + variation * 4 } ?? Self.firstTimeout, floor) }
-}
-
-extension Span {
-    /// How much longer this is than `other`, which is no longer.
-    fileprivate func since(_ other: Span) -> Span { Span(nanoseconds: nanoseconds - other.nanoseconds) }
 }

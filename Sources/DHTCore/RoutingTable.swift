@@ -101,6 +101,13 @@ extension RoutingTable {
         buckets[index].probed(identity, at: now)
     }
 
+    /// There is no room for a probe of the contact before that.
+    mutating func postponed(_ identity: Identity, id: NodeID, until instant: Instant) {
+        let index = bucket(of: id)
+        guard index < buckets.count else { return }
+        buckets[index].postponed(identity, until: instant)
+    }
+
     /// Forgets a contact that is admitted no more, and returns the one that has its place now.
     @discardableResult
     package mutating func remove(_ identity: Identity, id: NodeID) -> Contact? {

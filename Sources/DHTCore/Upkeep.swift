@@ -52,17 +52,25 @@ extension KademliaNode {
         guard now.instant >= membership.nextUpkeep else { return }
         // Far away; all that follows draws it nearer.
         membership.nextUpkeep = now.instant + Span.seconds(30)
-        attemptSeeds(at: now, into: &actions)
         consultMemory(at: now, into: &actions)
         if let due = membership.nextRejoin {
             if due <= now.instant { rejoin(at: now, into: &actions) } else { wake(at: due) }
         }
         followHints(at: now, into: &actions)
         for contact in table.contactsDue(at: now.instant) {
+            if table.entry(for: contact.id)?.reachability.grade == .bad,
+                !membership.absence.take(at: now.instant)
+            {
+                table.postponed(contact.identity, id: contact.id, until: membership.absence.next)
+                wake(at: membership.absence.next)
+                continue
+            }
             table.probed(contact.identity, id: contact.id, at: now.instant)
             call(contact, signOfLife(of: contact, at: now.instant), .upkeep, into: &actions)
         }
         probeIfIsolated(at: now, into: &actions)
+        // After the contacts, of which there are fewer: who is listed may be thousands.
+        attemptSeeds(at: now, into: &actions)
         if membership.join == .done { refresh(at: now, into: &actions) }
         if let startedAt = membership.startedAt, !waiting.isEmpty {
             wake(at: max(startedAt + settings.joinPatience, now.instant))
@@ -99,22 +107,45 @@ extension KademliaNode {
         wake(at: table.nextDeadline(refreshInterval: settings.refreshInterval))
     }
 
+    /// Asks the seeds that are due: in the first round, all as fast as is decent, later those whose turn came
+    /// longest ago, as long as there is something left for the absent.
     private mutating func attemptSeeds(at now: Now, into actions: inout [KademliaAction]) {
-        for index in membership.seeds.indices {
-            let seed = membership.seeds[index]
-            if seed.isInFlight || seed.identity == identity { continue }
-            if seed.nextAttempt > now.instant {
-                wake(at: seed.nextAttempt)
-            } else if let entry = table.entry(for: seed.identity, id: seed.id),
-                entry.reachability.grade != .bad
-            {
-                membership.seeds[index].nextAttempt = now.instant + Membership.longestSeedBackoff
-                wake(at: membership.seeds[index].nextAttempt)
-            } else {
-                membership.seeds[index].isInFlight = true
-                actions.append(.resolve(seed: index))
-            }
+        guard membership.nextSeed <= now.instant else { return wake(at: membership.nextSeed) }
+        var next = Instant(nanoseconds: .max)
+        let share = membership.seedsAsked..<membership.seeds.count
+        for index in share.prefix(Absence.roundShare) where isWanted(index, at: now.instant) {
+            attempt(index, into: &actions)
         }
+        membership.seedsAsked = min(share.lowerBound + Absence.roundShare, share.upperBound)
+        if membership.seedsAsked < share.upperBound { next = now.instant + Absence.roundPause }
+        while membership.absence.isFree(at: now.instant) {
+            guard let first = membership.longestWaiting else { break }
+            let due = membership.seeds[first].nextAttempt
+            guard due <= now.instant else {
+                next = min(next, due)
+                break
+            }
+            guard isWanted(first, at: now.instant), membership.absence.take(at: now.instant) else { continue }
+            attempt(first, into: &actions)
+        }
+        if !membership.absence.isFree(at: now.instant) { next = min(next, membership.absence.next) }
+        membership.nextSeed = next
+        wake(at: next)
+    }
+
+    /// Whether the seed is to be asked; if not, when to look again is noted.
+    private mutating func isWanted(_ index: Int, at now: Instant) -> Bool {
+        let seed = membership.seeds[index]
+        let grade = table.entry(for: seed.identity, id: seed.id)?.reachability.grade
+        if seed.identity != identity, grade == nil || grade == .bad { return true }
+        membership.seeds[index].nextAttempt =
+            seed.identity == identity ? Instant(nanoseconds: .max) : now + Membership.longestSeedBackoff
+        return false
+    }
+
+    private mutating func attempt(_ index: Int, into actions: inout [KademliaAction]) {
+        membership.seeds[index].isInFlight = true
+        actions.append(.resolve(seed: index))
     }
 
     private mutating func randomTarget(in bucket: Int) -> NodeID {

@@ -15,8 +15,9 @@ extension GatedEngine where Keeper: ~Copyable {
             return
         }
         switch operations[id] {
-        case .put(let put, let record, _) where record.reference != nil:
+        case .put(let put, let signing) where signing.record.reference != nil:
             guard core.cancel(id) else { return }
+            let record = signing.record
             transfers.endUpload(of: record)
             resumeKeeping(at: record.location, nil, isKept: put.isKept, now)
             for call in calls.storing(record) where !core.awaits(call) { drop(call) }

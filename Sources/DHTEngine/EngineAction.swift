@@ -17,9 +17,10 @@ package enum EngineAction: Sendable {
     case resolve(seed: Int)
     /// There is reason to send there, though the system may have refused that lately.
     case retry(Endpoint)
-    /// A record of ours is about to go out: no later one at this location may have a lower revision, whatever
-    /// the clock says, in this process or the next.
-    case signed(Revision, at: NodeID)
+    /// A record of ours is about to go out: a later one at this location is to have a higher revision,
+    /// whatever the clock says, in this process or the next. It takes the place of what was told before,
+    /// higher or not. `nil`: nothing need be remembered, for nobody took what was signed.
+    case signed(Revision?, at: NodeID)
     /// The operation is over.
     case finished(OperationID, Outcome)
 }

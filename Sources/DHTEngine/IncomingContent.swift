@@ -26,7 +26,7 @@ extension GatedEngine where Keeper: ~Copyable {
             guard inquiry.isLive, let reference = record.reference else { return false }
             if transfers.shelf.isComplete(reference) { return false }
             // What is not to be kept need not be brought.
-            switch core.judgement(of: record, condition, at: now) {
+            switch core.judgement(of: record, condition, from: sender.identity, at: now) {
             case .keep, .same: break
             case .conflict, .refuse: return false
             }

@@ -15,7 +15,7 @@ package struct KeptKey: Hashable, Sendable {
     }
 
     /// Unix milliseconds.
-    var expiry: UInt64 { revision.unixMilliseconds + UInt64(lifetime) * 1000 }
+    var expiry: UInt64 { revision.unixMilliseconds +| UInt64(lifetime) *| 1000 }
 }
 
 /// Values of our own that are signed anew when half of their lifetime is over.
@@ -29,14 +29,16 @@ struct KeptValues: Sendable {
     static let parallelism = 4
     /// Between two looks at what is due.
     static let interval = Span.seconds(10)
-    static let firstPause: UInt64 = 30_000
-    static let longestPause: UInt64 = 600_000
+    static let firstPause = Span.seconds(30)
+    static let longestPause = Span.minutes(10)
 
     struct Entry: Hashable, Sendable {
         var kept: KeptKey
         /// Unix milliseconds.
         var due: UInt64
-        /// After a failure, in milliseconds.
+        /// Nothing is tried before.
+        var rest: Instant
+        /// After a failure.
         var pause = KeptValues.firstPause
         /// Being read or put.
         var isUnderWay = false
@@ -59,27 +61,40 @@ struct KeptValues: Sendable {
         _modify { yield &entries[location] }
     }
 
-    mutating func keep(_ kept: KeptKey, at location: NodeID) {
+    /// `now`: when it was written; `nil`: by a process before us.
+    mutating func keep(_ kept: KeptKey, at location: NodeID, writtenAt now: Now? = nil) {
         guard entries[location] != nil || entries.count < Self.capacity else {
             refused += 1
             return
         }
         let users = entries[location]?.users ?? 0
-        let due = kept.revision.unixMilliseconds + UInt64(kept.lifetime) * 500
-        entries[location] = Entry(kept: kept, due: due, users: users)
+        let due = kept.revision.unixMilliseconds +| UInt64(kept.lifetime) *| 500
+        // What was ahead of our clock when it was written, and was taken, shows that our clock is behind.
+        var rest = now?.instant ?? Instant(nanoseconds: 0)
+        if let now, kept.revision.isFarAhead(of: now.unixMilliseconds) {
+            rest = rest + .milliseconds(UInt64(kept.lifetime) *| 500)
+        }
+        entries[location] = Entry(kept: kept, due: due, rest: rest, users: users)
     }
 
     /// What is due, in the order of the key space; as many as there is room for.
-    func due(unixMilliseconds now: UInt64) -> [NodeID] {
+    ///
+    /// What is far ahead of the clock is due as well: it was written when the clock was, and others would not
+    /// take it.
+    func due(at now: Now) -> [NodeID] {
         let free = max(Self.parallelism - underWay, 0)
-        let due = entries.filter { $0.value.due <= now && !$0.value.isUnderWay && $0.value.users == 0 }
+        let clock = now.unixMilliseconds
+        let due = entries.filter { _, entry in
+            (entry.due <= clock || entry.kept.revision.isFarAhead(of: clock)) && entry.rest <= now.instant
+                && !entry.isUnderWay && entry.users == 0
+        }
         return Array(due.keys.sorted().prefix(free))
     }
 
-    mutating func noteFailure(at location: NodeID, unixMilliseconds now: UInt64) {
+    mutating func noteFailure(at location: NodeID, now: Instant) {
         guard var entry = entries[location] else { return }
         entry.isUnderWay = false
-        entry.due = now + entry.pause
+        entry.rest = now + entry.pause
         entry.pause = min(entry.pause * 2, Self.longestPause)
         entries[location] = entry
     }
@@ -119,7 +134,7 @@ extension GatedEngine where Keeper: ~Copyable {
             return
         }
         let key = KeptKey(key: Array(record.key), lifetime: record.lifetime, revision: record.revision)
-        kept.keep(key, at: location)
+        kept.keep(key, at: location, writtenAt: now)
         if kept.nextLook == nil { kept.nextLook = now.instant + KeptValues.interval }
     }
 
@@ -127,7 +142,7 @@ extension GatedEngine where Keeper: ~Copyable {
     mutating func renewKept(at now: Now, into actions: inout [EngineAction]) {
         guard let look = kept.nextLook, look <= now.instant else { return }
         kept.nextLook = kept.entries.isEmpty ? nil : now.instant + KeptValues.interval
-        for location in kept.due(unixMilliseconds: now.unixMilliseconds) {
+        for location in kept.due(at: now) {
             kept[location]?.isUnderWay = true
             nextRenewal += 1
             let name = OperationID.renewal(nextRenewal)
@@ -160,7 +175,7 @@ extension GatedEngine where Keeper: ~Copyable {
             if entry.kept.expiry <= now.unixMilliseconds, entry.users == 0 {
                 kept[location] = nil
             } else {
-                kept.noteFailure(at: location, unixMilliseconds: now.unixMilliseconds)
+                kept.noteFailure(at: location, now: now.instant)
             }
             return
         }
@@ -176,7 +191,7 @@ extension GatedEngine where Keeper: ~Copyable {
             isKept: true
         )
         put.kind = newest.kind
-        write(put, attempts: 1, above: newest.revision, as: name, at: now, into: &wishes, &actions)
+        write(put, above: newest.revision, as: name, at: now, into: &wishes, &actions)
     }
 
     /// A renewed value was put.
@@ -185,11 +200,11 @@ extension GatedEngine where Keeper: ~Copyable {
         // A user may have deleted it meanwhile.
         guard kept[location] != nil else { return }
         guard outcome.stored > 0 else {
-            kept.noteFailure(at: location, unixMilliseconds: now.unixMilliseconds)
+            kept.noteFailure(at: location, now: now.instant)
             return
         }
         let key = KeptKey(key: Array(record.key), lifetime: record.lifetime, revision: record.revision)
-        kept.keep(key, at: location)
+        kept.keep(key, at: location, writtenAt: now)
     }
 }
 

@@ -4,8 +4,8 @@ import DHTEnvelope
 
 /// What a user asked for, while it lasts.
 enum PendingOperation: Sendable {
-    /// A put or a tombstone; `attempts` counts how often the record was signed.
-    case put(Operation.Put, Record, attempts: Int)
+    /// A put or a tombstone.
+    case put(Operation.Put, Signing)
     /// What stands under the key is looked for, to see whether the condition holds.
     case conditional(Operation.Put)
     /// Our record is looked for, to be replaced by a tombstone.
@@ -20,8 +20,6 @@ extension GatedEngine where Keeper: ~Copyable {
     static var revisionCapacity: Int { 65_536 }
     /// A tombstone outlives what it deletes by this much, in seconds: clocks differ.
     private static var tombstoneMargin: UInt64 { 600 }
-    /// How often a record is signed anew because a replica knows a newer one of ours.
-    private static var signingLimit: Int { 3 }
 
     mutating func begin(
         _ operation: Operation,
@@ -78,7 +76,7 @@ extension GatedEngine where Keeper: ~Copyable {
         _ actions: inout [EngineAction]
     ) {
         guard put.condition != nil else {
-            return write(put, attempts: 1, as: id, at: now, into: &wishes, &actions)
+            return write(put, as: id, at: now, into: &wishes, &actions)
         }
         // Read first: replicas that lack a copy would take what the others refuse. They still check, for
         // those who write meanwhile.
@@ -92,22 +90,28 @@ extension GatedEngine where Keeper: ~Copyable {
         core.submit(get, as: id, at: now, into: &wishes)
     }
 
-    /// Signs and sends off a record with a revision above all we know of ours under the key.
+    /// Signs and sends off a record with a revision above all we know of ours under the key. `last`: what was
+    /// signed before for the same put. `goesBack`: what is far ahead of the clock is passed over.
     mutating func write(
         _ put: Operation.Put,
-        attempts: Int,
+        after last: Signing? = nil,
         above: Revision? = nil,
+        goesBack: Bool = false,
         as id: OperationID,
         at now: Now,
         into wishes: inout [KademliaAction],
         _ actions: inout [EngineAction]
     ) {
         let location = sha1(put.key)
-        let known = [above, revisions[location], core.catalog.entry(at: location, by: identity)?.revision]
-        let revision = Revision(unixMilliseconds: now.unixMilliseconds, above: known.compactMap(\.self).max())
+        let previous = revisions[location]
+        let known = [above, previous, core.catalog.entry(at: location, by: identity)?.revision]
+            .compactMap(\.self)
+            .filter { !(goesBack && $0.isFarAhead(of: now.unixMilliseconds)) }
+        let revision = Revision(unixMilliseconds: now.unixMilliseconds, above: known.max())
         if revisions.count >= Self.revisionCapacity {
-            // Those the clock has passed protect nothing.
+            // Those the clock has passed protect nothing, and those it will not reach soon hardly anything.
             revisions = revisions.filter { $0.value.unixMilliseconds >= now.unixMilliseconds }
+            if revisions.count >= Self.revisionCapacity { revisions = [:] }
         }
         revisions[location] = revision
         actions.append(.signed(revision, at: location))
@@ -120,7 +124,15 @@ extension GatedEngine where Keeper: ~Copyable {
                 value: put.value
             )
         )
-        operations[id] = .put(put, record, attempts: attempts)
+        operations[id] = .put(
+            put,
+            Signing(
+                record: record,
+                attempts: (last?.attempts ?? 0) + 1,
+                previous: last == nil ? previous : last?.previous,
+                hasGoneBack: goesBack || last?.hasGoneBack == true
+            )
+        )
         transfers.beginUpload(of: record)
         let operation = KademliaOperation.put(record, condition: put.condition, copies: put.copies)
         core.submit(operation, as: id, at: now, into: &wishes)
@@ -135,31 +147,20 @@ extension GatedEngine where Keeper: ~Copyable {
         guard let operation = operations.removeValue(forKey: id) else { return }
         var wishes: [KademliaAction] = []
         switch (outcome, operation) {
-        case (.put(let outcome), .put(let put, let record, let attempts)):
-            transfers.endUpload(of: record)
-            if let newer = ownNewerRecord(in: outcome, than: record), attempts < Self.signingLimit {
-                write(
-                    put,
-                    attempts: attempts + 1,
-                    above: newer.revision,
-                    as: id,
-                    at: now,
-                    into: &wishes,
-                    &actions
-                )
-            } else if id.isRenewal {
-                renewed(record, outcome, at: now)
-            } else {
-                let written = outcome.stored > 0 ? record : nil
-                resumeKeeping(at: record.location, written, isKept: put.isKept, now)
-                actions.append(.finished(id, .put(record, outcome)))
+        case (.put(let outcome), .put(let put, let signing)):
+            transfers.endUpload(of: signing.record)
+            switch signing.course(after: outcome, unixMilliseconds: now.unixMilliseconds) {
+            case .above(let newer):
+                write(put, after: signing, above: newer, as: id, at: now, into: &wishes, &actions)
+            case .back: write(put, after: signing, goesBack: true, as: id, at: now, into: &wishes, &actions)
+            case .end: written(put, signing, outcome, as: id, at: now, into: &actions)
             }
         case (.got(let outcome), .conditional(let put)):
             if let standing = standing(outcome, against: put.condition) {
                 resumeKeeping(at: sha1(put.key), nil, isKept: put.isKept, now)
                 actions.append(.finished(id, .conflict(standing)))
             } else {
-                write(put, attempts: 1, as: id, at: now, into: &wishes, &actions)
+                write(put, as: id, at: now, into: &wishes, &actions)
             }
         case (.got(let outcome), .delete(let key)):
             bury(key, outcome, as: id, at: now, into: &wishes, &actions)
@@ -186,17 +187,24 @@ extension GatedEngine where Keeper: ~Copyable {
         }
     }
 
-    /// Our own record that stands in the way of our own new one: written by a process before us with a faster
-    /// clock.
-    private func ownNewerRecord(in outcome: PutOutcome, than record: Record) -> Record? {
-        for replica in outcome.replicas {
-            if case .conflict(let standing?) = replica.verdict, standing.author == identity,
-                standing.revision >= record.revision
-            {
-                return standing
-            }
+    /// A put is over.
+    private mutating func written(
+        _ put: Operation.Put,
+        _ signing: Signing,
+        _ outcome: PutOutcome,
+        as id: OperationID,
+        at now: Now,
+        into actions: inout [EngineAction]
+    ) {
+        let record = signing.record
+        if Signing.isNowhere(outcome), revisions[record.location] == record.revision {
+            revisions[record.location] = signing.previous
+            actions.append(.signed(signing.previous, at: record.location))
         }
-        return nil
+        if id.isRenewal { return renewed(record, outcome, at: now) }
+        let written = outcome.stored > 0 ? record : nil
+        resumeKeeping(at: record.location, written, isKept: put.isKept, now)
+        actions.append(.finished(id, .put(record, outcome)))
     }
 
     /// Writes the tombstone over what the read found of ours; it lasts as long as what it covers might.
@@ -213,23 +221,15 @@ extension GatedEngine where Keeper: ~Copyable {
             actions.append(.finished(id, .nothingToDelete(outcome)))
             return
         }
-        let left = (standing.expiry - min(now.unixMilliseconds, standing.expiry)) / 1000
+        let left = (standing.expiry -| now.unixMilliseconds) / 1000
         let limits = RecordLayout.lifetimes
-        let lifetime = UInt32(clamping: max(left, UInt64(86_400)) + Self.tombstoneMargin)
+        let lifetime = UInt32(clamping: max(left, UInt64(86_400)) +| Self.tombstoneMargin)
         var put = Operation.Put(
             key: key,
             value: [],
             lifetime: min(max(lifetime, limits.lowerBound), limits.upperBound)
         )
         put.kind = .tombstone
-        write(
-            put,
-            attempts: 1,
-            above: standing.revision,
-            as: id,
-            at: now,
-            into: &wishes,
-            &actions
-        )
+        write(put, above: standing.revision, as: id, at: now, into: &wishes, &actions)
     }
 }

@@ -140,7 +140,7 @@ struct Transfers: Sendable {
 
     /// How long content of this length may take.
     static func allowance(for length: UInt32) -> Span {
-        leastAllowance + Span(nanoseconds: UInt64(length) * 1_000_000_000 / leastRate)
+        leastAllowance + Span(nanoseconds: UInt64(length) *| 1_000_000_000 / leastRate)
     }
 
     /// The store is about to have some of this content; `false` if it had before.

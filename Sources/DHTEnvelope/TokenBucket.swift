@@ -10,7 +10,7 @@ package struct TokenBucket: Sendable {
     /// A full bucket. `rate` a second; 0 admits nothing at all.
     package init(rate: UInt32, burst: UInt32, at now: Instant) {
         interval = rate == 0 ? .max : 1_000_000_000 / UInt64(rate)
-        capacity = rate == 0 ? 0 : interval * UInt64(max(burst, 1))
+        capacity = rate == 0 ? 0 : interval *| UInt64(max(burst, 1))
         credit = capacity
         updated = now
     }
@@ -18,7 +18,7 @@ package struct TokenBucket: Sendable {
     /// A full bucket that holds `burst`, and earns one in each `interval`.
     package init(oneEach interval: Span, burst: UInt64, at now: Instant) {
         self.interval = interval.nanoseconds
-        capacity = interval.nanoseconds * burst
+        capacity = interval.nanoseconds *| burst
         credit = capacity
         updated = now
     }

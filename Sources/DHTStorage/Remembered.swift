@@ -66,26 +66,26 @@ extension NodeDatabase {
 
     // MARK: Own revisions
 
-    /// Remembers that we signed these revisions, each at a location, unless a higher one is remembered there.
-    package func noteRevisions(_ revisions: [NodeID: Revision]) throws(RecordStoreError) {
+    /// Remembers that we signed these revisions, each at a location, in the place of what is remembered
+    /// there; `nil`: nothing is any more.
+    package func noteRevisions(_ revisions: [NodeID: Revision?]) throws(RecordStoreError) {
         try write { database in
-            let query = try database.cachedStatement(
-                sql: "SELECT revision FROM own_revision WHERE location = ?"
-            )
+            let removal = try database.cachedStatement(sql: "DELETE FROM own_revision WHERE location = ?")
             let insertion = try database.cachedStatement(
                 sql: "INSERT OR REPLACE INTO own_revision (location, revision) VALUES (?, ?)"
             )
             for (location, revision) in revisions {
                 let place = Data(location.bytes)
-                // Compared here, where integers have no sign.
-                let old = try Row.fetchOne(query, arguments: [place])?.bits(at: 0)
-                if let old, old >= revision.rawValue { continue }
-                try insertion.execute(arguments: [place, Int64(bitPattern: revision.rawValue)])
+                if let revision {
+                    try insertion.execute(arguments: [place, Int64(bitPattern: revision.rawValue)])
+                } else {
+                    try removal.execute(arguments: [place])
+                }
             }
         }
     }
 
-    /// The highest revision of ours at each location.
+    /// The last revision of ours at each location.
     package func revisions() throws(RecordStoreError) -> [NodeID: Revision] {
         try read { database in
             let count = try Int.fetchOne(database, sql: "SELECT count(*) FROM own_revision") ?? 0

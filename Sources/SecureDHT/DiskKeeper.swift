@@ -16,7 +16,7 @@ final class DiskKeeper: Sendable {
 
     private struct State {
         var changes: [(ticket: Ticket, changes: [RecordChange])] = []
-        var revisions: [NodeID: Revision] = [:]
+        var revisions: [NodeID: Revision?] = [:]
         var contacts: [RememberedContact]?
         var kept: [RememberedValue]?
         var isCommitting = false
@@ -67,7 +67,9 @@ final class DiskKeeper: Sendable {
         write { $0.changes.append((ticket, changes)) }
     }
 
-    func note(_ revision: Revision, at location: NodeID) { write { $0.revisions[location] = revision } }
+    func note(_ revision: Revision?, at location: NodeID) {
+        write { $0.revisions.updateValue(revision, forKey: location) }
+    }
 
     func remember(_ contacts: [RememberedContact]) { write { $0.contacts = contacts } }
 

@@ -59,7 +59,7 @@ extension NodeLoop {
                     name: memberName(entry.identity),
                     offence: entry.offence.rawValue,
                     count: entry.count,
-                    last: now.unixMilliseconds - now.instant.since(entry.last).milliseconds
+                    last: now.unixMilliseconds -| now.instant.since(entry.last).milliseconds
                 )
             },
             storeProblem: disk?.problem,

@@ -181,7 +181,7 @@ actor NodeLoop {
             RememberedContact(
                 identity: entry.contact.identity,
                 endpoint: entry.contact.endpoint,
-                answered: now.unixMilliseconds - now.instant.since(entry.lastAnswered).milliseconds
+                answered: now.unixMilliseconds -| now.instant.since(entry.lastAnswered).milliseconds
             )
         }
         let age = now.instant.since(started)

@@ -157,9 +157,12 @@ extension DHTNode {
             return DHTError(.conflict, "not stored: the record the condition names is not there")
         }
         let author = standing.author == identity ? "this node" : standing.author.text
+        let (time, now) = (standing.revision.unixMilliseconds, SystemClock.now.unixMilliseconds)
+        let isAhead = standing.revision.isFarAhead(of: now)
+        let ahead = isAhead ? ", of \(UTC.text(unixMilliseconds: time)), ahead of this node's clock" : ""
         return DHTError(
             .conflict,
-            "not stored: revision \(standing.revision.rawValue) by \(author) stands there"
+            "not stored: revision \(standing.revision.rawValue) by \(author) stands there\(ahead)"
         )
     }
 
@@ -176,15 +179,22 @@ extension DHTNode {
                 return DHTError(.invalidArgument, "the value's lifetime was over when it reached \(peer)")
             case .unavailable: return DHTError(.partial, "\(peer) cannot write to its disk")
             case .clock(let theirs):
-                let ahead = Int64(clamping: record.revision.unixMilliseconds) - Int64(clamping: theirs)
-                let sign = ahead < 0 ? "" : "+"
-                return DHTError(
-                    .partial,
-                    "clock differs from \(peer) by \(sign)\(ahead / 1000) s; "
-                        + "records more than 5 min ahead are refused. Check: timedatectl"
-                )
+                return .refusedByClock(of: peer, theirs, written: record.revision.unixMilliseconds)
             }
         }
         return DHTError(.unreachable, "no peer answered (asked \(outcome.replicas.count)). See: dht peers")
+    }
+}
+
+extension DHTError {
+    /// A replica's clock is too far behind the time of what was written, both in milliseconds since 1970.
+    static func refusedByClock(of peer: String, _ theirs: UInt64, written: UInt64) -> DHTError {
+        let earliest = UTC.text(unixMilliseconds: written -| Catalog.clockTolerance)
+        return DHTError(
+            .partial,
+            "the value's time is \((written -| theirs) / 1000) s ahead of the clock of \(peer), which takes "
+                + "300 s at most. Set the clock that is wrong (timedatectl) and write again: that works at once; "
+                + "else from when the other clock says \(earliest)"
+        )
     }
 }

@@ -65,6 +65,23 @@ struct CatalogTests {
         #expect(offer(.sample(revision: 311)) == .refuse(.clock(unixMilliseconds: 10_000)))
     }
 
+    @Test mutating func `behind what is far ahead of the clock its author may go, and nobody else`() {
+        let (author, stranger) = (Identity.numbered(1), Identity.numbered(2))
+        #expect(offer(.sample(revision: 1000), at: 1000) == .keep)
+        let earlier = Record.sample(revision: 12)
+        /// The clock was ahead and is right again, or went back: nobody can tell.
+        func offered(by sender: Identity?, at seconds: UInt64) -> Catalog.Decision {
+            catalog.decision(on: earlier, condition: nil, unixMilliseconds: seconds * 1000, from: sender)
+        }
+        #expect(offered(by: stranger, at: 10) == .conflict(author: author))
+        #expect(offered(by: nil, at: 10) == .conflict(author: author))
+        #expect(offered(by: author, at: 10) == .keep)
+        #expect(offered(by: author, at: 700) == .conflict(author: author), "five minutes ahead, no more")
+        let taken = catalog.offer(earlier, condition: nil, unixMilliseconds: 10_000, from: author)
+        #expect(taken.decision == .keep && taken.displaced?.revision == .init(rawValue: 1_000_000 << 16))
+        #expect(catalog.count == 1)
+    }
+
     // MARK: Conditions
 
     @Test mutating func `absent means that nobody has a live value there`() {

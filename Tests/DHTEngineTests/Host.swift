@@ -22,6 +22,10 @@ final class Host {
     var isStoreStuck = false
     /// What the wall clock is wrong by, in milliseconds.
     var clockError: Int64 = 0
+    /// What the wall clock says, in milliseconds, whatever it ought to.
+    var wall: UInt64?
+    /// What its disk was told of revisions that it signed.
+    var revisions: [NodeID: Revision] = [:]
     /// Where this host believes its seeds are.
     var seedEndpoints: [Endpoint] = []
     var outcomes: [OperationID: Outcome] = [:]

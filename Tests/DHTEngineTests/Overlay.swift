@@ -54,10 +54,11 @@ final class Overlay {
         let seeds = (0..<count).map { _ in chance.bytes(32) }
         let identities = seeds.map { Host.signingKey($0).identity }
         let readers = Set(readers.map { identities[$0] })
+        let whole = AdmissionPolicy.list(identities, readers: readers)
+        let inner = AdmissionPolicy.list(Array(identities.dropLast(outsiders)), readers: readers)
         for index in 0..<count {
             let isOutsider = index >= count - outsiders
-            let members = isOutsider ? identities : Array(identities.dropLast(outsiders))
-            let policy = AdmissionPolicy.list(members, readers: readers)
+            let policy = isOutsider ? whole : inner
             let endpoint = Endpoint(ipv4: 0x0A00_0001 + UInt32(index), port: 4000)
             let engine = makeEngine(
                 seeds[index],
@@ -115,7 +116,7 @@ final class Overlay {
 
     func now(at host: Host) -> Now {
         let wall = Int64(Self.epoch) + Int64(clock.nanoseconds / 1_000_000) + host.clockError
-        return Now(instant: clock, unixMilliseconds: UInt64(wall))
+        return Now(instant: clock, unixMilliseconds: host.wall ?? UInt64(wall))
     }
 
     // MARK: Starting and stopping
@@ -226,7 +227,8 @@ final class Overlay {
                 at: now(at: host),
                 into: &actions
             )
-        case .signed, .retry: break
+        case .signed(let revision, let location): host.revisions[location] = revision
+        case .retry: break
         case .finished(let operation, let outcome):
             precondition(host.outcomes[operation] == nil, "\(operation) ended twice")
             host.outcomes[operation] = outcome

@@ -32,14 +32,14 @@ struct RememberedTests {
         #expect(try again.contacts() == [])
     }
 
-    @Test func `the highest own revision is remembered, above 2⁶³ too`() throws {
+    @Test func `the last own revision is remembered, above 2⁶³ too, until none need be`() throws {
         let folder = try Folder()
-        let (one, two) = (NodeID(firstByte: 1), NodeID(firstByte: 2))
+        let (one, two, three) = (NodeID(firstByte: 1), NodeID(firstByte: 2), NodeID(firstByte: 3))
         let database = try NodeDatabase(in: folder)
-        for revision in [5, 9, 7, .max - 1, 1 << 63, 3] as [UInt64] {
-            try database.noteRevisions([one: Revision(rawValue: revision)])
+        for revision in [5, 9, 7, .max, 1 << 63, 3, .max - 1] as [UInt64] {
+            try database.noteRevisions([one: Revision(rawValue: revision), three: Revision(rawValue: 9)])
         }
-        try database.noteRevisions([two: Revision(rawValue: 0)])
+        try database.noteRevisions([two: Revision(rawValue: 0), three: nil])
         database.close()
         #expect(
             try NodeDatabase(in: folder).revisions()

@@ -19,7 +19,10 @@ extension IntegrationTests {
         }
 
         private static let year = 31_557_600
-        private static let offsets = [20, 120, 3600, 86_400, 20 * year].flatMap { [$0, -$0] }
+        /// To 1970 and to 2106 as well.
+        private static let offsets =
+            [20, 120, 3600, 86_400, 20 * year].flatMap { [$0, -$0] }
+            + [-Int(Date().timeIntervalSince1970), (1 << 32) - Int(Date().timeIntervalSince1970)]
 
         @Test func `a clock that was wrong and is set right isolates nobody`() throws {
             guard let library = Self.library else {
@@ -53,22 +56,37 @@ extension IntegrationTests {
                     #expect(try reader.dht("get", "key \(keys)").text == "value \(keys)", "\(what)")
                 }
             }
+            /// What was written while the clock was wrong locks nothing.
+            func rewrite(_ what: String) throws {
+                for key in ["the same", "deleted"] {
+                    let put = try wrong.dht("put", key, what)
+                    #expect(put.text == "Stored key '\(key)' at 3 nodes\n", "\(what): \(put.errors)")
+                    for reader in [one, two, wrong] {
+                        #expect(try reader.dht("get", key).text == what, "\(key)")
+                    }
+                }
+            }
             for offset in Self.offsets {
                 try set(offset)
-                // Under a key of its own: a revision that was ahead stays above all later ones.
                 let put = try wrong.dht("put", "put at \(offset)", "value")
                 let isTaken = put.text.hasSuffix("at 3 nodes\n")
                 // Less than five minutes ahead, and not over before it began.
                 #expect(isTaken == (-86_399..<300).contains(offset), "\(offset): \(put.text)")
+                _ = try wrong.dht("put", "the same", "wrong by \(offset)")
+                _ = try wrong.dht("del", "deleted")
                 try set(0)
                 try exchange("\(offset) s while it ran")
+                try rewrite("\(offset) s while it ran")
 
                 try set(offset)
                 wrong.kill()
                 sweep(after: wrong)
                 wrong = try members.start("wrong", peers: [one.uri], listen: address, variables: variables)
+                _ = try wrong.dht("put", "the same", "wrong again by \(offset)")
+                _ = try wrong.dht("del", "deleted")
                 try set(0)
                 try exchange("\(offset) s at its start")
+                try rewrite("\(offset) s at its start")
                 #expect(!wrong.log.contains("isolat"))
             }
             wrong.kill()

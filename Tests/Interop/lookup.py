@@ -118,7 +118,7 @@ class Client:
                           key=lambda i: distance(dht1.sha1(i), record.location))[: dht1.K]
             fresh = [identity for identity in near if identity not in outcomes]
             if self.node.key.identity in fresh:
-                outcomes[self.node.key.identity] = self.node.keep(record, None)
+                outcomes[self.node.key.identity] = self.node.keep(record, None, self.node.key.identity)
             calls = [self.node.ask(contacts[i], Store(record)) for i in fresh if i in contacts]
             self.node.wait(calls)
             outcomes.update((call.contact.identity, call.answer) for call in calls)

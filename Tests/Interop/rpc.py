@@ -337,7 +337,7 @@ class Node:
             return Refusal(dht1.ABSENT)
         if message.record.kind == dht1.REFERENCE:
             return Refusal(dht1.UNAVAILABLE)  # this node keeps no content
-        return self.keep(message.record, message.condition)
+        return self.keep(message.record, message.condition, sender.identity)
 
     def pong(self, observed: Endpoint, room: int) -> Pong:
         if ipaddress.ip_address(self.endpoint.address).is_unspecified:
@@ -365,9 +365,9 @@ class Node:
             count += 1
         return parts[:count]
 
-    def keep(self, record: Record, condition: Optional[int]) -> Response:
+    def keep(self, record: Record, condition: Optional[int], sender: bytes) -> Response:
         now = unix_milliseconds()
-        refused = self.store.offer(record, condition, now)
+        refused = self.store.offer(record, condition, now, sender)
         if refused:
             return refused
         near = [c.node_id for c in self.closest(record.location)][: dht1.K - 1]

@@ -21,9 +21,11 @@ class RecordStore:
         self.equivocations = 0
 
     def offer(
-        self, record: Record, condition: Optional[int], now: int
+        self, record: Record, condition: Optional[int], now: int, sender: Optional[bytes] = None
     ) -> Optional[Union[Conflict, Refusal, WrongClock]]:
-        """Keeps a record whose signature is good, or says why not; None is success."""
+        """Keeps a record whose signature is good, or says why not; None is success.
+
+        Its author, as the sender, may go back behind what is ahead of our clock."""
         if record.author not in self.admitted:
             return Refusal(dht1.DENIED)
         if (record.revision >> 16) > now + TOLERANCE:
@@ -40,7 +42,8 @@ class RecordStore:
             return conflict
         if kept:
             self.equivocations += kept.revision == record.revision
-            if kept.rank > record.rank:
+            is_ahead = (kept.revision >> 16) > now + TOLERANCE
+            if kept.rank > record.rank and not (is_ahead and sender == record.author):
                 return Conflict(kept)
         elif sum(author == record.author for _, author in self.records) >= RECORDS_BY_AUTHOR:
             return Refusal(dht1.QUOTA)

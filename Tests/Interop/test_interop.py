@@ -219,6 +219,17 @@ class Rules(unittest.TestCase):
         self.assertIsNone(store.offer(new, None, now))
         self.assertEqual(store.live(new.location, None, now), [new])
 
+    def test_behind_what_is_ahead_of_the_clock_only_its_author_goes(self) -> None:
+        store = RecordStore({FIRST.identity, SECOND.identity})
+        now = vectors.REVISION >> 16
+        old, ahead = made(FIRST, b"old", 0), made(FIRST, b"ahead", 300_001 << 16)
+        self.assertIsNone(store.offer(ahead, None, now + 1))
+        self.assertEqual(store.offer(old, None, now, SECOND.identity), dht1.Conflict(ahead))
+        self.assertEqual(store.offer(old, None, now), dht1.Conflict(ahead))
+        self.assertEqual(store.offer(old, None, now + 1, FIRST.identity), dht1.Conflict(ahead))
+        self.assertIsNone(store.offer(old, None, now, FIRST.identity))
+        self.assertEqual(store.live(old.location, None, now), [old])
+
     def test_twins_end_the_same_in_either_order(self) -> None:
         now = vectors.REVISION >> 16
         twins = [made(FIRST, b"one", 0), made(FIRST, b"two", 0)]
