@@ -28,6 +28,8 @@ package struct Gate: ~Copyable {
     var junk: TokenBucket
     var mint = ChallengeMint()
     var verified = VerifiedRecords()
+    /// Who asks in vain.
+    package var knocks = Knocks()
     var entropy: any RandomNumberGenerator & Sendable
 
     /// Such failures a second, at most.
@@ -63,6 +65,7 @@ package struct Gate: ~Copyable {
     /// Replaces the list of who is admitted, and forgets those who no longer are.
     package mutating func replaceAdmission(_ policy: AdmissionPolicy) {
         admission = policy
+        knocks.forget { policy.admits($0) }
         sessions.keep(members: policy.memberCount) { policy.admits($0) }
         renewChallenges()
     }

@@ -98,7 +98,10 @@ extension Gate {
         case .header(let decoded)?: header = decoded
         }
         guard header.sender != keys.identity else { return .dropped(.self) }
-        guard admission.admits(header.sender) else { return .dropped(.admission) }
+        guard admission.admits(header.sender) else {
+            knocks.note(header.sender, from: endpoint, at: now)
+            return .dropped(.admission)
+        }
         switch header.kind {
         case .request: return receiveRequest(datagram, header, from: endpoint, at: now)
         case .response: return receiveResponse(datagram, header, from: endpoint, at: now)

@@ -64,7 +64,16 @@ package final class LocalNode: NodeControl {
             },
             version: DHTNode.version,
             network: status.network,
-            storeProblem: status.storeProblem
+            storeProblem: status.storeProblem,
+            health: .init(reasons: status.complaints),
+            knocking: status.knocking.map {
+                .init(
+                    id: $0.identity.text,
+                    address: "\($0.address)",
+                    count: $0.count,
+                    last: $0.last / 1000
+                )
+            }
         )
     }
 
@@ -118,7 +127,8 @@ package final class LocalNode: NodeControl {
                 )
             },
             answered: result.answered,
-            asked: result.asked
+            asked: result.asked,
+            isIsolated: result.isIsolated
         )
     }
 

@@ -70,6 +70,29 @@ package struct StatusReply: Codable, Hashable, Sendable {
         }
     }
 
+    /// Whether all is well.
+    package struct Health: Codable, Hashable, Sendable {
+        package var ok: Bool
+        /// What is not: a word, a colon, a sentence.
+        package var reasons: [String]
+
+        package init(reasons: [String]) { (ok, self.reasons) = (reasons.isEmpty, reasons) }
+    }
+
+    /// Somebody who asks in vain: the list does not name it.
+    package struct Knocker: Codable, Hashable, Sendable {
+        /// Who it says it is.
+        package var id: String
+        package var address: String
+        package var count: UInt64
+        /// Unix seconds, rounded down.
+        package var last: UInt64
+
+        package init(id: String, address: String, count: UInt64, last: UInt64) {
+            (self.id, self.address, self.count, self.last) = (id, address, count, last)
+        }
+    }
+
     package private(set) var schema = 1
     package var id: String
     package var nodeID: String
@@ -94,6 +117,9 @@ package struct StatusReply: Codable, Hashable, Sendable {
     package var network: String?
     /// Why records are not kept on the disk, if so.
     package var storeProblem: String?
+    package var health: Health
+    /// The last first.
+    package var knocking: [Knocker]
 
     package init(
         id: String,
@@ -110,7 +136,9 @@ package struct StatusReply: Codable, Hashable, Sendable {
         suspects: [Suspect] = [],
         version: String? = nil,
         network: String? = nil,
-        storeProblem: String? = nil
+        storeProblem: String? = nil,
+        health: Health = Health(reasons: []),
+        knocking: [Knocker] = []
     ) {
         (self.id, self.nodeID, self.name) = (id, nodeID, name)
         (self.address, self.addresses) = (addresses.first ?? "", addresses)
@@ -118,11 +146,12 @@ package struct StatusReply: Codable, Hashable, Sendable {
         (self.peers, self.records, self.buckets) = (peers, records, buckets)
         (self.rejected, self.counters, self.suspects) = (rejected, counters, suspects)
         (self.version, self.network, self.storeProblem) = (version, network, storeProblem)
+        (self.health, self.knocking) = (health, knocking)
     }
 
     package enum CodingKeys: String, CodingKey {
         case schema, id, name, address, addresses, members, peers, records, buckets, rejected, counters
-        case suspects, version, network
+        case suspects, version, network, health, knocking
         case storeProblem = "store_problem"
         case nodeID = "node_id"
         case uptimeMilliseconds = "uptime_ms"

@@ -95,15 +95,24 @@ package enum ShellText {
             "Stored keys: \(status.records.count)",
         ]
         if let problem = status.storeProblem { lines.append("Store: nothing is kept: \(printable(problem))") }
-        return lines + status.suspects.map(suspect) + ["=================="]
+        lines += status.health.reasons.map { "Not well: \(printable($0))" }
+        return lines + status.suspects.map(suspect) + status.knocking.map(knocker) + ["=================="]
     }
 
     /// `suspect: beta: broken-content, 12 times, last 14:03:22`, the time of day being UTC's.
     private static func suspect(_ suspect: StatusReply.Suspect) -> String {
-        let last = [suspect.last / 3600 % 24, suspect.last / 60 % 60, suspect.last % 60]
+        "suspect: \(suspect.name ?? suspect.id): \(suspect.offence), \(often(suspect.count, suspect.last))"
+    }
+
+    /// `not on the list: dht1… at 10.0.0.7:4100: 12 times, last 14:03:22`
+    private static func knocker(_ knocker: StatusReply.Knocker) -> String {
+        "not on the list: \(knocker.id) at \(knocker.address): \(often(knocker.count, knocker.last))"
+    }
+
+    private static func often(_ count: UInt64, _ last: UInt64) -> String {
+        let time = [last / 3600 % 24, last / 60 % 60, last % 60]
             .map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(separator: ":")
-        let times = suspect.count == 1 ? "once" : "\(suspect.count) times"
-        return "suspect: \(suspect.name ?? suspect.id): \(suspect.offence), \(times), last \(last)"
+        return (count == 1 ? "once" : "\(count) times") + ", last \(time)"
     }
 
     package static func peers(_ reply: PeersReply) -> [String] {

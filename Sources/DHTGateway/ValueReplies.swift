@@ -99,14 +99,18 @@ package struct GetReply: Codable, Hashable, Sendable {
     /// Nodes that answered, and that were asked.
     package var answered: Int
     package var asked: Int
+    /// Nobody else answered: it is what this node has itself, and may be old.
+    package var isIsolated: Bool
 
-    package init(key: Octets, values: [ValueReply], answered: Int, asked: Int) {
+    package init(key: Octets, values: [ValueReply], answered: Int, asked: Int, isIsolated: Bool = false) {
         (self.key, self.values, self.answered, self.asked) = (key, values, answered, asked)
+        self.isIsolated = isIsolated
     }
 
     private enum CodingKeys: String, CodingKey {
         case schema, key, values, answered, asked
         case keyBase64 = "key_base64"
+        case isIsolated = "isolated"
     }
 
     package init(from decoder: any Decoder) throws {
@@ -115,6 +119,7 @@ package struct GetReply: Codable, Hashable, Sendable {
         values = try container.decode([ValueReply].self, forKey: .values)
         answered = try container.decode(Int.self, forKey: .answered)
         asked = try container.decode(Int.self, forKey: .asked)
+        isIsolated = try container.decodeIfPresent(Bool.self, forKey: .isIsolated) ?? false
     }
 
     package func encode(to encoder: any Encoder) throws {
@@ -125,6 +130,7 @@ package struct GetReply: Codable, Hashable, Sendable {
         try container.encode(values, forKey: .values)
         try container.encode(answered, forKey: .answered)
         try container.encode(asked, forKey: .asked)
+        try container.encode(isIsolated, forKey: .isIsolated)
     }
 }
 

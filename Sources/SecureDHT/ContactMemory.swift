@@ -12,6 +12,8 @@ struct ContactMemory: Sendable {
     /// Between two times they are written: in the first minute, and later.
     static let firstPause = Span.seconds(5)
     static let pause = Span.seconds(60)
+    /// As often they are written though nobody came, went or moved: when they answered is written too.
+    static let longestPause = Span.minutes(60)
     /// Of the process before, those that answered last.
     static let inheritedLimit = 256
 
@@ -36,20 +38,26 @@ struct ContactMemory: Sendable {
         written = Set(inherited.map { Place($0) })
     }
 
-    /// What is to be written at this age of the process; `nil`: nothing. `isLast`: there is no later.
-    mutating func revise(_ good: [RememberedContact], age: Span, isLast: Bool = false) -> [RememberedContact]?
-    {
+    /// What is to be written at this age of the process; `nil`: nothing. `lately`: those who answered within a
+    /// day, if they do not now. `isLast`: there is no later.
+    mutating func revise(
+        _ good: [RememberedContact],
+        lately: [RememberedContact] = [],
+        age: Span,
+        isLast: Bool = false
+    ) -> [RememberedContact]? {
         let pause = age < Self.pause ? Self.firstPause : Self.pause
         if let writtenAt, !isLast, age < writtenAt + pause { return nil }
         // A node that lost everybody had better remember whom it knew.
         guard !good.isEmpty else { return nil }
         var contacts = good
-        if age < Self.youth {
-            let met = Set(good.map(\.identity))
-            contacts += inherited.filter { !met.contains($0.identity) }
+        for others in [age < Self.youth ? inherited : [], lately] {
+            let met = Set(contacts.map(\.identity))
+            contacts += others.filter { !met.contains($0.identity) }
         }
         let places = Set(contacts.map { Place($0) })
-        guard places != written else { return nil }
+        let isOld = age >= (writtenAt ?? Span(nanoseconds: 0)) + Self.longestPause
+        guard places != written || isOld else { return nil }
         (written, writtenAt) = (places, age)
         return contacts
     }

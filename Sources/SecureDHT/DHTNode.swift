@@ -41,13 +41,13 @@ public final class DHTNode: Sendable {
     public let reachableAddress: Endpoint
 
     /// The network key's fingerprint.
-    private let network: String
-    private let name: String?
+    let network: String
+    let name: String?
     private let logger: Logger
     let loop: NodeLoop
     /// Peers of the configuration, beside those the allowlist has addresses of.
     private let configuredPeers: [PeerAddress]
-    private let admission: Mutex<Admission>
+    let admission: Mutex<Admission>
 
     private init(
         configuration: NodeConfiguration,
@@ -104,6 +104,7 @@ public final class DHTNode: Sendable {
         await loop.setSeeds(node.seeds(of: configuration.admission))
         await loop.rememberContactsRegularly()
         await loop.watchNetwork()
+        await loop.watchHealth()
         let metadata: Logger.Metadata = ["identity": "\(node.identity.text)", "address": "\(reachable)"]
         node.logger.info("node serves", metadata: metadata)
         return node
@@ -215,7 +216,8 @@ public final class DHTNode: Sendable {
         try checkMayWrite()
         switch await loop.run(.put(options.operation(key, value))) {
         case .put(let record, let outcome)?:
-            return try receipt(record, outcome, options, hiddenBy: await hider(in: outcome))
+            let (company, hider) = (await loop.company, await hider(in: outcome))
+            return try receipt(record, outcome, options, among: company, hiddenBy: hider)
         case .conflict(let standing)?: throw conflict(with: standing)
         case .unstorable(let refusal)?: throw unstorable(refusal)
         default: throw stopped
@@ -258,14 +260,20 @@ public final class DHTNode: Sendable {
             paths: options.paths
         )
         guard case .got(let outcome)? = await loop.run(operation) else { throw stopped }
-        if outcome.asked > 0, outcome.answered == 0 {
-            throw DHTError(.unreachable, "no peer answered (asked \(outcome.asked)). See: dht peers")
+        let (company, answers) = (await loop.company, outcome.contacts.count)
+        if outcome.found.isEmpty, let error = blindness(outcome.asked, answers: answers, among: company) {
+            throw error
         }
         var values: [StoredValue] = []
         for found in outcome.found where !found.record.isTombstone && Array(found.record.key) == key {
             values.append(StoredValue(found, try await value(of: found.record, from: outcome.contacts)))
         }
-        return GetResult(values: values, answered: outcome.answered, asked: outcome.asked)
+        return GetResult(
+            values: values,
+            answered: outcome.answered,
+            asked: outcome.asked,
+            isIsolated: answers == 0 && company.isIsolated
+        )
     }
 
     /// What a record says, or refers to.
@@ -303,10 +311,11 @@ public final class DHTNode: Sendable {
         try checkMayWrite()
         switch await loop.run(.delete(key: key)) {
         case .put(let record, let outcome)?:
-            return try receipt(record, outcome, PutOptions(), hiddenBy: nil)
+            return try receipt(record, outcome, PutOptions(), among: await loop.company, hiddenBy: nil)
         case .nothingToDelete(let outcome)?:
-            if outcome.asked > 0, outcome.answered == 0 {
-                throw DHTError(.unreachable, "no peer answered (asked \(outcome.asked)). See: dht peers")
+            let answers = outcome.contacts.count
+            if let error = blindness(outcome.asked, answers: answers, among: await loop.company) {
+                throw error
             }
             return nil
         default: throw stopped
@@ -328,77 +337,5 @@ public final class DHTNode: Sendable {
     public func keptValues() async -> [KeptValue] {
         await loop.keptKeys.map { KeptValue(key: $0.key, lifetime: $0.lifetime, revision: $0.revision) }
             .sorted { $0.key.lexicographicallyPrecedes($1.key) }
-    }
-
-    // MARK: Questions
-
-    /// The round-trip time to a peer in microseconds; `nil` if it did not answer.
-    public func ping(_ peer: Identity) async throws -> UInt64? {
-        guard peer != identity else { throw DHTError(.invalidArgument, "that is this node itself") }
-        if case .members(let list) = admission.withLock({ $0 }), list.member(peer) == nil {
-            throw DHTError(.denied, "\(peer.text) is not on the allowlist, so nothing is sent to it")
-        }
-        guard case .pinged(let roundTrip)? = await loop.run(.ping(peer)) else { throw stopped }
-        return roundTrip.map { $0.nanoseconds / 1000 }
-    }
-
-    /// What the node knows of itself.
-    public func status() async -> NodeStatus {
-        let knowledge = await loop.knowledge
-        let table = knowledge.table
-        let more: [NodeStatus.Counter] = [
-            .init(name: "unroutable", count: knowledge.unroutable),
-            .init(name: "equivocations", count: knowledge.equivocations),
-            .init(name: "under_replicated", count: UInt64(knowledge.underReplicated)),
-        ]
-        let unsent = knowledge.refusals.counters.map { NodeStatus.Counter(name: $0.name, count: $0.count) }
-        return NodeStatus(
-            identity: identity,
-            nodeID: knowledge.id,
-            name: name,
-            addresses: addresses,
-            buckets: table.occupancy.map { .init(index: $0.bucket, count: $0.count) },
-            members: memberCount,
-            peersKnown: table.count,
-            peersUp: table.contacts.count { $0.reachability.grade == .good },
-            records: knowledge.records,
-            recordBytes: knowledge.recordBytes,
-            rejected: knowledge.counters.rejected.map { .init(reason: $0.reason.name, count: $0.count) },
-            counters: knowledge.counters.named.map { .init(name: $0.name, count: $0.count) } + more + unsent,
-            suspects: knowledge.suspects,
-            storeProblem: knowledge.storeProblem,
-            network: network,
-            uptime: knowledge.uptime
-        )
-    }
-
-    private var memberCount: Int? {
-        guard case .members(let list) = admission.withLock({ $0 }) else { return nil }
-        return list.members.count { $0.identity != identity }
-    }
-
-    /// Members of the allowlist and contacts of the routing table, by name, then identity.
-    public func peers() async -> [PeerStatus] {
-        var names: [Identity: String] = [:]
-        if case .members(let list) = admission.withLock({ $0 }) {
-            for member in list.members where member.identity != identity {
-                names[member.identity] = member.name
-            }
-        }
-        let knowledge = await loop.knowledge
-        let contacts = knowledge.table.contacts.map { entry in
-            PeerStatus(
-                identity: entry.contact.identity,
-                name: names[entry.contact.identity],
-                address: entry.contact.endpoint,
-                state: .init(entry.reachability.grade),
-                roundTrip: knowledge.roundTrips[entry.contact.identity]
-            )
-        }
-        let known = Set(contacts.map(\.identity))
-        let unknown = names.filter { !known.contains($0.key) }.map {
-            PeerStatus(identity: $0.key, name: $0.value, address: nil, state: .unknown, roundTrip: nil)
-        }
-        return (contacts + unknown).sorted { ($0.name ?? "", $0.identity) < ($1.name ?? "", $1.identity) }
     }
 }

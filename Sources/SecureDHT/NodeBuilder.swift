@@ -45,7 +45,8 @@ struct NodeBuilder: Sendable {
             let contacts = try database.contacts()
             engine.remember(contacts.map { ($0.identity, $0.endpoint) })
             let disk = DiskKeeper(store, logger: configuration.logger)
-            return loop(around: engine, disk: disk, ContactMemory(contacts))
+            let lately = LatelyHeard(contacts, unixMilliseconds: SystemClock.now.unixMilliseconds)
+            return loop(around: engine, disk: disk, ContactMemory(contacts), lately)
         } catch let error as NodeDatabaseError {
             throw DHTError(error)
         } catch let error as RecordStoreError {
@@ -56,12 +57,14 @@ struct NodeBuilder: Sendable {
     private func loop(
         around engine: consuming sending Engine,
         disk: DiskKeeper?,
-        _ contactMemory: ContactMemory = ContactMemory()
+        _ contactMemory: ContactMemory = ContactMemory(),
+        _ lately: LatelyHeard = LatelyHeard()
     ) -> NodeLoop {
         NodeLoop(
             engine: engine,
             disk: disk,
             contactMemory: contactMemory,
+            lately: lately,
             eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
             logger: configuration.logger
         )

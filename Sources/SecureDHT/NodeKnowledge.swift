@@ -22,6 +22,10 @@ struct NodeKnowledge: Sendable {
     let suspects: [Suspect]
     /// Why the store keeps nothing, if so.
     let storeProblem: String?
+    /// What is wrong, in words.
+    let complaints: [String]
+    /// Who asks in vain.
+    let knocking: [Knocker]
     /// Milliseconds.
     let uptime: UInt64
 }
@@ -63,6 +67,8 @@ extension NodeLoop {
                 )
             },
             storeProblem: disk?.problem,
+            complaints: complaints,
+            knocking: knocking,
             uptime: now.instant.since(started).milliseconds
         )
     }
@@ -89,7 +95,7 @@ extension NodeLoop {
     }
 
     /// What the allowlist calls somebody.
-    private func memberName(_ identity: Identity) -> String? {
+    func memberName(_ identity: Identity) -> String? {
         guard case .members(let list) = engine.gate.admission else { return nil }
         return list.member(identity)?.name
     }

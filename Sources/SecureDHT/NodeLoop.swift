@@ -45,11 +45,15 @@ actor NodeLoop {
     var changes = 0
     var lastChange: NIODeadline?
     var lastMove: NIODeadline?
-    private var seeds: [PeerAddress] = []
+    private(set) var seeds: [PeerAddress] = []
     private(set) var isStopping = false
 
     private var contactMemory: ContactMemory
     private var reminder: RepeatedTask?
+    /// Whom the overlay consisted of lately, and whether anybody of them answers.
+    var lately: LatelyHeard
+    var health = HealthWatch()
+    var healthTask: RepeatedTask?
     /// What the engine counted when kept values were last written down.
     private var keptChanges: UInt64 = 0
     private var timer: Scheduled<Void>?
@@ -61,12 +65,14 @@ actor NodeLoop {
         engine: consuming Engine,
         disk: DiskKeeper?,
         contactMemory: ContactMemory = ContactMemory(),
+        lately: LatelyHeard = LatelyHeard(),
         eventLoop: any EventLoop,
         logger: Logger
     ) {
         self.engine = engine
         self.disk = disk
         self.contactMemory = contactMemory
+        self.lately = lately
         self.eventLoop = eventLoop
         self.logger = logger
         disk?.report { [weak self] outcomes in
@@ -122,6 +128,7 @@ actor NodeLoop {
             }
         }
         if engine.core.conduct.hasNews { warn(of: engine.core.takeConductNews()) }
+        if engine.gate.knocks.hasNews { warnOfKnocks() }
         arm()
     }
 
@@ -177,15 +184,15 @@ actor NodeLoop {
         guard let disk else { return }
         disk.lookForRival()
         let now = SystemClock.now
-        let good = engine.core.table.contacts.filter { $0.reachability.grade == .good }.map { entry in
-            RememberedContact(
-                identity: entry.contact.identity,
-                endpoint: entry.contact.endpoint,
-                answered: now.unixMilliseconds -| now.instant.since(entry.lastAnswered).milliseconds
-            )
-        }
-        let age = now.instant.since(started)
-        if let contacts = contactMemory.revise(good, age: age, isLast: isLast) { disk.remember(contacts) }
+        let good = goodContacts
+        lately.note(good, unixMilliseconds: now.unixMilliseconds)
+        let contacts = contactMemory.revise(
+            good,
+            lately: lately.contactsByAge,
+            age: now.instant.since(started),
+            isLast: isLast
+        )
+        if let contacts { disk.remember(contacts) }
     }
 
     /// Sees to it that the one timer fires when the engine next has something to do. A timer that fires too
@@ -272,6 +279,7 @@ actor NodeLoop {
 
     func replaceAdmission(_ policy: AdmissionPolicy, seeds: [PeerAddress]) {
         engine.replaceAdmission(policy)
+        lately.forget { !policy.admits($0) }
         setSeeds(seeds)
     }
 
@@ -292,6 +300,7 @@ actor NodeLoop {
         isStopping = true
         timer?.cancel()
         reminder?.cancel()
+        healthTask?.cancel()
         abandonAll()
         endOfWaiting()
         try? await watch?.close().get()

@@ -123,6 +123,7 @@ extension DHTNode {
         _ record: Record,
         _ outcome: PutOutcome,
         _ options: PutOptions,
+        among company: Company,
         hiddenBy hider: Identity?
     ) throws(DHTError) -> PutReceipt {
         let verdicts = outcome.replicas.map(\.verdict)
@@ -130,23 +131,24 @@ extension DHTNode {
         let standing = conflicts.lazy.compactMap {
             if case .conflict(let record?) = $0 { record } else { nil }
         }.first
-        if let standing, options.condition != nil || outcome.stored == 0 { throw conflict(with: standing) }
-        // A replica that holds nothing cannot vouch for the condition, nor speak against others that can.
-        if !conflicts.isEmpty, outcome.stored == 0 { throw conflict(with: nil) }
-        if outcome.stored == 0 { throw refusal(outcome, record) }
-        let target = min(outcome.replicas.count, Kademlia.replicas)
-        let wanted = options.copies(of: target)
-        if outcome.stored < wanted {
-            throw DHTError(
-                .partial,
-                "stored at \(outcome.stored) nodes, \(wanted) were wanted. See: dht peers"
-            )
+        if !conflicts.isEmpty {
+            // Who is silent may have taken it.
+            let silent = verdicts.count { $0 == .timeout }
+            if outcome.stored == 0, silent == 0 { throw conflict(with: standing) }
+            // A replica that holds nothing cannot vouch for the condition, nor speak against others that can.
+            if outcome.stored == 0 || standing != nil && options.condition != nil {
+                throw uncertain(outcome.stored, refused: conflicts.count, silent: silent, standing)
+            }
         }
+        if outcome.stored == 0 { throw refusal(outcome, record) }
+        let target = max(company.target, min(outcome.replicas.count, Kademlia.replicas))
+        let wanted = options.copies(of: target)
+        if outcome.stored < wanted { throw shortfall(outcome, of: target, wanted: wanted, company) }
         return PutReceipt(
             revision: record.revision,
             expires: record.expiry,
             stored: outcome.stored,
-            target: outcome.replicas.count,
+            target: target,
             replicas: outcome.replicas.map { .init(identity: $0.identity, outcome: $0.verdict.name) },
             hiddenBy: hider
         )
@@ -156,14 +158,59 @@ extension DHTNode {
         guard let standing else {
             return DHTError(.conflict, "not stored: the record the condition names is not there")
         }
-        let author = standing.author == identity ? "this node" : standing.author.text
         let (time, now) = (standing.revision.unixMilliseconds, SystemClock.now.unixMilliseconds)
         let isAhead = standing.revision.isFarAhead(of: now)
         let ahead = isAhead ? ", of \(UTC.text(unixMilliseconds: time)), ahead of this node's clock" : ""
         return DHTError(
             .conflict,
-            "not stored: revision \(standing.revision.rawValue) by \(author) stands there\(ahead)"
+            "not stored: \(naming(standing)) stands there\(ahead)"
         )
+    }
+
+    private func naming(_ record: Record) -> String {
+        let author = record.author == identity ? "this node" : record.author.text
+        return "revision \(record.revision.rawValue) by \(author)"
+    }
+
+    /// Some took the value, or may have, and others did not, because the condition was not met there.
+    private func uncertain(_ stored: Int, refused: Int, silent: Int, _ standing: Record?) -> DHTError {
+        let standing = standing.map { ", where \(naming($0)) stands" } ?? ""
+        let quiet = silent == 0 ? "" : ", no answer from \(silent)"
+        return DHTError(
+            .partial,
+            "it is not certain that the value stands: stored at \(nodeCount(stored)), refused by "
+                + "\(refused)\(standing)\(quiet). Read it back: dht get --meta"
+        )
+    }
+
+    /// Too few took the value.
+    private func shortfall(_ outcome: PutOutcome, of target: Int, wanted: Int, _ company: Company)
+        -> DHTError
+    {
+        let takers = outcome.replicas.filter { $0.verdict == .stored }.map(\.identity)
+        guard takers == [identity] else {
+            return DHTError(
+                .partial,
+                "stored at \(nodeCount(outcome.stored)) of \(target), \(wanted) were wanted; it goes on "
+                    + "trying. See: dht peers"
+            )
+        }
+        let reason = company.isIsolated ? company.isolation : "\(target - 1) others ought to have it too"
+        return DHTError(.partial, "stored here only; \(reason); it goes on trying. See: dht status")
+    }
+
+    private func nodeCount(_ count: Int) -> String { count == 1 ? "1 node" : "\(count) nodes" }
+
+    /// Why a read that found nothing proves nothing; `nil` if it does.
+    func blindness(_ asked: Int, answers: Int, among company: Company) -> DHTError? {
+        guard answers == 0 else { return nil }
+        if company.isIsolated {
+            return DHTError(
+                .unreachable,
+                "\(company.isolation), so whether there is a value is not known. See: dht status"
+            )
+        }
+        return asked == 0 ? nil : DHTError(.unreachable, "no peer answered (asked \(asked)). See: dht peers")
     }
 
     /// Why nobody took the record: the first reason that is not silence.

@@ -19,9 +19,9 @@ public struct PutOptions: Sendable {
     /// Seconds until the value ends: 1…31,536,000.
     public var lifetime: UInt32 = 86_400
     public var condition: Condition?
-    /// W: copies, our own included, without which the write counts as failed, 1…8. No more than there are
-    /// nodes. `nil`: as many as it takes for every read of 3 (``GetOptions/standardReplicas``) to see it: two
-    /// fewer than nodes ought to have it, and one at least.
+    /// W: copies, our own included, without which the write counts as failed, 1…8. `nil`: as many as it takes
+    /// for every read of 3 (``GetOptions/standardReplicas``) to see it: two fewer than nodes ought to have it,
+    /// and two at least, if there is anybody else.
     public var minimumCopies: Int?
     /// Whether this node keeps the value alive for as long as it runs, also after a restart if it has a
     /// directory: it signs a new revision at half the lifetime, until the value is deleted or put without.
@@ -30,7 +30,9 @@ public struct PutOptions: Sendable {
     public init() {}
 
     /// Copies that will do, where `target` nodes ought to have one.
-    func copies(of target: Int) -> Int { minimumCopies ?? max(target - GetOptions.standardReplicas + 1, 1) }
+    func copies(of target: Int) -> Int {
+        minimumCopies ?? max(target - GetOptions.standardReplicas + 1, min(target, 2))
+    }
 }
 
 /// A value of ours that this node keeps alive: see ``PutOptions/isKept``.
@@ -56,7 +58,7 @@ public struct PutReceipt: Hashable, Sendable {
     public let expires: UInt64
     /// Nodes that acknowledged, this one included if it is among the closest.
     public let stored: Int
-    /// Nodes that were asked: the closest ones, at most 8.
+    /// Nodes that ought to have a copy: 8, or as many as the overlay had within a day, this one included.
     public let target: Int
     public let replicas: [Replica]
     /// Whose value under the same key has a higher revision, so that readers of the newest see that one and
@@ -127,6 +129,8 @@ public struct GetResult: Hashable, Sendable {
     public let answered: Int
     /// Nodes that were asked.
     public let asked: Int
+    /// There are others, and none of them answered: this is what this node has itself.
+    public let isIsolated: Bool
 }
 
 /// What a node knows of itself.
@@ -154,6 +158,11 @@ public struct NodeStatus: Hashable, Sendable {
     public let suspects: [Suspect]
     /// Why records are not kept on the disk, in words; `nil` as long as they are, or are in memory.
     public let storeProblem: String?
+    /// What is wrong, each in a word and a sentence: `isolated: none of 19 members answers`, `disk: …`.
+    /// Empty: nothing.
+    public let complaints: [String]
+    /// Who asks in vain, the last first.
+    public let knocking: [Knocker]
     /// The network key's, as ``NetworkSecret/fingerprint``.
     public let network: String
     /// Milliseconds since the node started.
@@ -171,6 +180,18 @@ public struct NodeStatus: Hashable, Sendable {
         public let name: String
         public let count: UInt64
     }
+}
+
+/// Somebody whose datagrams the network key opens, and whom the allowlist does not name. Who it is, is not
+/// proved.
+public struct Knocker: Hashable, Sendable {
+    public let identity: Identity
+    /// Where the last datagram came from.
+    public let address: Endpoint
+    /// Datagrams.
+    public let count: UInt64
+    /// When the last came, in Unix milliseconds.
+    public let last: UInt64
 }
 
 /// A member that did something no honest one does: a hint for the operator, and no proof.
@@ -202,6 +223,7 @@ public struct PeerStatus: Hashable, Sendable {
     public let identity: Identity
     /// The name the allowlist gives it, if any.
     public let name: String?
+    /// Where it is; of one never heard from, where the operator says that it is.
     public let address: Endpoint?
     public let state: State
     /// Smoothed round-trip time in microseconds.

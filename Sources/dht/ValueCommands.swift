@@ -146,6 +146,9 @@ struct Get: AsyncParsableCommand {
             globals.hint("wrote \(byteCountText(newest.value.bytes.count)) to \(output)")
         }
         if meta { describe(newest, reply) }
+        if reply.isIsolated {
+            globals.hint("nobody else answers: this is what the node has itself, and may be old")
+        }
         if globals.json {
             Output.json(reply)
         } else if all {

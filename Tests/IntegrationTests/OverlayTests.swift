@@ -50,7 +50,7 @@ extension IntegrationTests {
                 network: "other.network"
             )
             for stranger in [outsider, foreigner] {
-                #expect(try stranger.dht("get", "key/3").status == 3)
+                #expect(try stranger.dht("get", "key/3").status == 6)
                 _ = try stranger.dht("put", "intrusion", "by \(stranger.name)")
                 #expect(try stranger.contacts().isEmpty)
             }

@@ -31,7 +31,8 @@ struct ContactMemoryTests {
     @Test func `what has not changed is not written`() {
         var memory = ContactMemory([ada, bob])
         #expect(memory.revise([bob, ada], age: .seconds(1)) == nil)
-        #expect(memory.revise([ada, bob], age: .minutes(60)) == nil)
+        #expect(memory.revise([ada, bob], age: .minutes(59)) == nil)
+        #expect(memory.revise([ada, bob], age: .minutes(60)) == [ada, bob], "when they answered is news")
         let moved = Self.contact(1, port: 4200)
         #expect(memory.revise([moved, bob], age: .minutes(61)) == [moved, bob])
     }
@@ -41,6 +42,13 @@ struct ContactMemoryTests {
         #expect(memory.revise([cyd], age: .seconds(1)) == [cyd, ada, bob])
         #expect(memory.revise([cyd, bob], age: .seconds(10)) == nil)
         #expect(memory.revise([cyd, bob], age: .minutes(16)) == [cyd, bob])
+    }
+
+    @Test func `those who answered within a day are written as well`() {
+        var memory = ContactMemory()
+        #expect(memory.revise([ada], lately: [ada, bob], age: .seconds(1)) == [ada, bob])
+        #expect(memory.revise([ada], lately: [ada, bob], age: .seconds(10)) == nil)
+        #expect(memory.revise([ada], lately: [ada], age: .minutes(20)) == [ada])
     }
 
     @Test func `who lost everybody remembers whom it knew`() {

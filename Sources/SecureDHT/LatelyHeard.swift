@@ -1,0 +1,82 @@
+import DHTCore
+import DHTStorage
+
+/// Whom the overlay consisted of lately: members heard from within a day.
+///
+/// What a write needs is measured against these, not against those who answer now: a node that was cut off
+/// would else call one copy, its own, enough. The day ends when anybody was last heard from, so that nobody
+/// is forgotten while nobody can be heard; and the process after it is told.
+struct LatelyHeard: Sendable {
+    /// Milliseconds.
+    static let memory: UInt64 = 24 * 60 * 60 * 1000
+    static let capacity = 1024
+
+    /// When they last answered, in Unix milliseconds.
+    private var heard: [Identity: RememberedContact] = [:]
+
+    init() {}
+
+    /// `inherited`: what the process before wrote. The time between the two counts for nothing, since nobody
+    /// could be heard.
+    init(_ inherited: [RememberedContact], unixMilliseconds now: UInt64) {
+        let newest = inherited.map(\.answered).max() ?? 0
+        for contact in inherited {
+            heard[contact.identity] = contact.answered(at: now -| (newest - contact.answered))
+        }
+    }
+
+    /// What is known now of those who answered. No time is ahead of `now`: the clock may have been.
+    mutating func note(_ contacts: [RememberedContact], unixMilliseconds now: UInt64) {
+        for contact in contacts { heard[contact.identity] = contact }
+        for (identity, contact) in heard where contact.answered > now {
+            heard[identity] = contact.answered(at: now)
+        }
+        let newest = heard.values.map(\.answered).max() ?? 0
+        heard = heard.filter { newest - $0.value.answered <= Self.memory }
+        guard heard.count > Self.capacity else { return }
+        let kept = contactsByAge.prefix(Self.capacity).map { ($0.identity, $0) }
+        heard = Dictionary(uniqueKeysWithValues: kept)
+    }
+
+    /// Those first that answered last.
+    var contactsByAge: [RememberedContact] {
+        heard.values.sorted {
+            $0.answered == $1.answered ? $0.identity < $1.identity : $0.answered > $1.answered
+        }
+    }
+
+    /// How many others there were, of those that are admitted.
+    func count(where isAdmitted: (Identity) -> Bool) -> Int { heard.keys.count(where: isAdmitted) }
+
+    mutating func forget(where isGone: (Identity) -> Bool) {
+        heard = heard.filter { !isGone($0.key) }
+    }
+}
+
+extension RememberedContact {
+    fileprivate func answered(at time: UInt64) -> RememberedContact {
+        RememberedContact(identity: identity, endpoint: endpoint, answered: time)
+    }
+}
+
+/// How many there are besides us, by all that is known.
+struct Company: Hashable, Sendable {
+    /// Heard from lately; if nobody ever was, those on the list.
+    let expected: Int
+    /// On the list; `nil` in open mode.
+    let members: Int?
+    /// Answered last time.
+    let up: Int
+
+    /// Copies a record ought to have.
+    var target: Int { min(expected + 1, Kademlia.replicas) }
+    /// There are others, and none answers.
+    var isIsolated: Bool { expected > 0 && up == 0 }
+    /// `none of 19 members answers`.
+    var isolation: String {
+        switch members ?? expected {
+        case 1: "the only other member does not answer"
+        case let count: "none of \(count) members answers"
+        }
+    }
+}
