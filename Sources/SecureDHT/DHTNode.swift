@@ -3,18 +3,11 @@ import DHTCrypto
 import DHTEngine
 import DHTEnvelope
 import DHTStorage
+import Glibc
 import Logging
 import NIOCore
 import NIOPosix
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-#elseif canImport(Musl)
-    import Musl
-#else
-    import Darwin
-#endif
 
 /// A running node of the overlay.
 ///

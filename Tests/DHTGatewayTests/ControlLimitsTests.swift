@@ -78,12 +78,15 @@ struct ControlLimitsTests {
     @Test func `connections are bounded, and the next is served once one closes`() async throws {
         var limits = ControlLimits()
         limits.connections = 3
-        limits.idleTime = .seconds(5)
         try await served(limits) { client in
             let others = try (0..<3).map { _ in try begin("GET ") }
-            let reply = try await client.identity()
-            #expect(reply.id == FakeNode.id)
-            others.forEach { expectEnd($0) }
+            try await Task.sleep(for: .seconds(1))  // or they would be taken together with the next
+            let question = Task { try await client.stop() }
+            try await Task.sleep(for: .seconds(1))
+            #expect(node.state.withLock { $0.stops } == 0)
+            others.forEach { close($0) }
+            let reply = try await question.value
+            #expect(reply.stopping && node.state.withLock { $0.stops } == 1)
         }
     }
 

@@ -55,6 +55,27 @@ extension IntegrationTests {
             #expect(owned[.groupOwnerAccountID] as? Int == 12_346)
         }
 
+        @Test func `an export is written into what is there`() throws {
+            let members = try Members(["alpha"])
+            let folder = members.folder
+            let alpha = try members.start("alpha", more: ["--data", "node"])
+            #expect(try alpha.dht("put", "k", "hello").status == 0)
+            #expect(try alpha.terminate() == 0)
+            try folder.write("old", to: "target", mode: 0o640)
+            let script =
+                "ln -s target link; mkfifo fifo; cat fifo >copy & "
+                + "\"$0\" store export node -o link; \"$0\" store export node -o fifo; wait"
+            #expect(try shell(script, in: folder).status == 0)
+            #expect(try kind("link", in: folder) == .typeSymbolicLink)
+            #expect(try kind("fifo", in: folder) != .typeRegular)
+            #expect(try folder.mode("target") == 0o640)
+            let lines = try Program.run("store", "export", "node", "-o", "-", in: folder).text
+            #expect(lines.contains("\"record\""))
+            #expect(folder.text("target") == lines && folder.text("copy") == lines)
+            #expect(try Program.run("store", "export", "node", "-o", "new", in: folder).status == 0)
+            #expect(try folder.mode("new") == 0o600)
+        }
+
         @Test func `a key is written to files only, and through a link`() throws {
             let folder = try Folder()
             #expect(try shell("mkfifo fifo && ln -s target link", in: folder).status == 0)
