@@ -105,7 +105,8 @@ public final class DHTNode: Sendable {
         await loop.rememberContactsRegularly()
         await loop.watchNetwork()
         let metadata: Logger.Metadata = ["identity": "\(node.identity.text)", "address": "\(reachable)"]
-        node.logger.info("node serves", metadata: metadata)
+        let listens = await loop.isListening
+        node.logger.info(listens ? "node serves" : "node waits for an address", metadata: metadata)
         return node
     }
 
@@ -147,10 +148,6 @@ public final class DHTNode: Sendable {
             }
         }
     }
-
-    /// Returns once the node listens: at once, unless all its addresses are still to come. `false`: it was
-    /// stopped before.
-    public func listens() async -> Bool { await loop.listens() }
 
     /// Hands the records kept here to the closest others, says goodbye, closes. At once if called again.
     public func stop() async {
