@@ -7,15 +7,6 @@ import NIOPosix
 
 // The loop's sockets, and the network of this machine as far as it concerns them.
 
-extension DHTNode {
-    /// Whether it listens anywhere: not while all its addresses are still to come.
-    public var isListening: Bool { get async { await loop.isListening } }
-
-    /// Returns once the node listens: at once, unless all its addresses are still to come. `false`: it was
-    /// stopped before.
-    public func listens() async -> Bool { await loop.listens() }
-}
-
 extension NodeLoop {
     /// Between two attempts to bind a socket, at most.
     private static let longestBindPause = TimeAmount.seconds(2)
