@@ -193,8 +193,8 @@ extension DHTError {
         return DHTError(
             .partial,
             "the value's time is \((written -| theirs) / 1000) s ahead of the clock of \(peer), which takes "
-                + "300 s at most. Set the clock that is wrong (timedatectl) and write again: that works at once; "
-                + "else from when the other clock says \(earliest)"
+                + "300 s at most. Set the clock that is wrong (timedatectl) and write again: "
+                + "that works at once; else from when the other clock says \(earliest)"
         )
     }
 }
