@@ -99,52 +99,10 @@ public final class DHTNode: Sendable {
         await loop.watchNetwork()
         await loop.watchHealth()
         let metadata: Logger.Metadata = ["identity": "\(node.identity.text)", "address": "\(reachable)"]
-        node.logger.info("node serves", metadata: metadata)
+        let listens = await loop.isListening
+        node.logger.info(listens ? "node serves" : "node waits for an address", metadata: metadata)
         return node
     }
-
-    /// `*` stands for both families.
-    private static func bind(_ address: HostPort, _ loop: NodeLoop) async throws -> [Endpoint] {
-        guard address.host == HostPort.everywhere else { return [try await bindOne(address, loop)] }
-        let four = try await bindOne(HostPort(host: "0.0.0.0", port: address.port), loop)
-        guard systemHasIPv6() else {
-            loop.logger.notice("this machine has no IPv6: IPv4 alone is served")
-            return [four]
-        }
-        return [four, try await bindOne(HostPort(host: "::", port: four.port), loop)]
-    }
-
-    private static func bindOne(_ address: HostPort, _ loop: NodeLoop) async throws -> Endpoint {
-        try address.checkIsNotLinkLocal()
-        guard let endpoint = await address.resolve().first, let socketAddress = endpoint.socketAddress else {
-            throw DHTError(.configuration, "\(address): this address to listen on does not resolve")
-        }
-        do {
-            return try await loop.listen(on: address, socketAddress).bound
-        } catch let error as IOError {
-            switch error.errnoCode {
-            case EADDRINUSE:
-                throw DHTError(
-                    .configuration,
-                    "\(address) is in use by another program. "
-                        + "Give another --listen HOST:PORT; port 0 takes a free one"
-                )
-            case EADDRNOTAVAIL:
-                throw DHTError(
-                    .configuration,
-                    "\(address) is no address of this machine; with a port that is not 0 it would be waited "
-                        + "for. See: ip address"
-                )
-            case EACCES:
-                throw DHTError(.denied, "\(address): this port needs privileges. Take one above 1023")
-            default: throw DHTError(.configuration, "\(address) cannot be listened on: \(error)")
-            }
-        }
-    }
-
-    /// Returns once the node listens: at once, unless all its addresses are still to come. `false`: it was
-    /// stopped before.
-    public func listens() async -> Bool { await loop.listens() }
 
     /// Hands the records kept here to the closest others, says goodbye, closes. At once if called again.
     public func stop() async {

@@ -57,9 +57,12 @@ extension NodeLoop {
         endOfWaiting()
     }
 
+    /// Whether a socket is open.
+    var isListening: Bool { sockets.contains { $0.socket != nil } }
+
     /// Returns once a socket is open, or the node is stopped: `false`.
     func listens() async -> Bool {
-        if !isStopping, !sockets.contains(where: { $0.socket != nil }) {
+        if !isStopping, !isListening {
             await withCheckedContinuation { listeners.append($0) }
         }
         return !isStopping

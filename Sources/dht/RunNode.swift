@@ -62,10 +62,7 @@ struct RunNode: AsyncParsableCommand {
             await node.stop()
             throw error
         }
-        let fingerprint = configuration.network.fingerprint
-        let announcement = Task {
-            if await node.listens() { announce(node, network: fingerprint) }
-        }
+        let announcement = await announceOnceItListens(node, network: configuration.network.fingerprint)
 
         let shellTask =
             runsShell
@@ -78,7 +75,7 @@ struct RunNode: AsyncParsableCommand {
             await reload(control, logger)
         }
         shellTask?.cancel()
-        announcement.cancel()
+        announcement?.cancel()
         forceExit(after: Self.stopDeadline, logger)
         await node.stop()
         server?.withdraw()
@@ -112,6 +109,17 @@ struct RunNode: AsyncParsableCommand {
     private func runShell(_ control: LocalNode, _ trigger: AsyncStream<Event>.Continuation) async {
         await ShellSession(control).run()
         trigger.yield(.stop)
+    }
+
+    /// Before anything else is printed, unless all addresses to listen on are still to come.
+    private func announceOnceItListens(_ node: DHTNode, network: String) async -> Task<Void, Never>? {
+        guard await !node.isListening else {
+            announce(node, network: network)
+            return nil
+        }
+        return Task {
+            if await node.listens() { announce(node, network: network) }
+        }
     }
 
     private func announce(_ node: DHTNode, network: String) {

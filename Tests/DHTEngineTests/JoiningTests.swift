@@ -106,6 +106,23 @@ struct JoiningTests {
         }
     }
 
+    @Test func `a node that notices that its address changed is known at the new one within a second`() {
+        let overlay = Overlay(5)
+        overlay.startAll()
+        overlay.run(for: .milliseconds(500))
+        overlay.move(4, toPort: 4999)
+        overlay.act(overlay.hosts[4]) { engine, now, actions in
+            engine.networkChanged(hasMoved: true, at: now, into: &actions)
+        }
+        overlay.run(for: .seconds(1))
+        let moved = overlay.hosts[4]
+        for host in overlay.hosts.prefix(4) {
+            let entry = host.engine.core.table.contacts.first { $0.contact.identity == moved.engine.identity }
+            #expect(entry?.contact.endpoint == moved.endpoint)
+            #expect(entry?.reachability.grade == .good)
+        }
+    }
+
     @Test func `a node restarted in its old place is talked to at once`() {
         let overlay = Overlay(4)
         overlay.startAll()
