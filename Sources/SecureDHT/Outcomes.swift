@@ -137,10 +137,11 @@ extension DHTNode {
         let target = min(outcome.replicas.count, Kademlia.replicas)
         let wanted = options.copies(of: target)
         if outcome.stored < wanted {
-            throw DHTError(
-                .partial,
-                "stored at \(outcome.stored) nodes, \(wanted) were wanted. See: dht peers"
-            )
+            let few = "stored at \(outcome.stored) nodes, \(wanted) were wanted"
+            if let error = clockRefusal(outcome, record) {
+                throw DHTError(.partial, "\(few): \(error.reason)")
+            }
+            throw DHTError(.partial, "\(few). See: dht peers")
         }
         return PutReceipt(
             revision: record.revision,
@@ -164,6 +165,16 @@ extension DHTNode {
             .conflict,
             "not stored: revision \(standing.revision.rawValue) by \(author) stands there\(ahead)"
         )
+    }
+
+    /// The first of those whose clocks differ.
+    private func clockRefusal(_ outcome: PutOutcome, _ record: Record) -> DHTError? {
+        for replica in outcome.replicas {
+            guard case .refused(.clock(let theirs)) = replica.verdict else { continue }
+            let peer = replica.identity == identity ? "this node" : replica.identity.text
+            return .refusedByClock(of: peer, theirs, written: record.revision.unixMilliseconds)
+        }
+        return nil
     }
 
     /// Why nobody took the record: the first reason that is not silence.
@@ -193,8 +204,8 @@ extension DHTError {
         return DHTError(
             .partial,
             "the value's time is \((written -| theirs) / 1000) s ahead of the clock of \(peer), which takes "
-                + "300 s at most. Set the clock that is wrong (timedatectl) and write again: that works at once; "
-                + "else from when the other clock says \(earliest)"
+                + "300 s at most. Set the clock that is wrong (timedatectl) and write again: "
+                + "that works at once; else from when the other clock says \(earliest)"
         )
     }
 }
