@@ -143,7 +143,9 @@ extension DHTNode {
         if outcome.stored == 0 { throw refusal(outcome, record) }
         let target = max(company.target, min(outcome.replicas.count, Kademlia.replicas))
         let wanted = options.copies(of: target)
-        if outcome.stored < wanted { throw shortfall(outcome, of: target, wanted: wanted, company) }
+        if outcome.stored < wanted {
+            throw shortfall(of: record, outcome, target: target, wanted: wanted, company)
+        }
         return PutReceipt(
             revision: record.revision,
             expires: record.expiry,
@@ -184,10 +186,17 @@ extension DHTNode {
     }
 
     /// Too few took the value.
-    private func shortfall(_ outcome: PutOutcome, of target: Int, wanted: Int, _ company: Company)
-        -> DHTError
-    {
+    private func shortfall(
+        of record: Record,
+        _ outcome: PutOutcome,
+        target: Int,
+        wanted: Int,
+        _ company: Company
+    ) -> DHTError {
         let takers = outcome.replicas.filter { $0.verdict == .stored }.map(\.identity)
+        if let error = clockRefusal(outcome, record) {
+            return DHTError(.partial, "stored at \(nodeCount(outcome.stored)) of \(target): \(error.reason)")
+        }
         guard takers == [identity] else {
             return DHTError(
                 .partial,
@@ -211,6 +220,16 @@ extension DHTNode {
             )
         }
         return asked == 0 ? nil : DHTError(.unreachable, "no peer answered (asked \(asked)). See: dht peers")
+    }
+
+    /// The first of those whose clocks differ.
+    private func clockRefusal(_ outcome: PutOutcome, _ record: Record) -> DHTError? {
+        for replica in outcome.replicas {
+            guard case .refused(.clock(let theirs)) = replica.verdict else { continue }
+            let peer = replica.identity == identity ? "this node" : replica.identity.text
+            return .refusedByClock(of: peer, theirs, written: record.revision.unixMilliseconds)
+        }
+        return nil
     }
 
     /// Why nobody took the record: the first reason that is not silence.
@@ -240,8 +259,8 @@ extension DHTError {
         return DHTError(
             .partial,
             "the value's time is \((written -| theirs) / 1000) s ahead of the clock of \(peer), which takes "
-                + "300 s at most. Set the clock that is wrong (timedatectl) and write again: that works at "
-                + "once; else from when the other clock says \(earliest)"
+                + "300 s at most. Set the clock that is wrong (timedatectl) and write again: "
+                + "that works at once; else from when the other clock says \(earliest)"
         )
     }
 }
