@@ -72,6 +72,8 @@ package struct Replication: Sendable {
     /// From which second on those who came lack what was offered, until a walk made up for it.
     var owed: [Identity: UInt32] = [:]
     var walk: Walk?
+    /// Walks that changes of the membership made necessary.
+    private(set) var walks: UInt64 = 0
     var nextPatrol = Instant(nanoseconds: 0)
     /// In the order in which they are sent.
     var offers: [Offer] = []
@@ -161,6 +163,13 @@ package struct ReplicationCounters: Hashable, Sendable {
     package init() {}
 }
 
+extension Replication {
+    mutating func begin(_ succession: Succession) {
+        walks += 1
+        walk = .init(purpose: .succession(succession))
+    }
+}
+
 // MARK: Walks
 
 extension KademliaNode {
@@ -226,7 +235,7 @@ extension KademliaNode {
             changes: changes,
             recent: replication.recent
         )
-        replication.walk = .init(purpose: .succession(succession))
+        replication.begin(succession)
     }
 
     /// Visits what follows in the catalog: little at a time, and nothing while enough waits to be sent.

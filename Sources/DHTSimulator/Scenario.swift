@@ -134,6 +134,8 @@ package struct SimulationReport: Sendable {
     /// Long values that were to be read, and those of which nobody could be reached who has them.
     package var contentsRead: Int
     package var contentsMissed: Int
+    /// How often what the scenario tells of has happened, by name.
+    package var faults: [String: Int]
     package var slices: [Slice]
     /// What happened when, in hours: for a plot.
     package var marks: [(hour: Double, label: String)]

@@ -13,6 +13,8 @@ package final class Simulation {
     private var begin = Instant(nanoseconds: 0)
     /// Nodes that are not part of the world at first, or not any more.
     var reserve: [SimulatedNode] = []
+    /// How often what the scenario tells of has happened, by name.
+    var faults: [String: Int] = [:]
     var chance: Chance
     /// The time for faults is over.
     var isOver = false
@@ -229,6 +231,7 @@ package final class Simulation {
             chunksSpoilt: world.conspiracy.spoils.total,
             contentsRead: clients.contentsRead,
             contentsMissed: clients.contentsMissed,
+            faults: faults.merging(["lost": Int(world.traffic.lost), "lies": world.conspiracy.lies]) { $1 },
             slices: tally.slices.enumerated().map { index, slice in
                 .init(
                     hour: (Double(index) + 0.5) * sliceHours,

@@ -23,7 +23,7 @@ extension Simulation {
         case .vanish: world.after(length / 4) { [self] in vanish() }
         case .partition: part(after: length / 4, for: length / 10)
         case .churn: break
-        case .roaming: repeatedly(every: length / 100) { [self] in someRunning()?.port += 1 }
+        case .roaming: repeatedly(every: length / 100) { [self] in moveOne() }
         case .replace: replaceAll(within: length)
         case .restart: world.after(length / 4) { [self] in restartAll() }
         case .blackout: for turn in 1...3 { blackOut(after: length * UInt64(turn) / 4) }
@@ -58,10 +58,19 @@ extension Simulation {
 
     // MARK: What happens
 
+    private func happened(_ fault: String) { faults[fault, default: 0] += 1 }
+
+    private func moveOne() {
+        guard let node = someRunning() else { return }
+        happened("moved")
+        node.port += 1
+    }
+
     private func vanish() {
         let running = world.nodes.filter(\.isUp).shuffled(using: &chance)
         let share = options.vanishing ?? options.scenario.vanishing
         for node in running.prefix(Int((Double(running.count) * share).rounded())) {
+            happened("vanished")
             world.crash(node, losesDisk: true)
         }
         mark("\(Int((share * 100).rounded())) % vanish")
@@ -70,6 +79,7 @@ extension Simulation {
     private func part(after pause: Span, for length: Span) {
         world.after(pause) { [self] in
             for node in world.nodes where chance.happens(0.5) { node.group = 1 }
+            happened("parted")
             mark("parted")
         }
         world.after(pause + length) { [self] in
@@ -82,6 +92,7 @@ extension Simulation {
         mark("restart")
         for node in world.nodes where node.isUp {
             world.after(.milliseconds(chance.span(in: 0...60_000))) { [self] in
+                happened("restarted")
                 world.crash(node, losesDisk: false)
                 world.after(.seconds(5)) { [self] in
                     world.start(node, seeds: [0, chance.index(below: world.nodes.count)])
@@ -94,6 +105,7 @@ extension Simulation {
     private func blackOut(after pause: Span) {
         for node in world.nodes { node.disk.delay = 0...2_000 }
         world.after(pause) { [self] in
+            happened("blackout")
             mark("blackout")
             for node in world.nodes where node.isUp { world.crash(node, losesDisk: false) }
             world.after(.seconds(5)) { [self] in
@@ -107,6 +119,7 @@ extension Simulation {
     /// One that keeps its place, and has to be given everything again, by whoever is there.
     private func wipeOne() {
         guard let node = someRunning() else { return }
+        happened("wiped")
         world.crash(node, losesDisk: true)
         world.after(.seconds(10)) { [self] in
             if !node.isUp, let seed = someRunning() { world.start(node, seeds: [seed.index]) }
@@ -115,11 +128,13 @@ extension Simulation {
 
     private func jumpSomeClock() {
         guard let node = someRunning() else { return }
+        happened("clock")
         node.clockError = Int64(chance.index(below: 240_000)) - 120_000
     }
 
     private func troubleSomeDisk() {
         guard let node = someRunning() else { return }
+        happened("disk")
         switch chance.index(below: 4) {
         case 0: node.disk.delay = 0...chance.span(in: 1...500)
         case 1: node.disk.isFull.toggle()
@@ -130,6 +145,7 @@ extension Simulation {
 
     private func expel() {
         guard let node = someRunning(), node.index != 0 else { return }
+        happened("expelled")
         world.noteCustody(of: node, isThere: false)
         node.isRevoked = true
         let expelled = Set(world.nodes.filter(\.isRevoked).map(\.index))
@@ -156,6 +172,7 @@ extension Simulation {
     /// Who forgets everything shows a new process as well, which says so.
     private func restartForgetful() {
         for node in world.nodes where node.treachery == .amnesiac && node.isUp {
+            happened("forgot")
             world.crash(node, losesDisk: true)
             guard let seed = someRunning() else { return }
             world.start(node, seeds: [seed.index])
@@ -164,6 +181,7 @@ extension Simulation {
 
     private func flood() {
         for node in world.nodes where node.treachery == .flooding && node.isUp {
+            happened("flood")
             clients.flood(from: node)
         }
     }
@@ -178,6 +196,7 @@ extension Simulation {
                 world.start(reserve.removeFirst(), seeds: [seed.index])
                 world.after(min(.minutes(1), pause / 2)) { [self] in
                     guard leaver.isUp else { return }
+                    happened("left")
                     world.leave(leaver) { [self] in world.loseDisk(of: leaver) }
                 }
             }
@@ -187,6 +206,7 @@ extension Simulation {
     /// One node is gone for good with its disk; an empty one takes its place.
     private func replaceOne() {
         guard let leaver = someRunning(), leaver.index != 0, !reserve.isEmpty else { return }
+        happened("replaced")
         let newcomer = reserve.removeFirst()
         world.crash(leaver, losesDisk: true)
         reserve.append(leaver)

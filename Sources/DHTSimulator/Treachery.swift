@@ -42,6 +42,8 @@ final class Conspiracy {
     /// Members that never run.
     var ghosts: [Contact] = []
     private(set) var ghostsNamed = 0
+    /// Answers that were not the truth, or were withheld.
+    var lies = 0
     private(set) var spoils = Spoils()
     /// Of content that is promised and does not exist.
     private var outlines: [Digest: [UInt8]] = [:]
@@ -185,8 +187,9 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
 
     mutating func seal(_ response: Response, to inquiry: Gate.Inquiry, now: Instant) -> [UInt8]? {
         if case .ping = inquiry.request { return base.seal(response, to: inquiry, now: now) }
-        guard let lie = lie(instead: response, to: inquiry) else { return nil }
-        return base.seal(lie, to: inquiry, now: now)
+        let lie = lie(instead: response, to: inquiry)
+        if lie != response { conspiracy.lies += 1 }
+        return lie.flatMap { base.seal($0, to: inquiry, now: now) }
     }
 
     mutating func sign(_ draft: RecordCodec.Draft) -> Record {

@@ -64,12 +64,7 @@ struct RunNode: AsyncParsableCommand {
         }
         let announcement = await announceOnceItListens(node, network: configuration.network.fingerprint)
 
-        let shellTask =
-            runsShell
-            ? Task {
-                await Self.wait(for: announcement)
-                await runShell(control, trigger)
-            } : nil
+        let shellTask = runsShell ? Task { await runShell(control, trigger) } : nil
         for await event in events {
             if event == .stop { break }
             await reload(control, logger)
@@ -89,21 +84,6 @@ struct RunNode: AsyncParsableCommand {
             unsafe mkdir(String(path[..<end]), 0o700)
         }
         unsafe mkdir(path, 0o700)
-    }
-
-    /// `READY` comes before the shell's first words, unless it is long in coming.
-    private static func wait(for announcement: Task<Void, Never>) async {
-        let (ends, end) = AsyncStream.makeStream(of: Void.self)
-        Task {
-            await announcement.value
-            end.finish()
-        }
-        let alarm = Task {
-            try? await Task.sleep(for: .seconds(2))
-            end.finish()
-        }
-        for await _ in ends {}
-        alarm.cancel()
     }
 
     private func runShell(_ control: LocalNode, _ trigger: AsyncStream<Event>.Continuation) async {

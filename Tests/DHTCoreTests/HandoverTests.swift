@@ -5,7 +5,7 @@ import Testing
 /// Transcripts of leaving, in an 8-bit key space with two replicas.
 struct HandoverTests {
     private var transcript: Transcript
-    private let records = (0..<3 as Range<UInt8>).map {
+    private var records = (0..<3 as Range<UInt8>).map {
         Record.sample(at: $0, revision: 10, lifetime: 3600)
     }
 
@@ -52,9 +52,16 @@ struct HandoverTests {
 
     @Test mutating func `what has ended is not handed over`() {
         transcript.meet(4, 8)
-        transcript.node.restore(.sample(at: 3, revision: 10, lifetime: 5))
-        let stores = leaveAnswering()
-        #expect(stores == 6)
+        let brief = Record.sample(at: 3, revision: 10, lifetime: 5)
+        records.append(brief)
+        transcript.node.restore(brief)
+        var clone = self
+        #expect(clone.leaveAnswering() == 6)
+        // So it is its end that makes the difference.
+        let lasting = Record.sample(at: 3, revision: 11, lifetime: 3600)
+        records[3] = lasting
+        transcript.node.restore(lasting)
+        #expect(leaveAnswering() == 8)
     }
 
     @Test mutating func `alone there is nobody to hand over to`() {

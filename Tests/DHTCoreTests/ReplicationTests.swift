@@ -83,7 +83,20 @@ struct ReplicationTests {
     @Test mutating func `several changes at once are one walk`() {
         transcript.lose(4, at: 300)
         transcript.hear(.at(2), at: 300)
+        let walks = transcript.node.replication.walks
         #expect(given(from: 300, through: 400) == [2])
+        // By the nearest and later by the farthest of those who have the record.
+        #expect(transcript.node.replication.walks == walks + 2)
+    }
+
+    @Test mutating func `changes that are apart are a walk each`() {
+        let walks = transcript.node.replication.walks
+        transcript.lose(4, at: 300)
+        _ = given(from: 300, through: 309)
+        #expect(transcript.node.replication.walks == walks + 1)
+        transcript.hear(.at(2), at: 310)
+        _ = given(from: 310, through: 319)
+        #expect(transcript.node.replication.walks == walks + 2)
     }
 
     @Test mutating func `who comes back gets what it missed, and only that`() {

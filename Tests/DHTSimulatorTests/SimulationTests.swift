@@ -13,11 +13,39 @@ struct SimulationTests {
         return options
     }
 
+    /// What must have happened in a world of each scenario, and how often.
+    private static func fault(of scenario: Scenario) -> (name: String, count: Int)? {
+        switch scenario {
+        case .calm, .swarm, .promising, .haunting: nil
+        case .vanish: ("vanished", 3)
+        case .churn: ("replaced", 3)
+        case .replace: ("left", 9)
+        case .lossy: ("lost", 500)
+        case .partition: ("parted", 1)
+        case .roaming: ("moved", 10)
+        case .restart: ("restarted", 10)
+        case .blackout: ("blackout", 3)
+        case .clocks: ("clock", 10)
+        case .disks: ("disk", 10)
+        case .revocation: ("expelled", 2)
+        case .hostile, .eclipse, .wanting, .dawdling, .spoiling: ("lies", 10)
+        case .flood: ("flood", 100)
+        case .amnesiac: ("forgot", 2)
+        }
+    }
+
     @Test(arguments: Scenario.allCases)
-    func `no scenario breaks a promise`(scenario: Scenario) {
-        let report = Simulation(options(scenario, nodes: 6)).run()
-        #expect(report.violations.isEmpty, "dht simulate --scenario \(scenario.rawValue) --nodes 6 --seed 1")
+    func `no scenario breaks a promise, and what it tells of happens`(scenario: Scenario) {
+        var options = options(scenario, nodes: 10)
+        options.hours = 0.05
+        if scenario == .churn { options.churn = 10 }
+        if scenario == .flood { options.adversaries = 0.1 }
+        let report = Simulation(options).run()
+        #expect(report.violations.isEmpty, "dht simulate --scenario \(scenario.rawValue) --nodes 10 --seed 1")
         #expect(report.readsWrong == 0)
+        if let fault = Self.fault(of: scenario) {
+            #expect(report.faults[fault.name, default: 0] >= fault.count, "\(report.faults)")
+        }
     }
 
     @Test(arguments: 1...6 as ClosedRange<UInt64>)
