@@ -20,6 +20,7 @@ extension KademliaNode {
             membership.seeds[index].attempts = 0
             membership.seeds[index].nextAttempt = now.instant
         }
+        membership.nextSeed = now.instant
         membership.nextReminder = nil
         membership.nextUpkeep = now.instant
         upkeep(at: now, into: &actions)

@@ -46,10 +46,12 @@ struct Signing: Sendable {
             else { return nil }
             return standing.revision
         }
-        let (far, near) = (newer.filter { $0.isFarAhead(of: now) }, newer.filter { !$0.isFarAhead(of: now) })
-        // Those who have what is far ahead of our clock, and let it stand, have clocks that are ahead as
-        // well; unless it is ours that is behind.
-        if let highest = far.max(), !hasGoneBack, far.count >= stored { return .above(highest) }
+        let far = newer.filter { $0.isFarAhead(of: now) }
+        let near = newer.filter { !$0.isFarAhead(of: now) }
+        // Who has what is far ahead of our clock, and lets it stand, has a clock that is ahead as well, unless
+        // it is ours that is behind. It takes what is above that; then the others get what they can take,
+        // and nobody is left with an older value.
+        if let highest = far.max(), !hasGoneBack { return .above(highest) }
         if let highest = near.max() { return .above(highest) }
         return .end
     }

@@ -95,7 +95,15 @@ struct History {
 
     // MARK: Writes
 
-    mutating func note(_ write: Write, of key: Int) { writes[key, default: []].append(write) }
+    /// What the same author wrote before with a higher revision, its clock being far ahead then, need not be
+    /// read any more: it went back behind that.
+    mutating func note(_ write: Write, of key: Int) {
+        writes[key]?.removeAll { earlier in
+            earlier.author == write.author && earlier.acknowledgedAt <= write.startedAt
+                && earlier.record.revision > write.record.revision
+        }
+        writes[key, default: []].append(write)
+    }
 
     /// Of each author the acknowledged write with the highest revision.
     func newest(of key: Int) -> [Write] {

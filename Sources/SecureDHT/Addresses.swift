@@ -30,19 +30,6 @@ extension HostPort {
     var numeric: Endpoint? {
         (try? SocketAddress(ipAddress: host, port: Int(port))).flatMap { Endpoint($0) }
     }
-
-    /// All addresses the host has now, in the resolver's order; none if it has no address. Blocks.
-    private func lookUp() -> [Endpoint] {
-        // NIO gives one address a call; a name seldom has more that matter, and the next attempt asks anew.
-        (try? SocketAddress.makeAddressResolvingHost(host, port: Int(port)))
-            .flatMap { Endpoint($0) }.map { [$0] } ?? []
-    }
-
-    /// The addresses of the host, asked of the system's resolver on a thread that may block.
-    func resolve() async -> [Endpoint] {
-        if let numeric { return [numeric] }
-        return (try? await NIOThreadPool.singleton.runIfActive { lookUp() }) ?? []
-    }
 }
 
 /// The addresses of this machine that others may know it by, without ports.

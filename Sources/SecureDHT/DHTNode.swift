@@ -74,7 +74,7 @@ public final class DHTNode: Sendable {
     /// ``listens()``.
     ///
     /// - Throws: ``DHTError``: `configuration` if an address cannot be bound or the directory is not ours to
-    ///   use, `integrity` if what is in it is damaged, `unreachable` if the name of a peer does not resolve,
+    ///   use, `integrity` if what is in it is damaged, `unreachable` if no name of a peer can ever resolve,
     ///   `invalidArgument` if a setting is out of its range.
     public static func start(_ configuration: NodeConfiguration) async throws -> DHTNode {
         Sodium.initialize()
@@ -82,12 +82,7 @@ public final class DHTNode: Sendable {
             throw DHTError(.configuration, "there is no address to listen on")
         }
         try NodeConfiguration.check(paths: configuration.paths)
-        for peer in configuration.peers where await peer.address.resolve().isEmpty {
-            throw DHTError(
-                .unreachable,
-                "\(peer.address.host): this name of a peer does not resolve. Check it, or give an address"
-            )
-        }
+        try configuration.checkPeers()
         let loop = try await NodeBuilder(configuration).makeLoop()
         var bound: [Endpoint] = []
         do {

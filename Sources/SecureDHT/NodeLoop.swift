@@ -46,6 +46,8 @@ actor NodeLoop {
     var lastChange: NIODeadline?
     var lastMove: NIODeadline?
     private(set) var seeds: [PeerAddress] = []
+    /// Names of peers of which it was said that they do not resolve.
+    private var unresolved: Set<HostPort> = []
     private(set) var isStopping = false
 
     private var contactMemory: ContactMemory
@@ -219,6 +221,7 @@ actor NodeLoop {
 
     func setSeeds(_ peers: [PeerAddress]) {
         seeds = peers
+        unresolved = []
         var actions: [EngineAction] = []
         engine.setSeeds(peers.map(\.identity), at: SystemClock.now, into: &actions)
         perform(actions)
@@ -235,12 +238,20 @@ actor NodeLoop {
     }
 
     private func resolved(_ seed: Int, _ peer: PeerAddress, _ endpoints: [Endpoint]) {
+        guard !isStopping, seeds.indices.contains(seed), seeds[seed] == peer else { return }
         if endpoints.isEmpty {
-            logger.warning("the name of a peer does not resolve", metadata: ["peer": "\(peer)"])
+            let isFirst = unresolved.insert(peer.address).inserted
+            let text: Logger.Message = "the name of a peer does not resolve; it is asked for again"
+            logger.log(level: isFirst ? .warning : .debug, text, metadata: ["peer": "\(peer)"])
+        } else if unresolved.remove(peer.address) != nil {
+            logger.info("the name of a peer resolves now", metadata: ["peer": "\(peer)"])
         }
-        guard seeds.indices.contains(seed), seeds[seed] == peer else { return }
+        // Where no socket reaches nothing need be tried.
+        let families = Set(sockets.filter { $0.socket != nil }.map(\.bound.family))
+        let within = endpoints.filter { families.contains($0.family) }
         var actions: [EngineAction] = []
-        engine.resolved(seed: seed, endpoints, at: SystemClock.now, into: &actions)
+        let usable = within.isEmpty ? endpoints : within
+        engine.resolved(seed: seed, usable, at: SystemClock.now, into: &actions)
         perform(actions)
     }
 

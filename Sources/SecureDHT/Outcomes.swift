@@ -143,6 +143,10 @@ extension DHTNode {
         if outcome.stored == 0 { throw refusal(outcome, record) }
         let target = max(company.target, min(outcome.replicas.count, Kademlia.replicas))
         let wanted = options.copies(of: target)
+        if outcome.stored < wanted, let error = clockRefusal(outcome, record) {
+            let few = "stored at \(nodeCount(outcome.stored)) of \(target), \(wanted) were wanted"
+            throw DHTError(.partial, "\(few): \(error.reason)")
+        }
         if outcome.stored < wanted { throw shortfall(outcome, of: target, wanted: wanted, company) }
         return PutReceipt(
             revision: record.revision,
@@ -181,6 +185,16 @@ extension DHTNode {
             "it is not certain that the value stands: stored at \(nodeCount(stored)), refused by "
                 + "\(refused)\(standing)\(quiet). Read it back: dht get --meta"
         )
+    }
+
+    /// The first of those whose clocks differ.
+    private func clockRefusal(_ outcome: PutOutcome, _ record: Record) -> DHTError? {
+        for replica in outcome.replicas {
+            guard case .refused(.clock(let theirs)) = replica.verdict else { continue }
+            let peer = replica.identity == identity ? "this node" : replica.identity.text
+            return .refusedByClock(of: peer, theirs, written: record.revision.unixMilliseconds)
+        }
+        return nil
     }
 
     /// Too few took the value.
@@ -240,8 +254,8 @@ extension DHTError {
         return DHTError(
             .partial,
             "the value's time is \((written -| theirs) / 1000) s ahead of the clock of \(peer), which takes "
-                + "300 s at most. Set the clock that is wrong (timedatectl) and write again: that works at once; "
-                + "else from when the other clock says \(earliest)"
+                + "300 s at most. Set the clock that is wrong (timedatectl) and write again: "
+                + "that works at once; else from when the other clock says \(earliest)"
         )
     }
 }

@@ -8,6 +8,7 @@
     endure.py … disk-full
     endure.py … disk-error
     endure.py … hundred-thousand
+    endure.py … absent [--members 2000] [--minutes 10]
 
 Every scenario makes its own keys and directories, prints what it saw, and ends 1 if a promise was broken.
 """
@@ -16,6 +17,7 @@ import random
 import signal
 import sys
 
+from absent import absent
 from crowds import crowd, kills, replace
 from disks import disk_error, disk_full
 from partition import partition
@@ -55,6 +57,9 @@ def parse():
     command = add(hundred_thousand)
     command.add_argument("--records", type=int, default=100_000)
     command.add_argument("--length", type=int, default=300, help="bytes of a value")
+    command = add(absent)
+    command.add_argument("--members", type=int, default=2000)
+    command.add_argument("--minutes", type=float, default=10)
     return parser.parse_args()
 
 

@@ -76,7 +76,7 @@ extension IntegrationTests {
                 _ = try wrong.dht("del", "deleted")
                 try set(0)
                 try exchange("\(offset) s while it ran")
-                try rewrite("\(offset) s while it ran")
+                try rewrite("by \(offset) s while it ran")
 
                 try set(offset)
                 wrong.kill()
@@ -86,7 +86,7 @@ extension IntegrationTests {
                 _ = try wrong.dht("del", "deleted")
                 try set(0)
                 try exchange("\(offset) s at its start")
-                try rewrite("\(offset) s at its start")
+                try rewrite("by \(offset) s at its start")
                 #expect(!wrong.log.contains("isolat"))
             }
             wrong.kill()
