@@ -72,8 +72,8 @@ MUTATIONS = [
     ]),
     Mutation("older-displaces-newer", "freshness", SWARM, [
         ("DHTCore/Catalog.swift",
-         "if let old, (record.revision, record.digest) <= (old.revision, old.digest) {",
-         "if let old, record.digest == old.digest {"),
+         "if let old, (record.revision, record.digest) <= (old.revision, old.digest),",
+         "if let old, record.digest == old.digest,"),
     ]),
     Mutation("acknowledged-before-stored", "durability", BLACKOUT, [
         ("DHTCore/Keeping.swift", "guard undurable[record.digest] != nil else { return false }",
