@@ -143,9 +143,11 @@ extension DHTNode {
         if outcome.stored == 0 { throw refusal(outcome, record) }
         let target = max(company.target, min(outcome.replicas.count, Kademlia.replicas))
         let wanted = options.copies(of: target)
-        if outcome.stored < wanted {
-            throw shortfall(of: record, outcome, target: target, wanted: wanted, company)
+        if outcome.stored < wanted, let error = clockRefusal(outcome, record) {
+            let few = "stored at \(nodeCount(outcome.stored)) of \(target), \(wanted) were wanted"
+            throw DHTError(.partial, "\(few): \(error.reason)")
         }
+        if outcome.stored < wanted { throw shortfall(outcome, of: target, wanted: wanted, company) }
         return PutReceipt(
             revision: record.revision,
             expires: record.expiry,
@@ -185,18 +187,21 @@ extension DHTNode {
         )
     }
 
-    /// Too few took the value.
-    private func shortfall(
-        of record: Record,
-        _ outcome: PutOutcome,
-        target: Int,
-        wanted: Int,
-        _ company: Company
-    ) -> DHTError {
-        let takers = outcome.replicas.filter { $0.verdict == .stored }.map(\.identity)
-        if let error = clockRefusal(outcome, record) {
-            return DHTError(.partial, "stored at \(nodeCount(outcome.stored)) of \(target): \(error.reason)")
+    /// The first of those whose clocks differ.
+    private func clockRefusal(_ outcome: PutOutcome, _ record: Record) -> DHTError? {
+        for replica in outcome.replicas {
+            guard case .refused(.clock(let theirs)) = replica.verdict else { continue }
+            let peer = replica.identity == identity ? "this node" : replica.identity.text
+            return .refusedByClock(of: peer, theirs, written: record.revision.unixMilliseconds)
         }
+        return nil
+    }
+
+    /// Too few took the value.
+    private func shortfall(_ outcome: PutOutcome, of target: Int, wanted: Int, _ company: Company)
+        -> DHTError
+    {
+        let takers = outcome.replicas.filter { $0.verdict == .stored }.map(\.identity)
         guard takers == [identity] else {
             return DHTError(
                 .partial,
@@ -220,16 +225,6 @@ extension DHTNode {
             )
         }
         return asked == 0 ? nil : DHTError(.unreachable, "no peer answered (asked \(asked)). See: dht peers")
-    }
-
-    /// The first of those whose clocks differ.
-    private func clockRefusal(_ outcome: PutOutcome, _ record: Record) -> DHTError? {
-        for replica in outcome.replicas {
-            guard case .refused(.clock(let theirs)) = replica.verdict else { continue }
-            let peer = replica.identity == identity ? "this node" : replica.identity.text
-            return .refusedByClock(of: peer, theirs, written: record.revision.unixMilliseconds)
-        }
-        return nil
     }
 
     /// Why nobody took the record: the first reason that is not silence.
