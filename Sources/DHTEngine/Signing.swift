@@ -48,9 +48,9 @@ struct Signing: Sendable {
         }
         let far = newer.filter { $0.isFarAhead(of: now) }
         let near = newer.filter { !$0.isFarAhead(of: now) }
-        // Who has what is far ahead of our clock, and lets it stand, has a clock that is ahead as well, unless
-        // it is ours that is behind. It takes what is above that; then the others get what they can take,
-        // and nobody is left with an older value.
+        // Who has what is far ahead of our clock, and lets it stand, has a clock that is ahead as well,
+        // unless it is ours that is behind. It takes what is above that; then the others get what they can
+        // take, and nobody is left with an older value.
         if let highest = far.max(), !hasGoneBack { return .above(highest) }
         if let highest = near.max() { return .above(highest) }
         return .end
