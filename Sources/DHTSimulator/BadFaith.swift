@@ -16,6 +16,12 @@ extension DHTEngine.Operation {
         }
     }
 
+    /// What a long value that is read may take besides, over lines as bad as they get: 1,000 bytes a second.
+    var readingTime: Span {
+        guard case .fetch(let record, _) = self else { return .milliseconds(0) }
+        return .milliseconds(UInt64(record.reference?.length ?? 0))
+    }
+
     /// At 16 KiB a second.
     private static func transport(of bytes: Int) -> Span { .milliseconds(UInt64(bytes) * 1000 / 16_384) }
 }

@@ -4,7 +4,7 @@ import DHTEngine
 // Promises that hold at every moment, and those that hold once all is quiet.
 
 extension World {
-    /// Longest that an operation may take.
+    /// Longest that an operation may take, but for what is read of a long value.
     static let operationPatience = Span.minutes(3)
 
     /// Looks at all honest nodes: whom their tables hold, how full everything is.
@@ -17,7 +17,7 @@ extension World {
             inspectTable(of: node, machine.core.table)
         }
         inspectSpoils()
-        for overdue in operationsOlder(than: Self.operationPatience) {
+        for overdue in overdueOperations() {
             violate("liveness", "an operation of n\(overdue) does not end")
         }
     }

@@ -41,7 +41,9 @@ package final class World {
         let node: Int
         let incarnation: Int32
         let startedAt: Instant
-        /// Longer it must not take.
+        /// Longer it must not take, whatever the network does.
+        let end: Span
+        /// Longer it must not take where no line is bad.
         let limit: Span?
         let then: (Outcome) -> Void
     }
@@ -252,6 +254,7 @@ package final class World {
             node: node.index,
             incarnation: node.incarnation,
             startedAt: clock,
+            end: Self.operationPatience + operation.readingTime,
             limit: patience(with: operation, of: node),
             then: then
         )
@@ -266,11 +269,11 @@ package final class World {
         return operation.patience(get: patienceOfGets, put: patienceOfPuts)
     }
 
-    /// The honest nodes whose operations have not ended after so long; each is told of once.
-    func operationsOlder(than patience: Span) -> [Int] {
+    /// The honest nodes whose operations have not ended when they ought to have; each is told of once.
+    func overdueOperations() -> [Int] {
         var overdue: [Int] = []
         for name in waiting.keys.sorted(by: { $0.rawValue < $1.rawValue }) {
-            guard let entry = waiting[name], clock.since(entry.startedAt) > patience else { continue }
+            guard let entry = waiting[name], clock.since(entry.startedAt) > entry.end else { continue }
             let node = nodes[entry.node]
             // What a liar puts may be long, and be wanted for as long by another.
             let isPromised = node.isUp && node.treachery == nil

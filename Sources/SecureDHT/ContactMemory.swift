@@ -38,8 +38,8 @@ struct ContactMemory: Sendable {
         written = Set(inherited.map { Place($0) })
     }
 
-    /// What is to be written at this age of the process; `nil`: nothing. `lately`: those who answered within a
-    /// day, if they do not now. `isLast`: there is no later.
+    /// What is to be written at this age of the process; `nil`: nothing. `lately`: those who answered within
+    /// a day, if they do not now. `isLast`: there is no later.
     mutating func revise(
         _ good: [RememberedContact],
         lately: [RememberedContact] = [],

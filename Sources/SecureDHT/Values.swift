@@ -19,9 +19,9 @@ public struct PutOptions: Sendable {
     /// Seconds until the value ends: 1…31,536,000.
     public var lifetime: UInt32 = 86_400
     public var condition: Condition?
-    /// W: copies, our own included, without which the write counts as failed, 1…8. `nil`: as many as it takes
-    /// for every read of 3 (``GetOptions/standardReplicas``) to see it: two fewer than nodes ought to have it,
-    /// and two at least, if there is anybody else.
+    /// W: copies, our own included, without which the write counts as failed, 1…8. `nil`: as many as it
+    /// takes for every read of 3 (``GetOptions/standardReplicas``) to see it: two fewer than nodes ought to
+    /// have it, and two at least, if there is anybody else.
     public var minimumCopies: Int?
     /// Whether this node keeps the value alive for as long as it runs, also after a restart if it has a
     /// directory: it signs a new revision at half the lifetime, until the value is deleted or put without.
