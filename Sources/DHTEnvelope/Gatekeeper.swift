@@ -112,13 +112,16 @@ extension Gatekeeper where Self: ~Copyable {
             let count = contacts.count - kept.count
             return (.nodes(kept), .init(contacts: count, unusable: unusable(contacts)))
         case (.values(let records, let total, let closer), .findValue(let location, let author, _)):
-            var seen: Set<Identity> = []
             var keptRecords: [Record] = []
             for record in records
             where record.location == location && (author == nil || record.author == author)
-                && seen.insert(record.author).inserted && accepts(record)
+                && accepts(record)
             {
-                keptRecords.append(record)
+                if let index = keptRecords.firstIndex(where: { $0.author == record.author }) {
+                    if record.supersedes(keptRecords[index]) { keptRecords[index] = record }
+                } else {
+                    keptRecords.append(record)
+                }
             }
             let keptContacts = closer.filter { isUsable($0, namedBy: source) }
             let struckOut = Gate.StruckOut(

@@ -105,6 +105,9 @@ extension NodeLoop {
         var complaints: [String] = []
         let company = company
         if company.isIsolated { complaints.append("isolated: \(company.isolation)") }
+        for socket in sockets where socket.socket == nil {
+            complaints.append("listen: \(socket.configured) is not open; it is tried again and again")
+        }
         if let problem = disk?.problem { complaints.append("disk: \(problem)") }
         return complaints
     }

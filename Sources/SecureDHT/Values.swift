@@ -158,7 +158,8 @@ public struct NodeStatus: Hashable, Sendable {
     public let suspects: [Suspect]
     /// Why records are not kept on the disk, in words; `nil` as long as they are, or are in memory.
     public let storeProblem: String?
-    /// What is wrong, each in a word and a sentence: `isolated: none of 19 members answers`, `disk: …`.
+    /// What is wrong, each in a word and a sentence: `isolated: none of 19 members answers`, `disk: …`,
+    /// `listen: …`.
     /// Empty: nothing.
     public let complaints: [String]
     /// Who asks in vain, the last first.

@@ -46,11 +46,25 @@ import Testing
             case "stranger": record(by: "stranger")
             case "reader": record(by: "reader")
             case "other key": record(by: "bob", key: "another")
-            default: record(by: "carol", value: [1])
+            default: record(by: "carol", value: [1], revision: 1 << 39)
             }
         let answer = try #require(left(of: .values([good, bad], total: 2, closer: []), to: find("key")))
         #expect(answer.response == .values([good], total: 2, closer: []))
         #expect(answer.struckOut == 1)
+    }
+
+    @Test func `of two records by one author the newer stays, whichever comes first`() throws {
+        let (old, new) = (record(by: "carol", revision: 8 << 30), record(by: "carol", revision: 9 << 30))
+        let other = record(by: "bob", revision: 7 << 30)
+        for records in [[old, new, other], [new, old, other]] {
+            let answer = try #require(left(of: .values(records, total: 3, closer: []), to: find("key")))
+            #expect(answer.response == .values([new, other], total: 3, closer: []))
+            #expect(answer.struckOut == 1)
+        }
+        let forged = try #require(
+            left(of: .values([old, new.forged], total: 2, closer: []), to: find("key"))
+        )
+        #expect(forged.response == .values([old], total: 2, closer: []), "a forged one displaces nothing")
     }
 
     @Test func `contacts that nobody can send to are struck out, and counted`() throws {

@@ -207,10 +207,8 @@ class Client:
         while isinstance(answer, Found) and answer.records and pages < PAGES:
             pages += 1
             has_moved, total = total not in (None, answer.total), answer.total
-            for record in answer.records:
-                if record.author not in seen:
-                    records.append(record)
-                seen.append(record.author)
+            records += answer.records
+            seen += [record.author for record in answer.records]
             if has_moved or len(seen) >= total:
                 if not has_moved and len(set(seen)) >= total:
                     break

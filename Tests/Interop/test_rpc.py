@@ -20,6 +20,7 @@ from dht1 import (
 )
 from lookup import Client
 from pair import ELSEWHERE, Pair
+from store import merged
 
 
 class Requests(Pair):
@@ -102,7 +103,7 @@ class Requests(Pair):
         self.assertEqual(len({body.number for body in bodies}), 3)
         self.assertIn(self.second.key.identity, self.first.contacts)
 
-    def test_a_reader_takes_what_is_good_and_of_each_author_the_first(self) -> None:
+    def test_a_reader_takes_what_is_good_and_of_each_author_the_newest(self) -> None:
         everyone = vectors.PEOPLE
         now = rpc.unix_milliseconds() << 16
 
@@ -110,7 +111,7 @@ class Requests(Pair):
             person = everyone[who]
             return Record.make(self.first.network, person, dht1.VALUE, key, at, 60, value)
 
-        good, twin = made(2, b"good"), made(2, b"twin")
+        old, good, older = made(2, b"old"), made(2, b"good", at=now + 1), made(2, b"older", at=now - 1)
         strange = SigningKey.of(bytes(32))
         bad = [
             dataclasses.replace(made(3, b"forged"), value=b"other!"),
@@ -119,10 +120,11 @@ class Requests(Pair):
             Record.make(self.first.network, strange, dht1.VALUE, b"k", now, 60, b"stranger"),
             Record.make(vectors.NETWORKS[1], everyone[6], dht1.VALUE, b"k", now, 60, b"network"),
         ]
-        answer = Found(len(bad) + 2, [*bad, good, twin], [])
+        answer = Found(len(bad) + 3, [*bad, old, good, older], [])
         client = Client(self.first)
         records = client.all_records(self.second.contact, good.location, answer)
-        self.assertEqual([r for r in records if client.is_good(r, b"k")], [good])
+        kept = [record for record in records if client.is_good(record, b"k")]
+        self.assertEqual(merged(kept, rpc.unix_milliseconds()), [good])
 
     def test_a_stranger_that_writes_is_asked_once_in_thirty_seconds(self) -> None:
         self.ask(Ping())

@@ -30,6 +30,8 @@ import Testing
         let node = try await DHTNode.start(team.configuration(of: 0, listen: "192.0.2.1:4100"))
         async let listens = node.listens()
         #expect(await node.status().addresses.map(\.description) == ["192.0.2.1:4100"])
+        let complaints = await node.status().complaints
+        #expect(complaints == ["listen: 192.0.2.1:4100 is not open; it is tried again and again"])
         #expect(try await node.get("anything") == nil)
         await node.stop()
         #expect(await listens == false)
