@@ -69,6 +69,7 @@ extension GatedEngine where Keeper: ~Copyable {
         case .answer(let answer):
             counters.answers += 1
             counters.struckOut += UInt64(answer.struckOut)
+            if answer.namesTwin { core.note(.twoProcesses, of: identity, at: now.instant) }
             if answer.unusable > 0 { core.note(.unusableContacts, of: answer.sender, at: now.instant) }
             if answer.showsNewKey { noteRestart(of: answer.sender, at: answer.endpoint, now, into: &actions) }
             accept(answer, at: now, into: &actions)
@@ -227,6 +228,30 @@ extension GatedEngine where Keeper: ~Copyable {
 
 }
 
+extension Gatekeeper where Self: ~Copyable {
+    /// Another process with the sender's key, if there is one of which it may be told.
+    fileprivate func twin(of inquiry: Gate.Inquiry) -> Contact? {
+        guard inquiry.isLive, let twin = inquiry.twin, !twin.isLoopback || inquiry.endpoint.isLoopback else {
+            return nil
+        }
+        return Contact(identity: inquiry.sender, id: admission.nodeID(of: inquiry.sender), endpoint: twin)
+    }
+}
+
+extension Response {
+    /// With this contact before all others, if there is one. What may be as long as a datagram stays as it is.
+    fileprivate func naming(_ contact: Contact?) -> Response {
+        guard let contact else { return self }
+        let others = Kademlia.replicas - 1
+        switch self {
+        case .nodes(let contacts): return .nodes([contact] + contacts.prefix(others))
+        case .values(let records, let total, let closer) where records.isEmpty:
+            return .values(records, total: total, closer: [contact] + closer.prefix(others))
+        default: return self
+        }
+    }
+}
+
 // MARK: What the core wants
 
 extension GatedEngine where Keeper: ~Copyable {
@@ -259,6 +284,7 @@ extension GatedEngine where Keeper: ~Copyable {
         into actions: inout [EngineAction]
     ) {
         guard let inquiry = inquiries.removeValue(forKey: id) else { return }
+        let response = response.naming(gate.twin(of: inquiry))
         if let datagram = gate.seal(response, to: inquiry, now: now.instant) {
             transmit(datagram, to: inquiry.endpoint, into: &actions)
         }

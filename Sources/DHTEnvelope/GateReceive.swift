@@ -46,6 +46,8 @@ extension Gate {
         package var wasLive = true
         /// The sender has another box key than before: it started anew, or a day is over.
         package var showsNewKey = false
+        /// The sender hears another process that has our key.
+        package let namesTwin: Bool
 
         /// What is left of `response` once the gate has struck out what does not belong there.
         package init(
@@ -59,6 +61,7 @@ extension Gate {
             recordsStruckOut = checked.struckOut.records
             struckOut = checked.struckOut.records + checked.struckOut.contacts
             unusable = checked.struckOut.unusable
+            namesTwin = checked.struckOut.namesTwin
         }
     }
 
@@ -68,6 +71,8 @@ extension Gate {
         package var contacts = 0
         /// Of the contacts those with an address that nobody could send to.
         package var unusable = 0
+        /// One of them was ourselves.
+        package var namesTwin = false
     }
 
     package enum Verdict: Sendable {

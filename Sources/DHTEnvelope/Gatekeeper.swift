@@ -110,7 +110,12 @@ extension Gatekeeper where Self: ~Copyable {
         case (.nodes(let contacts), _):
             let kept = contacts.filter { isUsable($0, namedBy: source) }
             let count = contacts.count - kept.count
-            return (.nodes(kept), .init(contacts: count, unusable: unusable(contacts)))
+            let struckOut = Gate.StruckOut(
+                contacts: count,
+                unusable: unusable(contacts),
+                namesTwin: namesTwin(contacts)
+            )
+            return (.nodes(kept), struckOut)
         case (.values(let records, let total, let closer), .findValue(let location, let author, _)):
             var keptRecords: [Record] = []
             for record in records
@@ -127,7 +132,8 @@ extension Gatekeeper where Self: ~Copyable {
             let struckOut = Gate.StruckOut(
                 records: records.count - keptRecords.count,
                 contacts: closer.count - keptContacts.count,
-                unusable: unusable(closer)
+                unusable: unusable(closer),
+                namesTwin: namesTwin(closer)
             )
             return (.values(keptRecords, total: total, closer: keptContacts), struckOut)
         case (.conflict(let record?), .store(let offered, _)):
@@ -138,6 +144,9 @@ extension Gatekeeper where Self: ~Copyable {
         default: return (response, .init())
         }
     }
+
+    /// Nobody names us to ourselves, but to say that another process has our key.
+    private func namesTwin(_ contacts: [Contact]) -> Bool { contacts.contains { $0.identity == identity } }
 
     private func isUsable(_ contact: Contact, namedBy source: Endpoint) -> Bool {
         contact.identity != identity && contact.endpoint.isUsable(namedBy: source)

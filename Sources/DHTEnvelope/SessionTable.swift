@@ -14,6 +14,8 @@ package struct SessionTable: Sendable {
     private static let forgottenShare = 8
     /// A process that is heard this long after a later one began runs beside it.
     private static let successionLength = Span.seconds(10)
+    /// And for this long after it was heard.
+    private static let twinMemory = Span.minutes(20)
 
     /// What became of an authenticated request.
     package struct Acceptance: Hashable, Sendable {
@@ -142,12 +144,18 @@ package struct SessionTable: Sendable {
         return acceptance
     }
 
-    /// Another process of the peer that began later than this one and is still heard.
-    private mutating func twin(of session: Int, at place: Int, _ now: Instant) -> Endpoint? {
-        guard session > 0, let latest = peers[place].sessions.first,
+    /// Another process of the peer that runs beside this one: it began later, or is still heard though this
+    /// one did.
+    private func twin(of session: Int, at place: Int, _ now: Instant) -> Endpoint? {
+        guard let latest = peers[place].sessions.first,
             now.since(latest.begunAt) >= Self.successionLength
         else { return nil }
-        return latest.addresses.first
+        if session > 0 { return latest.addresses.first }
+        let older = peers[place].sessions.dropFirst().first { other in
+            other.heardAt.since(latest.begunAt) >= Self.successionLength
+                && now.since(other.heardAt) < Self.twinMemory
+        }
+        return older?.addresses.first
     }
 
     private mutating func begin(_ session: Session, at place: Int) {

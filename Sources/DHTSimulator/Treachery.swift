@@ -99,7 +99,9 @@ final class Conspiracy {
         return reference
     }
 
-    func noteSpoil(_ spoil: Spoils.Spoil) { spoils.note(spoil) }
+    func noteSpoil(_ spoil: Spoils.Spoil, transaction: UInt64) {
+        spoils.note(spoil, transaction: transaction)
+    }
     func forgetSpoils(to victim: Identity?) { spoils.forget(victim) }
 
     func outline(of content: Digest) -> [UInt8]? { outlines[content] }
@@ -233,7 +235,8 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
             return truth
         }
         conspiracy.noteSpoil(
-            .init(content: content, part: part, chunk: chunk, by: identity, to: inquiry.sender)
+            .init(content: content, part: part, chunk: chunk, by: identity, to: inquiry.sender),
+            transaction: inquiry.transaction
         )
         return forged(truth)
     }

@@ -10,6 +10,8 @@ import NIOCore
 extension NodeLoop {
     /// Between two looks.
     private static let healthPause = TimeAmount.seconds(1)
+    /// For so long after it was last told another process with our key is complained of.
+    private static let twinMemory = Span.minutes(30)
 
     /// Looks now and then whether anybody answers.
     func watchHealth() {
@@ -105,6 +107,13 @@ extension NodeLoop {
         var complaints: [String] = []
         let company = company
         if company.isIsolated { complaints.append("isolated: \(company.isolation)") }
+        let now = SystemClock.now.instant
+        let isTwinned = engine.core.conduct.report.contains {
+            $0.identity == engine.identity && now.since($0.last) < Self.twinMemory
+        }
+        if isTwinned {
+            complaints.append("two-processes: another process runs with this node's key, as others say")
+        }
         for socket in sockets where socket.socket == nil {
             complaints.append("listen: \(socket.configured) is not open; it is tried again and again")
         }

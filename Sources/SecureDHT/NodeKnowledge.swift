@@ -76,6 +76,10 @@ extension NodeLoop {
     /// Tells the operator of members that were first seen to do what no honest one does.
     func warn(of news: [Conduct.Entry]) {
         for entry in news {
+            if entry.identity == engine.identity {
+                logger.error("another process runs with this node's key: stop one of them, or make it a key")
+                continue
+            }
             var metadata: Logger.Metadata = [
                 "identity": "\(entry.identity.text)", "offence": "\(entry.offence.rawValue)",
             ]

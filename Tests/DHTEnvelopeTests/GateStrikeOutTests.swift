@@ -67,6 +67,24 @@ import Testing
         #expect(forged.response == .values([old], total: 2, closer: []), "a forged one displaces nothing")
     }
 
+    @Test func `who names us to ourselves says that another process has our key`() throws {
+        let target = sha1(Array("key".utf8))
+        func verdict(naming contacts: [Contact]) -> Bool? {
+            let request = Request.findNode(target: target)
+            let datagram = bob.answer(alice.ask(bob, request), from: alice, with: .nodes(contacts))
+            guard case .answer(let answer) = alice.gate.receive(datagram, from: bob.endpoint, at: at(0))
+            else { return nil }
+            #expect(answer.response == .nodes(contacts.filter { $0.identity != .named("alice") }))
+            return answer.namesTwin
+        }
+        func contact(_ name: String) -> Contact {
+            Contact(identity: .named(name), id: Identity.named(name).nodeID, endpoint: .host(9))
+        }
+        let (others, ourselves) = ([contact("carol")], contact("alice"))
+        #expect(verdict(naming: others) == false)
+        #expect(verdict(naming: [ourselves] + others) == true)
+    }
+
     @Test func `contacts that nobody can send to are struck out, and counted`() throws {
         let addresses: [UInt32] = [0x7F00_0001, 0xFFFF_FFFF, 0xA9FE_0101, 0x0A00_0009]
         let contacts = addresses.map { address in

@@ -210,7 +210,12 @@ import Testing
         #expect(accept(2, at: at(9))?.twin == nil)
         #expect(accept(2, second, from: .host(2), at: at(20))?.twin == nil)
         #expect(accept(3, at: at(21))?.twin == .host(2))
-        #expect(accept(3, second, from: .host(2), at: at(22))?.isNewProcess == false)
+        let beside = accept(3, second, from: .host(2), at: at(22))
+        #expect(beside?.isNewProcess == false)
+        #expect(beside?.twin == .host(1), "the later one is told as well")
+        let minutes: UInt64 = 20 * 60
+        #expect(accept(4, second, from: .host(2), at: at(20 + minutes))?.twin == .host(1))
+        #expect(accept(5, second, from: .host(2), at: at(21 + minutes))?.twin == nil, "it is over")
     }
 
     // MARK: Our requests

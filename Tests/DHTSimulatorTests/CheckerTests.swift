@@ -258,11 +258,17 @@ struct CheckerTests {
     @Test func `wrong pieces that are asked for over and over are noticed`() throws {
         let reference = try #require(Content([UInt8](repeating: 1, count: 1000))?.reference)
         let (liar, victim) = (world.nodes[1].identity, world.nodes[2].identity)
+        var transaction: UInt64 = 0
         func spoil(times: Int) {
             for _ in 0..<times {
-                world.conspiracy.noteSpoil(
-                    .init(content: reference.digest, part: .piece(0), chunk: 0, by: liar, to: victim)
-                )
+                transaction += 1
+                // The second is the same request once more.
+                for _ in 0..<2 {
+                    world.conspiracy.noteSpoil(
+                        .init(content: reference.digest, part: .piece(0), chunk: 0, by: liar, to: victim),
+                        transaction: transaction
+                    )
+                }
             }
             world.inspect()
         }

@@ -155,6 +155,36 @@ extension IntegrationTests {
             try expectIsolation(of: alpha, "the only other member does not answer")
         }
 
+        @Test func `of two processes with one key both are told`() throws {
+            let members = try Members(["alpha", "beta"])
+            let beta = try members.start("beta")
+            let first = try members.start("alpha", more: ["--data", "first.data"])
+            try members.acquainted([beta, first], 1)
+            try FileManager.default.copyItem(
+                atPath: members.folder.file("alpha.key"),
+                toPath: members.folder.file("copy.key")
+            )
+            let second = try NodeProcess(
+                "copy",
+                identity: first.identity,
+                in: members.folder,
+                arguments: [
+                    "--allow", "peers.allow", "--network", "net.network", "--listen", "127.0.0.1:0", "--data",
+                    "second.data", "--peer", beta.uri,
+                ]
+            )
+            try members.acquainted([second], 1)
+            for node in [first, second] {
+                try eventually("\(node.name) is told", within: 60) {
+                    _ = try node.dht("get", "nothing")
+                    return try health(of: node).reasons.contains { $0.hasPrefix("two-processes: ") }
+                }
+                #expect(node.log.contains("another process runs with this node's key: stop one of them"))
+            }
+            let suspects = try beta.status()["suspects"] as? [[String: Any]] ?? []
+            #expect(suspects.contains { $0["id"] as? String == first.identity })
+        }
+
         // MARK: Conditional writes
 
         /// Two nodes write under one key at once, on one condition; what became of each is told rightly.
