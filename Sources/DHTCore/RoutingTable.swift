@@ -282,16 +282,16 @@ extension RoutingTable {
         (0...deepest).filter { (refreshDue($0, interval: interval) ?? now) <= now }
     }
 
-    /// Buckets of which there is little to learn: those that hold half of `count` live contacts, and the
-    /// deepest, which hold no more than `count` together: lookups of our own place ask all of those.
-    package func bucketsKnown(count: Int) -> [Int] {
+    /// Buckets of which there is little to learn: those that hold `enough` live contacts, and the deepest,
+    /// which hold no more than `count` together: lookups of our own place ask all of those.
+    package func bucketsKnown(count: Int, enough: Int) -> [Int] {
         let live = (0...deepest).map { index in
             index < buckets.count ? buckets[index].entries.count { $0.reachability.grade != .bad } : 0
         }
         var nearest = 0
         return live.indices.reversed().filter { index in
             nearest += live[index]
-            return nearest <= count || live[index] * 2 >= count
+            return nearest <= count || live[index] >= enough
         }
     }
 

@@ -96,7 +96,10 @@ extension KademliaNode {
         if let first = membership.firstRefresh {
             guard first <= now.instant else { return wake(at: first) }
             membership.firstRefresh = nil
-            for bucket in table.bucketsKnown(count: settings.replicas) {
+            // In a crowd whoever is still missing is named by others soon.
+            let isCrowd = table.count >= Membership.smallCrowd
+            let enough = isCrowd ? settings.replicas / 2 : settings.replicas
+            for bucket in table.bucketsKnown(count: settings.replicas, enough: enough) {
                 table.refreshed(bucket, at: now.instant)
             }
         }

@@ -239,7 +239,7 @@ extension Gatekeeper where Self: ~Copyable {
 }
 
 extension Response {
-    /// With this contact before all others, if there is one. What may be as long as a datagram stays as it is.
+    /// With this contact before all others, if there is one. What may be as long as a datagram stays.
     fileprivate func naming(_ contact: Contact?) -> Response {
         guard let contact else { return self }
         let others = Kademlia.replicas - 1

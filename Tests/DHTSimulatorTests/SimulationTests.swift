@@ -19,8 +19,8 @@ struct SimulationTests {
         case .calm, .swarm, .promising, .haunting: nil
         case .vanish: ("vanished", 3)
         case .churn: ("replaced", 3)
-        case .replace: ("left", 9)
-        case .lossy: ("lost", 500)
+        case .replace: ("left", 3)
+        case .lossy: ("lost", 100)
         case .partition: ("parted", 1)
         case .roaming: ("moved", 10)
         case .restart: ("restarted", 10)
@@ -28,7 +28,7 @@ struct SimulationTests {
         case .clocks: ("clock", 10)
         case .disks: ("disk", 10)
         case .revocation: ("expelled", 2)
-        case .hostile, .eclipse, .wanting, .dawdling, .spoiling: ("lies", 10)
+        case .hostile, .eclipse, .wanting, .dawdling, .spoiling: ("lies", 3)
         case .flood: ("flood", 100)
         case .amnesiac: ("forgot", 2)
         }
