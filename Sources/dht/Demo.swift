@@ -50,8 +50,6 @@ struct Narrator {
 private struct Tour {
     private static let greetingKey = Array("greeting".utf8)
     private static let greeting = Array("hello from the first node".utf8)
-    /// Nodes that are killed.
-    private static let losses = 2
 
     private let network: DemoNetwork
     private let narrator: Narrator
@@ -150,9 +148,11 @@ private struct Tour {
     }
 
     private func loseNodes(_ nodes: [DemoNode]) async throws -> [DemoNode] {
-        narrator.chapter("5. Two nodes die without a word")
-        let lost = nodes.suffix(Self.losses)
-        let survivors = Array(nodes.dropLast(Self.losses))
+        // Two are left at least, so that a deletion reaches more than the one that deletes.
+        let losses = nodes.count > 3 ? 2 : 1
+        narrator.chapter("5. \(losses == 2 ? "Two nodes die" : "A node dies") without a word")
+        let lost = nodes.suffix(losses)
+        let survivors = Array(nodes.dropLast(losses))
         for node in lost { network.kill(node) }
         narrator.done(lost.map { "kill -9 \($0.name)" }.joined(separator: ", "))
         for node in survivors { try await read(Self.greetingKey, Self.greeting, at: node) }

@@ -81,12 +81,12 @@ final class NodeProcess {
 
     func rejected() throws -> [String: Int] { try status()["rejected"] as? [String: Int] ?? [:] }
 
-    /// Identities in its peer list with an address.
+    /// Identities in its peer list that it has heard from.
     func contacts() throws -> [String] {
         let ending = try dht("peers", "--json")
         let object = try JSONSerialization.jsonObject(with: ending.output) as? [String: Any]
         let peers = object?["peers"] as? [[String: Any]] ?? []
-        return peers.filter { $0["address"] is String }.compactMap { $0["id"] as? String }
+        return peers.filter { $0["state"] as? String != "unknown" }.compactMap { $0["id"] as? String }
     }
 
     /// Kilobytes of memory in use.

@@ -97,7 +97,7 @@ import Testing
         }
     }
 
-    @Test(arguments: [(1, 1), (2, 1), (3, 1), (4, 2), (5, 3), (8, 6)])
+    @Test(arguments: [(1, 1), (2, 2), (3, 2), (4, 2), (5, 3), (8, 6)])
     func `a write wants as many copies as every read of three needs to meet one`(nodes: Int, copies: Int) {
         var options = PutOptions()
         #expect(options.copies(of: nodes) == copies)
@@ -163,7 +163,9 @@ import Testing
     @Test func `a node that leaves hands its records over`() async throws {
         var team = try Team(2)
         let first = try await team.start(0, team.configuration(of: 0))
-        try await first.put("hello", "world")
+        var alone = PutOptions()
+        alone.minimumCopies = 1
+        try await first.put("hello", "world", options: alone)
         let second = try await team.start(1, team.configuration(of: 1))
         try await eventually("the first knows the second") { await first.status().peersUp == 1 }
         await first.stop()

@@ -49,10 +49,13 @@ import Testing
     @Test func `what was refused is counted by its error and not tried again at once`() async throws {
         let (loop, _) = try await listening()
         let broadcast = Endpoint(ipv4: 0x7FFF_FFFF, port: 9)
-        for _ in 0..<3 { await loop.transmit([1], to: broadcast) }
+        for _ in 0..<30 { await loop.transmit([1], to: broadcast) }
         let counters = await loop.knowledge.refusals.counters
-        #expect(counters.first { $0.name == "send_failed.EACCES" }?.count == 1)
-        #expect(counters.first { $0.name == "send_avoided" }?.count == 2)
+        let refused = try #require(counters.first { $0.name == "send_failed.EACCES" }?.count)
+        let avoided = try #require(counters.first { $0.name == "send_avoided" }?.count)
+        // Pauses double: however slow the machine is, it is asked seldom.
+        #expect((1...8).contains(refused))
+        #expect(refused + avoided == 30)
         await loop.abandon()
     }
 

@@ -192,7 +192,7 @@ import Testing
         var team = try Team(2)
         _ = try await team.start(0, team.configuration(of: 0, admission: .members(Allowlist())))
         let second = try await team.start(1, team.configuration(of: 1))
-        #expect(await code { _ = try await second.get("hello") } == nil)
+        #expect(await code { _ = try await second.get("hello") } == .unreachable)
         #expect(await second.status().peersKnown == 0)
         let rejected = await team.nodes[0].status().rejected
         #expect(rejected.first { $0.reason == "admission" }.map { $0.count > 0 } == true)
