@@ -206,10 +206,8 @@ public final class DHTNode: Sendable {
             paths: options.paths
         )
         guard case .got(let outcome)? = await loop.run(operation) else { throw stopped }
-        let (company, answers) = (await loop.company, outcome.contacts.count)
-        if outcome.found.isEmpty, let error = blindness(outcome.asked, answers: answers, among: company) {
-            throw error
-        }
+        let company = await loop.company
+        if outcome.found.isEmpty, let error = blindness(of: outcome, among: company) { throw error }
         var values: [StoredValue] = []
         for found in outcome.found where !found.record.isTombstone && Array(found.record.key) == key {
             values.append(StoredValue(found, try await value(of: found.record, from: outcome.contacts)))
@@ -218,7 +216,7 @@ public final class DHTNode: Sendable {
             values: values,
             answered: outcome.answered,
             asked: outcome.asked,
-            isIsolated: answers == 0 && company.isIsolated
+            isIsolated: outcome.contacts.isEmpty && company.isIsolated
         )
     }
 
@@ -259,10 +257,7 @@ public final class DHTNode: Sendable {
         case .put(let record, let outcome)?:
             return try receipt(record, outcome, PutOptions(), among: await loop.company, hiddenBy: nil)
         case .nothingToDelete(let outcome)?:
-            let answers = outcome.contacts.count
-            if let error = blindness(outcome.asked, answers: answers, among: await loop.company) {
-                throw error
-            }
+            if let error = blindness(of: outcome, among: await loop.company) { throw error }
             return nil
         default: throw stopped
         }

@@ -215,16 +215,16 @@ extension DHTNode {
 
     private func nodeCount(_ count: Int) -> String { count == 1 ? "1 node" : "\(count) nodes" }
 
-    /// Why a read that found nothing proves nothing; `nil` if it does.
-    func blindness(_ asked: Int, answers: Int, among company: Company) -> DHTError? {
-        guard answers == 0 else { return nil }
-        if company.isIsolated {
+    /// Why a read that found nothing proves nothing; `nil` if it does. We ourselves may have been asked, too.
+    func blindness(of outcome: GetOutcome, among company: Company) -> DHTError? {
+        if outcome.contacts.isEmpty, company.isIsolated {
             return DHTError(
                 .unreachable,
                 "\(company.isolation), so whether there is a value is not known. See: dht status"
             )
         }
-        return asked == 0 ? nil : DHTError(.unreachable, "no peer answered (asked \(asked)). See: dht peers")
+        guard outcome.asked > 0, outcome.answered == 0 else { return nil }
+        return DHTError(.unreachable, "no peer answered (asked \(outcome.asked)). See: dht peers")
     }
 
     /// Why nobody took the record: the first reason that is not silence.
