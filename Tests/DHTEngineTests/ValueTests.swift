@@ -6,7 +6,8 @@ import Testing
 struct ValueTests {
     @Test func `a put tells how many copies were made, and they are where they belong`() throws {
         let overlay = Overlay(32)
-        overlay.startAll()
+        // Each has looked by then through what it hardly knows.
+        overlay.startAll(settle: .seconds(30))
         for (number, writer) in [3, 17, 31].enumerated() {
             let key = "key \(number)"
             let (record, outcome) = try #require(overlay.put(key, Array("value".utf8), at: writer))
