@@ -63,7 +63,7 @@ extension NodeLoop {
     /// What may be the matter when nobody answers, the likeliest first.
     private var causesOfSilence: [String] {
         var causes: [String] = []
-        for refusal in set.refusals.counters {
+        for refusal in set.refusals.counters where refusal.count > 0 {
             causes.append("the system refused to send: \(refusal.name) \(refusal.count)")
         }
         if engine.counters.rejected.contains(where: { $0.reason == .header && $0.count > 0 }) {
