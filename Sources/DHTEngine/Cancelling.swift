@@ -40,13 +40,8 @@ extension GatedEngine where Keeper: ~Copyable {
         at now: Now,
         into actions: inout [EngineAction]
     ) -> Bool {
-        if var reading = transfers.readings.removeValue(forKey: id) {
-            endChunkCalls(of: .reading(id))
-            // Whoever wants it again need not begin anew.
-            if !reading.isLocal {
-                reading.fetch.halt()
-                transfers.stalled = reading
-            }
+        if let reading = transfers.readings.removeValue(forKey: id) {
+            if !reading.isLocal { stall(reading, id) }
             beginWaitingReading(at: now, into: &actions)
             return true
         }

@@ -162,7 +162,7 @@ extension GatedEngine where Keeper: ~Copyable {
         }
         if reading.fetch.isStuck {
             guard !reading.isWidened else {
-                transfers.stalled = reading
+                stall(reading, id)
                 return endReading(id, nil, at: now, into: &actions)
             }
             reading.isWidened = true
@@ -176,6 +176,14 @@ extension GatedEngine where Keeper: ~Copyable {
         for wish in wishes { ask(wish, for: .reading(id), at: now, into: &actions) }
         // There was nobody to be asked besides.
         if isOver { pursueReading(id, at: now, into: &actions) }
+    }
+
+    /// The reading ends without its content; whoever wants that again need not begin anew. What is under way
+    /// for it nobody waits for, and it must not count when it goes on.
+    mutating func stall(_ reading: consuming Transfers.Reading, _ id: OperationID) {
+        endChunkCalls(of: .reading(id))
+        reading.fetch.halt()
+        transfers.stalled = reading
     }
 
     private mutating func endReading(

@@ -45,6 +45,38 @@ struct CancelTests {
         #expect(overlay.getLong("long", at: reader) == value)
     }
 
+    @Test func `a reading that finds nobody ends its requests, and the next counts none of them`() throws {
+        let value = ContentTests.bytes(1_000_000)
+        let content = try #require(Content(value))
+        let (overlay, reader, record, contacts) = try world(value)
+        let host = overlay[reader]
+        var refused = 0
+        for holder in overlay.holders(of: "long") {
+            overlay.corrupt(holder) { request, _ in
+                guard case .findChunk(_, let part, let chunk) = request else { return nil }
+                if part == .outline { return .chunk(Array(content.outline.dropFirst(Int(chunk) * 1000))) }
+                refused += 1
+                return .absent
+            }
+        }
+        let name = overlay.submit(.fetch(record, from: contacts), at: reader)
+        guard case .fetched(nil)? = overlay.finish(name, at: reader) else {
+            Issue.record("the reading did not end with nothing")
+            return
+        }
+        #expect(refused > 0)
+        #expect(host.engine.transfers.calls.isEmpty)
+        var stalled = try #require(host.engine.transfers.stalled?.fetch)
+        var fresh = ContentFetch(stalled.reference, outline: stalled.outline)
+        for contact in contacts {
+            stalled.add(contact, isOffer: true)
+            fresh.add(contact)
+        }
+        let now = overlay.now(at: host).instant
+        let wishes = stalled.nextWishes(limit: Transfers.partLimit, at: now)
+        #expect(wishes.count >= fresh.nextWishes(limit: Transfers.partLimit, at: now).count)
+    }
+
     @Test func `what came of a reading that was cancelled is there for the next`() throws {
         let value = ContentTests.bytes(1_000_000)
         let (overlay, reader, record, contacts) = try world(value)

@@ -69,6 +69,16 @@ struct SimulationTests {
         #expect(Simulation(options).run().violations.isEmpty)
     }
 
+    /// It went on with what an earlier one had left, requests included that nobody counted any more: the only
+    /// member that had the content was never asked again.
+    @Test func `a world in which a reading never ended ends it`() {
+        var options = options(.swarm, seed: 95_000_371)
+        options.hours = 0.25
+        let report = Simulation(options).run()
+        #expect(report.violations.isEmpty)
+        #expect(report.contentsRead > 0)
+    }
+
     @Test func `worlds whose datagrams are really sealed keep all promises`() {
         var options = options(.lossy, nodes: 5)
         options.sealing = .real
