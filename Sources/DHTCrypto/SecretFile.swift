@@ -181,7 +181,8 @@ package enum SecretFile {
         if fsync(file) != 0, errno != EINVAL, errno != ENOTSUP { throw SystemError(code: errno) }
     }
 
-    static func directory(of path: String) -> String {
+    /// The folder a path names something in.
+    package static func directory(of path: String) -> String {
         guard let slash = path.utf8.lastIndex(of: UInt8(ascii: "/")) else { return "." }
         return slash == path.startIndex ? "/" : String(path[..<slash])
     }

@@ -98,9 +98,6 @@ public struct Allowlist: Sendable {
     }
 
     /// Whether there is a member with this identity.
-    public func lists(_ identity: Identity) -> Bool { holds(identity) }
-
-    /// Whether there is a member with this identity.
     package func holds(_ identity: Identity) -> Bool { positions[identity] != nil }
 
     /// Adds another file's lines. Saying the same of a member twice is fine, contradicting is not; a

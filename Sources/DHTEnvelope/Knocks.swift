@@ -11,6 +11,8 @@ package struct Knocks: Sendable {
         package var endpoint: Endpoint
         package var count: UInt64
         package var last: Instant
+        /// When it was last to be told of.
+        fileprivate var toldAt: Instant?
     }
 
     /// Identities remembered: whoever has the network key can invent any number.
@@ -19,8 +21,8 @@ package struct Knocks: Sendable {
     package static let memory = Span.minutes(60)
 
     private var knocks: [Identity: Knock] = [:]
-    /// Identities that were last told of at that time.
-    private var toldAt: [Identity: Instant] = [:]
+    /// Nobody makes room before that: who floods us with identities costs one look.
+    private var fullUntil = Instant(nanoseconds: 0)
     /// Those that are to be told of.
     private var news: [Identity] = []
 
@@ -36,13 +38,13 @@ package struct Knocks: Sendable {
     package mutating func note(_ identity: Identity, from endpoint: Endpoint, at now: Instant) {
         guard knocks[identity] != nil || makeRoom(at: now) else { return }
         var knock = knocks[identity] ?? Knock(identity: identity, endpoint: endpoint, count: 0, last: now)
-        knock.endpoint = endpoint
+        (knock.endpoint, knock.last) = (endpoint, now)
         knock.count += 1
-        knock.last = now
+        if knock.toldAt.map({ now.since($0) >= Self.memory }) ?? true {
+            knock.toldAt = now
+            news.append(identity)
+        }
         knocks[identity] = knock
-        if let told = toldAt[identity], now.since(told) < Self.memory { return }
-        toldAt[identity] = now
-        news.append(identity)
     }
 
     /// Those that are to be told of: each once an hour, as long as it knocks.
@@ -58,16 +60,17 @@ package struct Knocks: Sendable {
 
     private mutating func makeRoom(at now: Instant) -> Bool {
         if knocks.count < Self.capacity { return true }
-        guard let oldest = knocks.values.min(by: { ($0.last, $0.identity) < ($1.last, $1.identity) }),
-            now.since(oldest.last) >= Self.memory
+        guard now >= fullUntil,
+            let oldest = knocks.values.min(by: { ($0.last, $0.identity) < ($1.last, $1.identity) })
         else { return false }
+        fullUntil = oldest.last + Self.memory
+        guard now >= fullUntil else { return false }
         drop(oldest.identity)
         return true
     }
 
     private mutating func drop(_ identity: Identity) {
         knocks[identity] = nil
-        toldAt[identity] = nil
         news.removeAll { $0 == identity }
     }
 }

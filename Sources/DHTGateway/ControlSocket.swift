@@ -1,3 +1,4 @@
+import DHTCrypto
 import Glibc
 import SecureDHT
 
@@ -121,7 +122,7 @@ package enum ControlSocket {
     static func trusts(_ user: uid_t, at path: String) -> Bool {
         if user == 0 || user == geteuid() { return true }
         var status = stat()
-        return unsafe stat(directory(of: path), &status) == 0 && status.st_uid == user
+        return unsafe stat(SecretFile.directory(of: path), &status) == 0 && status.st_uid == user
     }
 
     static func checkLength(_ path: String) throws(Failure) {
@@ -134,13 +135,8 @@ package enum ControlSocket {
         }
     }
 
-    fileprivate static func directory(of path: String) -> String {
-        guard let slash = path.lastIndex(of: "/") else { return "." }
-        return slash == path.startIndex ? "/" : String(path[..<slash])
-    }
-
     private static func makeDirectory(of path: String) throws(Failure) {
-        let directory = directory(of: path)
+        let directory = SecretFile.directory(of: path)
         var status = stat()
         if unsafe stat(directory, &status) == 0 {
             guard status.st_mode & S_IFMT == S_IFDIR else {
@@ -188,7 +184,7 @@ extension ControlSocket {
         /// Waits for its turn for a second, then goes on: whoever holds the directory for longer is no node.
         init(at path: String) {
             descriptor = unsafe Glibc.open(
-                ControlSocket.directory(of: path),
+                SecretFile.directory(of: path),
                 O_RDONLY | O_DIRECTORY | O_CLOEXEC
             )
             for _ in 0..<100 where descriptor >= 0 {

@@ -213,10 +213,10 @@ package final class LocalNode: NodeControl {
         await node.replaceAdmission(.members(list))
         members.withLock { $0 = list }
         var reply = ReloadReply(members: list.members.count)
-        reply.added = list.members.filter { !old.lists($0.identity) }.map(\.name)
-        reply.removed = old.members.filter { !list.lists($0.identity) }.map(\.name)
+        reply.added = list.members.filter { !old.holds($0.identity) }.map(\.name)
+        reply.removed = old.members.filter { !list.holds($0.identity) }.map(\.name)
         reply.digest = list.digest
-        reply.isListed = list.lists(node.identity)
+        reply.isListed = list.holds(node.identity)
         return reply
     }
 

@@ -1,4 +1,5 @@
 import DHTCore
+import FoundationEssentials
 import NIOCore
 
 #if canImport(Glibc)
@@ -33,22 +34,19 @@ extension Instant {
 
 /// Times for people.
 enum UTC {
+    /// 9999-12-31T23:59:59Z: no revision is later.
+    private static let latest: UInt64 = 253_402_300_799
+
     /// `2026-11-24T17:06:00Z`, rounded up to a second.
     static func text(unixMilliseconds: UInt64) -> String {
         let seconds = unixMilliseconds / 1000 +| (unixMilliseconds % 1000 == 0 ? 0 : 1)
-        let (days, time) = (seconds / 86_400, seconds % 86_400)
-        // Howard Hinnant's civil_from_days: years begin in March, eras have 400 years.
-        let shifted = days +| 719_468
-        let (era, day) = (shifted / 146_097, shifted % 146_097)
-        let yearOfEra = (day - day / 1460 + day / 36_524 - day / 146_096) / 365
-        let dayOfYear = day - (365 * yearOfEra + yearOfEra / 4 - yearOfEra / 100)
-        let march = (5 * dayOfYear + 2) / 153
-        let month = march < 10 ? march + 3 : march - 9
-        let year = yearOfEra + era * 400 + (month <= 2 ? 1 : 0)
-        let date = [month, dayOfYear - (153 * march + 2) / 5 + 1].map(twoDigits)
-        let clock = [time / 3600, time / 60 % 60, time % 60].map(twoDigits)
-        return "\(year)-\(date.joined(separator: "-"))T\(clock.joined(separator: ":"))Z"
+        return Date(timeIntervalSince1970: Double(min(seconds, latest))).formatted(.iso8601)
     }
+}
 
-    private static func twoDigits(_ number: UInt64) -> String { number < 10 ? "0\(number)" : "\(number)" }
+extension Now {
+    /// When that was, in milliseconds since 1970.
+    func unixMilliseconds(of instant: Instant) -> UInt64 {
+        unixMilliseconds -| self.instant.since(instant).milliseconds
+    }
 }

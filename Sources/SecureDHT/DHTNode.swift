@@ -162,8 +162,7 @@ public final class DHTNode: Sendable {
         try checkMayWrite()
         switch await loop.run(.put(options.operation(key, value))) {
         case .put(let record, let outcome)?:
-            let (company, hider) = (await loop.company, await hider(in: outcome))
-            return try receipt(record, outcome, options, among: company, hiddenBy: hider)
+            return try await receipt(record, outcome, options, hiddenBy: await hider(in: outcome))
         case .conflict(let standing)?: throw conflict(with: standing)
         case .unstorable(let refusal)?: throw unstorable(refusal)
         default: throw stopped
@@ -206,7 +205,7 @@ public final class DHTNode: Sendable {
             paths: options.paths
         )
         guard case .got(let outcome)? = await loop.run(operation) else { throw stopped }
-        let company = await loop.company
+        let company = await company(missedBy: outcome)
         if outcome.found.isEmpty, let error = blindness(of: outcome, among: company) { throw error }
         var values: [StoredValue] = []
         for found in outcome.found where !found.record.isTombstone && Array(found.record.key) == key {
@@ -216,7 +215,7 @@ public final class DHTNode: Sendable {
             values: values,
             answered: outcome.answered,
             asked: outcome.asked,
-            isIsolated: outcome.contacts.isEmpty && company.isIsolated
+            isIsolated: company?.isIsolated ?? false
         )
     }
 
@@ -255,9 +254,10 @@ public final class DHTNode: Sendable {
         try checkMayWrite()
         switch await loop.run(.delete(key: key)) {
         case .put(let record, let outcome)?:
-            return try receipt(record, outcome, PutOptions(), among: await loop.company, hiddenBy: nil)
+            return try await receipt(record, outcome, PutOptions(), hiddenBy: nil)
         case .nothingToDelete(let outcome)?:
-            if let error = blindness(of: outcome, among: await loop.company) { throw error }
+            let company = await company(missedBy: outcome)
+            if let error = blindness(of: outcome, among: company) { throw error }
             return nil
         default: throw stopped
         }

@@ -1,3 +1,4 @@
+import DHTCrypto
 import Glibc
 
 /// Files and directories that decide about a node: nobody but their owner, root or ourselves, may change
@@ -26,8 +27,7 @@ package enum Exposure {
         // A pipe is of whoever started us.
         guard unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return }
         if let problem = problem(status, path) { throw DHTError(.denied, "\(path) \(problem)") }
-        let slash = path.lastIndex(of: "/")
-        let directory = slash.map { $0 == path.startIndex ? "/" : String(path[..<$0]) } ?? "."
+        let directory = SecretFile.directory(of: path)
         var place = stat()
         guard unsafe stat(directory, &place) == 0, place.st_mode & S_IWOTH != 0,
             let problem = Self.problem(place, directory, isShared: true)

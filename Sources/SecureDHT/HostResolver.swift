@@ -1,20 +1,7 @@
 import DHTCore
+import Glibc
 import NIOPosix
 import Synchronization
-
-#if canImport(Glibc)
-    import Glibc
-
-    private let datagramSocket = Int32(SOCK_DGRAM.rawValue)
-#elseif canImport(Musl)
-    import Musl
-
-    private let datagramSocket = SOCK_DGRAM
-#else
-    import Darwin
-
-    private let datagramSocket = SOCK_DGRAM
-#endif
 
 /// Asks the system's resolver, which blocks and may say nothing for half a minute, on threads that do nothing
 /// else: no disk, no datagram and no end of the process waits for it.
@@ -53,7 +40,7 @@ final class HostResolver: Sendable {
     /// Blocks.
     private static let askSystem: @Sendable (HostPort) -> [Endpoint] = { host in
         var hints = unsafe addrinfo()
-        unsafe hints.ai_socktype = datagramSocket
+        unsafe hints.ai_socktype = Int32(SOCK_DGRAM.rawValue)
         var first: UnsafeMutablePointer<addrinfo>?
         guard unsafe getaddrinfo(host.host, nil, &hints, &first) == 0 else { return [] }
         defer { unsafe freeaddrinfo(first) }

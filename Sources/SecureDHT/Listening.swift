@@ -29,7 +29,7 @@ extension DHTNode {
             throw DHTError(.configuration, "\(address): this address to listen on does not resolve")
         }
         do {
-            return try await loop.listen(on: address, socketAddress).bound
+            return try await loop.listen(on: address, socketAddress)
         } catch let error as IOError {
             switch error.errnoCode {
             case EADDRINUSE:

@@ -29,7 +29,7 @@ extension NodeLoop {
             RememberedContact(
                 identity: entry.contact.identity,
                 endpoint: entry.contact.endpoint,
-                answered: now.unixMilliseconds -| now.instant.since(entry.lastAnswered).milliseconds
+                answered: now.unixMilliseconds(of: entry.lastAnswered)
             )
         }
     }
@@ -97,7 +97,7 @@ extension NodeLoop {
                 identity: knock.identity,
                 address: knock.endpoint,
                 count: knock.count,
-                last: now.unixMilliseconds -| now.instant.since(knock.last).milliseconds
+                last: now.unixMilliseconds(of: knock.last)
             )
         }
     }

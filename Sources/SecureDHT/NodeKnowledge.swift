@@ -63,7 +63,7 @@ extension NodeLoop {
                     name: memberName(entry.identity),
                     offence: entry.offence.rawValue,
                     count: entry.count,
-                    last: now.unixMilliseconds -| now.instant.since(entry.last).milliseconds
+                    last: now.unixMilliseconds(of: entry.last)
                 )
             },
             storeProblem: disk?.problem,

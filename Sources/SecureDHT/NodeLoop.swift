@@ -35,7 +35,6 @@ actor NodeLoop {
     /// What decides which of the sockets is used.
     var set = SocketSet()
     var addresses = AddressCache()
-    var lastSendError: Int32 = 0
     /// Tells of changes of this machine's network, and what its addresses were when it last did.
     var watch: (any Channel)?
     var ownAddresses: Set<Endpoint> = []

@@ -19,10 +19,8 @@ extension NodeLoop {
     private static let moveMemory = TimeAmount.seconds(8)
 
     /// Binds a socket; its port is real when this returns. If its address is none of this machine yet, it is
-    /// waited for: `isWaiting`.
-    func listen(on configured: HostPort, _ address: SocketAddress) async throws -> (
-        bound: Endpoint, isWaiting: Bool
-    ) {
+    /// waited for.
+    func listen(on configured: HostPort, _ address: SocketAddress) async throws -> Endpoint {
         let index = sockets.count
         set.add()
         do {
@@ -32,7 +30,7 @@ extension NodeLoop {
             }
             sockets.append(Socket(configured: configured, bound: bound, socket: socket))
             opened(index)
-            return (bound, false)
+            return bound
         } catch {
             guard (error as? IOError)?.errnoCode == EADDRNOTAVAIL, let wanted = Endpoint(address),
                 wanted.port != 0
@@ -46,7 +44,7 @@ extension NodeLoop {
                 metadata: ["address": "\(configured)"]
             )
             scheduleRebind(index)
-            return (wanted, true)
+            return wanted
         }
     }
 
@@ -140,32 +138,31 @@ extension NodeLoop {
         guard case .send(let path) = set.choose(for: endpoint, at: now, local: localAddress(towards:)),
             let address = addresses.socketAddress(of: endpoint)
         else { return }
-        var remedy = send(datagram, to: endpoint, address, by: path, at: now)
-        if case .send(let other)? = remedy {
-            remedy = send(datagram, to: endpoint, address, by: other, at: now)
+        var failure = send(datagram, to: endpoint, address, by: path, at: now)
+        if case .send(let other)? = failure?.remedy {
+            failure = send(datagram, to: endpoint, address, by: other, at: now)
         }
-        guard case .lose(let isFirst)? = remedy else { return }
+        guard let failure, case .lose(let isFirst) = failure.remedy else { return }
         let metadata: Logger.Metadata = [
-            "error": "\(SendRefusals.name(of: lastSendError))", "to": "\(endpoint)",
+            "error": "\(SendRefusals.name(of: failure.error))", "to": "\(endpoint)",
         ]
         logger.log(level: isFirst ? .warning : .debug, "datagram not sent", metadata: metadata)
     }
 
-    /// What is to be done because the system did not take it; `nil` if it did.
+    /// Why the system did not take it, and what is to be done; `nil` if it did.
     private func send(
         _ datagram: [UInt8],
         to endpoint: Endpoint,
         _ address: SocketAddress,
         by path: SocketSet.Path,
         at now: Instant
-    ) -> SocketSet.Remedy? {
+    ) -> (error: Int32, remedy: SocketSet.Remedy)? {
         guard let sender = sockets[path.socket].socket?.sender else { return nil }
         guard let error = sender.send(datagram, to: address, from: path.source) else {
             set.sent(to: endpoint, by: path)
             return nil
         }
-        lastSendError = error
-        return set.failed(endpoint, by: path, error, at: now)
+        return (error, set.failed(endpoint, by: path, error, at: now))
     }
 
     // MARK: The network of this machine

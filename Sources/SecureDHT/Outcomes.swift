@@ -123,9 +123,8 @@ extension DHTNode {
         _ record: Record,
         _ outcome: PutOutcome,
         _ options: PutOptions,
-        among company: Company,
         hiddenBy hider: Identity?
-    ) throws(DHTError) -> PutReceipt {
+    ) async throws(DHTError) -> PutReceipt {
         let verdicts = outcome.replicas.map(\.verdict)
         let conflicts = verdicts.filter { if case .conflict = $0 { true } else { false } }
         let standing = conflicts.lazy.compactMap {
@@ -141,13 +140,19 @@ extension DHTNode {
             }
         }
         if outcome.stored == 0 { throw refusal(outcome, record) }
-        let target = max(company.target, min(outcome.replicas.count, Kademlia.replicas))
+        let asked = min(outcome.replicas.count, Kademlia.replicas)
+        // Where eight were asked, and enough of them took it, no others count.
+        let isFull = asked == Kademlia.replicas && outcome.stored >= options.copies(of: asked)
+        let company = isFull ? nil : await loop.company
+        let target = max(company?.target ?? 0, asked)
         let wanted = options.copies(of: target)
         if outcome.stored < wanted, let error = clockRefusal(outcome, record) {
             let few = "stored at \(nodeCount(outcome.stored)) of \(target), \(wanted) were wanted"
             throw DHTError(.partial, "\(few): \(error.reason)")
         }
-        if outcome.stored < wanted { throw shortfall(outcome, of: target, wanted: wanted, company) }
+        if let company, outcome.stored < wanted {
+            throw shortfall(outcome, of: target, wanted: wanted, company)
+        }
         return PutReceipt(
             revision: record.revision,
             expires: record.expiry,
@@ -172,9 +177,10 @@ extension DHTNode {
     }
 
     private func naming(_ record: Record) -> String {
-        let author = record.author == identity ? "this node" : record.author.text
-        return "revision \(record.revision.rawValue) by \(author)"
+        "revision \(record.revision.rawValue) by \(naming(record.author))"
     }
+
+    private func naming(_ node: Identity) -> String { node == identity ? "this node" : node.text }
 
     /// Some took the value, or may have, and others did not, because the condition was not met there.
     private func uncertain(_ stored: Int, refused: Int, silent: Int, _ standing: Record?) -> DHTError {
@@ -191,7 +197,7 @@ extension DHTNode {
     private func clockRefusal(_ outcome: PutOutcome, _ record: Record) -> DHTError? {
         for replica in outcome.replicas {
             guard case .refused(.clock(let theirs)) = replica.verdict else { continue }
-            let peer = replica.identity == identity ? "this node" : replica.identity.text
+            let peer = naming(replica.identity)
             return .refusedByClock(of: peer, theirs, written: record.revision.unixMilliseconds)
         }
         return nil
@@ -215,9 +221,14 @@ extension DHTNode {
 
     private func nodeCount(_ count: Int) -> String { count == 1 ? "1 node" : "\(count) nodes" }
 
+    /// Who else there is, if nobody else answered.
+    func company(missedBy outcome: GetOutcome) async -> Company? {
+        outcome.contacts.isEmpty ? await loop.company : nil
+    }
+
     /// Why a read that found nothing proves nothing; `nil` if it does. We ourselves may have been asked, too.
-    func blindness(of outcome: GetOutcome, among company: Company) -> DHTError? {
-        if outcome.contacts.isEmpty, company.isIsolated {
+    func blindness(of outcome: GetOutcome, among company: Company?) -> DHTError? {
+        if let company, company.isIsolated {
             return DHTError(
                 .unreachable,
                 "\(company.isolation), so whether there is a value is not known. See: dht status"
@@ -231,7 +242,7 @@ extension DHTNode {
     private func refusal(_ outcome: PutOutcome, _ record: Record) -> DHTError {
         for replica in outcome.replicas {
             guard case .refused(let refusal) = replica.verdict else { continue }
-            let peer = replica.identity == identity ? "this node" : replica.identity.text
+            let peer = naming(replica.identity)
             switch refusal {
             case .denied:
                 return DHTError(.denied, "\(peer) does not let this node write. Its allowlist decides")

@@ -190,7 +190,7 @@ struct RunNode: AsyncParsableCommand {
                 "secrets are not locked in memory and may be swapped to a disk: ulimit -l 64, LimitMEMLOCK="
             )
         }
-        if let members = setup.members, !members.lists(setup.configuration.key.identity) {
+        if let members = setup.members, !members.holds(setup.configuration.key.identity) {
             logger.warning("this node is not on its own list: peers with the same list turn it away")
         }
         if setup.members == nil {

@@ -7,29 +7,13 @@ import Testing
 
 /// Users of the control socket who begin and do not finish.
 struct ControlLimitsTests {
-    private let node = FakeNode()
-    private let scratch: Scratch
-    private let path: String
-    private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    private let place: ControlPlace
 
-    init() throws {
-        scratch = try Scratch()
-        path = "\(scratch.path)/dht.sock"
-    }
-
-    private func served(_ limits: ControlLimits, _ body: (ControlClient) async throws -> Void) async throws {
-        let server = try await ControlServer.start(at: path, node: node, limits: limits, logger: logger)
-        let client = ControlClient(candidates: [.init(path: path, label: path)], timeout: 120)
-        do { try await body(client) } catch {
-            await server.stop()
-            throw error
-        }
-        await server.stop()
-    }
+    init() throws { place = try ControlPlace() }
 
     /// A connection on which this was sent and nothing follows.
     private func begin(_ text: String) throws -> Int32 {
-        let descriptor = try Scratch.connect(to: path)
+        let descriptor = try Scratch.connect(to: place.path)
         let bytes = Array(text.utf8)
         try #require(write(descriptor, bytes, bytes.count) == bytes.count)
         return descriptor
@@ -48,21 +32,21 @@ struct ControlLimitsTests {
         var limits = ControlLimits()
         limits.bodyTime = .milliseconds(200)
         limits.idleTime = .seconds(3)
-        try await served(limits) { client in
+        try await place.served(limits) { client in
             expectEnd(try begin(unfinished))
             expectEnd(try begin("PUT /v1/val"))
             expectEnd(try begin(""))
             let reply = try await client.identity()
             #expect(reply.id == FakeNode.id)
         }
-        #expect(node.state.withLock { $0.values.isEmpty })
+        #expect(place.node.state.withLock { $0.values.isEmpty })
     }
 
     @Test func `bodies have bounded room, and wait for it`() async throws {
         var limits = ControlLimits()
         limits.bodyBytes = 150
         limits.bodyTime = .seconds(4)
-        try await served(limits) { client in
+        try await place.served(limits) { client in
             let first = try begin(unfinished)
             defer { close(first) }
             try await Task.sleep(for: .seconds(1))
@@ -78,15 +62,15 @@ struct ControlLimitsTests {
     @Test func `connections are bounded, and the next is served once one closes`() async throws {
         var limits = ControlLimits()
         limits.connections = 3
-        try await served(limits) { client in
+        try await place.served(limits) { client in
             let others = try (0..<3).map { _ in try begin("GET ") }
             try await Task.sleep(for: .seconds(1))  // or they would be taken together with the next
             let question = Task { try await client.stop() }
             try await Task.sleep(for: .seconds(1))
-            #expect(node.state.withLock { $0.stops } == 0)
+            #expect(place.node.state.withLock { $0.stops } == 0)
             others.forEach { close($0) }
             let reply = try await question.value
-            #expect(reply.stopping && node.state.withLock { $0.stops } == 1)
+            #expect(reply.stopping && place.node.state.withLock { $0.stops } == 1)
         }
     }
 
@@ -95,8 +79,8 @@ struct ControlLimitsTests {
         let logger = Logger(label: "test") { _ in
             RememberingLog { line in lines.withLock { $0.append(line) } }
         }
-        let server = try await ControlServer.start(at: path, node: node, logger: logger)
-        #expect(throws: Failure.self) { try ControlSocket.claim(path) }
+        let server = try await ControlServer.start(at: place.path, node: place.node, logger: logger)
+        #expect(throws: Failure.self) { try ControlSocket.claim(place.path) }
         for _ in 0..<600 where lines.withLock({ $0.isEmpty }) { try await Task.sleep(for: .milliseconds(50)) }
         let line = lines.withLock { $0.first } ?? ""
         #expect(line.contains("another process wanted this node's control socket"))

@@ -6,29 +6,9 @@ import Testing
 
 /// Client and server over a real Unix socket.
 struct ControlServerTests {
-    private let node = FakeNode()
-    private let scratch: Scratch
-    private let path: String
-    private let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
+    private let place: ControlPlace
 
-    init() throws {
-        scratch = try Scratch()
-        path = "\(scratch.path)/dht.sock"
-    }
-
-    private func client() -> ControlClient {
-        ControlClient(candidates: [.init(path: path, label: path)], timeout: 120)
-    }
-
-    /// Serves the fake node while `body` runs.
-    private func served(_ body: (ControlClient) async throws -> Void) async throws {
-        let server = try await ControlServer.start(at: path, node: node, logger: logger)
-        do { try await body(client()) } catch {
-            await server.stop()
-            throw error
-        }
-        await server.stop()
-    }
+    init() throws { place = try ControlPlace() }
 
     private func expectIdentity(_ client: ControlClient) async throws {
         let reply = try await client.identity()
@@ -36,12 +16,12 @@ struct ControlServerTests {
     }
 
     @Test func `what the client asks the node is asked, and the answer is the node's`() async throws {
-        try await served { client in
+        try await place.served { client in
             /// Asks both; the answers are the same.
             func compare<Reply: Equatable & Sendable>(_ ask: (any NodeControl) async throws -> Reply)
                 async throws
             {
-                let (here, there) = (try await ask(node), try await ask(client))
+                let (here, there) = (try await ask(place.node), try await ask(client))
                 #expect(here == there)
             }
             let key = Array("a/b c?".utf8) + [0xFF]
@@ -49,14 +29,14 @@ struct ControlServerTests {
             let get = GetQuery(author: "ä & b=c", replicas: 8, paths: 3, all: true)
             try await compare { try await $0.put(key, [0, 0xFF], put) }
             try await compare { try await $0.get(key, get) }
-            #expect(node.state.withLock { $0.puts } == [put, put])
-            #expect(node.state.withLock { $0.gets } == [get, get])
+            #expect(place.node.state.withLock { $0.puts } == [put, put])
+            #expect(place.node.state.withLock { $0.gets } == [get, get])
             try await compare { try await $0.identity() }
             try await compare { try await $0.status() }
             try await compare { try await $0.peers() }
             try await compare { try await $0.reload(force: true) }
             try await compare { try await $0.ping("größe/1") }
-            #expect(node.state.withLock { $0.pings } == ["größe/1", "größe/1"])
+            #expect(place.node.state.withLock { $0.pings } == ["größe/1", "größe/1"])
             let deleted = try await client.delete(key)
             #expect(deleted.copies.stored == 3)
         }
@@ -64,32 +44,32 @@ struct ControlServerTests {
 
     /// Those who clean directories of old files ask the system's list who is still listened on.
     @Test func `the system lists the socket under the name it has`() async throws {
-        try await served { client in
+        try await place.served { client in
             // The list may lack a line while others come and go.
             var isListed = false
             for _ in 0..<100 where !isListed {
                 let list = try String(contentsOfFile: "/proc/net/unix", encoding: .utf8)
-                isListed = list.split(separator: "\n").contains { $0.hasSuffix(" \(path)") }
+                isListed = list.split(separator: "\n").contains { $0.hasSuffix(" \(place.path)") }
                 if !isListed { try await Task.sleep(for: .milliseconds(50)) }
             }
             #expect(isListed)
-            #expect(Scratch.mode(of: path) == 0o600)
+            #expect(Scratch.mode(of: place.path) == 0o600)
             try await expectIdentity(client)
         }
     }
 
     @Test func `a failure arrives as it was`() async throws {
-        try await served { client in
+        try await place.served { client in
             for code in Failure.Code.allCases {
                 let failure = Failure(code, "because \"of\" ä")
-                node.fail(with: failure)
+                place.node.fail(with: failure)
                 await #expect(throws: failure) { try await client.status() }
             }
         }
     }
 
     @Test func `values of every length come back byte for byte`() async throws {
-        try await served { client in
+        try await place.served { client in
             for count in [0, 1, 255, 640, 1_000_000, 16_777_216] {
                 let value = (0..<count).map { UInt8(truncatingIfNeeded: $0) }
                 _ = try await client.put([1], value, PutQuery())
@@ -103,28 +83,28 @@ struct ControlServerTests {
             await #expect(throws: failure) {
                 try await client.put([1], [UInt8](repeating: 0, count: 16_777_217), PutQuery())
             }
-            #expect(try await client.transfers() == node.transfers())
-            #expect(try await client.kept() == node.kept())
+            #expect(try await client.transfers() == place.node.transfers())
+            #expect(try await client.kept() == place.node.kept())
         }
     }
 
     @Test func `the socket is its owner's alone, and gone after the stop`() async throws {
-        try await served { _ in #expect(Scratch.mode(of: path) == 0o600) }
-        #expect(Scratch.mode(of: path) == nil)
+        try await place.served { _ in #expect(Scratch.mode(of: place.path) == 0o600) }
+        #expect(Scratch.mode(of: place.path) == nil)
         let server = try await ControlServer.start(
-            at: path,
+            at: place.path,
             access: .group(getgid()),
-            node: node,
-            logger: logger
+            node: place.node,
+            logger: place.logger
         )
-        #expect(Scratch.mode(of: path) == 0o660)
+        #expect(Scratch.mode(of: place.path) == 0o660)
         await server.stop()
     }
 
     @Test func `a second server is refused, and the first goes on`() async throws {
-        try await served { client in
+        try await place.served { client in
             let failure = await #expect(throws: Failure.self) {
-                _ = try await ControlServer.start(at: path, node: node, logger: logger)
+                _ = try await ControlServer.start(at: place.path, node: place.node, logger: place.logger)
             }
             #expect(failure?.code == .configuration)
             try await expectIdentity(client)
@@ -132,14 +112,14 @@ struct ControlServerTests {
     }
 
     @Test func `a crashed server's socket is taken over`() async throws {
-        close(try Scratch.listen(at: path))
-        try await served { client in try await expectIdentity(client) }
+        close(try Scratch.listen(at: place.path))
+        try await place.served { client in try await expectIdentity(client) }
     }
 
     @Test func `without a node the places that were tried are named`() async throws {
         let nobody = ControlClient(candidates: [
             .init(path: nil, label: "$XDG_RUNTIME_DIR/dht/dht.sock"),
-            .init(path: path, label: "/run/dht/dht.sock"),
+            .init(path: place.path, label: "/run/dht/dht.sock"),
         ])
         let words =
             "no node is running. Tried $XDG_RUNTIME_DIR/dht/dht.sock, /run/dht/dht.sock. Start one: dht node"
@@ -147,50 +127,53 @@ struct ControlServerTests {
     }
 
     @Test func `the first place with a node behind it is taken`() async throws {
-        try await served { _ in
+        try await place.served { _ in
             let client = ControlClient(candidates: [
-                .init(path: "\(scratch.path)/nobody", label: "a"), .init(path: path, label: "b"),
+                .init(path: "\(place.scratch.path)/nobody", label: "a"), .init(path: place.path, label: "b"),
             ])
             try await expectIdentity(client)
         }
     }
 
     @Test func `stop and wait returns when the server is gone`() async throws {
-        let (server, client) = (try await ControlServer.start(at: path, node: node, logger: logger), client())
+        let (server, client) = (
+            try await ControlServer.start(at: place.path, node: place.node, logger: place.logger),
+            place.client()
+        )
         async let stopped: Void = client.stopAndWait()
-        while node.state.withLock({ $0.stops }) == 0 { await Task.yield() }
+        while place.node.state.withLock({ $0.stops }) == 0 { await Task.yield() }
         await server.stop()
         try await stopped
-        #expect(ControlSocket.occupant(of: path) == .nothing)
+        #expect(ControlSocket.occupant(of: place.path) == .nothing)
     }
 
     @Test func `a client that goes away has what it asked for cancelled`() async throws {
-        let server = try await ControlServer.start(at: path, node: node, logger: logger)
-        node.state.withLock { $0.pause = .seconds(100) }
-        let hasty = ControlClient(candidates: [.init(path: path, label: path)], timeout: 1)
+        let server = try await ControlServer.start(at: place.path, node: place.node, logger: place.logger)
+        place.node.state.withLock { $0.pause = .seconds(100) }
+        let hasty = ControlClient(candidates: [.init(path: place.path, label: place.path)], timeout: 1)
         await #expect(throws: Failure.self) { try await hasty.get([1], GetQuery()) }
         let patience = ContinuousClock.now + .seconds(60)
-        while node.state.withLock({ $0.cancelled }) == 0, ContinuousClock.now < patience {
+        while place.node.state.withLock({ $0.cancelled }) == 0, ContinuousClock.now < patience {
             try await Task.sleep(for: .milliseconds(10))
         }
-        #expect(node.state.withLock { $0.cancelled } == 1)
-        node.state.withLock { $0.pause = .zero }
-        try await expectIdentity(client())
+        #expect(place.node.state.withLock { $0.cancelled } == 1)
+        place.node.state.withLock { $0.pause = .zero }
+        try await expectIdentity(place.client())
         await server.stop()
     }
 
     @Test func `a client that ends its side after its request is answered all the same`() async throws {
-        try await served { client in
+        try await place.served { client in
             _ = try await client.put([1], [7], PutQuery())
-            node.state.withLock { $0.pause = .milliseconds(300) }
-            let answer = try Scratch.ask(path, "GET /v1/values/AQ HTTP/1.1\r\nhost: dht\r\n\r\n")
+            place.node.state.withLock { $0.pause = .milliseconds(300) }
+            let answer = try Scratch.ask(place.path, "GET /v1/values/AQ HTTP/1.1\r\nhost: dht\r\n\r\n")
             #expect(answer.hasPrefix("HTTP/1.1 200"))
-            #expect(node.state.withLock { $0.cancelled } == 0)
+            #expect(place.node.state.withLock { $0.cancelled } == 0)
         }
     }
 
     @Test func `twenty clients at once are all answered`() async throws {
-        try await served { client in
+        try await place.served { client in
             try await withThrowingTaskGroup(of: Void.self) { group in
                 for number in UInt8(1)...20 {
                     group.addTask {

@@ -209,23 +209,20 @@ class Filters(HostsTest):
         for node in self.hosts.nodes:
             node.start()
 
-    def test_a_filter_of_what_is_sent(self) -> None:
+    def dropped(self, hook: str, happened: Callable[[], None]) -> None:
         self.start()
         self.outage(
-            lambda: self.first.host.filter("output", "meta l4proto udp counter drop"),
-            lambda: self.first.host.filter("output"),
+            lambda: self.first.host.filter(hook, "meta l4proto udp counter drop"),
+            lambda: self.first.host.filter(hook),
             (self.first, self.second),
-            self.refused(self.first, "EPERM"),
+            happened,
         )
 
+    def test_a_filter_of_what_is_sent(self) -> None:
+        self.dropped("output", self.refused(self.first, "EPERM"))
+
     def test_a_filter_of_what_is_received(self) -> None:
-        self.start()
-        self.outage(
-            lambda: self.first.host.filter("input", "meta l4proto udp counter drop"),
-            lambda: self.first.host.filter("input"),
-            (self.first, self.second),
-            lambda: self.assertGreater(self.first.host.dropped(), 0),
-        )
+        self.dropped("input", lambda: self.assertGreater(self.first.host.dropped(), 0))
 
     def test_a_line_that_loses_a_fifth(self) -> None:
         for node in self.hosts.nodes:

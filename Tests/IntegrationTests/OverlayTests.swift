@@ -40,10 +40,7 @@ extension IntegrationTests {
             let tap = try DatagramTap(before: nodes[0].port)
             defer { tap.close() }
             let tapped = "dht://\(nodes[0].identity)@127.0.0.1:\(tap.port)"
-            try members.folder.write(
-                (names + ["outsider", "foreigner"]).map { members.line($0) }.joined(),
-                to: "wide.allow"
-            )
+            try members.writeList(names + ["outsider", "foreigner"], to: "wide.allow")
             try Program.run("keygen", "--network", "-o", "other.network", in: members.folder)
             let outsider = try members.start("outsider", peers: [tapped], allow: "wide.allow")
             let foreigner = try members.start(

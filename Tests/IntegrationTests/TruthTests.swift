@@ -38,6 +38,14 @@ extension IntegrationTests {
             try eventually("it is logged") { node.log.contains("nobody answers: \(isolation)") }
         }
 
+        /// Beta and gamma, whose list lacks alpha; `wide.allow` has all three.
+        private func oneSided() throws -> Members {
+            let members = try Members(["beta", "gamma"])
+            try members.makeKey("alpha")
+            try members.writeList(["alpha", "beta", "gamma"], to: "wide.allow")
+            return members
+        }
+
         @Test func `a node whose list names nobody else is well alone`() throws {
             let members = try Members(["alpha"])
             let alpha = try members.start("alpha")
@@ -82,12 +90,7 @@ extension IntegrationTests {
         }
 
         @Test func `who is refused by all is told so, and they see who knocks`() throws {
-            let members = try Members(["beta", "gamma"])
-            try members.makeKey("alpha")
-            try members.folder.write(
-                ["alpha", "beta", "gamma"].map { members.line($0) }.joined(),
-                to: "wide.allow"
-            )
+            let members = try oneSided()
             let beta = try members.start("beta")
             let gamma = try members.start("gamma")
             try members.acquainted()
@@ -118,12 +121,7 @@ extension IntegrationTests {
         }
 
         @Test func `who is refused by some works with the others`() throws {
-            let members = try Members(["beta", "gamma"])
-            try members.makeKey("alpha")
-            try members.folder.write(
-                ["alpha", "beta", "gamma"].map { members.line($0) }.joined(),
-                to: "wide.allow"
-            )
+            let members = try oneSided()
             let beta = try members.start("beta")
             let gamma = try members.start("gamma", allow: "wide.allow")
             try members.acquainted([beta, gamma], 1)

@@ -14,7 +14,7 @@ import Testing
         let loop = try await NodeBuilder(Team(1).configuration(of: 0)).makeLoop()
         let configured = try #require(HostPort(address))
         let socketAddress = try #require(configured.numeric?.socketAddress)
-        let bound = try await loop.listen(on: configured, socketAddress).bound
+        let bound = try await loop.listen(on: configured, socketAddress)
         return (loop, bound.port)
     }
 
