@@ -26,6 +26,9 @@ struct PutOperation: Sendable {
     /// How long the rest is waited for, once there are copies enough: this, or a quarter of the time it took
     /// to make those.
     static let patience = Span.seconds(1)
+    /// How long after its beginning those that said nothing are asked again, and how often, while there are
+    /// too few copies: a line that loses much is no reason to speak of failure.
+    static let persistence = (time: Span.seconds(2), rounds: 2)
 
     let record: Record
     let condition: Request.Condition?
@@ -48,6 +51,7 @@ struct PutOperation: Sendable {
     private var chasesLeft: Int
     /// Questions that are to bring closer nodes, and are not answered.
     private var chasing = 0
+    private var roundsLeft = PutOperation.persistence.rounds
     /// Closer nodes that replicas spoke of.
     private(set) var news: Set<UInt32> = []
 
@@ -148,6 +152,18 @@ struct PutOperation: Sendable {
         self.begun = begun
         guard deadline == nil, stored >= enough else { return }
         deadline = now + max(Self.patience, now.since(begun) / 4)
+    }
+
+    /// Those to ask again, since nothing else can bring the copies that are lacking.
+    mutating func insist(at now: Instant) -> [Contact] {
+        guard isFinished, deadline == nil, roundsLeft > 0, let begun, now.since(begun) < Self.persistence.time
+        else { return [] }
+        roundsLeft -= 1
+        return targets.indices.compactMap { index in
+            guard targets[index].state == .ended(.timeout) else { return nil }
+            targets[index].state = .asked
+            return targets[index].contact
+        }
     }
 
     /// Two fewer than there ought to be, so that every read of three sees one; as many as its user wants, if

@@ -113,7 +113,10 @@ extension KademliaNode {
 
     mutating func finishIfDone(_ name: OperationID, at now: Now, into actions: inout [KademliaAction]) {
         puts[name]?.notice(now.instant)
-        guard let put = puts[name] else { return }
+        // What we put on our own behalf has its next time.
+        let again = name.isOwn ? [] : puts[name]?.insist(at: now.instant) ?? []
+        offer(name, to: again, into: &actions)
+        guard again.isEmpty, let put = puts[name] else { return }
         let end = put.deadline ?? Instant(nanoseconds: .max)
         guard put.isFinished || end <= now.instant else {
             nextPutEnd = min(nextPutEnd, end)

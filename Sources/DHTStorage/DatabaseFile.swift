@@ -122,6 +122,19 @@ struct DatabaseFile {
         guard version <= UInt32(schema.version) else { throw .newer(path: path) }
     }
 
+    /// Whether nothing can be made beside it any more, as after an error of the disk: of that SQLite only
+    /// says that writing failed.
+    var isReadOnly: Bool {
+        // A file without a name. Not the database's own: whoever closes that lets go of SQLite's locks.
+        let unnamed: Int32 = 0o20_000_000
+        let file = unsafe open(directory, unnamed | O_DIRECTORY | O_WRONLY | O_CLOEXEC, mode_t(0o600))
+        guard file < 0 else {
+            close(file)
+            return false
+        }
+        return errno == EROFS
+    }
+
     // MARK: Private
 
     /// What SQLite's refusal to open means.

@@ -18,6 +18,7 @@ package final class NodeDatabase: Sendable {
     }
 
     package let directory: String
+    private let file: DatabaseFile
     /// Connections to the file: one that writes, and ``readers`` that read.
     package let pool: DatabasePool
     private let lock: DirectoryLock
@@ -48,7 +49,7 @@ package final class NodeDatabase: Sendable {
         schema: Schema = .current
     ) throws(NodeDatabaseError) {
         self.directory = directory
-        let file = DatabaseFile(directory: directory)
+        file = DatabaseFile(directory: directory)
         if isMaking {
             try DatabaseFile.makeDirectory(directory)
         } else if !file.exists {
@@ -120,7 +121,10 @@ package final class NodeDatabase: Sendable {
     /// All that `body` writes, or nothing.
     func write<Value>(_ body: (Database) throws -> Value) throws(RecordStoreError) -> Value {
         let value: Value
-        do { value = try pool.write(body) } catch { throw RecordStoreError(error) }
+        do { value = try pool.write(body) } catch {
+            let isReadOnly = (error as? DatabaseError)?.resultCode == .SQLITE_IOERR && file.isReadOnly
+            throw isReadOnly ? .readOnly : RecordStoreError(error)
+        }
         // Afterwards: what went into a file without a name is gone when we let go of it.
         if let loss { throw .unavailable(loss) }
         return value
@@ -137,6 +141,8 @@ package final class NodeDatabase: Sendable {
 }
 
 extension RecordStoreError {
+    static var readOnly: Self { .unavailable("the file system is read-only, or the file is") }
+
     /// What an error of SQLite's means to the driver.
     init(_ error: any Error) {
         if let own = error as? RecordStoreError {
@@ -146,7 +152,7 @@ extension RecordStoreError {
         self =
             switch (error as? DatabaseError)?.resultCode {
             case .SQLITE_FULL?: .full
-            case .SQLITE_READONLY?: .unavailable("the file system is read-only, or the file is")
+            case .SQLITE_READONLY?: .readOnly
             default: .unavailable(DatabaseFile.message(error))
             }
     }

@@ -48,6 +48,39 @@ struct PutOperationTests {
         #expect(put.outcome.stored == 1)
     }
 
+    @Test func `those that said nothing are asked again, twice, while there are too few copies`() {
+        var put = put()
+        _ = put.begin(contacts(1, 2, 3))
+        put.notice(Instant(nanoseconds: 0))
+        let soon = Instant(nanoseconds: 0) + .milliseconds(400)
+        _ = put.answered(id(1), .stored)
+        #expect(put.insist(at: soon).isEmpty)  // two are still to answer
+        _ = put.answered(id(2), .timeout)
+        _ = put.answered(id(3), .refused(.denied))
+        #expect(put.insist(at: soon).places == [2])
+        #expect(!put.isFinished)
+        _ = put.answered(id(2), .timeout)
+        #expect(put.insist(at: soon).places == [2])
+        _ = put.answered(id(2), .timeout)
+        #expect(put.isFinished && put.insist(at: soon).isEmpty)
+    }
+
+    @Test func `nobody is asked again where there are copies enough, or after two seconds`() {
+        for (verdict, milliseconds, isAsked) in [
+            (PutOutcome.Verdict.stored, 400, false), (.timeout, 2000, false), (.timeout, 1999, true),
+        ] {
+            var put = put()
+            _ = put.begin(contacts(1, 2, 3))
+            put.notice(Instant(nanoseconds: 0))
+            _ = put.answered(id(1), verdict)
+            _ = put.answered(id(2), .stored)
+            _ = put.answered(id(3), .timeout)
+            let now = Instant(nanoseconds: 0) + .milliseconds(UInt64(milliseconds))
+            put.notice(now)
+            #expect(put.insist(at: now).isEmpty != isAsked)
+        }
+    }
+
     @Test func `when all have answered it is over`() {
         var put = put()
         _ = put.begin(contacts(1, 2, 3, 4))

@@ -209,7 +209,28 @@ class Hosts:
         self.running: list[subprocess.Popen[bytes]] = []
         self.hosts: dict[str, Host] = {}
         self.nodes: list[Node] = []
+        self.mounts: list[Path] = []
         run(DHT, "keygen", "-q", "--network", "-o", f"{self.folder}/net.key")
+
+    def mount_ext4(self, place: Path) -> Optional[Path]:
+        """A file system of its own on a file, which becomes read-only when the returned file is written to;
+        nothing where there are no loop devices."""
+        image = self.folder / f"{place.name}.ext4"
+        with open(image, "wb") as file:
+            file.truncate(64 << 20)
+        place.mkdir(mode=0o700)
+        try:
+            run("mkfs.ext4", "-q", str(image))
+            run("mount", "-o", "loop,errors=remount-ro", str(image), str(place))
+        except (AssertionError, FileNotFoundError):
+            return None
+        self.mounts.append(place)
+        place.chmod(0o700)
+        device = run("findmnt", "-n", "-o", "SOURCE", str(place)).strip()
+        # Never the disk of the machine.
+        assert device.startswith("/dev/loop"), device
+        fault = Path("/sys/fs/ext4") / Path(device).name / "trigger_fs_error"
+        return fault if fault.exists() else None
 
     def host(self, name: str) -> Host:
         self.hosts[name] = Host(self, name)
@@ -266,6 +287,8 @@ class Hosts:
         for process in self.running:
             process.kill()
             process.wait()
+        for place in self.mounts:
+            run("umount", str(place), check=False)
         for host in self.hosts.values():
             run("ip", "netns", "del", host.space, check=False)
         if not os.environ.get("HOSTS_KEEP"):
