@@ -89,6 +89,11 @@ extension DisjointLookup {
         return true
     }
 
+    /// The contact came to us, so it need not be asked.
+    mutating func pass(_ contact: Contact) {
+        for path in paths.indices { paths[path].pass(contact) }
+    }
+
     private mutating func noteQuery(to contact: Contact, on path: Int) {
         queries[contact.identity] = Query(contact: contact, path: path)
         for other in paths.indices { passOver(contact.identity, on: other) }

@@ -18,6 +18,8 @@ package struct Lookup: Sendable {
     package let goal: Goal
     /// Queries sent.
     package private(set) var asked = 0
+    /// Those of the closest that came to us before they were asked.
+    private var passed = 0
     /// Answers that came.
     package private(set) var answered = 0
     /// Answers that bore a record, our own store's included.
@@ -32,40 +34,6 @@ package struct Lookup: Sendable {
     private let width: Int
     /// Everybody heard of: nearest first, no identity twice.
     private var shortlist: [Candidate] = []
-
-    struct Candidate: Sendable {
-        enum State: Sendable {
-            case heard
-            /// Another path asks it.
-            case taken
-            case inFlight
-            case slow
-            case answered(bearing: Bool)
-            case failed
-        }
-
-        var contact: Contact
-        let distance: Distance
-        /// Answers it took to hear of it, and one.
-        let hop: Int
-        var state = State.heard
-        /// Another endpoint it is said to have, tried once if the first fails: a peer that restarted is often
-        /// remembered at its old place by some.
-        var alternative: Endpoint?
-        var isLastChance = false
-        /// Who named it first; `nil`: nobody had to.
-        var namer: Identity?
-        /// There is more than one peer's word that it is there.
-        var isVouchedFor = false
-
-        /// Late, and only one peer says that it is there at all: nothing is waited for that it may bring.
-        /// Whoever names those who are absent would else make every lookup wait for their time-outs.
-        var isGhost: Bool { state.isSlow && !isVouchedFor }
-
-        func precedes(_ other: Candidate) -> Bool {
-            (distance, contact.identity) < (other.distance, other.contact.identity)
-        }
-    }
 
     /// - Parameters:
     ///   - own: Our identity, never asked.
@@ -112,12 +80,30 @@ extension Lookup {
 
     /// Queries this contact now, whatever else is in flight, if it would be queried by and by.
     mutating func claim(_ contact: Contact) -> Bool {
+        meet(contact)
         guard !isFinished, let index = index(of: contact), shortlist[index].state.isHeard,
             shortlist[index].contact.endpoint == contact.endpoint,
             nearest.contains(where: { $0.contact.identity == contact.identity })
         else { return false }
         query(index)
         return true
+    }
+
+    /// The contact is there: we know it from itself.
+    private mutating func meet(_ contact: Contact) {
+        guard !isFinished, index(of: contact) == nil else { return }
+        hear(of: contact, hop: 1, by: nil, isKnown: true)
+    }
+
+    /// The contact came to us, so it need not be asked: it knows us, and came as late as we did. But of the
+    /// closest a few are asked in any case.
+    mutating func pass(_ contact: Contact) {
+        meet(contact)
+        guard passed < width - parallelism, let index = index(of: contact), shortlist[index].state.isHeard,
+            nearest.contains(where: { $0.contact.identity == contact.identity })
+        else { return }
+        passed += 1
+        shortlist[index].state = .answered(bearing: false)
     }
 
     /// An answer came, naming `contacts`; `bearing` if it brought a record that is looked for.
@@ -369,19 +355,4 @@ extension Lookup {
     private func index(of identity: Identity, where isOfKind: (Candidate.State) -> Bool) -> Int? {
         shortlist.firstIndex { $0.contact.identity == identity && isOfKind($0.state) }
     }
-}
-
-extension Lookup.Candidate.State {
-    fileprivate var isHeard: Bool { if case .heard = self { true } else { false } }
-    fileprivate var isTaken: Bool { if case .taken = self { true } else { false } }
-    fileprivate var isInFlight: Bool { if case .inFlight = self { true } else { false } }
-    fileprivate var isSlow: Bool { if case .slow = self { true } else { false } }
-    fileprivate var isFailed: Bool { if case .failed = self { true } else { false } }
-    var isAnswered: Bool { if case .answered = self { true } else { false } }
-    var isBearing: Bool { if case .answered(bearing: true) = self { true } else { false } }
-    fileprivate var isEmptyHanded: Bool { if case .answered(bearing: false) = self { true } else { false } }
-    /// Whether others are asked in its place. A slow one must not keep them from it.
-    fileprivate var isPassedOver: Bool { isFailed || isTaken || isSlow }
-    /// Whether it shows that the replicas are not simply the nearest contacts known.
-    fileprivate var isDetour: Bool { isSlow || isFailed || isEmptyHanded }
 }

@@ -216,6 +216,10 @@ extension KademliaNode {
         switch table.answered(contact, at: now.instant) {
         case .inserted, .replaced:
             membership.hasMet = true
+            if isKnownThere, let join {
+                searches[join]?.lookup.pass(contact)
+                pursue(join, at: now, into: &actions)
+            }
             // The first is asked for our own place, which tells it of us.
             let isKnownThere = isKnownThere || membership.join == .none
             introduce(contact, isKnownThere: isKnownThere, isNew: true, at: now, into: &actions)
@@ -247,10 +251,12 @@ extension KademliaNode {
         table.told(contact.identity, id: contact.id, at: now.instant)
     }
 
+    /// The lookup of our own place.
+    private var join: SearchID? { searches.keys.filter { searches[$0]?.client == .join }.min() }
+
     /// Asks who else there is, which is as dear as a PING and tells of others: what the lookup of our own
     /// place would ask soon, or about a place of which we know little.
     private mutating func greet(_ contact: Contact, into actions: inout [KademliaAction]) {
-        let join = searches.keys.filter { searches[$0]?.client == .join }.min()
         if let join, searches[join]?.lookup.claim(contact) == true {
             return call(contact, .findNode(target: id), .search(join), into: &actions)
         }

@@ -1,5 +1,6 @@
-import DHTCore
 import Testing
+
+@testable import DHTCore
 
 /// Whom a lookup asks, and when it ends. A contact's number is its distance.
 @Suite struct LookupTests {
@@ -43,6 +44,32 @@ import Testing
         #expect(lookup.isFinished)
         #expect(lookup.closest.places == [20, 30, 40])
         #expect((lookup.asked, lookup.answered, lookup.hops) == (5, 5, 2))
+    }
+
+    @Test func `whoever comes by itself need not be asked, but some of the closest are in any case`() {
+        var lookup = Lookup.ofZero(seeds: 10, parallelism: 1, width: 3)
+        #expect(lookup.nextQueries().places == [10])
+        lookup.pass(.at(9))
+        lookup.pass(.at(8))
+        lookup.pass(.at(7))  // one of three is asked
+        lookup.pass(.at(90))  // nobody would ask it
+        lookup.answer(10, naming: 9, 8, 6)
+        #expect(lookup.nextQueries().places == [6])
+        lookup.answer(6)
+        #expect(lookup.nextQueries().places == [7])
+        lookup.answer(7)
+        #expect(lookup.isFinished && lookup.closest.places == [6, 7, 8])
+    }
+
+    @Test func `whoever is there may be asked at once, if it would be by and by`() {
+        var lookup = Lookup.ofZero(seeds: 5, 6, 7)
+        #expect(lookup.nextQueries().places == [5, 6, 7])
+        let (near, far) = (lookup.claim(.at(4)), lookup.claim(.at(8)))
+        #expect(near && !far)
+        lookup.answer(4)
+        lookup.answer(5)
+        lookup.answer(6)
+        #expect(lookup.isFinished && lookup.closest.places == [4, 5, 6])
     }
 
     @Test func `it ends when everybody has answered, if they are few`() {

@@ -33,14 +33,26 @@ struct WireTests {
             // Fresh tokens: the costs of first words are not those of a conversation.
             for peer in 0..<32 where peer != index { _ = overlay.ping(peer, at: index) }
         }
-        for number in 0..<16 {
-            let before = overlay.flights.count
-            #expect((overlay.put("key \(number)", "value", at: 2 * number)?.stored ?? 0) >= 8)
-            #expect(overlay.flights.count - before <= 16, "put \(number)")
-            let between = overlay.flights.count
-            #expect(overlay.text("key \(number)", at: 31 - 2 * number) == "value")
-            #expect(overlay.flights.count - between <= 6, "get \(number)")
+        /// What the node sent and got meanwhile: others may look after themselves.
+        func datagrams(at index: Int, _ operation: () -> Void) -> Int {
+            let (before, own) = (overlay.flights.count, overlay[index].endpoint)
+            operation()
+            return overlay.flights[before...].count { $0.source == own || $0.destination == own }
         }
+        var (puts, gets): ([Int], [Int]) = ([], [])
+        for number in 0..<16 {
+            let (putter, reader) = (2 * number, 31 - 2 * number)
+            let put = datagrams(at: putter) {
+                #expect((overlay.put("key \(number)", "value", at: putter)?.stored ?? 0) >= 8)
+            }
+            puts.append(put)
+            let get = datagrams(at: reader) {
+                #expect(overlay.text("key \(number)", at: reader) == "value")
+            }
+            gets.append(get)
+        }
+        // One may meet an answer that is late, so that others are asked, or another node's question.
+        #expect(puts.count { $0 <= 16 } >= 15 && gets.count { $0 <= 6 } >= 15, "\(puts), \(gets)")
     }
 
     @Test func `32 nodes with nothing to do send few datagrams`() {

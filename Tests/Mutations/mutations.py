@@ -54,6 +54,8 @@ MUTATIONS = [
          "            !admission.admits(record.author)\n        {"),
     ]),
     Mutation("reads-of-the-expelled", "authenticity", SWARM, [
+        ("DHTCore/Catalog.swift", "filter { $0.expiry > now && !muted.contains($0.author) }",
+         "filter { $0.expiry > now }"),
         ("DHTEngine/Engine.swift", "records.filter { gate.accepts($0) }", "records"),
     ]),
     # expiry
@@ -113,8 +115,8 @@ MUTATIONS = [
          "            _ = table.answered(contact, at: now.instant)\n"),
     ]),
     Mutation("whoever-asks-enters", "table", SWARM, [
-        ("DHTCore/Membership.swift", "        verify(contact, isInbound: true, at: now, into: &actions)\n",
-         "        _ = table.answered(contact, at: now.instant)\n"),
+        ("DHTCore/Inquiries.swift", "            noteArriving(sender, at: now.instant)\n",
+         "            _ = table.answered(sender, at: now.instant)\n"),
     ]),
     Mutation("replays-move-contacts", "table", SWARM, [
         ("DHTCore/Inquiries.swift", "            noteArriving(sender, at: now.instant)\n",
@@ -161,7 +163,7 @@ MUTATIONS = [
     ]),
     # patience
     Mutation("ghosts-are-waited-for", "patience", HAUNTING, [
-        ("DHTCore/Lookup.swift", "var isGhost: Bool { state.isSlow && !isVouchedFor }",
+        ("DHTCore/Candidate.swift", "var isGhost: Bool { state.isSlow && !isVouchedFor }",
          "var isGhost: Bool { false }"),
     ]),
     Mutation("puts-wait-for-the-last", "patience", DAWDLING, [
