@@ -275,9 +275,10 @@ package struct Catalog: Sendable {
         }
         let isEquivocation = old?.revision == record.revision
         // An expired one still stands in the way of older ones, for as long as it is remembered. One that is
-        // ahead of our clock was signed under a wrong one: its author, nobody else, may go back behind it.
+        // ahead of our clock was signed under a wrong one: its author, nobody else, may go back behind it, on
+        // purpose: a copy that it kept and hands on comes without a condition.
         if let old, (record.revision, record.digest) <= (old.revision, old.digest),
-            sender != record.author || !old.revision.isFarAhead(of: now)
+            sender != record.author || condition == nil || !old.revision.isFarAhead(of: now)
         {
             return Judgement(decision: .conflict(author: old.author), isEquivocation: isEquivocation)
         }
@@ -295,6 +296,7 @@ package struct Catalog: Sendable {
             Precedence(entry.revision, by: entry.author, unixMilliseconds: now)
         }
         switch condition {
+        case .anything: return nil
         case .absent:
             let values = entries.filter { !$0.isTombstone }
             let newest = values.max { precedence($0) < precedence($1) }

@@ -14,6 +14,8 @@ package enum Request: Hashable, Sendable {
     package enum Condition: Hashable, Sendable {
         case absent
         case revision(Revision)
+        /// Whatever stands there, also what its author wrote ahead of the clock and goes back behind.
+        case anything
     }
 
     package var operation: OperationCode {

@@ -124,10 +124,10 @@ extension KademliaNode {
         }
         puts[name] = nil
         if name.isOwn {
-            republished(put.record, put.outcome, at: now, into: &actions)
+            republished(put, at: now, into: &actions)
             return
         }
-        if put.outcome.stored > 0 { noteCopies(of: put.record, put.outcome, at: now) }
+        if put.outcome.stored > 0 { noteCopies(of: put, at: now) }
         actions.append(.finished(name, .put(put.outcome)))
         let place = Catalog.Place(location: put.record.location, author: put.record.author)
         let purpose = Purpose.repair(place, put.record.digest)

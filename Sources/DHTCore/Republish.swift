@@ -50,6 +50,8 @@ struct IncompletePut: Hashable, Sendable {
 
     let place: Catalog.Place
     let record: Record
+    /// What it was put under, if its author went back behind a wrong clock.
+    let condition: Request.Condition?
     var due: Instant
     let attempts: UInt64
 }
@@ -69,11 +71,16 @@ extension KademliaNode {
     }
 
     /// Puts somebody's record to the closest nodes again, as its author did.
-    mutating func republish(_ record: Record, at now: Now, into actions: inout [KademliaAction]) {
+    mutating func republish(
+        _ record: Record,
+        _ condition: Request.Condition? = nil,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
         let name = OperationID.own(freshName())
         puts[name] = PutOperation(
             record: record,
-            condition: nil,
+            condition: condition,
             own: id,
             identity: identity,
             hasLookedUp: false,
@@ -83,23 +90,20 @@ extension KademliaNode {
         targetsFound(name, known, at: now, into: &actions)
     }
 
-    mutating func republished(
-        _ record: Record,
-        _ outcome: PutOutcome,
-        at now: Now,
-        into actions: inout [KademliaAction]
-    ) {
+    mutating func republished(_ put: PutOperation, at now: Now, into actions: inout [KademliaAction]) {
+        let (record, outcome) = (put.record, put.outcome)
         replication.counters.republished += 1
         let successors = outcome.successors(of: record, unixMilliseconds: now.unixMilliseconds)
         for newer in successors { adoptNewer(newer, at: now, into: &actions) }
         if let newest = successors.max(by: { $1.supersedes($0) }) { complete(newest, at: now) }
-        noteCopies(of: record, outcome, at: now)
+        noteCopies(of: put, at: now)
         given(settings.replicas, at: now, into: &actions)
     }
 
     /// Notes what the replicas of a record said, of which we may have a copy ourselves. If too few took it
     /// and we have none, nobody but us knows: then it is kept in mind here, and republished.
-    mutating func noteCopies(of record: Record, _ outcome: PutOutcome, at now: Now) {
+    mutating func noteCopies(of put: PutOperation, at now: Now) {
+        let (record, outcome) = (put.record, put.outcome)
         for replica in outcome.replicas where replica.identity != identity {
             switch replica.verdict {
             case .stored: replication.ailing.took(replica.identity)
@@ -111,7 +115,7 @@ extension KademliaNode {
         guard outcome.successors(of: record, unixMilliseconds: now.unixMilliseconds).isEmpty else { return }
         let place = Catalog.Place(location: record.location, author: record.author)
         let isOurs = outcome.replicas.contains { $0.identity == identity }
-        let isFull = outcome.stored >= settings.replicas
+        let isFull = outcome.stored >= settings.replicas && !isRefusedByClosest(outcome, record.location)
         let isEnough = isFull || outcome.isComplete && hasReachedAll(outcome, record.location)
         let standing: Catalog.Standing =
             if !isEnough { .lacking } else if !isOurs { .spare } else if isFull { .settled } else { .scarce }
@@ -120,7 +124,19 @@ extension KademliaNode {
         if isEnough || isHere {
             replication.incomplete.removeAll { $0.place == place }
         } else {
-            noteIncomplete(record, at: place, now)
+            noteIncomplete(record, put.condition == .anything ? .anything : nil, at: place, now)
+        }
+    }
+
+    /// Whether one of those where the record belongs would not have it now. Somebody farther took it instead,
+    /// and nobody will miss that copy when it goes.
+    private func isRefusedByClosest(_ outcome: PutOutcome, _ location: NodeID) -> Bool {
+        let closest = table.closest(to: location, count: settings.replicas - 1).map(\.identity)
+        return outcome.replicas.contains { replica in
+            switch replica.verdict {
+            case .refused(.quota), .refused(.unavailable): closest.contains(replica.identity)
+            default: false
+            }
         }
     }
 
@@ -136,20 +152,31 @@ extension KademliaNode {
     private mutating func complete(_ newer: Record, at now: Now) {
         let place = Catalog.Place(location: newer.location, author: newer.author)
         guard replication.incomplete.contains(where: { $0.place == place }) else { return }
-        noteIncomplete(newer, at: place, now)
+        noteIncomplete(newer, nil, at: place, now)
     }
 
-    private mutating func noteIncomplete(_ record: Record, at place: Catalog.Place, _ now: Now) {
+    private mutating func noteIncomplete(
+        _ record: Record,
+        _ condition: Request.Condition?,
+        at place: Catalog.Place,
+        _ now: Now
+    ) {
         var attempts: UInt64 = 0
         if let known = replication.incomplete.firstIndex(where: { $0.place == place }) {
-            if replication.incomplete[known].record.supersedes(record) { return }
+            if condition == nil, replication.incomplete[known].record.supersedes(record) { return }
             let old = replication.incomplete.remove(at: known)
             if old.record == record { attempts = old.attempts + 1 }
         }
         guard attempts < IncompletePut.attemptLimit else { return }
         if replication.incomplete.count >= IncompletePut.capacity { replication.incomplete.removeFirst() }
         let pause = RepublishSchedule.lackingPause * (1 << attempts)
-        let put = IncompletePut(place: place, record: record, due: now.instant + pause, attempts: attempts)
+        let put = IncompletePut(
+            place: place,
+            record: record,
+            condition: condition,
+            due: now.instant + pause,
+            attempts: attempts
+        )
         replication.incomplete.append(put)
         replication.wake(at: put.due)
     }
@@ -166,7 +193,7 @@ extension KademliaNode {
                 // Should it end without a word of it, it will be tried once more.
                 replication.incomplete[index].due = now.instant + RepublishSchedule.lackingPause * 16
                 replication.inFlight += settings.replicas
-                republish(put.record, at: now, into: &actions)
+                republish(put.record, put.condition, at: now, into: &actions)
                 return replication.wake(at: now.instant + Replication.slicePause)
             }
         }

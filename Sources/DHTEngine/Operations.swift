@@ -134,7 +134,8 @@ extension GatedEngine where Keeper: ~Copyable {
             )
         )
         transfers.beginUpload(of: record)
-        let operation = KademliaOperation.put(record, condition: put.condition, copies: put.copies)
+        let condition = put.condition ?? (goesBack || last?.hasGoneBack == true ? .anything : nil)
+        let operation = KademliaOperation.put(record, condition: condition, copies: put.copies)
         core.submit(operation, as: id, at: now, into: &wishes)
     }
 
@@ -177,7 +178,7 @@ extension GatedEngine where Keeper: ~Copyable {
     /// What a read found that contradicts a condition; `.some(nil)`: the record it names is not there.
     private func standing(_ outcome: GetOutcome, against condition: Request.Condition?) -> Record?? {
         switch condition {
-        case nil: return nil
+        case nil, .anything: return nil
         case .absent:
             let value = outcome.found.first { !$0.record.isTombstone }?.record
             return value.map { .some($0) }

@@ -38,6 +38,7 @@ package enum MessageCodec {
             case nil: break
             case .absent: bytes.appendBigEndian(UInt64(0))
             case .revision(let revision): bytes.appendBigEndian(revision.rawValue)
+            case .anything: bytes.appendBigEndian(UInt64.max)
             }
             bytes.append(contentsOf: record.bytes)
         case .findChunk(let content, let part, let chunk):
@@ -81,8 +82,12 @@ package enum MessageCodec {
         case .store:
             var condition: Request.Condition?
             if try flag(&reader) {
-                let revision = try reader.integer(UInt64.self)
-                condition = revision == 0 ? .absent : .revision(Revision(rawValue: revision))
+                condition =
+                    switch try reader.integer(UInt64.self) {
+                    case 0: .absent
+                    case .max: .anything
+                    case let revision: .revision(Revision(rawValue: revision))
+                    }
             }
             request = .store(try RecordCodec.read(&reader), condition: condition)
         case .findChunk: request = try chunkRequest(&reader)

@@ -70,14 +70,21 @@ struct CatalogTests {
         #expect(offer(.sample(revision: 1000), at: 1000) == .keep)
         let earlier = Record.sample(revision: 12)
         /// The clock was ahead and is right again, or went back: nobody can tell.
-        func offered(by sender: Identity?, at seconds: UInt64) -> Catalog.Decision {
-            catalog.decision(on: earlier, condition: nil, unixMilliseconds: seconds * 1000, from: sender)
+        func offered(
+            by sender: Identity?,
+            at seconds: UInt64,
+            _ condition: Request.Condition? = .anything
+        ) -> Catalog.Decision {
+            let now = seconds * 1000
+            return catalog.decision(on: earlier, condition: condition, unixMilliseconds: now, from: sender)
         }
         #expect(offered(by: stranger, at: 10) == .conflict(author: author))
         #expect(offered(by: nil, at: 10) == .conflict(author: author))
         #expect(offered(by: author, at: 10) == .keep)
+        #expect(offered(by: author, at: 10, nil) == .conflict(author: author), "a copy is no intent")
+        #expect(offered(by: author, at: 10, .revision(.init(rawValue: 1_000_000 << 16))) == .keep)
         #expect(offered(by: author, at: 700) == .conflict(author: author), "five minutes ahead, no more")
-        let taken = catalog.offer(earlier, condition: nil, unixMilliseconds: 10_000, from: author)
+        let taken = catalog.offer(earlier, condition: .anything, unixMilliseconds: 10_000, from: author)
         #expect(taken.decision == .keep && taken.displaced?.revision == .init(rawValue: 1_000_000 << 16))
         #expect(catalog.count == 1)
     }

@@ -106,11 +106,12 @@ struct ClockTests {
         // Replicas whose clocks are behind hold what is ahead of them.
         overlay[2].clockError = -1_200_000
         let now = overlay.now(at: overlay[2])
-        func decision(_ sender: Int) -> Catalog.Decision {
-            overlay[2].engine.core.judgement(of: old, nil, from: overlay[sender].identity, at: now)
+        func decision(_ sender: Int, _ condition: Request.Condition?) -> Catalog.Decision {
+            overlay[2].engine.core.judgement(of: old, condition, from: overlay[sender].identity, at: now)
         }
-        #expect(decision(0) == .conflict(author: overlay[1].identity))
-        #expect(decision(1) == .keep)
+        #expect(decision(0, .anything) == .conflict(author: overlay[1].identity))
+        #expect(decision(1, nil) == .conflict(author: overlay[1].identity), "copies go forward only")
+        #expect(decision(1, .anything) == .keep)
         #expect(overlay.text("value", at: 3) == "new")
     }
 

@@ -110,6 +110,23 @@ struct WriteRulesTests {
         #expect(overlay.put("key", "newer", at: writer)?.stored == 8)
     }
 
+    @Test func `a replica that had no room gets its copy once it has`() throws {
+        let overlay = Overlay(12)
+        overlay.startAll()
+        overlay.put("key", "value", at: 0)
+        let replicas = overlay.holders(of: "key")
+        let (full, writer) = (replicas[3], replicas[0])
+        overlay.kill(full)
+        overlay[full].store = MemoryRecordStore(byteCapacity: 0)
+        overlay.start(full, seeds: [(full + 1) % 12])
+        overlay.run(for: .minutes(5))
+        #expect(overlay.put("key", "newer", at: writer)?.stored == 8)
+        #expect(!overlay.holders(of: "key").contains(full))
+        overlay[full].store = MemoryRecordStore()
+        overlay.run(for: .minutes(20))
+        #expect(overlay.holders(of: "key").contains(full))
+    }
+
     @Test func `a clock ten minutes ahead is told what the others' clocks say`() throws {
         let overlay = Overlay(4)
         overlay.startAll()

@@ -92,8 +92,16 @@ extension MessageVectors.Good {
             }
         default:
             record.flatMap { RecordCodec.decode($0.bytes) }.map {
-                .store($0, condition: condition.map { $0 == 0 ? .absent : .revision(Revision(rawValue: $0)) })
+                .store($0, condition: condition.map(named))
             }
+        }
+    }
+
+    private func named(_ condition: UInt64) -> Request.Condition {
+        switch condition {
+        case 0: .absent
+        case .max: .anything
+        default: .revision(Revision(rawValue: condition))
         }
     }
 

@@ -60,7 +60,7 @@ extension SplitMix64 {
             return .findValue(location: nodeID(), author: author, offset: UInt16(truncatingIfNeeded: next()))
         case .store:
             let revision = Revision(rawValue: max(next(), 1))
-            let condition: Request.Condition? = pick([nil, .absent, .revision(revision)])
+            let condition: Request.Condition? = pick([nil, .absent, .revision(revision), .anything])
             return .store(record(), condition: condition)
         case .findChunk:
             let part: ContentPart = chance() ? .outline : .piece(number(0...262))

@@ -62,6 +62,7 @@ class HostsTest(unittest.TestCase):
         def use(one: Node, other: Node) -> None:
             while not over.is_set():
                 pinged.append(one.can_ping(other))
+                time.sleep(0.5)
 
         begin()
         start = time.monotonic()

@@ -23,6 +23,8 @@ CHUNK, PIECE, MAX_CONTENT = 1000, 64_000, 16_777_216
 OUTLINE = 0xFFFF
 NO_DIGEST = bytes(32)
 NO_CHALLENGE = bytes(8)
+# The condition of a STORE that holds whatever stands.
+ANYTHING = 2**64 - 1
 
 T = TypeVar("T")
 

@@ -25,7 +25,7 @@ class RecordStore:
     ) -> Optional[Union[Conflict, Refusal, WrongClock]]:
         """Keeps a record whose signature is good, or says why not; None is success.
 
-        Its author, as the sender, may go back behind what is ahead of our clock."""
+        Its author, as the sender, may go back behind what is ahead of our clock, under a condition."""
         if record.author not in self.admitted:
             return Refusal(dht1.DENIED)
         if (record.revision >> 16) > now + TOLERANCE:
@@ -43,7 +43,8 @@ class RecordStore:
         if kept:
             self.equivocations += kept.revision == record.revision
             is_ahead = (kept.revision >> 16) > now + TOLERANCE
-            if kept.rank > record.rank and not (is_ahead and sender == record.author):
+            goes_back = is_ahead and sender == record.author and condition is not None
+            if kept.rank > record.rank and not goes_back:
                 return Conflict(kept)
         elif sum(author == record.author for _, author in self.records) >= RECORDS_BY_AUTHOR:
             return Refusal(dht1.QUOTA)
@@ -53,7 +54,7 @@ class RecordStore:
     def condition_conflict(
         self, key: bytes, condition: Optional[int], now: int
     ) -> Optional[Conflict]:
-        if condition is None:
+        if condition in (None, dht1.ANYTHING):
             return None
         standing = timely_first((r for r in self.records.values() if r.key == key), now)
         if condition == 0:

@@ -224,10 +224,12 @@ class Rules(unittest.TestCase):
         now = vectors.REVISION >> 16
         old, ahead = made(FIRST, b"old", 0), made(FIRST, b"ahead", 300_001 << 16)
         self.assertIsNone(store.offer(ahead, None, now + 1))
-        self.assertEqual(store.offer(old, None, now, SECOND.identity), dht1.Conflict(ahead))
+        goes = dht1.ANYTHING
+        self.assertEqual(store.offer(old, goes, now, SECOND.identity), dht1.Conflict(ahead))
         self.assertEqual(store.offer(old, None, now), dht1.Conflict(ahead))
-        self.assertEqual(store.offer(old, None, now + 1, FIRST.identity), dht1.Conflict(ahead))
-        self.assertIsNone(store.offer(old, None, now, FIRST.identity))
+        self.assertEqual(store.offer(old, goes, now + 1, FIRST.identity), dht1.Conflict(ahead))
+        self.assertEqual(store.offer(old, None, now, FIRST.identity), dht1.Conflict(ahead))
+        self.assertIsNone(store.offer(old, goes, now, FIRST.identity))
         self.assertEqual(store.live(old.location, None, now), [old])
 
     def test_twins_end_the_same_in_either_order(self) -> None:
