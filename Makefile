@@ -73,7 +73,7 @@ test: deps ## all tests: ours, then the second implementation's, and the vectors
 	grep -h '^Ran ' .build/interop.log .build/hosts.log
 	echo "Vectors are as docs/protocol.md makes them"
 
-hosts-long: deps ## RUNS=20 outages of each kind and of 3, 20 and 120 s on machines made of namespaces: an hour, as root
+hosts-long: deps ## RUNS=20 outages of each kind and of 3, 20 and 120 s on machines made of namespaces: two hours, as root
 	$(SWIFT) build -c release --product dht
 	DHT=.build/release/dht $(PYTHON) -u Tests/Hosts/long.py --runs $(RUNS)
 	DHT=.build/release/dht HOSTS_AWAY=600 $(PYTHON) -u -m unittest discover -v -s Tests/Hosts

@@ -56,8 +56,8 @@ struct Gifts {
 /// Wrong chunks of content that were given to those who asked.
 struct Spoils {
     /// So often a node may ask for one chunk of one who gives none but wrong ones, between two starts and
-    /// within ``ContentLiars/memory``: once, and again when the answer was lost or has been forgotten, or when
-    /// the rest of the piece did not come in time, so that nobody could tell.
+    /// within ``ContentLiars/memory``: once, and again when the answer was lost or has been forgotten, or
+    /// when the rest of the piece did not come in time, so that nobody could tell.
     static let limit = 6
 
     struct Spoil: Hashable {
