@@ -81,9 +81,8 @@ extension Lookup {
     /// Queries this contact now, whatever else is in flight, if it would be queried by and by.
     mutating func claim(_ contact: Contact) -> Bool {
         meet(contact)
-        guard !isFinished, let index = index(of: contact), shortlist[index].state.isHeard,
-            shortlist[index].contact.endpoint == contact.endpoint,
-            nearest.contains(where: { $0.contact.identity == contact.identity })
+        guard !isFinished, let index = indexOfWanted(contact),
+            shortlist[index].contact.endpoint == contact.endpoint
         else { return false }
         query(index)
         return true
@@ -99,9 +98,7 @@ extension Lookup {
     /// closest a few are asked in any case.
     mutating func pass(_ contact: Contact) {
         meet(contact)
-        guard passed < width - parallelism, let index = index(of: contact), shortlist[index].state.isHeard,
-            nearest.contains(where: { $0.contact.identity == contact.identity })
-        else { return }
+        guard passed < width - parallelism, let index = indexOfWanted(contact) else { return }
         passed += 1
         shortlist[index].state = .answered(bearing: false)
     }
@@ -333,6 +330,14 @@ extension Lookup {
             }
         }
         return range.lowerBound
+    }
+
+    /// Where a contact stands that would be queried by and by.
+    private func indexOfWanted(_ contact: Contact) -> Int? {
+        guard let index = index(of: contact), shortlist[index].state.isHeard,
+            nearest.contains(where: { $0.contact.identity == contact.identity })
+        else { return nil }
+        return index
     }
 
     /// The candidate that is this contact.

@@ -65,17 +65,20 @@ def main() -> int:
     parser.add_argument("--within", type=float, default=5)
     parser.add_argument("-k", dest="part", default="", help="only tests with this in their names")
     options = parser.parse_args()
+    names = tests(options.part)
+    if not names:
+        parser.error(f"no outage has {options.part!r} in its name")
     lengths = sorted((int(text) for text in options.seconds.split(",")), reverse=True)
     with concurrent.futures.ThreadPoolExecutor(options.jobs) as pool:
         under_way = [
             pool.submit(make, test, seconds, options.within)
             for seconds in lengths
-            for test in tests(options.part)
+            for test in names
             for _ in range(options.runs)
         ]
         runs = [run.result() for run in under_way]
     print(f"{'':<45}{'s':>5}{'whole':>10}{'median':>8}{'worst':>8}")
-    for test in tests(options.part):
+    for test in names:
         for seconds in reversed(lengths):
             these = [run for run in runs if (run.test, run.seconds) == (test, seconds)]
             took = [run.took for run in these if run.took is not None]

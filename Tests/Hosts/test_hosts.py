@@ -236,7 +236,7 @@ class Filters(HostsTest):
         self.hosts.acquainted()
         keys = [f"key-{number}" for number in range(len(self.hosts.nodes))]
         for key, node in zip(keys, self.hosts.nodes):
-            # One in some ten thousand says that it has too few copies, and goes on trying.
+            # It may say that it has too few copies; then it goes on trying.
             node.ask("put", key, "x" * 3000, check=False)
         for node in self.hosts.nodes:
             for key in keys:
