@@ -17,7 +17,8 @@ SEED ?= $(shell echo $$((RANDOM * 32768 + RANDOM)))
 # How often `make hosts-long` makes each outage.
 RUNS ?= 20
 
-# Suites with real sockets and processes, which wait for real time: not beside those that need all processors.
+# Suites with real sockets and processes, which wait for real time: not beside those that need all processors, and
+# few at once, or their own nodes wait for each other.
 REAL_TIME := SecureDHTTests|DHTGatewayTests|IntegrationTests
 
 DHT := .build/release/dht
@@ -26,7 +27,7 @@ FUZZ := .build-fuzz/release/fuzz
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps build test hosts-long lint format demo mutations nightly fuzz fuzz-long fuzz-build install clean
+.PHONY: help deps build test digests digests-accept hosts-long lint format demo mutations nightly fuzz fuzz-long fuzz-build install clean
 
 # A crash of a test or a fuzz target is reported by whoever runs it; Swift's own backtracer would keep its pipe
 # open for minutes after.
@@ -63,7 +64,8 @@ build: deps ## the release build of the command line: .build/release/dht
 test: deps ## all tests: ours, then the second implementation's, and the vectors both agree on
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --disable-xctest --skip '$(REAL_TIME)' 2>&1 | tee .build/test.log
-	$(SWIFT) test --skip-build --disable-xctest --filter '$(REAL_TIME)' 2>&1 | tee .build/real-time.log
+	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=6 \
+	    $(SWIFT) test --skip-build --disable-xctest --filter '$(REAL_TIME)' 2>&1 | tee .build/real-time.log
 	$(PYTHON) -m unittest discover -s Tests/Interop 2>&1 | tee .build/interop.log
 	$(PYTHON) Tests/Interop/vectors.py --check
 	$(PYTHON) Tests/Mutations/mutate.py --check
@@ -77,6 +79,12 @@ hosts-long: deps ## RUNS=20 outages of each kind and of 3, 20 and 120 s on machi
 	$(SWIFT) build -c release --product dht
 	DHT=.build/release/dht $(PYTHON) -u Tests/Hosts/long.py --runs $(RUNS)
 	DHT=.build/release/dht HOSTS_AWAY=600 $(PYTHON) -u -m unittest discover -v -s Tests/Hosts
+
+digests: build ## 300 simulated worlds are event for event what they were: what a change of form is held to
+	@$(PYTHON) Tests/Digests/digests.py
+
+digests-accept: build ## writes down what they are, after a change of what happens; the commit says why
+	@$(PYTHON) Tests/Digests/digests.py --accept
 
 lint: ## format and style, strictly; what no formatter knows is checked by TidyTests
 	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Fuzz Package.swift

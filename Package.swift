@@ -73,6 +73,7 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
+        .target(name: "Charts", swiftSettings: strict),
         .target(
             name: "DHTGateway",
             dependencies: [
@@ -86,7 +87,7 @@ let package = Package(
         .executableTarget(
             name: "dht",
             dependencies: [
-                "SecureDHT", "DHTGateway", "DHTSimulator", "DHTStorage",
+                "Charts", "SecureDHT", "DHTGateway", "DHTSimulator", "DHTStorage",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict
@@ -105,6 +106,7 @@ let package = Package(
             swiftSettings: tested
         ),
         .testTarget(name: "DHTSimulatorTests", dependencies: ["DHTSimulator"], swiftSettings: tested),
+        .testTarget(name: "ChartsTests", dependencies: ["Charts"], swiftSettings: tested),
         .testTarget(name: "SecureDHTTests", dependencies: ["SecureDHT"], swiftSettings: tested),
         .testTarget(name: "DHTGatewayTests", dependencies: ["DHTGateway"], swiftSettings: tested),
         .testTarget(name: "TidyTests", swiftSettings: tested),

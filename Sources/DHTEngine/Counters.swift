@@ -8,7 +8,7 @@ package struct Counters: Hashable, Sendable {
     /// Datagrams sent.
     package var transmitted: UInt64 = 0
     /// Requests accepted.
-    package var inquiries: UInt64 = 0
+    package var inboundRequests: UInt64 = 0
     /// Responses accepted.
     package var answers: UInt64 = 0
     /// Requests that answered a challenge of ours.
@@ -37,8 +37,10 @@ package struct Counters: Hashable, Sendable {
     package var slowParts: UInt64 = 0
     /// Operations whose users wanted them no more.
     package var cancelled: UInt64 = 0
-    /// Records that the store turned out not to have any more.
+    /// Records, and parts of content, that the store turned out not to have any more.
     package var losses: UInt64 = 0
+    /// Parts of content that it was given again.
+    package var mended: UInt64 = 0
     private var drops = [UInt64](repeating: 0, count: DropReason.allCases.count)
 
     package init() {}
@@ -53,7 +55,7 @@ package struct Counters: Hashable, Sendable {
     /// Everything but the drops, by name, in a fixed order.
     package var named: [(name: String, count: UInt64)] {
         [
-            ("received", received), ("transmitted", transmitted), ("inquiries", inquiries),
+            ("received", received), ("transmitted", transmitted), ("inbound_requests", inboundRequests),
             ("answers", answers), ("proofs", proofs),
             ("overdue", overdue), ("retransmissions", retransmissions), ("timeouts", timeouts),
             ("struck_out", struckOut),
@@ -63,7 +65,7 @@ package struct Counters: Hashable, Sendable {
             ("chunks_served", chunksServed), ("chunks_fetched", chunksFetched),
             ("wants_disbelieved", wantsDisbelieved), ("content_abandoned", contentAbandoned),
             ("parts_broken", brokenParts), ("parts_slow", slowParts), ("cancelled", cancelled),
-            ("lost", losses),
+            ("lost", losses), ("mended", mended),
         ]
     }
 }

@@ -21,16 +21,17 @@ package struct GatedEngine<Keeper: Gatekeeper & ~Copyable>: ~Copyable {
     var writeEstimator = RoundTripEstimator()
     var probes = ProbeLimiter()
     /// Requests that wait for the store. A store that stands still must not fill the memory.
-    static var inquiryCapacity: Int { 16_384 }
-    var inquiries: [InquiryID: Gate.Inquiry] = [:]
+    static var inboundCapacity: Int { 16_384 }
+    var inboundRequests: [RequestID: Gate.InboundRequest] = [:]
     var operations: [OperationID: PendingOperation] = [:]
     /// The last revisions of ours, by location: a new one must be above it whatever the clock says.
     var revisions: [NodeID: Revision] = [:]
+    package internal(set) var order = WriteOrder()
     var kept = KeptValues()
     var transfers = Transfers()
     var nextRenewal: UInt64 = 0
     package internal(set) var counters = Counters()
-    private var nextInquiry: UInt64 = 0
+    private var nextRequest: UInt64 = 0
 
     package init(gate: consuming Keeper, core: KademliaNode) {
         self.gate = gate
@@ -58,17 +59,18 @@ extension GatedEngine where Keeper: ~Copyable {
         case .dropped(let reason):
             counters.count(reason)
             return .dropped(reason)
-        case .inquiry(let inquiry):
-            guard inquiries.count < Self.inquiryCapacity else {
+        case .request(let inbound):
+            guard inboundRequests.count < Self.inboundCapacity else {
                 counters.count(.capacity)
                 return .dropped(.capacity)
             }
-            counters.inquiries += 1
-            noteSender(of: inquiry, at: now, into: &actions)
-            dispatch(inquiry, at: now, into: &actions)
+            counters.inboundRequests += 1
+            noteSender(of: inbound, at: now, into: &actions)
+            dispatch(inbound, at: now, into: &actions)
         case .answer(let answer):
             counters.answers += 1
             counters.struckOut += UInt64(answer.struckOut)
+            if answer.recordsStruckOut > 0 { core.note(.struckOut, of: answer.sender, at: now.instant) }
             if answer.namesTwin { core.note(.twoProcesses, of: identity, at: now.instant) }
             if answer.unusable > 0 { core.note(.unusableContacts, of: answer.sender, at: now.instant) }
             if answer.showsNewKey { noteRestart(of: answer.sender, at: answer.endpoint, now, into: &actions) }
@@ -189,6 +191,7 @@ extension GatedEngine where Keeper: ~Copyable {
         renewKept(at: now, into: &actions)
         lookAtTransfers(at: now, into: &actions)
         surveyContent(at: now, into: &actions)
+        mendContent(at: now, into: &actions)
     }
 
     // MARK: Queries
@@ -200,29 +203,35 @@ extension GatedEngine where Keeper: ~Copyable {
             if let look = kept.nextLook { own = min(own, look) }
             if let survey = transfers.nextSurvey { own = min(own, survey) }
             if let look = transfers.nextLook { own = min(own, look) }
+            if let mending = transfers.mending.deadline { own = min(own, mending) }
             return calls.nextDeadline.map { min($0, own) } ?? own
         }
     }
 
     /// The smoothed round-trip time to a peer.
-    package func roundTrip(to identity: Identity) -> Span? { estimators[identity]?.smoothed }
+    package func roundTrip(to identity: Identity) -> Interval? { estimators[identity]?.smoothed }
 
     package var callsInFlight: Int { calls.count }
 
     /// All collections that others can make grow: the gate's, the core's and our own.
-    package var occupancies: [Occupancy] {
-        gate.occupancies + core.occupancies + [
-            Occupancy("inquiries", inquiries.count, of: Self.inquiryCapacity),
-            Occupancy("revisions", revisions.count, of: Self.revisionCapacity),
-            Occupancy("kept keys", kept.entries.count, of: KeptValues.capacity),
-            Occupancy("estimators", estimators.count, of: Self.estimatorCapacity),
-            Occupancy("probed addresses", probes.count, of: ProbeLimiter.capacity),
-            Occupancy("content brought", transfers.incoming.count, of: Transfers.incomingLimit),
-            Occupancy("content refused", transfers.refusals.count, of: Transfers.refusalCapacity),
-            Occupancy("bytes promised to members", transfers.shelf.promised, of: ContentShelf.strangeLimit),
-            Occupancy("content wanted", transfers.wants.count, of: calls.count),
-            Occupancy("liars about content", transfers.liars.count, of: ContentLiars.capacity),
-            Occupancy("parts at hand", transfers.cache.count, of: PartCache.capacity),
+    package var bounds: [Bound] {
+        gate.bounds + core.bounds + [
+            Bound("inbound requests", inboundRequests.count, of: Self.inboundCapacity),
+            Bound("revisions", revisions.count, of: Self.revisionCapacity),
+            Bound("writes", order.count, of: writeLimit),
+            Bound("kept keys", kept.entries.count, of: KeptValues.capacity),
+            Bound("estimators", estimators.count, of: Self.estimatorCapacity),
+            Bound("probed addresses", probes.count, of: ProbeLimiter.capacity),
+            Bound("content brought", transfers.incoming.count, of: Transfers.incomingLimit),
+            Bound("content refused", transfers.refusals.count, of: Transfers.refusalCapacity),
+            Bound(
+                "bytes promised to members",
+                transfers.inventory.promised,
+                of: ContentInventory.strangeLimit
+            ),
+            Bound("content wanted", transfers.wants.count, of: calls.count),
+            Bound("liars about content", transfers.liars.count, of: ContentLiars.capacity),
+            Bound("parts at hand", transfers.cache.count, of: PartCache.capacity),
         ]
     }
 
@@ -230,11 +239,11 @@ extension GatedEngine where Keeper: ~Copyable {
 
 extension Gatekeeper where Self: ~Copyable {
     /// Another process with the sender's key, if there is one of which it may be told.
-    fileprivate func twin(of inquiry: Gate.Inquiry) -> Contact? {
-        guard inquiry.isLive, let twin = inquiry.twin, !twin.isLoopback || inquiry.endpoint.isLoopback else {
+    fileprivate func twin(of inbound: Gate.InboundRequest) -> Contact? {
+        guard inbound.isLive, let twin = inbound.twin, !twin.isLoopback || inbound.endpoint.isLoopback else {
             return nil
         }
-        return Contact(identity: inquiry.sender, id: admission.nodeID(of: inquiry.sender), endpoint: twin)
+        return Contact(identity: inbound.sender, id: admission.nodeID(of: inbound.sender), endpoint: twin)
     }
 }
 
@@ -242,7 +251,7 @@ extension Response {
     /// With this contact before all others, if there is one. What may be as long as a datagram stays.
     fileprivate func naming(_ contact: Contact?) -> Response {
         guard let contact else { return self }
-        let others = Kademlia.replicas - 1
+        let others = Kademlia.namedLimit - 1
         switch self {
         case .nodes(let contacts): return .nodes([contact] + contacts.prefix(others))
         case .values(let records, let total, let closer) where records.isEmpty:
@@ -257,7 +266,7 @@ extension Response {
 extension GatedEngine where Keeper: ~Copyable {
     mutating func perform(_ wishes: [KademliaAction], at now: Now, into actions: inout [EngineAction]) {
         (counters.replication, counters.evictions) = (core.replication.counters, core.catalog.evictions)
-        counters.losses = core.catalog.losses
+        countLosses()
         // What is over may begin something new, whose changes must not get in front of these.
         let (begun, over) = (wishes.filter { !$0.isEnd }, wishes.filter(\.isEnd))
         for wish in begun + over {
@@ -276,36 +285,36 @@ extension GatedEngine where Keeper: ~Copyable {
         }
     }
 
-    /// Answers an inquiry.
+    /// Answers an inbound request.
     mutating func reply(
-        _ id: InquiryID,
+        _ id: RequestID,
         _ response: Response,
         at now: Now,
         into actions: inout [EngineAction]
     ) {
-        guard let inquiry = inquiries.removeValue(forKey: id) else { return }
-        let response = response.naming(gate.twin(of: inquiry))
-        if let datagram = gate.seal(response, to: inquiry, now: now.instant) {
-            transmit(datagram, to: inquiry.endpoint, into: &actions)
+        guard let inbound = inboundRequests.removeValue(forKey: id) else { return }
+        let response = response.naming(gate.twin(of: inbound))
+        if let datagram = gate.seal(response, to: inbound, now: now.instant) {
+            transmit(datagram, to: inbound.endpoint, into: &actions)
         }
     }
 
     /// What a request says of its sender besides what it asks.
     private mutating func noteSender(
-        of inquiry: Gate.Inquiry,
+        of inbound: Gate.InboundRequest,
         at now: Now,
         into actions: inout [EngineAction]
     ) {
-        if inquiry.twin != nil { core.note(.twoProcesses, of: inquiry.sender, at: now.instant) }
-        if inquiry.showsNewKey {
-            noteRestart(of: inquiry.sender, at: inquiry.endpoint, now, into: &actions)
+        if inbound.twin != nil { core.note(.twoProcesses, of: inbound.sender, at: now.instant) }
+        if inbound.showsNewKey {
+            noteRestart(of: inbound.sender, at: inbound.endpoint, now, into: &actions)
         }
-        guard inquiry.provesAddress, inquiry.request != .ping(isLeaving: true) else { return }
+        guard inbound.provesAddress, inbound.request != .ping(isLeaving: true) else { return }
         counters.proofs += 1
-        probes.clear(inquiry.endpoint)
+        probes.clear(inbound.endpoint)
         var wishes: [KademliaAction] = []
-        let id = gate.admission.nodeID(of: inquiry.sender)
-        let contact = Contact(identity: inquiry.sender, id: id, endpoint: inquiry.endpoint)
+        let id = gate.admission.nodeID(of: inbound.sender)
+        let contact = Contact(identity: inbound.sender, id: id, endpoint: inbound.endpoint)
         core.proved(contact, at: now, into: &wishes)
         perform(wishes, at: now, into: &actions)
     }
@@ -327,22 +336,33 @@ extension GatedEngine where Keeper: ~Copyable {
         actions.append(.transmit(datagram, to: endpoint))
     }
 
-    private mutating func dispatch(_ inquiry: Gate.Inquiry, at now: Now, into actions: inout [EngineAction]) {
-        nextInquiry += 1
-        let id = InquiryID(rawValue: nextInquiry)
-        inquiries[id] = inquiry
+    private mutating func dispatch(
+        _ inbound: Gate.InboundRequest,
+        at now: Now,
+        into actions: inout [EngineAction]
+    ) {
+        nextRequest += 1
+        let id = RequestID(rawValue: nextRequest)
+        inboundRequests[id] = inbound
         let sender = Contact(
-            identity: inquiry.sender,
-            id: gate.admission.nodeID(of: inquiry.sender),
-            endpoint: inquiry.endpoint
+            identity: inbound.sender,
+            id: gate.admission.nodeID(of: inbound.sender),
+            endpoint: inbound.endpoint
         )
         var wishes: [KademliaAction] = []
-        if case .store(let record, _) = inquiry.request, inquiry.isLive,
+        if let record = inbound.request.record, inbound.isLive,
             !gate.admission.mayWrite(record.author)
         {
             wishes.append(.reply(id, .refused(.denied)))
-        } else if !answersAsContent(id, inquiry, from: sender, at: now, into: &actions) {
-            core.inquired(id, by: sender, inquiry.request, isLive: inquiry.isLive, at: now, into: &wishes)
+        } else if !answersAsContent(id, inbound, from: sender, at: now, into: &actions) {
+            core.handleRequest(
+                id,
+                by: sender,
+                inbound.request,
+                isLive: inbound.isLive,
+                at: now,
+                into: &wishes
+            )
         }
         perform(wishes, at: now, into: &actions)
     }

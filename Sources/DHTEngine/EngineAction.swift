@@ -21,6 +21,8 @@ package enum EngineAction: Sendable {
     /// whatever the clock says, in this process or the next. It takes the place of what was told before,
     /// higher or not. `nil`: nothing need be remembered, for nobody took what was signed.
     case signed(Revision?, at: NodeID)
+    /// The next piece of a value that is read as its user takes it, who asked for it by `pull`.
+    case piece(OperationID, [UInt8])
     /// The operation is over.
     case finished(OperationID, Outcome)
 }
@@ -29,7 +31,7 @@ package enum EngineAction: Sendable {
 package enum StorageOutcome: Sendable {
     case loaded([Record])
     /// The bytes of a part of content; `nil`: they are not there.
-    case part([UInt8]?)
+    case part(StoredPart?)
     /// The content that no record refers to.
     case surveyed([Digest])
     case applied
@@ -54,6 +56,9 @@ package enum Operation: Sendable {
     case get(key: [UInt8], author: Identity?, replicas: Int, isExhaustive: Bool, paths: Int? = nil)
     /// Bring the content that a record refers to, from those who may have it.
     case fetch(Record, from: [Contact])
+    /// The same, a piece whenever the user asks for one by `pull`; it ends when one is asked for after the
+    /// last, or cannot be had.
+    case read(Record, from: [Contact])
     case ping(Identity)
     /// Hand over what is kept here and say goodbye.
     case leave
@@ -77,6 +82,13 @@ package enum Operation: Sendable {
         /// Copies without which the user counts it as failed; it does not end with fewer before all was
         /// tried.
         package var copies = 0
+
+        /// Seconds that the content may take to reach its replicas, at the slowest rate at which they go on
+        /// waiting for it: what lives for less may be over before it is anywhere.
+        package var leastLifetime: UInt64 {
+            guard let length = content?.reference.length else { return 0 }
+            return (UInt64(length) +| (Transfers.leastRate - 1)) / Transfers.leastRate
+        }
 
         package init(
             key: [UInt8],
@@ -112,10 +124,12 @@ package enum Outcome: Sendable {
     /// There was nothing of ours to delete.
     case nothingToDelete(GetOutcome)
     case got(GetOutcome)
-    /// The content; `nil`: of those who have it, nobody can be reached.
+    /// The content, unless it went piece by piece; `nil`: of those who have it, nobody can be reached.
     case fetched([UInt8]?)
     /// The node's own store could not take the content that was to be put.
     case unstorable(Response.Refusal)
-    case pinged(Span?)
+    /// The value was not put: it cannot be kept alive.
+    case unkeepable(KeepingRefusal)
+    case pinged(Interval?)
     case left
 }

@@ -13,7 +13,7 @@ package struct MemoryRecordStore: RecordStore {
 
     private struct Content: Sendable {
         let reference: ContentReference
-        let outline: [UInt8]
+        var outline: [UInt8]
         var pieces: [Int: [UInt8]] = [:]
     }
 
@@ -67,7 +67,11 @@ package struct MemoryRecordStore: RecordStore {
         case .put(let record): return replace(at: record.location, by: record.author, with: record)
         case .remove(let location, let author): return replace(at: location, by: author, with: nil)
         case .beginContent(let reference, let outline):
-            guard content[reference.digest] == nil else { return nil }
+            if let old = content[reference.digest] {
+                content[reference.digest]?.outline = outline
+                contentByteCount += outline.count - old.outline.count
+                return .beginContent(old.reference, outline: old.outline)
+            }
             content[reference.digest] = Content(reference: reference, outline: outline)
             contentByteCount += outline.count
             return .removeContent(reference.digest)
@@ -85,32 +89,51 @@ package struct MemoryRecordStore: RecordStore {
 
     // MARK: Content
 
-    package func part(_ part: ContentPart, of digest: Digest) -> [UInt8]? {
-        switch part {
-        case .outline: content[digest]?.outline
-        case .piece(let index): content[digest]?.pieces[index]
-        }
+    package func part(_ part: ContentPart, of digest: Digest) -> StoredPart? {
+        guard let content = content[digest] else { return nil }
+        let bytes: [UInt8]? =
+            switch part {
+            case .outline: content.outline
+            case .piece(let index): content.pieces[index]
+            }
+        return bytes.map { StoredPart(bytes: $0, outline: content.outline) }
     }
 
     package func contents() -> [StoredContent] {
         let referred = referredContent
-        return content.sorted { $0.key < $1.key }.map { digest, content in
+        let present = content.map { digest, content in
             StoredContent(
                 reference: content.reference,
                 pieces: content.pieces.keys.sorted(),
-                isReferred: referred.contains(digest)
+                isReferred: referred[digest] != nil,
+                location: referred[digest]?.location
             )
         }
+        let absent = referred.compactMap { digest, record -> StoredContent? in
+            guard content[digest] == nil, let reference = record.reference else { return nil }
+            return .init(
+                reference: reference,
+                hasOutline: false,
+                pieces: [],
+                isReferred: true,
+                location: record.location
+            )
+        }
+        return (present + absent).sorted { $0.reference.digest < $1.reference.digest }
     }
 
     package func unreferredContent() -> [Digest] {
         guard !content.isEmpty else { return [] }
         let referred = referredContent
-        return content.keys.filter { !referred.contains($0) }.sorted()
+        return content.keys.filter { referred[$0] == nil }.sorted()
     }
 
-    private var referredContent: Set<Digest> {
-        Set(shelves.values.joined().compactMap { $0.reference?.digest })
+    /// A record that refers to it, by content; the first in the order of the key space.
+    private var referredContent: [Digest: Record] {
+        let records = shelves.values.joined().compactMap { record in
+            record.reference.map { ($0.digest, record) }
+        }
+        return Dictionary(records) { $0.isBefore($1) ? $0 : $1 }
     }
 
     private mutating func replace(at location: NodeID, by author: Identity, with new: Record?) -> RecordChange
@@ -136,5 +159,12 @@ extension [Record] {
             if self[middle].author < author { low = middle + 1 } else { high = middle }
         }
         return low
+    }
+}
+
+extension Record {
+    /// In the order of the key space.
+    fileprivate func isBefore(_ other: Record) -> Bool {
+        (location, author) < (other.location, other.author)
     }
 }

@@ -32,7 +32,7 @@ import Testing
             }
         }
 
-        mutating func run(for span: Span) {
+        mutating func run(for span: Interval) {
             let end = clock + span
             var turns = 0
             while true {
@@ -53,7 +53,7 @@ import Testing
         }
 
         /// Requests begun in a stretch of time.
-        func count(from: Instant, for span: Span) -> Int {
+        func count(from: Instant, for span: Interval) -> Int {
             asked.count { from <= $0.at && $0.at < from + span }
         }
     }

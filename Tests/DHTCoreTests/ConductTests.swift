@@ -14,12 +14,12 @@ struct ConductTests {
         var conduct = Conduct()
         conduct.note(.brokenContent, of: somebody(1), at: Instant(nanoseconds: 1))
         conduct.note(.brokenContent, of: somebody(1), times: 2, at: Instant(nanoseconds: 2))
-        conduct.note(.overBudget, of: somebody(2), at: Instant(nanoseconds: 3))
+        conduct.note(.unusableContacts, of: somebody(2), at: Instant(nanoseconds: 3))
         #expect(conduct.report.map(\.count) == [3, 1])
-        #expect(conduct.report.map(\.offence) == [.brokenContent, .overBudget])
+        #expect(conduct.report.map(\.offence) == [.brokenContent, .unusableContacts])
         #expect(conduct.report.first?.last == Instant(nanoseconds: 2))
         #expect(conduct.takeNews().map(\.identity) == [somebody(1), somebody(2)])
-        conduct.note(.overBudget, of: somebody(2), at: Instant(nanoseconds: 4))
+        conduct.note(.unusableContacts, of: somebody(2), at: Instant(nanoseconds: 4))
         #expect(conduct.takeNews().isEmpty)
     }
 

@@ -94,10 +94,10 @@ struct EvictionTests {
         var transcript = Transcript(.at(0, settings: settings))
         transcript.meet(200)
         let (far, near) = (Record.sample(at: 192, revision: 10), Record.sample(at: 1, revision: 10))
-        func store(_ record: Record, _ inquiry: UInt64) {
+        func store(_ record: Record, _ inbound: UInt64) {
             transcript.on { node, actions in
-                node.inquired(
-                    InquiryID(rawValue: inquiry),
+                node.handleRequest(
+                    RequestID(rawValue: inbound),
                     by: .at(200),
                     .store(record, condition: nil),
                     isLive: true,

@@ -190,7 +190,7 @@ extension Transcript {
         case .findValue(let location, _, _):
             .values(records.filter { $0.location == location }, total: 1, closer: [])
         case .findChunk: .absent
-        case .store: answers[contact.id.bytes[0]] ?? .stored(.init(lifetime: 1, closest: []))
+        case .store, .passOn: answers[contact.id.bytes[0]] ?? .stored(.init(lifetime: 1, closest: []))
         }
     }
 }

@@ -4,33 +4,40 @@ import Testing
 
 /// Transcripts of one node in an 8-bit key space: what it is told, and what it then wants done.
 struct KademliaNodeTests {
-    private var transcript = Transcript(.at(0b0000_0001))
-    private let pong = Response.pong(observed: .port(1), endpoints: [])
+    var transcript = Transcript(.at(0b0000_0001))
+    let pong = Response.pong(observed: .port(1), endpoints: [])
 
-    private mutating func inquire(
+    mutating func receiveRequest(
         _ request: Request,
         by place: UInt8 = 0b1000_0000,
         isLive: Bool = true,
         at seconds: UInt64 = 10
     ) {
         transcript.on { node, actions in
-            let name = InquiryID(rawValue: 1)
-            node.inquired(name, by: .at(place), request, isLive: isLive, at: now(seconds), into: &actions)
+            let name = RequestID(rawValue: 1)
+            node.handleRequest(
+                name,
+                by: .at(place),
+                request,
+                isLive: isLive,
+                at: now(seconds),
+                into: &actions
+            )
         }
     }
 
-    private mutating func submit(_ wish: KademliaOperation, at seconds: UInt64 = 10) {
+    mutating func submit(_ wish: KademliaOperation, at seconds: UInt64 = 10) {
         transcript.on { node, actions in
             node.submit(wish, as: OperationID(rawValue: 1), at: now(seconds), into: &actions)
         }
     }
 
     /// The contact at a place answers what it was asked last.
-    private mutating func answer(_ call: CallID, _ response: Response, at seconds: UInt64 = 10) {
+    mutating func answer(_ call: CallID, _ response: Response, at seconds: UInt64 = 10) {
         transcript.on { node, actions in node.answered(call, response, at: now(seconds), into: &actions) }
     }
 
-    private mutating func store(
+    mutating func store(
         _ outcome: KademliaNode.StoreOutcome,
         _ ticket: Ticket,
         at seconds: UInt64 = 10
@@ -38,22 +45,22 @@ struct KademliaNodeTests {
         transcript.on { node, actions in node.applied(ticket, outcome, at: now(seconds), into: &actions) }
     }
 
-    private mutating func load(_ records: [Record]?, _ ticket: Ticket, at seconds: UInt64 = 10) {
+    mutating func load(_ records: [Record]?, _ ticket: Ticket, at seconds: UInt64 = 10) {
         transcript.on { node, actions in node.loaded(ticket, records, at: now(seconds), into: &actions) }
     }
 
-    // MARK: Inquiries
+    // MARK: Requests
 
     @Test mutating func `a ping tells the sender where it was seen and where we are`() {
         transcript.node.endpoints = [.port(7)]
-        inquire(.ping(isLeaving: false))
+        receiveRequest(.ping(isLeaving: false))
         #expect(
             transcript.replies == [.pong(observed: Contact.at(0b1000_0000).endpoint, endpoints: [.port(7)])]
         )
     }
 
     @Test mutating func `a live request makes us ask its sender whether it is there`() {
-        inquire(.ping(isLeaving: false))
+        receiveRequest(.ping(isLeaving: false))
         #expect(transcript.asked == [0b1000_0000])
         #expect(transcript.node.table.count == 0)
         answer(transcript.requests[0].call, pong)
@@ -62,28 +69,28 @@ struct KademliaNodeTests {
 
     @Test mutating func `a request that is not live changes nothing`() {
         transcript.meet(0b1000_0000)
-        inquire(.ping(isLeaving: true), isLive: false)
+        receiveRequest(.ping(isLeaving: true), isLive: false)
         #expect(transcript.node.table.count == 1)
-        inquire(.store(.sample(), condition: nil), isLive: false)
+        receiveRequest(.store(.sample(), condition: nil), isLive: false)
         #expect(transcript.replies == [.retry])
         #expect(transcript.node.catalog.count == 0)
-        inquire(.findNode(target: NodeID(firstByte: 9)), by: 0b0100_0000, isLive: false)
+        receiveRequest(.findNode(target: NodeID(firstByte: 9)), by: 0b0100_0000, isLive: false)
         #expect(transcript.requests.isEmpty)
     }
 
     @Test mutating func `who leaves is forgotten, and for a while not asked for on hearsay`() {
         transcript.meet(0b1000_0000, 0b1000_0001)
-        inquire(.ping(isLeaving: true))
+        receiveRequest(.ping(isLeaving: true))
         #expect(transcript.node.table.contacts.map(\.contact).places == [0b1000_0001])
-        inquire(.ping(isLeaving: false))
+        receiveRequest(.ping(isLeaving: false))
         #expect(transcript.requests.isEmpty)
-        inquire(.ping(isLeaving: false), at: 41)
+        receiveRequest(.ping(isLeaving: false), at: 41)
         #expect(transcript.asked == [0b1000_0000])
     }
 
     @Test mutating func `the closest are named, without the one who asks`() {
         transcript.meet(0b1000_0000, 0b1000_0010, 0b0100_0000, 0b0100_0001)
-        inquire(.findNode(target: NodeID(firstByte: 0b1000_0000)))
+        receiveRequest(.findNode(target: NodeID(firstByte: 0b1000_0000)))
         #expect(transcript.replies == [.nodes([.at(0b1000_0010), .at(0b0100_0000), .at(0b0100_0001)])])
     }
 
@@ -102,8 +109,8 @@ struct KademliaNodeTests {
             sender.endpoint = asker
             let told = requests.map { request in
                 transcript.on { node, actions in
-                    let name = InquiryID(rawValue: 1)
-                    node.inquired(name, by: sender, request, isLive: true, at: now(10), into: &actions)
+                    let name = RequestID(rawValue: 1)
+                    node.handleRequest(name, by: sender, request, isLive: true, at: now(10), into: &actions)
                 }
                 return transcript.replies.first
             }
@@ -118,7 +125,7 @@ struct KademliaNodeTests {
     @Test mutating func `a record is acknowledged once the store has it, with the closest we know`() {
         transcript.meet(0b1000_0000, 0b0100_0000)
         let record = Record.sample(at: 0b0100_0001, revision: 10, lifetime: 100)
-        inquire(.store(record, condition: nil), by: 0b0100_0000)
+        receiveRequest(.store(record, condition: nil), by: 0b0100_0000)
         #expect(transcript.replies.isEmpty)
         store(.done, transcript.tickets[0], at: 20)
         let prefixes = [0b0100_0000, 0b1000_0000].map { NodeID(firstByte: $0).prefix }
@@ -126,7 +133,7 @@ struct KademliaNodeTests {
     }
 
     @Test mutating func `a record the store has no room for is refused and not claimed`() {
-        inquire(.store(.sample(), condition: nil))
+        receiveRequest(.store(.sample(), condition: nil))
         store(.failed(.quota), transcript.tickets[0])
         #expect(transcript.replies == [.refused(.quota)])
         #expect(transcript.node.catalog.count == 0)
@@ -135,7 +142,7 @@ struct KademliaNodeTests {
     @Test mutating func `whoever offers an older record is told the newer`() {
         let newer = Record.sample(revision: 5)
         transcript.node.restore(newer)
-        inquire(.store(.sample(revision: 4), condition: nil))
+        receiveRequest(.store(.sample(revision: 4), condition: nil))
         load([newer], transcript.tickets[0])
         #expect(transcript.replies == [.conflict(newer)])
     }
@@ -146,7 +153,7 @@ struct KademliaNodeTests {
             .sample(by: 4, revision: 4, lifetime: 1),
         ]
         for record in records { transcript.node.restore(record) }
-        inquire(.findValue(location: records[0].location, author: nil, offset: 1))
+        receiveRequest(.findValue(location: records[0].location, author: nil, offset: 1))
         load(records, transcript.tickets[0])
         #expect(transcript.replies == [.values([records[1], records[0]], total: 3, closer: [])])
     }
@@ -154,222 +161,22 @@ struct KademliaNodeTests {
     @Test mutating func `of what we do not have the store is not asked`() {
         transcript.meet(0b1000_0000)
         transcript.node.restore(.sample(at: 1, by: 1))
-        inquire(.findValue(location: NodeID(firstByte: 1), author: .numbered(2), offset: 0), by: 0b0100_0000)
+        receiveRequest(
+            .findValue(location: NodeID(firstByte: 1), author: .numbered(2), offset: 0),
+            by: 0b0100_0000
+        )
         #expect(transcript.replies == [.values([], total: 0, closer: [.at(0b1000_0000)])])
     }
 
     @Test mutating func `a store that cannot be read is not an empty one: who asked is to ask again`() {
         transcript.node.restore(.sample())
-        inquire(.findValue(location: Record.sample().location, author: nil, offset: 0), by: 0b0100_0000)
+        receiveRequest(
+            .findValue(location: Record.sample().location, author: nil, offset: 0),
+            by: 0b0100_0000
+        )
         let ticket = transcript.tickets[0]
         transcript.on { node, actions in node.storeFailed(ticket, at: now(10), into: &actions) }
         #expect(transcript.replies == [.retry])
-    }
-
-    // MARK: Operations
-
-    @Test mutating func `alone we keep the record and are done`() {
-        submit(.put(.sample(), condition: nil))
-        store(.done, transcript.tickets[0])
-        let outcome = PutOutcome(replicas: [.init(identity: transcript.node.identity, verdict: .stored)])
-        #expect(transcript.outcomes == [.put(outcome)])
-        #expect(transcript.node.isIdle)
-    }
-
-    @Test mutating func `a put goes to those we know without a lookup, and ends when they answered`() {
-        transcript.meet(0b1000_0000, 0b0100_0000)
-        submit(.put(.sample(at: 0b0100_0001), condition: nil))
-        #expect(transcript.asked == [0b0100_0000, 0b1000_0000])
-        let calls = transcript.requests.map(\.call)
-        store(.done, transcript.tickets[0])
-        for call in calls { answer(call, .stored(.init(lifetime: 1, closest: []))) }
-        guard case .put(let outcome)? = transcript.outcomes.first else {
-            Issue.record("the put did not end")
-            return
-        }
-        #expect(outcome.stored == 3)
-        #expect(transcript.node.isIdle)
-    }
-
-    @Test mutating func `what is said late of a record counts for no other that is put under the same name`()
-    {
-        transcript.meet(0b1000_0000, 0b0100_0000)
-        submit(.put(.sample(at: 0b0100_0001), condition: nil))
-        let (late, lateTicket) = (transcript.requests.map(\.call), transcript.tickets[0])
-        // Signed anew, above what a replica holds.
-        submit(.put(.sample(at: 0b0100_0001, revision: 2), condition: nil))
-        let (calls, ticket) = (transcript.requests.map(\.call), transcript.tickets[0])
-        store(.done, lateTicket)
-        for call in late { answer(call, .stored(.init(lifetime: 1, closest: []))) }
-        #expect(transcript.outcomes.isEmpty)
-        for call in calls { answer(call, .stored(.init(lifetime: 1, closest: []))) }
-        #expect(transcript.outcomes.isEmpty)
-        store(.done, ticket)
-        guard case .put(let outcome)? = transcript.outcomes.first else {
-            Issue.record("the put did not end")
-            return
-        }
-        #expect(outcome.stored == 3)
-        #expect(transcript.node.isIdle)
-    }
-
-    @Test mutating func `a put asks who spoke of a closer node where it is, and waits until that is there`() {
-        transcript.meet(0b1000_0000, 0b0100_0000)
-        submit(.put(.sample(at: 0b0100_0001), condition: nil))
-        let calls = transcript.requests.map(\.call)
-        store(.done, transcript.tickets[0])
-        let closer = Contact.at(0b0100_0001)
-        answer(calls[0], .stored(.init(lifetime: 1, closest: [closer.id.prefix])))
-        #expect(transcript.requests.map(\.request) == [.findNode(target: closer.id)])
-        #expect(transcript.asked == [0b0100_0000])
-        answer(transcript.requests[0].call, .nodes([closer, .at(0b0111_0000)]))
-        let ping = transcript.requests.last { $0.contact == closer }
-        #expect(ping?.request == .ping(isLeaving: false))
-        answer(calls[1], .stored(.init(lifetime: 1, closest: [])))
-        #expect(transcript.outcomes.isEmpty)
-        answer(ping?.call ?? calls[0], .pong(observed: .port(1), endpoints: []))
-        let offer = transcript.requests.last { $0.contact == closer }
-        answer(offer?.call ?? calls[0], .stored(.init(lifetime: 1, closest: [])))
-        guard case .put(let outcome)? = transcript.outcomes.first else {
-            Issue.record("the put did not end")
-            return
-        }
-        #expect(outcome.stored == 4)
-    }
-
-    @Test mutating func `a get reads our own store and as many others as copies are wanted`() {
-        transcript.meet(0b1000_0000, 0b1000_0001, 0b1000_0010, 0b1000_0011)
-        let record = Record.sample(at: 0b1000_0000, revision: 5)
-        transcript.node.restore(record)
-        submit(.get(location: record.location, author: nil, replicas: 3, isExhaustive: false))
-        #expect(transcript.asked == [0b1000_0000, 0b1000_0001])
-        let contacts = transcript.requests.map(\.contact)
-        let calls = transcript.requests.map(\.call)
-        load([record], transcript.tickets[0])
-        for call in calls { answer(call, .values([record], total: 1, closer: [])) }
-        let outcome = GetOutcome(
-            found: [.init(record: record, copies: 3)],
-            answered: 3,
-            asked: 3,
-            hops: 1,
-            answeredBy: [.numbered(0b1000_0000), .numbered(0b1000_0001), .numbered(0b0000_0001)],
-            contacts: contacts
-        )
-        #expect(transcript.outcomes == [.got(outcome)])
-    }
-
-    @Test mutating func `when our own copy cannot be read another is asked for in its stead`() {
-        transcript.meet(0b1000_0000)
-        let record = Record.sample(at: 0b1000_0000, revision: 5)
-        transcript.node.restore(record)
-        submit(.get(location: record.location, author: nil, replicas: 1, isExhaustive: false))
-        #expect(transcript.requests.isEmpty)
-        load(nil, transcript.tickets[0])
-        #expect(transcript.asked == [0b1000_0000])
-        let contacts = transcript.requests.map(\.contact)
-        answer(transcript.requests[0].call, .values([record], total: 1, closer: []))
-        let outcome = GetOutcome(
-            found: [.init(record: record, copies: 1)],
-            answered: 1,
-            asked: 1,
-            hops: 1,
-            answeredBy: [.numbered(0b1000_0000)],
-            contacts: contacts
-        )
-        #expect(transcript.outcomes == [.got(outcome)])
-    }
-
-    @Test mutating func `our own copy is read, but counts as no replica's where eight are nearer`() {
-        transcript.meet(0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87)
-        let record = Record.sample(at: 0x80, revision: 5)
-        transcript.node.restore(record)
-        submit(.get(location: record.location, author: nil, replicas: 1, isExhaustive: false))
-        #expect(transcript.asked == [0x80])
-        let call = transcript.requests[0].call
-        load([record], transcript.tickets[0])
-        #expect(transcript.outcomes.isEmpty)
-        let newer = Record.sample(at: 0x80, revision: 6)
-        answer(call, .values([newer], total: 1, closer: []))
-        guard case .got(let outcome)? = transcript.outcomes.first else {
-            Issue.record("the get did not end")
-            return
-        }
-        #expect(outcome.found.map(\.record) == [newer])
-        #expect(outcome.answered == 1)
-    }
-
-    @Test mutating func `who answered a get without the record is given it`() {
-        transcript.meet(0b1000_0000, 0b1000_0001)
-        let record = Record.sample(at: 0b1000_0000, revision: 5)
-        submit(.get(location: record.location, author: nil, replicas: 2, isExhaustive: false))
-        let calls = transcript.requests.map(\.call)
-        answer(calls[0], .values([], total: 0, closer: []))
-        answer(calls[1], .values([record], total: 1, closer: []))
-        #expect(transcript.outcomes.count == 1)
-        #expect(transcript.requests.map(\.request) == [.store(record, condition: nil)])
-        #expect(transcript.asked == [0b1000_0000])
-    }
-
-    @Test mutating func `a get tells who answered, nearest first, ourselves among them`() {
-        transcript.meet(0b0000_0000, 0b0000_0011)
-        let record = Record.sample(at: 0b0000_0000)
-        transcript.node.restore(record)
-        submit(.get(location: record.location, author: nil, replicas: 3, isExhaustive: false))
-        let calls = transcript.requests.map(\.call)
-        load([record], transcript.tickets[0])
-        for call in calls.reversed() { answer(call, .values([record], total: 1, closer: [])) }
-        guard case .got(let outcome)? = transcript.outcomes.first else {
-            Issue.record("the get did not end")
-            return
-        }
-        #expect(outcome.answeredBy == [.numbered(0), .numbered(1), .numbered(3)])
-    }
-
-    @Test mutating func `a get of what only we have tells of no hops`() {
-        let record = Record.sample()
-        transcript.node.restore(record)
-        submit(.get(location: record.location, author: nil, replicas: 1, isExhaustive: false))
-        load([record], transcript.tickets[0])
-        guard case .got(let outcome)? = transcript.outcomes.first else {
-            Issue.record("the get did not end")
-            return
-        }
-        #expect((outcome.hops, outcome.answeredBy) == (0, [transcript.node.identity]))
-    }
-
-    @Test(arguments: [(-1, nil, 3), (1, nil, 3), (5, nil, 5), (100, nil, 8), (5, 1, 3), (1, 6, 6)])
-    mutating func `a get goes as many paths as it or the node is set to`(
-        setting: Int,
-        ofGet: Int?,
-        asked: Int
-    ) {
-        var settings = KademliaNode.Settings()
-        settings.paths = setting
-        transcript = Transcript(.at(0b0000_0001, settings: settings))
-        transcript.meet(0x80, 0x81, 0x82, 0x83, 0x84, 0x85, 0x86, 0x87, 0x88)
-        let location = NodeID(firstByte: 0x80)
-        submit(.get(location: location, author: nil, replicas: 8, isExhaustive: false, paths: ofGet))
-        #expect(transcript.asked.count == asked)
-        transcript.on { $0.beginSearch(.refresh, target: location, at: now(10), into: &$1) }
-        #expect(transcript.asked.count == 3, "upkeep goes one path")
-    }
-
-    @Test mutating func `a ping of an unknown peer looks for it first`() {
-        transcript.meet(0b1000_0000)
-        submit(.ping(.numbered(0b1100_0000), id: NodeID(firstByte: 0b1100_0000)))
-        #expect(transcript.requests.map(\.request) == [.findNode(target: NodeID(firstByte: 0b1100_0000))])
-        answer(transcript.requests[0].call, .nodes([.at(0b1100_0000)]))
-        let search = transcript.requests.first { $0.request != .ping(isLeaving: false) }
-        #expect(search?.contact == .at(0b1100_0000))
-    }
-
-    @Test mutating func `answers to nothing are nothing`() {
-        answer(CallID(rawValue: 99), pong)
-        #expect(transcript.actions.isEmpty)
-        store(.done, Ticket(rawValue: 99))
-        #expect(transcript.actions.isEmpty)
-        transcript.on { node, actions in node.failed(CallID(rawValue: 99), at: now(1), into: &actions) }
-        #expect(transcript.actions.isEmpty)
     }
 
     // MARK: Time

@@ -9,11 +9,11 @@ struct KeepingTests {
     private let older = Record.sample(revision: 5, value: [5])
     private let newer = Record.sample(revision: 6, value: [6])
 
-    private mutating func store(_ record: Record, inquiry: UInt64) {
-        let (sender, inquiry) = (sender, InquiryID(rawValue: inquiry))
+    private mutating func store(_ record: Record, inbound: UInt64) {
+        let (sender, inbound) = (sender, RequestID(rawValue: inbound))
         transcript.on { node, actions in
-            node.inquired(
-                inquiry,
+            node.handleRequest(
+                inbound,
                 by: sender,
                 .store(record, condition: nil),
                 isLive: true,
@@ -28,54 +28,54 @@ struct KeepingTests {
     }
 
     @Test mutating func `a record that is stored again while the store works waits for it too`() {
-        store(older, inquiry: 1)
+        store(older, inbound: 1)
         let ticket = transcript.tickets[0]
-        store(older, inquiry: 2)
+        store(older, inbound: 2)
         #expect(transcript.replies.isEmpty)
         #expect(transcript.tickets.isEmpty)
         end(ticket, .done)
         #expect(transcript.replies.count == 2)
-        store(older, inquiry: 3)
+        store(older, inbound: 3)
         #expect(transcript.replies.count == 1)
     }
 
     @Test mutating func `if the store fails all who wait are refused, and nothing is there`() {
-        store(older, inquiry: 1)
+        store(older, inbound: 1)
         let ticket = transcript.tickets[0]
-        store(older, inquiry: 2)
+        store(older, inbound: 2)
         end(ticket, .failed(.quota))
         #expect(transcript.replies == [.refused(.quota), .refused(.quota)])
         #expect(transcript.node.catalog.count == 0)
-        store(older, inquiry: 3)
+        store(older, inbound: 3)
         #expect(transcript.tickets.count == 1)
     }
 
     @Test mutating func `a record whose store fails does not come back when its successor's fails as well`() {
-        store(older, inquiry: 1)
+        store(older, inbound: 1)
         let first = transcript.tickets[0]
-        store(newer, inquiry: 2)
+        store(newer, inbound: 2)
         let second = transcript.tickets[0]
         end(first, .failed(.unavailable))
         end(second, .failed(.unavailable))
         #expect(transcript.node.catalog.count == 0)
-        store(older, inquiry: 3)
+        store(older, inbound: 3)
         #expect(transcript.replies.isEmpty)
         #expect(transcript.tickets.count == 1)
     }
 
     @Test mutating func `a record the store has stands again when its successor fails`() {
-        store(older, inquiry: 1)
+        store(older, inbound: 1)
         end(transcript.tickets[0], .done)
-        store(newer, inquiry: 2)
+        store(newer, inbound: 2)
         end(transcript.tickets[0], .failed(.quota))
-        store(older, inquiry: 3)
+        store(older, inbound: 3)
         #expect(transcript.replies.count == 1)
         #expect(transcript.tickets.isEmpty)
     }
 
     @Test mutating func `a conflict whose record cannot be read is no word that nothing is there`() {
         transcript.node.restore(newer)
-        store(older, inquiry: 1)
+        store(older, inbound: 1)
         let ticket = transcript.tickets[0]
         transcript.on { node, actions in node.storeFailed(ticket, at: now(10), into: &actions) }
         #expect(transcript.replies == [.refused(.unavailable)])

@@ -1,4 +1,4 @@
-import DHTCore
+@testable import DHTCore
 
 /// Events of a lookup of 0 in an 8-bit key space, told by the numbers of contacts.
 extension Lookup {
@@ -79,4 +79,9 @@ extension LookupTranscript {
     mutating func fail(_ place: UInt8) { failed(Contact.at(place).identity) }
 
     mutating func slow(_ place: UInt8) { slow(Contact.at(place).identity) }
+}
+
+extension Lookup {
+    /// Those among the `width` closest that answered and bore nothing, nearest first.
+    var answeredWithout: [Contact] { nearest.filter(\.state.isEmptyHanded).map(\.contact) }
 }

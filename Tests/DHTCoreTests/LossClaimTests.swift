@@ -17,7 +17,7 @@ struct LossClaimTests {
         transcript.node.restore(record)
         // It is not put again while these tests last.
         let place = Catalog.Place(location: record.location, author: record.author)
-        transcript.node.catalog.note(.settled, of: record.digest, at: place, second: 1)
+        transcript.node.catalog.note(.replicated, of: record.digest, at: place, second: 1)
     }
 
     /// The peer shows another box key, and does not have what it is asked for; how many STOREs that brings
@@ -77,9 +77,9 @@ struct LossClaimTests {
         var given: [Int] = []
         for seconds in [1000, 1040, 1080] as [UInt64] {
             transcript.on { node, actions in
-                let name = InquiryID(rawValue: 1)
+                let name = RequestID(rawValue: 1)
                 let goodbye = Request.ping(isLeaving: true)
-                node.inquired(name, by: .at(4), goodbye, isLive: true, at: now(seconds), into: &actions)
+                node.handleRequest(name, by: .at(4), goodbye, isLive: true, at: now(seconds), into: &actions)
             }
             _ = transcript.live(from: seconds, through: seconds + 9, holding: [record])
             transcript.hear(.at(4), at: seconds + 10)

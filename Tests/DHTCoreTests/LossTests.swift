@@ -8,17 +8,17 @@ struct LossTests {
     private let record = Record.sample(revision: 5, value: [5])
     private let newer = Record.sample(revision: 6, value: [6])
 
-    private mutating func inquire(_ request: Request) {
+    private mutating func receiveRequest(_ request: Request) {
         transcript.on { node, actions in
-            let name = InquiryID(rawValue: 1)
+            let name = RequestID(rawValue: 1)
             let sender = Contact.at(0b1000_0000)
-            node.inquired(name, by: sender, request, isLive: true, at: now(10), into: &actions)
+            node.handleRequest(name, by: sender, request, isLive: true, at: now(10), into: &actions)
         }
     }
 
     /// Asks for the record, and returns the ticket by which the store is asked.
     private mutating func read(by author: Identity? = nil) -> Ticket? {
-        inquire(.findValue(location: record.location, author: author, offset: 0))
+        receiveRequest(.findValue(location: record.location, author: author, offset: 0))
         return transcript.tickets.first
     }
 
@@ -31,13 +31,13 @@ struct LossTests {
 
     @Test mutating func `a record that the disk lost is stored again when it is offered again`() throws {
         transcript.node.restore(record)
-        inquire(.store(record, condition: nil))
+        receiveRequest(.store(record, condition: nil))
         #expect(transcript.replies.count == 1, "it is there, as far as anybody knows")
         try load([], read())
         #expect(transcript.replies == [.values([], total: 0, closer: [])])
         #expect(transcript.node.catalog.count == 0)
         #expect(transcript.node.catalog.losses == 1)
-        inquire(.store(record, condition: nil))
+        receiveRequest(.store(record, condition: nil))
         #expect(transcript.replies.isEmpty)
         transcript.apply(at: 11)
         #expect(transcript.replies.count == 1)
@@ -49,7 +49,7 @@ struct LossTests {
     @Test mutating func `a lost record does not stand in the way of an older copy`() throws {
         transcript.node.restore(newer)
         try load([], read())
-        inquire(.store(record, condition: nil))
+        receiveRequest(.store(record, condition: nil))
         transcript.apply(at: 11)
         #expect(
             transcript.node.catalog.entry(at: record.location, by: record.author)?.digest == record.digest
@@ -70,7 +70,7 @@ struct LossTests {
     @Test mutating func `what is on its way to the disk is not lost because it could not be read yet`() throws
     {
         transcript.node.restore(record)
-        inquire(.store(newer, condition: nil))
+        receiveRequest(.store(newer, condition: nil))
         let writing = transcript.tickets[0]
         try load([record], read())
         #expect(transcript.node.catalog.losses == 0)
@@ -88,7 +88,7 @@ struct LossTests {
     {
         transcript.node.restore(record)
         let reading = read()
-        inquire(.store(newer, condition: nil))
+        receiveRequest(.store(newer, condition: nil))
         transcript.apply(at: 11)
         try load([record], reading)
         #expect(transcript.node.catalog.entry(at: record.location, by: record.author)?.digest == newer.digest)

@@ -287,21 +287,28 @@ struct MembershipTests {
     }
 
     @Test mutating func `a stranger we just answered is neither greeted nor asked`() {
-        func inquire(at seconds: UInt64) {
+        func receiveRequest(at seconds: UInt64) {
             transcript.on { node, actions in
                 let ping = Request.ping(isLeaving: false)
-                let inquiry = InquiryID(rawValue: seconds)
-                node.inquired(inquiry, by: .at(0x90), ping, isLive: false, at: now(seconds), into: &actions)
+                let inbound = RequestID(rawValue: seconds)
+                node.handleRequest(
+                    inbound,
+                    by: .at(0x90),
+                    ping,
+                    isLive: false,
+                    at: now(seconds),
+                    into: &actions
+                )
             }
         }
         transcript.meet(0x80)
-        inquire(at: 400)
+        receiveRequest(at: 400)
         #expect(hear([.at(0x90)], at: 401).isEmpty)
         #expect(hear([.at(0x90, port: 4999)], at: 401).places == [0x90])
         // It does not make itself known.
         #expect(hear([.at(0x90)], at: 402).places == [0x90])
         let call = transcript.requests[0].call
-        inquire(at: 403)
+        receiveRequest(at: 403)
         answer(call, pong, at: 404, wasLive: false)
         #expect(transcript.requests.isEmpty)
         #expect(transcript.node.table.entry(for: Contact.at(0x90).id) != nil)
@@ -336,11 +343,11 @@ struct MembershipTests {
     }
 
     @Test mutating func `a live request is a sign of life of a good contact where it is known to be`() {
-        func inquire(_ contact: Contact, at seconds: UInt64) {
+        func receiveRequest(_ contact: Contact, at seconds: UInt64) {
             transcript.on { node, actions in
-                let inquiry = InquiryID(rawValue: seconds)
-                node.inquired(
-                    inquiry,
+                let inbound = RequestID(rawValue: seconds)
+                node.handleRequest(
+                    inbound,
                     by: contact,
                     .ping(isLeaving: false),
                     isLive: true,
@@ -350,7 +357,7 @@ struct MembershipTests {
             }
         }
         transcript.meet(0x80)
-        inquire(.at(0x80), at: 800)
+        receiveRequest(.at(0x80), at: 800)
         #expect(transcript.requests.isEmpty)
         advance(to: 1699)
         #expect(!transcript.requests.contains { transcript.node.calls[$0.call]?.purpose == .upkeep })
@@ -360,7 +367,7 @@ struct MembershipTests {
         let call = asked?.call
         // Questionable: what it asks of us is no answer to what we asked.
         if let call { fail(call, at: 1704) }
-        inquire(.at(0x80), at: 1705)
+        receiveRequest(.at(0x80), at: 1705)
         #expect(
             transcript.node.table.entry(for: NodeID(firstByte: 0x80))?.reachability.grade == .questionable
         )

@@ -23,15 +23,15 @@ struct MutedTests {
         transcript.node.mute { authors.map { Identity.numbered($0) }.contains($0) }
     }
 
-    private mutating func inquire(_ request: Request, at seconds: UInt64 = 300) {
+    private mutating func receiveRequest(_ request: Request, at seconds: UInt64 = 300) {
         transcript.on { node, actions in
-            let name = InquiryID(rawValue: 1)
-            node.inquired(name, by: .at(4), request, isLive: true, at: now(seconds), into: &actions)
+            let name = RequestID(rawValue: 1)
+            node.handleRequest(name, by: .at(4), request, isLive: true, at: now(seconds), into: &actions)
         }
     }
 
     private mutating func read(at seconds: UInt64 = 300) -> Response? {
-        inquire(.findValue(location: record.location, author: nil, offset: 0), at: seconds)
+        receiveRequest(.findValue(location: record.location, author: nil, offset: 0), at: seconds)
         transcript.answerAll(at: seconds, holding: [record, other])
         return transcript.replies.first
     }
@@ -63,7 +63,7 @@ struct MutedTests {
     @Test mutating func `it is neither read nor counted for others`() {
         mute(7)
         transcript.node.catalog.remove(at: other.location, by: other.author)
-        inquire(.findValue(location: record.location, author: nil, offset: 0))
+        receiveRequest(.findValue(location: record.location, author: nil, offset: 0))
         #expect(transcript.tickets.isEmpty, "nothing is read")
         let closest = [8, 128].map { Contact.at($0) }
         #expect(transcript.replies == [.values([], total: 0, closer: closest)])
@@ -131,12 +131,12 @@ struct MutedTests {
     @Test mutating func `where room is needed it goes first`() {
         let third = Record.sample(at: 200, by: 9, revision: 10, lifetime: 1000)
         let fourth = Record.sample(at: 202, by: 9, revision: 10, lifetime: 1000)
-        inquire(.store(third, condition: nil))
+        receiveRequest(.store(third, condition: nil))
         transcript.apply(at: 300)
         #expect(transcript.node.judgement(of: fourth, nil, at: now(300)) == .refuse(.quota))
         mute(7)
         _ = transcript.live(from: 301, through: 340, holding: [record, other, third])
-        inquire(.store(fourth, condition: nil), at: 341)
+        receiveRequest(.store(fourth, condition: nil), at: 341)
         guard case .apply(_, let changes)? = transcript.actions.first else {
             Issue.record("the record is not kept")
             return

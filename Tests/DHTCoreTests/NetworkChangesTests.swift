@@ -23,10 +23,10 @@ struct NetworkChangesTests {
         transcript.actions.compactMap { if case .retry(let endpoint) = $0 { endpoint } else { nil } }
     }
 
-    private mutating func inquire(_ contact: Contact, at seconds: UInt64) {
+    private mutating func receiveRequest(_ contact: Contact, at seconds: UInt64) {
         transcript.on { node, actions in
-            node.inquired(
-                InquiryID(rawValue: seconds),
+            node.handleRequest(
+                RequestID(rawValue: seconds),
                 by: contact,
                 .ping(isLeaving: false),
                 isLive: true,
@@ -110,13 +110,48 @@ struct NetworkChangesTests {
     @Test mutating func `one that is silent and asks something itself is asked, every two seconds at most`() {
         transcript.meet(0x80, 0x81)
         transcript.lose(0x80, at: 100)
-        inquire(.at(0x80), at: 101)
+        receiveRequest(.at(0x80), at: 101)
         #expect(pinged == [0x80])
         #expect(retried == [Contact.at(0x80).endpoint])
-        inquire(.at(0x80), at: 102)
+        receiveRequest(.at(0x80), at: 102)
         #expect(pinged == [])
-        inquire(.at(0x80), at: 103)
+        receiveRequest(.at(0x80), at: 103)
         #expect(pinged == [0x80])
+    }
+
+    @Test mutating func `one that asks again before it may be asked is asked soon, and not in minutes`() {
+        transcript.meet(0x80, 0x81)
+        for second in [10, 20, 40, 80, 160] as [UInt64] { transcript.lose(0x80, at: second) }
+        receiveRequest(.at(0x80), at: 161)
+        guard let call = transcript.requests.first?.call else {
+            Issue.record("it is not asked at once")
+            return
+        }
+        // It does not receive yet: the probe fails. It asks one thing more, and is heard no more.
+        transcript.on { node, actions in node.failed(call, at: now(162), into: &actions) }
+        receiveRequest(.at(0x80), at: 162)
+        var asked: [UInt64] = []
+        for second in 163...170 as ClosedRange<UInt64> {
+            transcript.hear(.at(0x81), at: second)
+            transcript.on { node, actions in node.advance(to: now(second), into: &actions) }
+            if pinged.contains(0x80) { asked.append(second) }
+        }
+        #expect(asked.first == 164)
+    }
+
+    @Test mutating func `who just joined is awake when one that fell silent is to be asked`() {
+        transcript.meet(0x80, 0x81)
+        transcript.node.membership.join = .done
+        transcript.node.membership.firstRefresh = at(1000)
+        transcript.lose(0x80, at: 10)
+        transcript.on { node, actions in node.advance(to: now(11), into: &actions) }
+        guard let call = transcript.requests.first(where: { $0.contact == .at(0x80) })?.call else {
+            Issue.record("it is not asked after a second")
+            return
+        }
+        transcript.on { node, actions in node.failed(call, at: now(12), into: &actions) }
+        transcript.on { node, actions in node.advance(to: now(13), into: &actions) }
+        #expect(transcript.node.nextDeadline == at(14))
     }
 
     @Test mutating func `where somebody is said to be is tried whatever the system said of it`() {

@@ -18,11 +18,11 @@ struct PageTests {
         }
     }
 
-    private mutating func inquire(author: Identity? = nil, offset: UInt16 = 0) -> [Identity]? {
+    private mutating func receiveRequest(author: Identity? = nil, offset: UInt16 = 0) -> [Identity]? {
         transcript.on { node, actions in
-            let name = InquiryID(rawValue: 1)
+            let name = RequestID(rawValue: 1)
             let request = Request.findValue(location: Self.location, author: author, offset: offset)
-            node.inquired(name, by: .at(4), request, isLive: true, at: now(20), into: &actions)
+            node.handleRequest(name, by: .at(4), request, isLive: true, at: now(2100), into: &actions)
         }
         guard case .load(_, _, let authors)? = transcript.actions.first else { return nil }
         return authors
@@ -30,7 +30,7 @@ struct PageTests {
 
     private mutating func answer(_ records: [Record]) throws -> (records: [Record], total: UInt16) {
         let ticket = try #require(transcript.tickets.first)
-        transcript.on { node, actions in node.loaded(ticket, records, at: now(20), into: &actions) }
+        transcript.on { node, actions in node.loaded(ticket, records, at: now(2100), into: &actions) }
         guard case .values(let records, let total, _)? = transcript.replies.first else { return ([], 0) }
         return (records, total)
     }
@@ -41,7 +41,7 @@ struct PageTests {
         for record in records { transcript.node.restore(record) }
         let newest = records.sorted { $0.isNewer(than: $1) }
         for offset in [0, 8, 31, 500, 1995, 1999] {
-            let authors = try #require(inquire(offset: UInt16(offset)))
+            let authors = try #require(receiveRequest(offset: UInt16(offset)))
             #expect(authors.count <= Page.recordLimit)
             #expect(authors == newest.dropFirst(offset).prefix(authors.count).map(\.author))
             let read = newest.filter { authors.contains($0.author) }
@@ -56,21 +56,21 @@ struct PageTests {
 
     @Test mutating func `behind the last record nothing is loaded`() {
         for record in Self.records(5) { transcript.node.restore(record) }
-        #expect(inquire(offset: 5) == nil)
+        #expect(receiveRequest(offset: 5) == nil)
         #expect(transcript.replies == [.values([], total: 5, closer: [])])
     }
 
     @Test mutating func `of one author one record is loaded`() throws {
         for record in Self.records(50) { transcript.node.restore(record) }
-        #expect(inquire(author: .numbered(7)) == [.numbered(7)])
+        #expect(receiveRequest(author: .numbered(7)) == [.numbered(7)])
         #expect(try answer([Self.records(50)[6]]).total == 1)
-        #expect(inquire(author: .numbered(51)) == nil)
+        #expect(receiveRequest(author: .numbered(51)) == nil)
     }
 
     @Test mutating func `what the store turns out to have lost is counted no more`() throws {
         let records = Self.records(30)
         for record in records { transcript.node.restore(record) }
-        let authors = try #require(inquire())
+        let authors = try #require(receiveRequest())
         let found = records.filter { authors.dropFirst().contains($0.author) }
         let answer = try answer(found)
         #expect(answer.records.count == authors.count - 1)
@@ -91,7 +91,7 @@ struct PageTests {
             )
             transcript.node.restore(entry, at: Self.location)
         }
-        let loaded = try #require(inquire()).count
+        let loaded = try #require(receiveRequest()).count
         #expect((6...Page.recordLimit).contains(loaded))
     }
 

@@ -49,13 +49,13 @@ struct PatienceTests {
         #expect(outcome.first?.replicas.map(\.verdict) == [.stored, .stored, .timeout, .timeout])
         #expect(calls.allSatisfy { !transcript.node.awaits($0.call) })
         #expect(transcript.node.underReplicated == 1, "it is completed later")
-        #expect(transcript.node.replication.ailing.isSpared(.numbered(3), at: at(22)))
+        #expect(transcript.node.replication.repairBackoff.isBackingOff(.numbered(3), at: at(22)))
         for (call, contact, _) in calls where contact.id.bytes[0] == 3 {
             let receipt = Response.stored(.init(lifetime: 1, closest: []))
             transcript.on { node, actions in node.answered(call, receipt, at: now(22), into: &actions) }
             #expect(transcript.actions.isEmpty)
         }
-        #expect(!transcript.node.replication.ailing.isSpared(.numbered(3), at: at(22)))
+        #expect(!transcript.node.replication.repairBackoff.isBackingOff(.numbered(3), at: at(22)))
         for (call, _, _) in calls { transcript.node.dropped(call) }
         #expect(transcript.node.puts.isEmpty)
     }

@@ -123,9 +123,9 @@ struct PrecedenceTests {
 
     private mutating func store(_ record: Record) -> Response? {
         transcript.on { node, actions in
-            let name = InquiryID(rawValue: 1)
+            let name = RequestID(rawValue: 1)
             let request = Request.store(record, condition: nil)
-            node.inquired(name, by: .at(4), request, isLive: true, at: now(100), into: &actions)
+            node.handleRequest(name, by: .at(4), request, isLive: true, at: now(100), into: &actions)
         }
         if transcript.replies.isEmpty { transcript.apply(at: 100) }
         return transcript.replies.first

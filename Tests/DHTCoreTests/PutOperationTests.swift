@@ -8,10 +8,11 @@ struct PutOperationTests {
         own: UInt8 = 0xFF,
         width: Int = 3,
         hasLookedUp: Bool = false,
-        copies: Int = 0
+        copies: Int = 0,
+        record: Record = .sample(at: 0)
     ) -> PutOperation {
         PutOperation(
-            record: .sample(at: 0),
+            record: record,
             condition: nil,
             own: NodeID(firstByte: own),
             identity: .numbered(UInt64(own)),
@@ -28,24 +29,52 @@ struct PutOperationTests {
     @Test func `the closest are asked, and we keep a copy if we are among them`() {
         var far = put()
         let first = far.begin(contacts(1, 2, 3, 4, 5))
-        #expect(first.ask.places == [1, 2, 3])
-        #expect(!first.keepsOwn)
+        #expect(first.places == [1, 2, 3])
+        let isOwn = far.takesOwnTurn()
+        #expect(!isOwn)
 
         var near = put(own: 2)
         let second = near.begin(contacts(1, 3, 4, 5))
-        #expect(second.ask.places == [1, 3])
-        #expect(second.keepsOwn)
+        #expect(second.places == [1, 3])
+        let isFirst = near.takesOwnTurn()
+        #expect(isFirst)
+        let isSecond = near.takesOwnTurn()
+        #expect(!isSecond, "once")
     }
 
     @Test func `alone we keep the only copy`() {
         var put = put()
-        let (ask, keepsOwn) = put.begin([])
+        let ask = put.begin([])
         #expect(ask.isEmpty)
+        let keepsOwn = put.takesOwnTurn()
         #expect(keepsOwn)
         #expect(!put.isFinished)
         put.ownStoreEnded(.stored)
         #expect(put.isFinished)
         #expect(put.outcome.stored == 1)
+    }
+
+    @Test func `our own store takes a long value when another has it, or none says more`() throws {
+        let reference = try #require(ContentReference(length: 1000, digest: Record.sample().digest))
+        let record = Record.sample(at: 0, value: reference.encoded, kind: .reference)
+        var first = put(own: 2, record: record)
+        _ = first.begin(contacts(1, 3, 4))
+        let before = first.takesOwnTurn()
+        #expect(!before)
+        _ = first.answered(id(3), .stored)
+        let after = first.takesOwnTurn()
+        #expect(after)
+        let again = first.takesOwnTurn()
+        #expect(!again)
+
+        var second = put(own: 2, record: record)
+        _ = second.begin(contacts(1, 3))
+        _ = second.answered(id(1), .timeout)
+        let one = second.takesOwnTurn()
+        #expect(!one)
+        _ = second.overdue(id(3))
+        let both = second.takesOwnTurn()
+        #expect(both, "nobody is waited for but who is late")
     }
 
     @Test func `those that said nothing are asked again, twice, while there are too few copies`() {

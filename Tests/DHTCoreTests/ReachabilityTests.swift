@@ -37,16 +37,23 @@ import Testing
         }
     }
 
-    @Test func `the wait doubles from one second to five minutes`() {
+    @Test func `the wait grows from one second to five minutes, and is short after a short silence`() {
         var reachability = Reachability(answeredAt: at(0))
         var now = at(10)
-        var waits: [UInt64] = []
-        for _ in 0..<12 {
+        var last = Interval.seconds(0)
+        for attempt in 0..<60 {
             reachability.failed(at: now)
-            waits.append(reachability.checkAt.since(now).seconds)
+            let wait = reachability.checkAt.since(now)
+            let silence = now.since(at(10))
+            #expect(wait >= last && wait <= .minutes(5))
+            if attempt == 0 { #expect(wait == .seconds(1)) }
+            if silence >= .seconds(1), silence <= .seconds(16) { #expect(wait == .seconds(2)) }
+            if silence > .seconds(16), silence <= .seconds(2400) { #expect(wait == silence / 8) }
+            if silence > .seconds(2400) { #expect(wait == .minutes(5)) }
+            last = wait
             now = reachability.checkAt
         }
-        #expect(waits == [1, 2, 4, 8, 16, 32, 64, 128, 256, 300, 300, 300])
+        #expect(last == .minutes(5))
     }
 
     @Test func `failures at the same time lengthen the wait once`() {
@@ -95,9 +102,30 @@ import Testing
 
     @Test func `a long wait is not shortened by a probe`() {
         var reachability = Reachability(answeredAt: at(0))
-        for _ in 0..<12 { reachability.failed(at: reachability.checkAt) }
+        for _ in 0..<60 { reachability.failed(at: reachability.checkAt) }
         let due = reachability.checkAt
         reachability.probed(at: due)
         #expect(reachability.checkAt == due + .minutes(5))
+    }
+
+    @Test func `a probe that came between ends with the wait as it was`() {
+        var reachability = Reachability(answeredAt: at(0))
+        for second in [10, 11, 13] as [UInt64] { reachability.failed(at: at(second)) }
+        #expect(reachability.checkAt == at(15))
+        // It asked us something, was asked whether it is there, and does not answer.
+        reachability.probed(at: at(14))
+        reachability.failed(at: at(14))
+        #expect(reachability.checkAt == at(15))
+    }
+
+    @Test func `a reason to ask earlier never makes it later`() {
+        var reachability = Reachability(answeredAt: at(0))
+        for _ in 0..<12 { reachability.failed(at: reachability.checkAt) }
+        let due = reachability.checkAt
+        let earlier = at(due.nanoseconds / 1_000_000_000 - 100)
+        reachability.hastened(to: earlier)
+        #expect(reachability.checkAt == earlier)
+        reachability.hastened(to: due)
+        #expect(reachability.checkAt == earlier)
     }
 }

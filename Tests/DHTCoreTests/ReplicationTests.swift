@@ -62,8 +62,8 @@ struct ReplicationTests {
 
     @Test mutating func `who leaves in good order is followed by the next one as well`() {
         transcript.on { node, actions in
-            node.inquired(
-                InquiryID(rawValue: 1),
+            node.handleRequest(
+                RequestID(rawValue: 1),
                 by: .at(4),
                 .ping(isLeaving: true),
                 isLive: true,
@@ -126,7 +126,7 @@ struct ReplicationTests {
         transcript.hear(.at(4), at: 551)
         let stores = transcript.live(from: 551, through: 600, holding: [record, later])
         #expect(stores.map(\.request) == [.store(later, condition: nil)])
-        #expect(transcript.node.replication.owed.isEmpty)
+        #expect(transcript.node.replication.missingSince.isEmpty)
     }
 
     @Test mutating func `of what ended meanwhile nothing is given`() {
@@ -260,7 +260,7 @@ struct ReplicationTests {
         for (call, _, _) in transcript.requests {
             transcript.on { node, actions in node.failed(call, at: now(305), into: &actions) }
         }
-        #expect(transcript.node.replication.doubts.count == 1)
+        #expect(transcript.node.replication.unverified.count == 1)
         transcript.hear(.at(4), at: 310)
         #expect(transcript.requests.isEmpty, "too soon")
         transcript.hear(.at(4), at: 336)
@@ -300,11 +300,11 @@ struct ReplicationTests {
         transcript.on { node, actions in node.advance(to: now(200), into: &actions) }
         transcript.hear(.at(3), at: 210)
         #expect(given(from: 210, through: 260).isEmpty)
-        let fresh = Record.sample(at: 0, by: 2, revision: 260, lifetime: 3600)
-        keep(fresh, at: 261)
+        let unhandled = Record.sample(at: 0, by: 2, revision: 260, lifetime: 3600)
+        keep(unhandled, at: 261)
         transcript.hear(.at(2), at: 270)
-        let stores = transcript.live(from: 270, through: 310, holding: [record, fresh])
-        #expect(stores.map(\.request) == [.store(fresh, condition: nil)])
+        let stores = transcript.live(from: 270, through: 310, holding: [record, unhandled])
+        #expect(stores.map(\.request) == [.store(unhandled, condition: nil)])
     }
 
     // MARK: Bounds
@@ -340,7 +340,7 @@ struct ReplicationTests {
                 default: break
                 }
             }
-            if step % 50 == 0 { #expect(!transcript.node.occupancies.contains { !$0.isWithinBound }) }
+            if step % 50 == 0 { #expect(!transcript.node.bounds.contains { !$0.isWithinBound }) }
         }
         #expect(longest <= transcript.node.settings.repairParallelism)
         #expect(sent.count == Self.many.count + 1)
@@ -367,7 +367,7 @@ struct ReplicationTests {
             let contact = Contact(identity: identity, id: NodeID(firstByte: 2), endpoint: .port(1))
             transcript.node.noteWent(contact, lastHeard: at(300), at: at(300))
         }
-        #expect(transcript.node.replication.fresh.count == Replication.changeLimit)
+        #expect(transcript.node.replication.unhandled.count == Replication.changeLimit)
         #expect(transcript.node.replication.counters.overlooked == 1100 - UInt64(Replication.changeLimit))
     }
 
@@ -375,6 +375,6 @@ struct ReplicationTests {
         transcript = Transcript(.at(1))
         transcript.hear(.at(2), at: 300)
         transcript.lose(2, at: 301)
-        #expect(transcript.node.replication.fresh.isEmpty)
+        #expect(transcript.node.replication.unhandled.isEmpty)
     }
 }

@@ -8,11 +8,11 @@ struct RepublishScheduleTests {
     private func entry(
         lifetime: UInt32,
         offeredAt: UInt32,
-        _ standing: Catalog.Standing = .settled,
+        _ replicationState: Catalog.ReplicationState = .replicated,
         value: UInt8 = 0
     ) -> Catalog.Entry {
         var entry = Catalog.Entry(.sample(revision: 5, lifetime: lifetime, value: [value]))
-        (entry.offeredAt, entry.standing) = (offeredAt, standing)
+        (entry.offeredAt, entry.replicationState) = (offeredAt, replicationState)
         return entry
     }
 
@@ -42,9 +42,9 @@ struct RepublishScheduleTests {
     }
 
     @Test func `what lacks copies is republished soon, and what we need not keep never`() {
-        let due = schedule.due(entry(lifetime: 3600, offeredAt: 2000, .lacking)) ?? at(0)
+        let due = schedule.due(entry(lifetime: 3600, offeredAt: 2000, .underReplicated)) ?? at(0)
         #expect((2120...2180).contains(due.seconds))
-        #expect(schedule.due(entry(lifetime: 3600, offeredAt: 2000, .spare)) == nil)
+        #expect(schedule.due(entry(lifetime: 3600, offeredAt: 2000, .surplus)) == nil)
     }
 
     @Test func `what was found in the store is republished a while after the start`() {
@@ -68,8 +68,8 @@ struct RepublishTests {
 
     private mutating func store(_ record: Record, at seconds: UInt64) {
         transcript.on { node, actions in
-            node.inquired(
-                InquiryID(rawValue: seconds),
+            node.handleRequest(
+                RequestID(rawValue: seconds),
                 by: .at(2),
                 .store(record, condition: nil),
                 isLive: true,
@@ -196,7 +196,7 @@ struct RepublishTests {
         let stores = transcript.live(from: 11, through: 3500, holding: [record])
         #expect(stores.map(\.contact).places == [1, 2])
         let entry = transcript.node.catalog.entry(at: record.location, by: record.author)
-        #expect(entry?.standing == .spare)
+        #expect(entry?.replicationState == .surplus)
     }
 
     @Test mutating func `what the store held at start is republished within the first minutes`() {

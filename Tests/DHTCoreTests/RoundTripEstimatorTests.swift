@@ -2,9 +2,9 @@ import DHTCore
 import Testing
 
 @Suite struct RoundTripEstimatorTests {
-    private func estimator(after samples: Span...) -> RoundTripEstimator {
+    private func estimator(after sampling: Interval...) -> RoundTripEstimator {
         var estimator = RoundTripEstimator()
-        for sample in samples { estimator.sample(sample) }
+        for sample in sampling { estimator.sample(sample) }
         return estimator
     }
 
@@ -59,21 +59,21 @@ import Testing
         #expect(estimator(after: .seconds(3)).timeout(transmission: 2) == .seconds(2))
     }
 
-    @Test func `equal samples bring the time-out down to the round trip`() {
+    @Test func `equal sampling bring the time-out down to the round trip`() {
         var estimator = estimator(after: .milliseconds(200))
         for _ in 0..<60 { estimator.sample(.milliseconds(200)) }
         #expect(estimator.smoothed == .milliseconds(200))
         #expect(estimator.timeout(transmission: 0) < .milliseconds(201))
     }
 
-    @Test func `absurd samples and counts do no harm`() {
+    @Test func `absurd sampling and counts do no harm`() {
         var estimator = estimator(
-            after: Span(nanoseconds: .max),
-            Span(nanoseconds: 0),
-            Span(nanoseconds: .max)
+            after: Interval(nanoseconds: .max),
+            Interval(nanoseconds: 0),
+            Interval(nanoseconds: .max)
         )
         #expect(estimator.timeout(transmission: .max) == .seconds(2))
-        for _ in 0..<100 { estimator.sample(Span(nanoseconds: 0)) }
+        for _ in 0..<100 { estimator.sample(Interval(nanoseconds: 0)) }
         #expect(estimator.timeout(transmission: 0) == .milliseconds(50))
     }
 
@@ -84,7 +84,7 @@ import Testing
             var (smoothed, variation) = (0.0, 0.0)
             for step in 0..<200 {
                 let sample = UInt64.random(in: 100_000...400_000_000, using: &generator)
-                estimator.sample(Span(nanoseconds: sample))
+                estimator.sample(Interval(nanoseconds: sample))
                 if step == 0 {
                     (smoothed, variation) = (Double(sample), Double(sample) / 2)
                 } else {

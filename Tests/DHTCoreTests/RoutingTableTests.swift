@@ -25,7 +25,7 @@ import Testing
         let table = table()
         #expect(table.count == 0)
         #expect(table.contacts.isEmpty)
-        #expect(table.occupancy.isEmpty)
+        #expect(table.bounds.isEmpty)
         #expect(table.closest(to: own, count: 8).isEmpty)
     }
 
@@ -82,7 +82,7 @@ import Testing
         let id = NodeID(firstByte: 0b1011_0010).flipping(bit)
         let contact = Contact(identity: .numbered(1), id: id, endpoint: .port(1))
         #expect(table.answered(contact, at: at(0)) == .inserted)
-        #expect(table.occupancy.map(\.bucket) == [bit])
+        #expect(table.bounds.map(\.bucket) == [bit])
         #expect(table.entry(for: id)?.contact == contact)
         #expect(table.closest(to: id, count: 1) == [contact])
     }
@@ -90,8 +90,8 @@ import Testing
     @Test func `contacts are listed by bucket, then age`() {
         let table = table(40, 200, 70, 130, 65, 41)
         #expect(table.contacts.map(\.contact).places == [200, 130, 70, 65, 40, 41])
-        #expect(table.occupancy.map(\.bucket) == [0, 1, 2])
-        #expect(table.occupancy.map(\.count) == [2, 2, 2])
+        #expect(table.bounds.map(\.bucket) == [0, 1, 2])
+        #expect(table.bounds.map(\.count) == [2, 2, 2])
         #expect(table.count == 6)
     }
 
@@ -109,7 +109,7 @@ import Testing
                 #expect(table.answered(contact, at: at(0)) == (number < capacity ? .inserted : .cached))
             }
         }
-        #expect(table.occupancy.map(\.count) == [128, 64, 32, 24, 24, 24, 8])
+        #expect(table.bounds.map(\.count) == [128, 64, 32, 24, 24, 24, 8])
     }
 
     // MARK: A full bucket

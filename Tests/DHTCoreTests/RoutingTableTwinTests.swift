@@ -16,7 +16,7 @@ import Testing
             let entries = after.contacts
             #expect(Set(entries.map(\.contact.identity)).count == entries.count)
             #expect(entries.count == after.count)
-            #expect(after.occupancy.allSatisfy { (1...capacity).contains($0.count) })
+            #expect(after.bounds.allSatisfy { (1...capacity).contains($0.count) })
             let buckets = entries.map { own.commonPrefixLength(with: $0.contact.id) }
             #expect(buckets == buckets.sorted())
             #expect(buckets.allSatisfy { $0 < NodeID.bitCount })
@@ -45,7 +45,7 @@ import Testing
         func isComplete(_ table: RoutingTable, around target: NodeID, count: Int) -> Bool {
             let closest = closest(table, to: target, count: count, excluding: nil)
             let radius = closest.count == count ? closest.last?.id.distance(to: target) : nil
-            let full = table.occupancy.filter { $0.count == capacity }.map(\.bucket)
+            let full = table.bounds.filter { $0.count == capacity }.map(\.bucket)
             return overflowed.union(full).allSatisfy { bucket in
                 guard let radius else { return false }
                 return nearestPlace(in: bucket, to: target).distance(to: target) > radius

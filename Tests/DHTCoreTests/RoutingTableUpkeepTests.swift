@@ -4,7 +4,7 @@ import Testing
 /// Refreshes, signs of life, and deadlines. Our own id is 0, as in `RoutingTableTests`.
 @Suite struct RoutingTableUpkeepTests {
     private let own = NodeID(firstByte: 0)
-    private let hour = Span.minutes(60)
+    private let hour = Interval.minutes(60)
 
     private func table(_ places: UInt8...) -> RoutingTable {
         var table = RoutingTable(own: own)

@@ -45,8 +45,8 @@ struct ScarcityTests {
         transcript.answerAll(at: 220)
         let record = record
         transcript.on { node, actions in
-            node.inquired(
-                InquiryID(rawValue: 1),
+            node.handleRequest(
+                RequestID(rawValue: 1),
                 by: .at(1),
                 .store(record, condition: nil),
                 isLive: true,

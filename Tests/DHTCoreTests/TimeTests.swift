@@ -20,15 +20,16 @@ import Testing
     @Test func `any two moments can be added, subtracted and compared`() {
         for one in Self.extremes {
             for other in Self.extremes {
-                let (instant, span) = (Instant(nanoseconds: one), Span(nanoseconds: other))
+                let (instant, span) = (Instant(nanoseconds: one), Interval(nanoseconds: other))
                 #expect(instant + span >= instant)
                 #expect(instant.since(Instant(nanoseconds: other)).nanoseconds <= one)
-                #expect(span + Span(nanoseconds: one) >= span)
-                #expect(span - Span(nanoseconds: one) <= span)
-                #expect(other == 0 || Span(nanoseconds: one) * other >= Span(nanoseconds: one))
+                #expect(span + Interval(nanoseconds: one) >= span)
+                #expect(span - Interval(nanoseconds: one) <= span)
+                #expect(other == 0 || Interval(nanoseconds: one) * other >= Interval(nanoseconds: one))
             }
             #expect(
-                min(Span.minutes(one).seconds, Span.seconds(one).seconds) >= min(one, .max / 1_000_000_000)
+                min(Interval.minutes(one).seconds, Interval.seconds(one).seconds)
+                    >= min(one, .max / 1_000_000_000)
             )
         }
     }
@@ -64,7 +65,7 @@ import Testing
                 let isTimely = record.revision.unixMilliseconds <= wall +| 5000
                 #expect(Precedence(record, unixMilliseconds: wall).isTimely == isTimely)
                 let schedule = RepublishSchedule(
-                    longestInterval: Span(nanoseconds: .max),
+                    longestInterval: Interval(nanoseconds: .max),
                     salt: 1,
                     startedAt: Instant(nanoseconds: .max)
                 )

@@ -147,22 +147,22 @@ import Testing
 
 @Suite struct InstantTests {
     @Test func `spans count in nanoseconds`() {
-        #expect(Span.microseconds(3).nanoseconds == 3000)
-        #expect(Span.milliseconds(3).nanoseconds == 3_000_000)
-        #expect(Span.seconds(3).nanoseconds == 3_000_000_000)
-        #expect(Span.minutes(3) == .seconds(180))
+        #expect(Interval.microseconds(3).nanoseconds == 3000)
+        #expect(Interval.milliseconds(3).nanoseconds == 3_000_000)
+        #expect(Interval.seconds(3).nanoseconds == 3_000_000_000)
+        #expect(Interval.minutes(3) == .seconds(180))
     }
 
     @Test func `spans are read rounded down`() {
-        #expect(Span.microseconds(2999).milliseconds == 2)
-        #expect(Span.milliseconds(2999).seconds == 2)
+        #expect(Interval.microseconds(2999).milliseconds == 2)
+        #expect(Interval.milliseconds(2999).seconds == 2)
     }
 
     @Test func `spans add, multiply, divide and compare`() {
-        #expect(Span.seconds(1) + .milliseconds(500) == .milliseconds(1500))
-        #expect(Span.milliseconds(250) * 4 == .seconds(1))
-        #expect(Span.seconds(1) / 4 == .milliseconds(250))
-        #expect(Span.milliseconds(999) < .seconds(1))
+        #expect(Interval.seconds(1) + .milliseconds(500) == .milliseconds(1500))
+        #expect(Interval.milliseconds(250) * 4 == .seconds(1))
+        #expect(Interval.seconds(1) / 4 == .milliseconds(250))
+        #expect(Interval.milliseconds(999) < .seconds(1))
     }
 
     @Test func `an instant moves on by a span`() {

@@ -32,7 +32,7 @@ struct CancelTests {
         overlay.run(for: .milliseconds(100))
         #expect(host.engine.callsInFlight > 0)
         cancel(names[5], at: reader, of: overlay)
-        #expect(host.engine.transfers.waiting.map(\.0) == [names[4]])
+        #expect(host.engine.transfers.waiting.map(\.id) == [names[4]])
         cancel(names[0], at: reader, of: overlay)
         #expect(Set(host.engine.transfers.readings.keys) == Set(names[1...4]))
         for name in names[1...4] { cancel(name, at: reader, of: overlay) }

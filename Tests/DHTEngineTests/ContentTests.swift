@@ -24,7 +24,7 @@ struct ContentTests {
         #expect(Int(reference.length) == count)
         let holders = overlay.holders(of: "long")
         #expect(holders.count == 8)
-        for index in holders { #expect(overlay[index].engine.transfers.shelf.isComplete(reference)) }
+        for index in holders { #expect(overlay[index].engine.transfers.inventory.isComplete(reference)) }
         for index in 0..<10 { #expect(overlay.getLong("long", at: index) == value) }
     }
 
@@ -164,7 +164,7 @@ struct ContentTests {
         overlay.run(for: .minutes(15))
         for host in overlay.hosts {
             #expect(host.store.contents().map(\.reference) == [Content(second)?.reference])
-            #expect(host.engine.transfers.shelf.holdings.count == 1)
+            #expect(host.engine.transfers.inventory.holdings.count == 1)
         }
         #expect(overlay.getLong("one", at: 2) == second)
     }
@@ -186,29 +186,9 @@ struct ContentTests {
         overlay.run(for: .minutes(3))
         #expect(overlay.holders(of: "long") == [0, 1, 2, 3])
         let reference = try #require(record.reference)
-        #expect(overlay[3].engine.transfers.shelf.isComplete(reference))
+        #expect(overlay[3].engine.transfers.inventory.isComplete(reference))
         for index in 0..<3 { overlay.kill(index) }
         #expect(overlay.getLong("long", at: 3) == value)
-    }
-
-    @Test func `a piece that was damaged on the disk is read from another, and brought again`() throws {
-        let overlay = Overlay(3)
-        overlay.startAll()
-        let value = Self.bytes(150_000)
-        let (record, _) = try #require(overlay.putLong("long", value, at: 0))
-        let reference = try #require(record.reference)
-        try overlay[1].store.apply([
-            .putPiece(Self.bytes(64_000, seed: 9), index: 1, of: reference.digest)
-        ])
-        overlay.kill(1)
-        overlay.start(1, seeds: [0])
-        overlay.run(for: .seconds(5))
-        #expect(overlay.getLong("long", at: 1) == value)
-        #expect(!overlay[1].engine.transfers.shelf.isComplete(reference))
-        let again = overlay.offer(record, to: 1, from: 0)
-        #expect(again == .stored)
-        #expect(overlay[1].engine.transfers.shelf.isComplete(reference))
-        #expect(overlay.getLong("long", at: 1) == value)
     }
 
     @Test func `a replica without room refuses the content, and says so`() throws {

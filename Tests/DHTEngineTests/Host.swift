@@ -29,6 +29,8 @@ final class Host {
     /// Where this host believes its seeds are.
     var seedEndpoints: [Endpoint] = []
     var outcomes: [OperationID: Outcome] = [:]
+    /// Of values that are read piece by piece.
+    var pieces: [OperationID: [[UInt8]]] = [:]
     /// The engine's timer; others that are on their way are out of date.
     var timer: Instant?
     /// Advances in a row at one moment.

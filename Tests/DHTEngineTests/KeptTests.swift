@@ -94,6 +94,8 @@ struct KeptTests {
         overlay.run(for: .minutes(6))
         overlay.start(1, seeds: [0])
         overlay.act(overlay[1]) { engine, now, _ in engine.restoreKept(kept, at: now) }
+        let hasChanges = overlay[1].engine.hasKeptChanges
+        #expect(!hasChanges, "it is stored already")
         overlay.run(for: .minutes(20))
         #expect(overlay.text("key", at: 3) == "value")
         #expect((overlay[1].engine.keptKeys.first?.revision ?? .init(rawValue: 0)) > kept[0].revision)
@@ -107,6 +109,59 @@ struct KeptTests {
         overlay.start(1, seeds: [0])
         overlay.act(overlay[1]) { engine, now, _ in engine.restoreKept(kept, at: now) }
         #expect(overlay[1].engine.keptKeys.isEmpty)
+        #expect(overlay[1].engine.keptStates.map(\.phase) == [.ended])
+        overlay.act(overlay[1]) { engine, now, _ in
+            #expect(engine.takeKeptChanges() == [key: nil], "the next process is not to look for it again")
+            #expect(engine.takeKeptNews(at: now.instant) == KeptNews(ended: 1))
+        }
+    }
+
+    @Test func `what somebody else wrote since is not passed over, and stays`() throws {
+        keep("value")
+        overlay.run(for: .minutes(2))
+        overlay.put("key", "newer", at: 2)
+        overlay.run(for: .minutes(20))
+        #expect(overlay.text("key", at: 3) == "newer")
+        #expect(overlay.look("key", author: 1, at: 3)?.found.isEmpty == true, "it was kept no more")
+        #expect(overlay[1].engine.keptKeys.isEmpty)
+        let state = try #require(overlay[1].engine.keptStates.first)
+        #expect(state.phase == .superseded(by: overlay[2].identity))
+        #expect(state.key.key == key)
+        overlay.act(overlay[1]) { engine, now, _ in
+            #expect(engine.takeKeptNews(at: now.instant) == KeptNews(superseded: 1))
+            #expect(engine.takeKeptChanges() == [key: nil])
+        }
+        // Whoever means it puts it again.
+        keep("mine")
+        #expect(overlay[1].engine.keptStates.map(\.phase) == [.kept(failures: 0)])
+        overlay.run(for: .minutes(20))
+        #expect(overlay.text("key", at: 3) == "mine")
+    }
+
+    @Test func `what somebody else wrote before, or deleted since, is no reason to stop`() {
+        overlay.put("key", "older", lifetime: 86_400, at: 2)
+        overlay.run(for: .seconds(1))
+        keep("value")
+        overlay.run(for: .minutes(2))
+        overlay.put("key", "gone", at: 3)
+        overlay.delete("key", at: 3)
+        overlay.run(for: .minutes(30))
+        #expect(overlay.text("key", at: 4) == "value")
+        #expect(overlay[1].engine.keptStates.map(\.phase) == [.kept(failures: 0)])
+    }
+
+    @Test func `each write is one change of what is to be stored`() {
+        var changes: [[UInt8]: KeptKey?] = [:]
+        func take() { overlay.act(overlay[1]) { engine, _, _ in changes = engine.takeKeptChanges() } }
+        for number in 0..<20 {
+            let put = Operation.Put(key: [UInt8(number)], value: [1], lifetime: 600, isKept: true)
+            _ = overlay.finish(overlay.submit(.put(put), at: 1), at: 1)
+            take()
+            #expect(changes.count == 1 && changes[[UInt8(number)]]??.lifetime == 600)
+        }
+        _ = overlay.look("key", at: 1)
+        take()
+        #expect(changes.isEmpty)
     }
 
     @Test func `while nobody can be reached it is tried again and again`() {
@@ -124,9 +179,15 @@ struct KeptTests {
             let key = KeptKey(key: [1], lifetime: 1, revision: Revision(rawValue: 1))
             var bytes = [UInt8](repeating: 0, count: 12)
             bytes.append(contentsOf: (0..<8).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) })
-            kept.keep(key, at: NodeID(bytes) ?? overlay[0].identity.nodeID)
+            let now = Now(instant: .init(nanoseconds: 1), unixMilliseconds: 1)
+            kept.keep(key, at: NodeID(bytes) ?? overlay[0].identity.nodeID, now)
         }
         #expect(kept.entries.count == KeptValues.capacity)
-        #expect(kept.refused == 3)
+        #expect(kept.promise(86_400, at: overlay[0].identity.nodeID) == .capacity)
     }
+}
+
+extension GatedEngine where Keeper: ~Copyable {
+    /// Keys whose values are kept alive, by location.
+    var keptKeys: [KeptKey] { kept.entries.sorted { $0.key < $1.key }.map(\.value.kept) }
 }

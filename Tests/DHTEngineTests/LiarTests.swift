@@ -24,9 +24,9 @@ struct LiarTests {
         fetch = ContentFetch(content.reference)
     }
 
-    private mutating func wishes() -> [ContentFetch.Wish] { fetch.nextWishes(limit: 16, at: clock) }
+    private mutating func wishes() -> [ContentFetch.ChunkRequest] { fetch.nextWishes(limit: 16, at: clock) }
 
-    private func chunk(_ wish: ContentFetch.Wish) -> [UInt8] {
+    private func chunk(_ wish: ContentFetch.ChunkRequest) -> [UInt8] {
         let part =
             switch wish.part {
             case .outline: content.outline
@@ -37,15 +37,16 @@ struct LiarTests {
 
     /// The source answers; `isLie`: with something else.
     @discardableResult
-    private mutating func answer(_ wish: ContentFetch.Wish, isLie: Bool = false) -> Bool {
+    private mutating func answer(_ wish: ContentFetch.ChunkRequest, isLie: Bool = false) -> Bool {
         var bytes = chunk(wish)
         if isLie { bytes[0] ^= 1 }
         return fetch.answered(wish, bytes, isClear: true, at: clock) != nil
     }
 
     /// Lets everybody answer what it is asked but those who are `silent`, until nothing more is asked.
-    private mutating func run(silent: Set<UInt8> = [], lying: Set<UInt8> = []) -> [ContentFetch.Wish] {
-        var (asked, pending) = ([ContentFetch.Wish](), wishes())
+    private mutating func run(silent: Set<UInt8> = [], lying: Set<UInt8> = []) -> [ContentFetch.ChunkRequest]
+    {
+        var (asked, pending) = ([ContentFetch.ChunkRequest](), wishes())
         while !pending.isEmpty {
             asked += pending
             for wish in pending where !silent.contains(wish.contact.identity.bytes[0]) {
@@ -92,6 +93,7 @@ struct LiarTests {
             fetch: asking,
             location: Self.contact(3).id,
             sender: liar,
+            record: content.reference.digest,
             begun: clock,
             grown: clock
         )
@@ -167,7 +169,7 @@ struct LiarTests {
         #expect(doubled.allSatisfy { $0.contact == Self.contact(1) })
         // The slow one ends first after all; then the other's chunks are for nothing.
         var pending = (0..<64).map { chunk in
-            ContentFetch.Wish(contact: Self.contact(2), part: doubled[0].part, chunk: chunk)
+            ContentFetch.ChunkRequest(contact: Self.contact(2), part: doubled[0].part, chunk: chunk)
         }
         while let wish = pending.popLast() { answer(wish) }
         #expect(fetch.held == held + 64_000)
@@ -212,7 +214,7 @@ struct LiarTests {
         }
         #expect(liars.count == ContentLiars.capacity)
         liars.note(Self.contact(1).identity, of: content.reference.digest, at: start + .seconds(10))
-        func isLiar(_ number: UInt8, at span: Span) -> Bool {
+        func isLiar(_ number: UInt8, at span: Interval) -> Bool {
             liars.contains(Self.contact(number).identity, of: content.reference.digest, at: start + span)
         }
         #expect(isLiar(1, at: .seconds(609)))

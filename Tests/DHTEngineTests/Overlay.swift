@@ -155,7 +155,7 @@ final class Overlay {
     // MARK: Time
 
     /// Lets `span` pass.
-    func run(for span: Span) {
+    func run(for span: Interval) {
         let end = clock + span
         run(until: end) { false }
         clock = end
@@ -229,6 +229,7 @@ final class Overlay {
             )
         case .signed(let revision, let location): host.revisions[location] = revision
         case .retry: break
+        case .piece(let operation, let bytes): host.pieces[operation, default: []].append(bytes)
         case .finished(let operation, let outcome):
             precondition(host.outcomes[operation] == nil, "\(operation) ended twice")
             host.outcomes[operation] = outcome
@@ -260,7 +261,7 @@ final class Overlay {
         let receiver = hosts.first { $0.endpoint == destination }?.index ?? 0
         if groups[sender, default: 0] != groups[receiver, default: 0] { return }
         for _ in 0..<(chance.perMille(weather.duplication) ? 2 : 1) where !chance.perMille(weather.loss) {
-            let delay = Span.milliseconds(UInt64.random(in: weather.delays, using: &chance))
+            let delay = Interval.milliseconds(UInt64.random(in: weather.delays, using: &chance))
             events.insert(.delivery(datagram, from: source, to: destination), at: clock + delay)
         }
     }
@@ -278,7 +279,7 @@ final class Overlay {
     }
 
     /// Lets time pass until the operation is over; `nil` if that takes longer than `patience`.
-    func finish(_ name: OperationID, at index: Int, patience: Span = .seconds(60)) -> Outcome? {
+    func finish(_ name: OperationID, at index: Int, patience: Interval = .seconds(60)) -> Outcome? {
         run(until: clock + patience) { hosts[index].outcomes[name] != nil }
         return hosts[index].outcomes[name]
     }

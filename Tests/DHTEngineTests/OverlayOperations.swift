@@ -7,7 +7,7 @@ import DHTEnvelope
 extension Overlay {
     /// Starts all hosts up to `count`, the later ones with host 0 as their seed, and lets them find each
     /// other.
-    func startAll(_ count: Int? = nil, settle: Span = .seconds(8)) {
+    func startAll(_ count: Int? = nil, settle: Interval = .seconds(8)) {
         let count = count ?? hosts.count
         start(0)
         for index in 1..<max(count, 1) {
@@ -87,7 +87,7 @@ extension Overlay {
         _ value: [UInt8],
         lifetime: UInt32 = 3600,
         at index: Int,
-        patience: Span = .seconds(120)
+        patience: Interval = .seconds(120)
     ) -> (record: Record, outcome: PutOutcome)? {
         let name = submitLong(key, value, lifetime: lifetime, at: index)
         guard case .put(let record, let outcome) = finish(name, at: index, patience: patience) else {
@@ -97,7 +97,7 @@ extension Overlay {
     }
 
     /// The newest value under the key, and what it refers to.
-    func getLong(_ key: String, at index: Int, patience: Span = .seconds(120)) -> [UInt8]? {
+    func getLong(_ key: String, at index: Int, patience: Interval = .seconds(120)) -> [UInt8]? {
         guard let outcome = look(key, at: index),
             let record = outcome.found.first(where: { !$0.record.isTombstone })?.record
         else { return nil }
@@ -126,7 +126,7 @@ extension Overlay {
     }
 
     /// The round trip; `nil` if nobody answered.
-    func ping(_ peer: Int, at index: Int) -> Span? {
+    func ping(_ peer: Int, at index: Int) -> Interval? {
         guard case .pinged(let span) = finish(submit(.ping(self[peer].identity), at: index), at: index) else {
             return nil
         }

@@ -27,7 +27,7 @@ struct RestartTests {
 
     /// Has seven nodes ask the eighth, which starts anew after `pause`. How often a request was sent at most;
     /// `nil` if one was not answered.
-    private func mostTransmissions(seed: UInt64, pause: Span, delays: ClosedRange<UInt64>) -> Int? {
+    private func mostTransmissions(seed: UInt64, pause: Interval, delays: ClosedRange<UInt64>) -> Int? {
         let overlay = Overlay(8, seed: seed)
         overlay.weather.delays = delays
         overlay.startAll()
@@ -63,7 +63,7 @@ struct RestartTests {
 
     @Test(arguments: 1...20 as ClosedRange<UInt64>)
     func `all that is under way to a node that starts anew is answered, sent twice at most`(seed: UInt64) {
-        let (delay, nothing) = (5 + seed, Span(nanoseconds: 0))
+        let (delay, nothing) = (5 + seed, Interval(nanoseconds: 0))
         let most = mostTransmissions(seed: seed, pause: nothing, delays: delay...delay)
         #expect(most.map { $0 <= 2 } == true, "sent \(most ?? 0) times")
     }
@@ -75,7 +75,7 @@ struct RestartTests {
     func `so it is where datagrams overtake each other and some were answered, sent three times at most`(
         seed: UInt64
     ) {
-        let pause = Span.milliseconds(seed * 2 % 40)
+        let pause = Interval.milliseconds(seed * 2 % 40)
         #expect(mostTransmissions(seed: seed, pause: pause, delays: 10...20) ?? 4 <= 3)
     }
 }

@@ -145,7 +145,7 @@ private final class Swarm {
         }
         #expect(isQuiet)
         for host in overlay.hosts {
-            #expect(host.engine.inquiries.isEmpty)
+            #expect(host.engine.inboundRequests.isEmpty)
             #expect(host.engine.operations.isEmpty)
             #expect(host.engine.core.table.count == count - 1, "everybody was found again")
             #expect(host.engine.core.catalog.count == host.store.count)

@@ -9,9 +9,9 @@ extension Host {
     /// Opens a datagram as the node would, and answers it as ``lie`` has it.
     func answerFalsely(_ datagram: [UInt8], from source: Endpoint, on overlay: Overlay) {
         switch engine.gate.receive(datagram, from: source, at: overlay.clock) {
-        case .inquiry(let inquiry):
-            guard let response = lie?(inquiry.request, inquiry.sender),
-                let sealed = engine.gate.seal(response, to: inquiry, now: overlay.clock)
+        case .request(let inbound):
+            guard let response = lie?(inbound.request, inbound.sender),
+                let sealed = engine.gate.seal(response, to: inbound, now: overlay.clock)
             else { return }
             overlay.inject(sealed, from: endpoint, to: source)
         case .answer(let answer): heard.append((answer.sender, answer.response))
@@ -29,7 +29,7 @@ extension Overlay {
             case .ping: .pong(observed: endpoint, endpoints: [])
             case .findNode: .nodes([])
             case .findValue: .values([], total: 0, closer: [])
-            case .store, .findChunk: lie(request, sender)
+            case .store, .passOn, .findChunk: lie(request, sender)
             }
         }
     }
@@ -37,12 +37,12 @@ extension Overlay {
     /// Sends a request in the name of a host, whatever its engine wants.
     func ask(_ request: Request, of index: Int, by sender: Int) {
         let (host, peer) = (self[sender], self[index])
-        let postage = Gate.Postage(transaction: host.engine.gate.makeTransaction(), answerLength: 1232)
+        let options = Gate.SealOptions(transaction: host.engine.gate.makeTransaction(), answerLength: 1232)
         let datagram = host.engine.gate.seal(
             request,
             to: peer.identity,
             at: peer.endpoint,
-            postage,
+            options,
             now: clock
         )
         if let datagram { inject(datagram, from: host.endpoint, to: peer.endpoint) }

@@ -195,12 +195,12 @@ private struct Scripted: RandomNumberGenerator, Sendable {
             nonce: vector.nonce
         )
         let request = try #require(MessageCodec.decodeRequest(vector.body))
-        let postage = Gate.Postage(transaction: vector.transaction.number, answerLength: vector.length)
+        let options = Gate.SealOptions(transaction: vector.transaction.number, answerLength: vector.length)
         let datagram = gate.seal(
             request,
             to: vector.recipient,
             at: .host(2),
-            postage,
+            options,
             now: at(0)
         )
         #expect(hexadecimal(datagram ?? []) == hexadecimal(vector.datagram.bytes))

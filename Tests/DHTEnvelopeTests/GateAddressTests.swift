@@ -19,7 +19,7 @@ import Testing
             .pong(observed: .host(1), endpoints: (0..<200).map { .host(UInt8($0), port: 9) })
         case .findNode: .nodes(contacts)
         case .findValue: .values([large], total: 9, closer: contacts)
-        case .store: .conflict(large)
+        case .store, .passOn: .conflict(large)
         case .findChunk: .chunk([UInt8](repeating: 1, count: 1000))
         }
     }
@@ -46,12 +46,12 @@ import Testing
     func `a good token from another address is none`(request: Request) {
         let (alice, bob) = friends()
         let datagram = alice.ask(bob, request)
-        guard case .inquiry(let inquiry) = bob.gate.receive(datagram, from: .host(66), at: at(0)) else {
+        guard case .request(let inbound) = bob.gate.receive(datagram, from: .host(66), at: at(0)) else {
             Issue.record("the request was dropped")
             return
         }
-        #expect(!inquiry.isLive)
-        let response = bob.gate.seal(longAnswer(to: request), to: inquiry, now: at(0))
+        #expect(!inbound.isLive)
+        let response = bob.gate.seal(longAnswer(to: request), to: inbound, now: at(0))
         #expect((response?.count ?? 0) <= datagram.count)
     }
 

@@ -18,7 +18,7 @@ import Testing
             ping,
             to: alice.identity,
             at: alice.endpoint,
-            Gate.Postage(transaction: 1),
+            Gate.SealOptions(transaction: 1),
             now: at(0)
         )
         #expect(datagram == nil)
@@ -33,7 +33,7 @@ import Testing
 
     @Test func `a request that waited until its sender was expelled is not answered`() {
         let (alice, bob) = friends()
-        guard case .inquiry(let inquiry) = bob.gate.receive(alice.ask(bob), from: alice.endpoint, at: at(0))
+        guard case .request(let inbound) = bob.gate.receive(alice.ask(bob), from: alice.endpoint, at: at(0))
         else {
             Issue.record("bob did not take the request")
             return
@@ -41,7 +41,7 @@ import Testing
         bob.gate.replaceAdmission(members("bob", "carol"))
         let datagram = bob.gate.seal(
             .pong(observed: alice.endpoint, endpoints: []),
-            to: inquiry,
+            to: inbound,
             now: at(0)
         )
         #expect(datagram == nil)

@@ -227,12 +227,12 @@ import Testing
         let (alice, bob) = friends()
         let there = Party("alice", at: .host(9), admitting: members("alice", "bob"), boxKey: "alice")
         let request = alice.ask(bob, .findNode(target: target), answerLength: 768)
-        guard case .inquiry(let inquiry) = bob.gate.receive(request, from: there.endpoint, at: at(1)) else {
+        guard case .request(let inbound) = bob.gate.receive(request, from: there.endpoint, at: at(1)) else {
             Issue.record("the request was dropped")
             return
         }
-        #expect(!inquiry.isLive)
-        let answer = certain(bob.gate.seal(.nodes([]), to: inquiry, now: at(1)))
+        #expect(!inbound.isLive)
+        let answer = certain(bob.gate.seal(.nodes([]), to: inbound, now: at(1)))
         #expect(!alice.hear(answer, from: bob, now: at(1)).isDropped)
         #expect(bob.hear(alice.ask(bob), from: alice, at: there.endpoint, now: at(2)) == .live(ping))
         #expect(bob.hear(alice.ask(bob), from: alice, now: at(3)) == .live(ping))

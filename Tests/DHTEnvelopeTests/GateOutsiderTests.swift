@@ -91,7 +91,7 @@ import Testing
             ping,
             to: mallory.identity,
             at: mallory.endpoint,
-            Gate.Postage(transaction: 1),
+            Gate.SealOptions(transaction: 1),
             now: at(0)
         )
         #expect(datagram == nil)
@@ -104,7 +104,7 @@ import Testing
             ping,
             to: alice.identity,
             at: alice.endpoint,
-            Gate.Postage(transaction: 1),
+            Gate.SealOptions(transaction: 1),
             now: at(0)
         )
         #expect(datagram == nil)
@@ -118,7 +118,7 @@ import Testing
             ping,
             to: nobody,
             at: .host(9),
-            Gate.Postage(transaction: 1),
+            Gate.SealOptions(transaction: 1),
             now: at(0)
         )
         #expect(datagram == nil)

@@ -116,7 +116,7 @@ func paddings(_ payload: [UInt8]) -> [[UInt8]] {
         }
     }
 
-    @Test(arguments: [0, 6, 7, 127, 128, 255] as [UInt8])
+    @Test(arguments: [0, 7, 8, 127, 128, 255] as [UInt8])
     func `an unknown operation is malformed`(operation: UInt8) {
         #expect(decodeRequest(operation, [UInt8](repeating: 0, count: 36)) == nil)
         for status in 0...10 as ClosedRange<UInt8> {

@@ -28,15 +28,29 @@ import Testing
         #expect(MessageCodec.encode(.nodes([]), room: 36) == (0, [0]))
         #expect(MessageCodec.encode(.nodes(contacts(1)), room: 36) == (1, []))
         #expect(
-            MessageCodec.encode(.nodes(contacts(1)), room: 40) == (
+            MessageCodec.encode(.nodes(contacts(1)), room: 41) == (
                 0, [1] + MessageCodecTests.bytes(contacts(1))
             )
         )
     }
 
-    @Test func `of nine contacts eight are sent`() {
-        let (status, payload) = MessageCodec.encode(.nodes(contacts(9)), room: 1012)
-        #expect(decodeResponse(2, status, payload) == .nodes(contacts(8)))
+    @Test func `of seventeen contacts sixteen are sent`() {
+        let (status, payload) = MessageCodec.encode(.nodes(contacts(17)), room: 1012)
+        #expect(decodeResponse(2, status, payload) == .nodes(contacts(16)))
+    }
+
+    @Test func `the answer to a first contact names eight that have addresses of both families`() {
+        let eight = (0..<8).map { number in
+            let identity = Identity.named("contact \(number)")
+            return Contact(
+                identity: identity,
+                id: identity.nodeID,
+                endpoint: .host(UInt8(number + 1)),
+                other: .ipv6(subnet: 1, host: UInt16(number + 1))
+            )
+        }
+        let (status, payload) = MessageCodec.encode(.nodes(eight), room: 768 - Datagram.overhead)
+        #expect(decodeResponse(2, status, payload) == .nodes(eight))
     }
 
     @Test func `the largest record leaves room for three contacts`() {
@@ -120,9 +134,11 @@ extension MessageCodecTests {
     /// Contacts as section 7 writes them, by hand.
     static func bytes(_ contacts: [Contact]) -> [UInt8] {
         contacts.flatMap { contact in
-            var bytes =
-                contact.identity.bytes + [contact.endpoint.family.rawValue] + contact.endpoint.addressBytes
-            bytes.appendBigEndian(contact.endpoint.port)
+            var bytes = contact.identity.bytes + [UInt8(contact.endpoints.count)]
+            for endpoint in contact.endpoints {
+                bytes += [endpoint.family.rawValue] + endpoint.addressBytes
+                bytes.appendBigEndian(endpoint.port)
+            }
             return bytes
         }
     }

@@ -11,6 +11,15 @@ private struct MessageVectors: Decodable {
         let port: UInt16
         /// Of a contact.
         let identity: Hex?
+        /// Of a contact that has one of each family.
+        let other: Address?
+
+        struct Address: Decodable, Sendable {
+            let address: String
+            let port: UInt16
+
+            var endpoint: Endpoint? { Endpoint(text: address, port: port) }
+        }
     }
 
     /// A message and the fields of it that there are.
@@ -62,16 +71,25 @@ private struct MessageVectors: Decodable {
 }
 
 extension MessageVectors.Place {
-    var endpoint: Endpoint? {
-        let isIPv6 = address.contains(":")
-        var bytes = [UInt8](repeating: 0, count: isIPv6 ? 16 : 4)
-        guard inet_pton(isIPv6 ? AF_INET6 : AF_INET, address, &bytes) == 1 else { return nil }
-        return Endpoint(addressBytes: bytes, port: port)
-    }
+    var endpoint: Endpoint? { Endpoint(text: address, port: port) }
 
     var contact: Contact? {
         guard let endpoint, let identity = identity.flatMap({ Identity($0.bytes) }) else { return nil }
-        return Contact(identity: identity, id: identity.nodeID, endpoint: endpoint)
+        return Contact(
+            identity: identity,
+            id: identity.nodeID,
+            endpoint: endpoint,
+            other: other?.endpoint
+        )
+    }
+}
+
+extension Endpoint {
+    fileprivate init?(text: String, port: UInt16) {
+        let isIPv6 = text.contains(":")
+        var bytes = [UInt8](repeating: 0, count: isIPv6 ? 16 : 4)
+        guard inet_pton(isIPv6 ? AF_INET6 : AF_INET, text, &bytes) == 1 else { return nil }
+        self.init(addressBytes: bytes, port: port)
     }
 }
 
@@ -92,7 +110,9 @@ extension MessageVectors.Good {
             }
         default:
             record.flatMap { RecordCodec.decode($0.bytes) }.map {
-                .store($0, condition: condition.map(named))
+                operation == 6
+                    ? .passOn($0, condition: condition.map(named))
+                    : .store($0, condition: condition.map(named))
             }
         }
     }

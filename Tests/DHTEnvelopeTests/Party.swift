@@ -42,12 +42,12 @@ final class Party {
         now: Instant = at(0)
     ) -> [UInt8] {
         lastTransaction += 1
-        let postage = Gate.Postage(
+        let options = Gate.SealOptions(
             transaction: transaction ?? lastTransaction,
             usesStaticKey: usesStaticKey,
             answerLength: answerLength
         )
-        return certain(gate.seal(request, to: other.identity, at: other.endpoint, postage, now: now))
+        return certain(gate.seal(request, to: other.identity, at: other.endpoint, options, now: now))
     }
 
     /// What becomes of a datagram, from that party's address if no other is given.
@@ -67,19 +67,19 @@ final class Party {
         with response: Response? = nil,
         now: Instant = at(0)
     ) -> [UInt8] {
-        guard case .inquiry(let inquiry) = gate.receive(datagram, from: other.endpoint, at: now) else {
+        guard case .request(let inbound) = gate.receive(datagram, from: other.endpoint, at: now) else {
             preconditionFailure("\(name) did not take the request")
         }
-        return certain(gate.seal(response ?? usualAnswer(to: inquiry), to: inquiry, now: now))
+        return certain(gate.seal(response ?? usualAnswer(to: inbound), to: inbound, now: now))
     }
 
-    private func usualAnswer(to inquiry: Gate.Inquiry) -> Response {
-        switch inquiry.request {
-        case .ping: .pong(observed: inquiry.endpoint, endpoints: [endpoint])
+    private func usualAnswer(to inbound: Gate.InboundRequest) -> Response {
+        switch inbound.request {
+        case .ping: .pong(observed: inbound.endpoint, endpoints: [endpoint])
         case .findNode: .nodes([])
         case .findValue: .values([], total: 0, closer: [])
         case .findChunk: .absent
-        case .store: inquiry.isLive ? .stored(.init(lifetime: 60, closest: [1, 2])) : .retry
+        case .store, .passOn: inbound.isLive ? .stored(.init(lifetime: 60, closest: [1, 2])) : .retry
         }
     }
 
@@ -131,8 +131,8 @@ enum Outcome: Hashable {
 
     init(_ verdict: Gate.Verdict) {
         switch verdict {
-        case .inquiry(let inquiry):
-            self = inquiry.isLive ? .live(inquiry.request) : .firstContact(inquiry.request)
+        case .request(let inbound):
+            self = inbound.isLive ? .live(inbound.request) : .firstContact(inbound.request)
         case .answer(let answer): self = .answer(answer.response)
         case .dropped(let reason): self = .dropped(reason)
         }

@@ -20,7 +20,9 @@ extension SplitMix64 {
 
     mutating func contact() -> Contact {
         let identity = identity()
-        return Contact(identity: identity, id: identity.nodeID, endpoint: endpoint())
+        let (first, second) = (endpoint(), endpoint())
+        let other = second.family != first.family ? second : nil
+        return Contact(identity: identity, id: identity.nodeID, endpoint: first, other: other)
     }
 
     mutating func contacts(_ range: ClosedRange<Int> = 0...8) -> [Contact] {
@@ -58,10 +60,11 @@ extension SplitMix64 {
         case .findValue:
             let author = chance() ? identity() : nil
             return .findValue(location: nodeID(), author: author, offset: UInt16(truncatingIfNeeded: next()))
-        case .store:
+        case .store, .passOn:
             let revision = Revision(rawValue: max(next(), 1))
             let condition: Request.Condition? = pick([nil, .absent, .revision(revision), .anything])
-            return .store(record(), condition: condition)
+            return operation == .store
+                ? .store(record(), condition: condition) : .passOn(record(), condition: condition)
         case .findChunk:
             let part: ContentPart = chance() ? .outline : .piece(number(0...262))
             return .findChunk(
@@ -84,12 +87,18 @@ extension SplitMix64 {
             let total = UInt16(min(records.count + number(0...70_000), 65_535))
             return .values(records, total: total, closer: contacts(0...4))
         case .store: return storeResponse()
+        case .passOn: return writeResponse(number(0...3))
         case .findChunk: return chance() ? .absent : .chunk(bytes(number(1...1000)))
         }
     }
 
     private mutating func storeResponse() -> Response {
-        switch number(0...4) {
+        let kind = number(0...4)
+        return kind < 4 ? writeResponse(kind) : .wanted(held: UInt32(truncatingIfNeeded: next()))
+    }
+
+    private mutating func writeResponse(_ kind: Int) -> Response {
+        switch kind {
         case 0:
             let closest = (0..<number(0...7)).map { _ in UInt32(number(1...Int(UInt32.max))) }
             let hider = Response.Receipt.Hider.place(UInt32(number(1...Int(UInt32.max))))
@@ -97,7 +106,6 @@ extension SplitMix64 {
             return .stored(.init(lifetime: lifetime, hiddenBy: chance() ? hider : nil, closest: closest))
         case 1: return .conflict(chance() ? record() : nil)
         case 2: return .refused(.clock(unixMilliseconds: next()))
-        case 3: return .wanted(held: UInt32(truncatingIfNeeded: next()))
         default: return .refused(pick([.quota, .expired, .denied, .unavailable]))
         }
     }

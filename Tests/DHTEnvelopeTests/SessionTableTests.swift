@@ -51,7 +51,7 @@ import Testing
     }
 
     /// How a request would stand with a counter that was not seen.
-    private func standing(_ key: BoxPublicKey) -> SessionTable.Standing? {
+    private func standing(_ key: BoxPublicKey) -> SessionTable.Familiarity? {
         table.standing(of: alice, key, sending: .max)
     }
 
@@ -165,7 +165,7 @@ import Testing
 
     @Test mutating func `who is taken off the list is forgotten, and challenges with it`() {
         _ = accept(1, answers: true)
-        _ = table.postage(for: alice, ownKey: own, at: at(0))
+        _ = table.outgoing(for: alice, ownKey: own, at: at(0))
         #expect(table.takeForgotten() == false)
         table.keep(members: 3) { $0 == bob }
         #expect(table.takeForgotten() == true)
@@ -221,34 +221,34 @@ import Testing
     // MARK: Our requests
 
     @Test mutating func `requests are counted for each peer, and anew for each key of ours`() {
-        #expect(table.postage(for: alice, ownKey: own, at: at(0))?.counter == 1)
-        #expect(table.postage(for: alice, ownKey: own, at: at(0))?.counter == 2)
-        #expect(table.postage(for: bob, ownKey: own, at: at(0))?.counter == 1)
+        #expect(table.outgoing(for: alice, ownKey: own, at: at(0))?.counter == 1)
+        #expect(table.outgoing(for: alice, ownKey: own, at: at(0))?.counter == 2)
+        #expect(table.outgoing(for: bob, ownKey: own, at: at(0))?.counter == 1)
         #expect(table.lastCounter(to: alice, ownKey: own) == 2)
         #expect(table.lastCounter(to: alice, ownKey: 8) == 0)
-        #expect(table.postage(for: alice, ownKey: 8, at: at(0))?.counter == 1)
+        #expect(table.outgoing(for: alice, ownKey: 8, at: at(0))?.counter == 1)
         #expect(table.lastCounter(to: alice, ownKey: own) == 0)
     }
 
     @Test mutating func `whoever was forgotten is not sent a counter it may have seen`() {
-        for _ in 0..<9 { _ = table.postage(for: alice, ownKey: own, at: at(0)) }
+        for _ in 0..<9 { _ = table.outgoing(for: alice, ownKey: own, at: at(0)) }
         table.keep(members: 3) { _ in false }
         #expect(table.lastCounter(to: alice, ownKey: own) == 9)
         #expect(table.lastCounter(to: bob, ownKey: own) == 9)
-        #expect(table.postage(for: alice, ownKey: own, at: at(0))?.counter == 10)
+        #expect(table.outgoing(for: alice, ownKey: own, at: at(0))?.counter == 10)
     }
 
     @Test mutating func `the last challenge goes along, and life is expected while it is good`() {
         #expect(!table.expectsLife(of: alice, at: .host(1), ownKey: own, now: at(0)))
         _ = answered(challenge: 99)
-        #expect(table.postage(for: alice, ownKey: own, at: at(0))?.challenge == 99)
+        #expect(table.outgoing(for: alice, ownKey: own, at: at(0))?.challenge == 99)
         #expect(table.expectsLife(of: alice, at: .host(1), ownKey: own, now: at(3599)))
         #expect(!table.expectsLife(of: alice, at: .host(1), ownKey: own, now: at(3600)))
         #expect(!table.expectsLife(of: alice, at: .host(2), ownKey: own, now: at(0)))
         #expect(!table.expectsLife(of: alice, at: .host(1), ownKey: 8, now: at(0)))
         _ = answered(at: at(10))
         #expect(table.expectsLife(of: alice, at: .host(1), ownKey: own, now: at(1_000_000)))
-        #expect(table.postage(for: alice, ownKey: own, at: at(0))?.challenge == 99)
+        #expect(table.outgoing(for: alice, ownKey: own, at: at(0))?.challenge == 99)
         // Another process of the peer knows nothing of us.
         _ = accept(1, boxKey("second").publicKey, answers: true, at: at(11))
         #expect(!table.expectsLife(of: alice, at: .host(1), ownKey: own, now: at(11)))

@@ -31,7 +31,9 @@ private struct BucketTwin {
         var twin = BucketTwin(interval: interval, burst: Int(burst))
         for _ in 0..<3000 {
             let idle = generator.next() % 40 == 0
-            now = now + Span(nanoseconds: generator.next() % (idle ? interval * 20 : interval + interval / 2))
+            now =
+                now
+                + Interval(nanoseconds: generator.next() % (idle ? interval * 20 : interval + interval / 2))
             for _ in 0...(generator.next() % 3) {
                 #expect(bucket.take(at: now) == twin.take(at: now))
             }

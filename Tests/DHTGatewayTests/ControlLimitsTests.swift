@@ -30,7 +30,7 @@ struct ControlLimitsTests {
 
     @Test func `what is not finished in its time is closed`() async throws {
         var limits = ControlLimits()
-        limits.bodyTime = .milliseconds(200)
+        limits.stallTime = .milliseconds(200)
         limits.idleTime = .seconds(3)
         try await place.served(limits) { client in
             expectEnd(try begin(unfinished))
@@ -42,20 +42,84 @@ struct ControlLimitsTests {
         #expect(place.node.state.withLock { $0.values.isEmpty })
     }
 
-    @Test func `bodies have bounded room, and wait for it`() async throws {
+    @Test func `clients who do not finish take nothing from the others`() async throws {
         var limits = ControlLimits()
-        limits.bodyBytes = 150
-        limits.bodyTime = .seconds(4)
+        limits.putBytes = 200_000
         try await place.served(limits) { client in
-            let first = try begin(unfinished)
-            defer { close(first) }
-            try await Task.sleep(for: .seconds(1))
-            let stored = try await client.put([1], [UInt8](repeating: 1, count: 100), PutQuery())
+            let others = try (0..<20).map { number in
+                try begin(
+                    "PUT /v1/values/YQ HTTP/1.1\r\nhost: dht\r\ncontent-length: 200000\r\n\r\n"
+                        + String(repeating: "x", count: 70_000 + number)
+                )
+            }
+            defer { others.forEach { close($0) } }
+            let value = [UInt8](repeating: 1, count: 190_000)
+            let stored = try await client.put([1], value, PutQuery())
             #expect(stored.copies.stored > 0)
-            // It had to wait until the first one's time was over.
-            var byte: UInt8 = 0
-            let count = recv(first, &byte, 1, Int32(MSG_DONTWAIT))
-            #expect(count == 0)
+            let found = try await client.get([1], GetQuery())
+            #expect(found.values.map(\.value.bytes) == [value])
+        }
+    }
+
+    /// What a client says that wants a long value and reads none of it.
+    private func ask(_ kind: String) throws -> Int32 {
+        try begin("GET /v1/values/AQ HTTP/1.1\r\nhost: dht\r\n\(kind)\r\n")
+    }
+
+    @Test(arguments: ["", "accept: application/octet-stream\r\n"])
+    func `who does not read a long value is cut off, and others read it meanwhile`(kind: String) async throws
+    {
+        var limits = ControlLimits()
+        limits.stallTime = .seconds(20)
+        limits.idleTime = .seconds(3600)
+        limits.roomPatience = .seconds(240)
+        limits.textBytes = 1_100_000
+        try await place.served(limits) { client in
+            let value = [UInt8](repeating: 1, count: 800_000)
+            _ = try await client.put([1], value, PutQuery())
+            let slow = try (0..<3).map { _ in try ask(kind) }
+            for query in [GetQuery(), GetQuery(all: true)] {
+                let found = try await client.get([1], query)
+                #expect(found.values.map(\.value.bytes) == [value])
+            }
+            for descriptor in slow {
+                // It takes nothing until the node has given up, or all of it would come.
+                for _ in 0..<4800 where !hasHungUp(descriptor) {
+                    try await Task.sleep(for: .milliseconds(50))
+                }
+                #expect(hasHungUp(descriptor))
+                close(descriptor)
+            }
+        }
+    }
+
+    private func hasHungUp(_ descriptor: Int32) -> Bool {
+        var look = pollfd(fd: descriptor, events: 0, revents: 0)
+        return poll(&look, 1, 0) > 0 && look.revents & Int16(POLLHUP) != 0
+    }
+
+    @Test func `who finds no room for a long value is told to come again`() async throws {
+        var limits = ControlLimits()
+        limits.textBytes = 100_000
+        limits.roomPatience = .milliseconds(200)
+        try await place.served(limits) { client in
+            let value = [UInt8](repeating: 1, count: 5_000_000)
+            _ = try await client.put([1], value, PutQuery())
+            let slow = try ask("")
+            defer { close(slow) }
+            try await Task.sleep(for: .seconds(1))
+            let failure = await #expect(throws: Failure.self) {
+                try await client.get([1], GetQuery(all: true))
+            }
+            #expect(failure?.code == .partial && failure?.message.contains("the node is busy") == true)
+            // Who writes needs none of that room.
+            #expect(try await client.put([2], value, PutQuery()).copies.stored > 0)
+            let second = try ask("")
+            var buffer = [UInt8](repeating: 0, count: 4096)
+            let count = read(second, &buffer, buffer.count)
+            let answer = String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self).lowercased()
+            #expect(answer.hasPrefix("http/1.1 503") && answer.contains("\r\nretry-after: 10\r\n"))
+            close(second)
         }
     }
 

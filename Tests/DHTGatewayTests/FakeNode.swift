@@ -16,6 +16,7 @@ final class FakeNode: NodeControl {
         /// Questions whose askers went away.
         var cancelled = 0
         var hider: ValueReply.Author?
+        var unreached: [String] = []
         var suspects: [StatusReply.Suspect] = []
         /// What the next question ends in.
         var failure: Failure?
@@ -148,7 +149,8 @@ final class FakeNode: NodeControl {
             expires: 1_795_000_000,
             copies: .init(stored: 3, target: 4),
             replicas: [.init(id: "dht1b", outcome: "stored"), .init(id: "dht1c", outcome: "timeout")],
-            hiddenBy: state.withLock { $0.hider }
+            hiddenBy: state.withLock { $0.hider },
+            unreached: state.withLock { $0.unreached }
         )
     }
 }

@@ -103,6 +103,17 @@ struct ReplyTests {
         #expect(answer.lines == ["Stored key 'k' at 3 nodes", "hidden by a newer value of beta"])
     }
 
+    @Test func `a put says who may not see it`() async throws {
+        let node = FakeNode()
+        #expect(try object(await node.put([0x6B], [], PutQuery()))["unreached"] == nil)
+        node.state.withLock { $0.unreached = ["ipv6"] }
+        let reply = try await node.put([0x6B], [], PutQuery())
+        #expect(try object(reply)["unreached"] as? [String] == ["ipv6"])
+        #expect(try ReplyCoding.decode(ReplyCoding.encode(reply)) == reply)
+        let answer = await Shell(node).answer(Array("put k v".utf8))
+        #expect(answer.lines.last?.hasPrefix("members with IPv6 addresses only may not see it") == true)
+    }
+
     @Test func `a failure`() throws {
         let failure = Failure(.denied, "no")
         let json = ReplyCoding.encode(FailureReply(failure))

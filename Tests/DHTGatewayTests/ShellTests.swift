@@ -110,6 +110,30 @@ struct ShellTests {
         )
     }
 
+    @Test func `status tells of the store's room, and of what the disk lost`() {
+        var status = StatusReply(
+            id: "dht1q",
+            nodeID: "1a",
+            name: nil,
+            addresses: ["127.0.0.1:1"],
+            uptimeMilliseconds: 1,
+            members: nil,
+            peers: .init(known: 0, up: 0),
+            records: .init(count: 2, bytes: 400),
+            buckets: [],
+            rejected: [:],
+            counters: ["lost": 3, "mended": 2],
+            store: .init(live: 87_031_808, disk: 94_581_555, free: 1 << 20, limit: 512 << 20)
+        )
+        let room = "Store: 83.0 of 512.0 MiB; on disk 90.2 MiB, of these free: 1.0 MiB"
+        #expect(ShellText.status(status).contains(room))
+        #expect(ShellText.status(status).contains("Lost on the disk: 3, brought again: 2"))
+        status.store = .init(live: 0, disk: nil, free: nil, limit: 1 << 20)
+        status.counters["lost"] = 0
+        #expect(ShellText.status(status).contains("Store: 0.0 of 1.0 MiB"))
+        #expect(!ShellText.status(status).contains { $0.hasPrefix("Lost") })
+    }
+
     @Test func `a hostile value is shown escaped`() async {
         #expect(
             await transcript("put k \u{1B}]0;owned\u{07}", "get k").last == "Value: \\u{1b}]0;owned\\u{7}"

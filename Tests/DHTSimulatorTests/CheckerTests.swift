@@ -7,21 +7,21 @@ import Testing
 /// Each checker, with the world broken on purpose behind its back.
 struct CheckerTests {
     private let world: World
-    private let clients: Clients
+    private let workload: Workload
 
     init() {
         world = World(WorldPlan(nodes: 5, seed: 3, sealing: .standIn))
-        let tally = Tally(start: world.clock, sliceLength: .minutes(1))
-        clients = Clients(world, mix: .init(), chance: Chance(seed: 1), tally: tally)
+        let statistics = ReadStatistics(start: world.clock, sliceLength: .minutes(1))
+        workload = Workload(world, mix: .init(), chance: SeededRandom(seed: 1), statistics: statistics)
         world.startAll(settle: .seconds(60))
     }
 
     private var broken: Set<String> { Set(world.violations.map(\.checker)) }
 
     private func written() -> History.Write? {
-        clients.put(0, at: world.nodes[0])
+        workload.put(0, at: world.nodes[0])
         world.run(for: .seconds(5))
-        return clients.history.writes[0]?.last
+        return workload.history.writes[0]?.last
     }
 
     private func started(wanted: Int, wall: UInt64 = 0) -> Read {
@@ -33,12 +33,12 @@ struct CheckerTests {
             startedAt: world.clock,
             wallAtStart: wall,
             policyAtStart: world.nodes[4].policy,
-            footing: clients.footing(of: 0, at: world.nodes[4])
+            preconditions: workload.preconditions(of: 0, at: world.nodes[4])
         )
     }
 
     private func read(by index: Int = 4) {
-        clients.get(0, at: world.nodes[index], replicas: 8, isExhaustive: false)
+        workload.get(0, at: world.nodes[index], replicas: 8, isExhaustive: false)
         world.run(for: .seconds(5))
     }
 
@@ -49,8 +49,8 @@ struct CheckerTests {
         world.inspect()
         world.inspectDisks()
         #expect(world.violations.isEmpty)
-        #expect(clients.sumsChecked == 1)
-        #expect((clients.tally.reads, clients.tally.succeeded) == (1, 1))
+        #expect(workload.sumsChecked == 1)
+        #expect((workload.statistics.reads, workload.statistics.succeeded) == (1, 1))
     }
 
     @Test func `records that vanish from disks are missed`() throws {
@@ -58,16 +58,16 @@ struct CheckerTests {
         for node in world.nodes { node.disk.store = .init() }
         read()
         #expect(broken == ["freshness", "quorum"])
-        #expect(clients.wrong == 1)
+        #expect(workload.wrong == 1)
     }
 
     @Test func `what nobody who is asked has any more is missed at the end`() throws {
         _ = try #require(written())
         for node in world.nodes { (node.disk.store, node.group) = (.init(), node.index) }
-        clients.readEverything()
+        workload.readEverything()
         world.run(for: .seconds(60))
         #expect(broken == ["durability"])
-        #expect((clients.recordsPut, clients.recordsLost) == (1, 1))
+        #expect((workload.recordsPut, workload.recordsLost) == (1, 1))
     }
 
     @Test func `a disk that was lost with its node is nobody's to answer for`() throws {
@@ -75,10 +75,10 @@ struct CheckerTests {
         for node in world.nodes { world.crash(node, losesDisk: true) }
         for node in world.nodes { world.start(node, seeds: node.index == 0 ? [] : [0]) }
         world.run(for: .seconds(5))
-        clients.readEverything()
+        workload.readEverything()
         world.run(for: .seconds(60))
         #expect(broken.isEmpty)
-        #expect((clients.recordsPut, clients.recordsLost) == (1, 1))
+        #expect((workload.recordsPut, workload.recordsLost) == (1, 1))
     }
 
     /// The answer of two of five replicas to a read that wanted to hear `wanted`, where three had taken the
@@ -92,11 +92,11 @@ struct CheckerTests {
             startedAt: write.startedAt,
             acknowledgedAt: write.acknowledgedAt
         )
-        clients.history = History()
-        clients.history.note(few, of: 0)
+        workload.history = History()
+        workload.history.note(few, of: 0)
         let answeredBy = [3, 4].map { world.nodes[$0].identity }
         let outcome = GetOutcome(found: [], answered: 2, asked: wanted, answeredBy: answeredBy)
-        clients.check(started(wanted: wanted), outcome)
+        workload.check(started(wanted: wanted), outcome)
     }
 
     @Test func `a read that heard too few is noticed, though nobody it heard knew better`() throws {
@@ -113,10 +113,10 @@ struct CheckerTests {
         let before = started(wanted: 3)
         world.nodes[2].machine = nil
         let answeredBy = [3, 4].map { world.nodes[$0].identity }
-        clients.check(before, GetOutcome(found: [], answered: 2, asked: 3, answeredBy: answeredBy))
+        workload.check(before, GetOutcome(found: [], answered: 2, asked: 3, answeredBy: answeredBy))
         #expect(!broken.contains("quorum"), "a replica went away while the read lasted")
-        world.nodes[3].treachery = .colluding
-        #expect(clients.footing(of: 0, at: world.nodes[4]) == nil)
+        world.nodes[3].adversary = .colluding
+        #expect(workload.preconditions(of: 0, at: world.nodes[4]) == nil)
         #expect(write.replicas.count == 5)
     }
 
@@ -140,22 +140,65 @@ struct CheckerTests {
     }
 
     @Test func `a node that keeps more than it may is noticed`() throws {
-        for key in 0..<2 { clients.put(key, at: world.nodes[0]) }
+        for key in 0..<2 { workload.put(key, at: world.nodes[0]) }
         world.run(for: .seconds(5))
         var plan = WorldPlan(nodes: 5, seed: 3, sealing: .standIn)
         plan.settings.quota.records = 1
         let small = World(plan)
-        small.nodes[1].disk = world.nodes[1].disk
-        try #require(small.nodes[1].disk.store.count == 2)
         small.startAll(settle: .seconds(60))
+        // At its start a node would bring it back under its bounds.
+        world.nodes[1].disk.store.forEach { _ = small.nodes[1].machine?.restore($0) }
+        try #require(small.nodes[1].machine?.core.catalog.count == 2)
         small.inspect()
         #expect(Set(small.violations.map(\.checker)) == ["bounds"])
     }
 
+    /// What is written second, and said to have been begun first.
+    private func swapped() throws -> (first: History.Write, second: History.Write) {
+        var first = try #require(written())
+        var second = try #require(written())
+        (first.number, second.number) = (second.number, first.number)
+        return (first, second)
+    }
+
+    @Test func `a write that passes over one begun later is noticed when it is acknowledged`() throws {
+        let (first, second) = try swapped()
+        workload.history = History()
+        workload.history.note(first, of: 0)
+        workload.checkOrder(of: second, 0)
+        #expect(broken == ["order"])
+    }
+
+    @Test func `a read of what passes over something begun later is noticed`() throws {
+        var first = try #require(written())
+        let second = try #require(written())
+        // The first one was begun last, it says; its revision is the lower one all the same.
+        first.number = second.number + 1
+        workload.history.note(first, of: 0)
+        read()
+        #expect(broken == ["order"])
+    }
+
+    @Test func `hasty workload and those that break off do what they are for, and nothing is wrong`() {
+        (workload.mix.haste, workload.mix.aborts, workload.mix.keeps) = (0.4, 0.5, 0.5)
+        (workload.mix.long, workload.mix.keys, workload.mix.longLengths) = (0.3, 2, 641...50_000)
+        workload.mix.pause = 500...2000
+        workload.start()
+        world.run(for: .minutes(2))
+        workload.stop()
+        world.run(for: .minutes(4))
+        world.inspect()
+        #expect(world.violations.isEmpty)
+        #expect(workload.history.keys == [0, 1])
+        let machines = world.nodes.compactMap(\.machine)
+        #expect(machines.contains { $0.counters.cancelled > 0 })
+        #expect(workload.history.lastNumber > 40)
+    }
+
     @Test func `a value nobody wrote is noticed`() throws {
         let write = try #require(written())
-        clients.history = History()
-        clients.history.note(write, of: 0)
+        workload.history = History()
+        workload.history.note(write, of: 0)
         read()
         #expect(broken == ["authenticity"])
     }
@@ -166,7 +209,7 @@ struct CheckerTests {
         let found = GetOutcome.Found(record: write.record, copies: 1)
         let late = started(wanted: 3, wall: write.record.expiry)
         node.clockError = Int64(write.record.expiry) - Int64(World.epoch)
-        clients.check(late, GetOutcome(found: [found], answered: 1, asked: 1))
+        workload.check(late, GetOutcome(found: [found], answered: 1, asked: 1))
         #expect(broken == ["expiry"])
     }
 
@@ -180,14 +223,14 @@ struct CheckerTests {
         world.nodes[1].policy = world.policy(without: [2])
         world.inspect()
         #expect(broken == ["table"])
-        clients.put(0, at: world.nodes[1])
+        workload.put(0, at: world.nodes[1])
         world.run(for: .seconds(5))
         #expect(broken == ["table", "admission"])
     }
 
     @Test func `an operation that does not end is noticed`() {
         for node in world.nodes { node.disk.delay = 10_000_000...10_000_000 }
-        clients.put(0, at: world.nodes[0])
+        workload.put(0, at: world.nodes[0])
         world.run(for: World.operationPatience + .seconds(10))
         world.inspect()
         #expect(broken == ["liveness"])
@@ -203,18 +246,18 @@ struct CheckerTests {
     @Test func `an operation that takes long for no reason but bad faith is noticed`() {
         world.promisesHaste = true
         for node in world.nodes { node.disk.delay = 100_000...100_000 }
-        clients.put(0, at: world.nodes[0])
+        workload.put(0, at: world.nodes[0])
         world.run(for: World.operationPatience)
         #expect(broken == ["patience"])
     }
 
     @Test func `an honest node that lacks a copy among liars is noticed`() throws {
-        world.nodes[1].treachery = .amnesiac
+        world.nodes[1].adversary = .amnesiac
         let write = try #require(written())
-        clients.countHonestCopies()
+        workload.countHonestCopies()
         #expect(broken.isEmpty)
-        world.custody.noteVanished(write.record, at: 2, world.clock)
-        clients.countHonestCopies()
+        world.copyLedger.noteVanished(write.record, at: 2, world.clock)
+        workload.countHonestCopies()
         #expect(broken == ["replication"])
     }
 
@@ -233,11 +276,11 @@ struct CheckerTests {
     @Test func `who says that it stored what its disk never had is noticed`() throws {
         let liar = world.nodes[3]
         world.crash(liar, losesDisk: false)
-        liar.treachery = .colluding
+        liar.adversary = .colluding
         world.start(liar, seeds: [0])
         world.run(for: .seconds(60))
         // It goes on to lie, and is taken to be honest.
-        (liar.treachery, liar.disk.isFull) = (nil, true)
+        (liar.adversary, liar.disk.isFull) = (nil, true)
         #expect(try #require(written()).replicas.contains(3))
         #expect(broken == ["durability"])
     }
@@ -264,7 +307,7 @@ struct CheckerTests {
                 transaction += 1
                 // The second is the same request once more.
                 for _ in 0..<2 {
-                    world.conspiracy.noteSpoil(
+                    world.collusion.noteSpoil(
                         .init(content: reference.digest, part: .piece(0), chunk: 0, by: liar, to: victim),
                         transaction: transaction
                     )

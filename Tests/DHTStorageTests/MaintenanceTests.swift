@@ -21,17 +21,26 @@ struct MaintenanceTests {
 
     private func exported(_ store: SQLiteRecordStore) throws -> [String] {
         var lines: [String] = []
-        let summary = try store.export(author: { "author-\($0.prefix)" }) { lines.append($0) }
-        #expect(summary.records == lines.count)
-        return lines
+        let summary = try store.export(author: { "author-\($0.prefix)" }, proof: .simple) { lines.append($0) }
+        // The first says what it is, the last that it is whole.
+        let records = Array(lines.dropFirst().dropLast())
+        #expect(summary.records == records.count)
+        return records
     }
 
     private func imported<Store: RecordStore>(
         _ lines: [String],
         into store: Store,
+        at now: UInt64 = .max,
         verifies: @escaping (Record) -> Bool = { _ in true }
     ) throws -> RecordImport<Store> {
-        var task = RecordImport(into: store, decode: { decoded($0) }, verifies: verifies)
+        var task = RecordImport(
+            into: store,
+            unixMilliseconds: now,
+            decode: { decoded($0) },
+            verifies: verifies,
+            proof: .simple
+        )
         for line in lines { try task.take(Array(line.utf8)) }
         try task.finish()
         return task
@@ -42,7 +51,12 @@ struct MaintenanceTests {
     @Test func `a sound store passes`() throws {
         let folder = try Folder()
         var steps: [Int] = []
-        let check = try store(in: folder).check(verifies: { _ in true }, progress: { steps.append($0) })
+        let check = try store(in: folder).check(
+            verifies: { _ in true },
+            author: { _ in "" },
+            proof: .none,
+            progress: { steps.append($0) }
+        )
         #expect(check.isSound && check.records == 3 && check.tombstones == 1 && check.problems == [])
         #expect(check.byteCount == Self.records.reduce(0) { $0 + $1.bytes.count })
         #expect(steps == [3])
@@ -54,7 +68,7 @@ struct MaintenanceTests {
         try store.database.pool.write {
             try $0.execute(sql: "UPDATE record SET digest = zeroblob(32) WHERE id = 3")
         }
-        let check = try store.check(verifies: { $0.author == author(1) })
+        let check = try store.check(verifies: { $0.author == author(1) }, author: { _ in "" }, proof: .none)
         #expect((check.records, check.damaged, check.forged, check.faults) == (3, 1, 1, 0))
         #expect(!check.isSound)
         #expect(check.problems.count == 2)
@@ -65,7 +79,7 @@ struct MaintenanceTests {
     @Test func `problems beyond the first are counted only`() throws {
         let folder = try Folder()
         let store = try store(in: folder, (0..<50).map { record(by: $0) })
-        let check = try store.check(verifies: { _ in false })
+        let check = try store.check(verifies: { _ in false }, author: { _ in "" }, proof: .none)
         #expect(check.forged == 50 && check.problems.count == StoreCheck.problemLimit)
     }
 
@@ -84,7 +98,7 @@ struct MaintenanceTests {
             )
             try $0.execute(sql: "PRAGMA writable_schema = RESET")
         }
-        let check = try store.check(verifies: { _ in true })
+        let check = try store.check(verifies: { _ in true }, author: { _ in "" }, proof: .none)
         #expect(check.faults > 0 && check.damaged == 0 && !check.isSound)
         #expect(check.problems.contains { $0.hasPrefix("file: ") })
     }
@@ -120,8 +134,8 @@ struct MaintenanceTests {
         let store = try store(in: folder)
         try store.database.pool.write { try $0.execute(sql: "UPDATE record SET bytes = x'00' WHERE id = 1") }
         var lines = 0
-        let summary = try store.export(author: { _ in "" }) { _ in lines += 1 }
-        #expect((summary.records, summary.damaged, lines) == (2, 1, 2))
+        let summary = try store.export(author: { _ in "" }, proof: .simple) { _ in lines += 1 }
+        #expect((summary.records, summary.damaged, lines) == (2, 1, 4))
     }
 
     @Test func `an export ends when its lines cannot be written`() throws {
@@ -129,7 +143,7 @@ struct MaintenanceTests {
         let store = try store(in: folder)
         var lines = 0
         #expect(throws: RecordStoreError.full) {
-            _ = try store.export(author: { _ in "" }) { _ throws(RecordStoreError) in
+            _ = try store.export(author: { _ in "" }, proof: .simple) { _ throws(RecordStoreError) in
                 lines += 1
                 if lines == 2 { throw .full }
             }
@@ -193,6 +207,19 @@ struct MaintenanceTests {
         #expect(try imported([line], into: MemoryRecordStore()).summary.stored == 1)
     }
 
+    @Test func `records more than five minutes ahead of the clock are left out, and counted`() throws {
+        let folder = try Folder()
+        // Milliseconds 1,300,000 and one more.
+        let records = [record(by: 1, revision: 1_300_000 << 16), record(by: 2, revision: 1_300_001 << 16)]
+        let lines = try exported(store(in: folder, records))
+        let task = try imported(lines, into: MemoryRecordStore(), at: 1_000_000)
+        let summary = task.summary
+        #expect((summary.stored, summary.ahead, summary.bad) == (1, 1, 0))
+        #expect(task.store.records(at: record().location) == [records[0]])
+        #expect(summary.problems.map(\.line) == [2])
+        #expect(summary.problems.first?.reason.contains("300 s ahead") == true)
+    }
+
     @Test func `an import commits by batches and tells of each`() throws {
         let (one, two) = (try Folder(), try Folder())
         let records = (0..<6).flatMap { place in (0..<200).map { record(at: place, by: $0) } }
@@ -201,8 +228,10 @@ struct MaintenanceTests {
         var told: [Int] = []
         var task = RecordImport(
             into: store,
+            unixMilliseconds: .max,
             decode: { decoded($0) },
             verifies: { _ in true },
+            proof: .simple,
             progress: { told.append($0.stored) }
         )
         for line in lines { try task.take(Array(line.utf8)) }
@@ -219,8 +248,10 @@ struct MaintenanceTests {
         let room = 700 * record().bytes.count
         var task = RecordImport(
             into: MemoryRecordStore(byteCapacity: room),
+            unixMilliseconds: .max,
             decode: { decoded($0) },
-            verifies: { _ in true }
+            verifies: { _ in true },
+            proof: .simple
         )
         #expect(throws: RecordStoreError.full) {
             for line in lines { try task.take(Array(line.utf8)) }

@@ -12,7 +12,7 @@ struct NodeDatabaseTests {
     @Test func `the directory and its files are for their owner alone`() throws {
         let folder = try Folder()
         let database = try NodeDatabase(directory: folder.file("node"), owner: author(1))
-        try database.replaceKept([value])
+        try database.noteKept([value.key: value])
         #expect(try database.kept() == [value])
         #expect(try folder.mode("node") == 0o700)
         for name in ["records.sqlite", "records.sqlite-wal", "records.sqlite-shm", "lock"] {
@@ -84,7 +84,7 @@ struct NodeDatabaseTests {
             try NodeDatabase(in: folder)
         }
         #expect(refusal?.description.hasPrefix("\(folder.path) is in use by another process") == true)
-        try first.replaceKept([value])
+        try first.noteKept([value.key: value])
         withExtendedLifetime(first) {}
     }
 
@@ -308,10 +308,12 @@ struct NodeDatabaseTests {
     @Test func `a database of version 1 takes the steps to a later version, once`() throws {
         let folder = try Folder()
         try makeVersionOne(in: folder)
-        let later = Schema(steps: [
-            Schema.current.steps[0], "ALTER TABLE kept ADD COLUMN since INTEGER NOT NULL DEFAULT 7",
-            "CREATE TABLE more (x); INSERT INTO more VALUES (1)",
-        ])
+        let later = Schema(
+            steps: Schema.current.steps + [
+                "ALTER TABLE kept ADD COLUMN since INTEGER NOT NULL DEFAULT 7",
+                "CREATE TABLE more (x); INSERT INTO more VALUES (1)",
+            ]
+        )
         for _ in 1...2 {
             let database = try NodeDatabase(directory: folder.path, owner: author(1), schema: later)
             let found = try database.pool.read {
@@ -321,7 +323,7 @@ struct NodeDatabaseTests {
                     try Int.fetchAll($0, sql: "SELECT x FROM more")
                 )
             }
-            #expect(found == (3, 7, [1]))
+            #expect(found == (4, 7, [1]))
             try expectVersionOne(in: database)
         }
     }

@@ -36,7 +36,7 @@ func decoded(_ bytes: [UInt8]) -> Record? {
     guard bytes.count >= RecordLayout.keyOffset, RecordLayout.keyLengths.contains(Int(bytes[2])),
         bytes.count >= Int(bytes[2]) + RecordLayout.keyOffset + RecordLayout.valueOffsetPastKey
     else { return nil }
-    let lengthOffset = RecordLayout.keyOffset + Int(bytes[2]) + RecordLayout.valueLengthOffsetPastKey
+    let lengthOffset = RecordLayout.keyOffset + Int(bytes[2]) + RecordLayout.valueOffsetPastKey - 2
     let valueLength = Int(bytes[lengthOffset]) << 8 | Int(bytes[lengthOffset + 1])
     guard bytes.count == lengthOffset + 2 + valueLength + RecordLayout.signatureLength else { return nil }
     return wrapped(bytes)

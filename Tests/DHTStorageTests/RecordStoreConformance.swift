@@ -22,6 +22,7 @@ struct RecordStoreConformance<Store: RecordStore> {
         try checkContent()
         try checkReferences()
         try checkLostContent()
+        try checkAbsentContent()
         for seed in 1...seeds { try checkAgainstTwin(seed: seed) }
     }
 

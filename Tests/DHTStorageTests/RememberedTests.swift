@@ -50,19 +50,42 @@ struct RememberedTests {
     @Test func `keys are kept until they are not`() throws {
         let folder = try Folder()
         let database = try NodeDatabase(in: folder)
-        try database.replaceKept([value([9])])
-        try database.replaceKept([value([2]), value([0xFF, 0]), value([1, 2])])
+        try database.noteKept([[9]: value([9])])
+        try database.noteKept([
+            [9]: nil, [2]: value([2]), [0xFF, 0]: value([0xFF, 0]), [1, 2]: value([1, 2]),
+        ])
         database.close()
         let again = try NodeDatabase(in: folder)
         #expect(try again.kept() == [value([1, 2]), value([2]), value([0xFF, 0])])
-        try again.replaceKept([])
+        try again.noteKept([[1, 2]: nil, [2]: nil, [0xFF, 0]: nil, [7]: nil])
         #expect(try again.kept().isEmpty)
+    }
+
+    @Test func `a change writes one row, however many keys are kept`() throws {
+        let folder = try Folder()
+        let database = try NodeDatabase(in: folder)
+        let keys = (0..<2000).map { [UInt8($0 >> 8), UInt8($0 & 0xFF)] }
+        try database.noteKept(Dictionary(uniqueKeysWithValues: keys.map { ($0, value($0)) }))
+        let later = RememberedValue(key: keys[7], lifetime: 60, revision: Revision(rawValue: 9))
+        for change in [[keys[7]: later], [keys[8]: nil], [[1]: value([1])]] as [[[UInt8]: RememberedValue?]] {
+            let before = rowsWritten(database)
+            try database.noteKept(change)
+            #expect((1...2).contains(rowsWritten(database) - before), "one is replaced: out and in")
+        }
+        let kept = try database.kept()
+        #expect(kept.count == 2000)
+        #expect(kept.contains(later) && kept.contains(value([1])) && !kept.contains { $0.key == keys[8] })
+    }
+
+    /// Rows that were inserted, changed or deleted since the database was opened.
+    private func rowsWritten(_ database: NodeDatabase) -> Int {
+        database.pool.writeWithoutTransaction { $0.totalChangesCount }
     }
 
     @Test func `a full disk is told by these as well`() throws {
         let folder = try Folder()
         let database = try NodeDatabase(in: folder)
-        try database.replaceKept([value([1])])
+        try database.noteKept([[1]: value([1])])
         try database.confine(room: 0)
         #expect(throws: RecordStoreError.full) {
             try database.replaceContacts(

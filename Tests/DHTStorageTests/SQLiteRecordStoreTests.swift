@@ -95,7 +95,7 @@ struct SQLiteRecordStoreTests {
         #expect(try store.all == [good])
         #expect(store.damaged == 2)
         #expect(try store.record(at: bad.location, by: bad.author) == nil)
-        #expect(try store.check(verifies: { _ in true }).damaged == 1)
+        #expect(try store.check(verifies: { _ in true }, author: { _ in "" }, proof: .none).damaged == 1)
     }
 
     @Test func `a damaged row gives way to a good record`() throws {
@@ -191,7 +191,7 @@ struct SQLiteRecordStoreTests {
         try disk.grow(to: 8 << 20)
         try store.apply([.put(record(at: 255, by: 255))])
         #expect(try store.all.count == stored + 1)
-        #expect(try store.check(verifies: { _ in true }).isSound)
+        #expect(try store.check(verifies: { _ in true }, author: { _ in "" }, proof: .none).isSound)
         database.close()
     }
 

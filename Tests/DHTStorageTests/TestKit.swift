@@ -32,6 +32,10 @@ final class Folder: Sendable {
         try FileManager.default.attributesOfItem(atPath: file(name))[.posixPermissions] as? Int
     }
 
+    func length(_ name: String) throws -> UInt64 {
+        try FileManager.default.attributesOfItem(atPath: file(name))[.size] as? UInt64 ?? 0
+    }
+
     func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
 }
 
@@ -79,4 +83,9 @@ extension SQLiteRecordStore {
             return records
         }
     }
+}
+
+extension ContentProof {
+    /// Where there is no content to be looked at.
+    static var none: Self { Self(digests: { _, _ in nil }, isPiece: { _, _ in false }) }
 }

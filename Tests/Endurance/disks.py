@@ -1,5 +1,4 @@
 """Disks that are full, or fail, under nodes that go on: nothing acknowledged is lost, reads go on, it passes."""
-import base64
 import errno
 import http.client
 import pathlib
@@ -8,13 +7,9 @@ import subprocess
 import threading
 import time
 
-from team import Control, Team
+from team import Control, Team, path_of
 
 KEYS = 200
-
-
-def path_of(key):
-    return "/v1/values/" + base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
 
 
 class Disk:

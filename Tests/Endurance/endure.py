@@ -4,11 +4,18 @@
     endure.py [--dht .build/release/dht] [--seed N] crowd [--nodes 24] [--values 300] [--long 10]
     endure.py … replace [--nodes 24] [--values 300] [--long 10]
     endure.py … kills [--kills 500]
+    endure.py … first-start [--kills 1000]
     endure.py … partition [--apart 120]
     endure.py … disk-full
     endure.py … disk-error
     endure.py … hundred-thousand
+    endure.py … keep [--values 100] [--lifetime 120]
+    endure.py … abort [--rounds 12]
+    endure.py … soak [--minutes 60]
+    endure.py … families [--single 7] [--both 1] [--updates 200]
     endure.py … absent [--members 2000] [--minutes 10]
+    endure.py … damage [--flips 60]
+    endure.py … slow-clients [--readers 60] [--writers 40] [--gets 20]
 
 Every scenario makes its own keys and directories, prints what it saw, and ends 1 if a promise was broken.
 """
@@ -17,11 +24,18 @@ import random
 import signal
 import sys
 
+from abort import abort
 from absent import absent
 from crowds import crowd, kills, replace
+from damage import damage
 from disks import disk_error, disk_full
+from families import families
+from keeping import keep
 from partition import partition
 from plenty import hundred_thousand
+from slow import slow_clients
+from soak import soak
+from starts import first_start
 
 
 def parse():
@@ -42,6 +56,7 @@ def parse():
         command.add_argument("--long", type=int, default=10, help="values of 1 to 16 MiB besides")
         command.add_argument("--pause", type=float, default=1, help="seconds between a newcomer and the next leave")
     add(kills).add_argument("--kills", type=int, default=500)
+    add(first_start).add_argument("--kills", type=int, default=1000)
     command = add(partition)
     command.add_argument("--values", type=int, default=40)
     command.add_argument("--loss", type=float, default=0.1, help="share of the datagrams that vanish")
@@ -57,9 +72,40 @@ def parse():
     command = add(hundred_thousand)
     command.add_argument("--records", type=int, default=100_000)
     command.add_argument("--length", type=int, default=300, help="bytes of a value")
+    command = add(keep)
+    command.add_argument("--nodes", type=int, default=4)
+    command.add_argument("--values", type=int, default=100)
+    command.add_argument("--lifetime", type=int, default=120, help="seconds")
+    command.add_argument("--lifetimes", type=int, default=2, help="how many of them to wait")
+    command = add(abort)
+    command.add_argument("--nodes", type=int, default=8)
+    command.add_argument("--rounds", type=int, default=12)
+    command.add_argument("--later", type=float, default=60, help="seconds until all is read once more")
+    command = add(soak)
+    command.add_argument("--nodes", type=int, default=8)
+    command.add_argument("--restarted", type=int, default=4)
+    command.add_argument("--users", type=int, default=6)
+    command.add_argument("--pause", type=float, default=0.2, help="seconds between two things a user does")
+    command.add_argument("--between", type=float, default=30, help="seconds between two restarts")
+    command.add_argument("--minutes", type=float, default=60)
+    command = add(families)
+    command.add_argument("--single", type=int, default=7, help="nodes with one family, of each")
+    command.add_argument("--both", type=int, default=1)
+    command.add_argument("--updates", type=int, default=200)
     command = add(absent)
     command.add_argument("--members", type=int, default=2000)
     command.add_argument("--minutes", type=float, default=10)
+    command = add(damage)
+    command.add_argument("--nodes", type=int, default=5)
+    command.add_argument("--values", type=int, default=24)
+    command.add_argument("--length", type=int, default=1_000_000, help="bytes of a value, at most")
+    command.add_argument("--flips", type=int, default=60, help="bits")
+    command.add_argument("--patience", type=float, default=180, help="seconds to wait until all is whole")
+    command = add(slow_clients)
+    command.add_argument("--nodes", type=int, default=12)
+    command.add_argument("--readers", type=int, default=60)
+    command.add_argument("--writers", type=int, default=40)
+    command.add_argument("--gets", type=int, default=20)
     return parser.parse_args()
 
 

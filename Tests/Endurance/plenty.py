@@ -3,8 +3,7 @@ import re
 import threading
 import time
 
-from disks import path_of
-from team import Control, Team
+from team import Control, Team, path_of
 
 MEMORY_LIMIT = 64 << 20
 START_LIMIT = 1.0

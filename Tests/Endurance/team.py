@@ -1,4 +1,5 @@
 """Nodes as processes of their own, and teams of them with keys and directories in a temporary folder."""
+import base64
 import concurrent.futures
 import http.client
 import json
@@ -22,6 +23,10 @@ def free_ports(count):
     return ports
 
 
+def path_of(key):
+    return "/v1/values/" + base64.urlsafe_b64encode(key.encode()).decode().rstrip("=")
+
+
 class Control(http.client.HTTPConnection):
     """A connection to a node's control socket that stays open: what a program uses, without a process a request."""
 
@@ -38,12 +43,27 @@ class Control(http.client.HTTPConnection):
         answer = self.getresponse()
         return answer.status, json.loads(answer.read() or b"null")
 
+    def get(self, path):
+        """The value that is read there, or None."""
+        def ask():
+            self.request("GET", path, headers={"accept": "application/octet-stream"})
+            return self.getresponse()
+        try:
+            answer = ask()
+        except (ConnectionError, http.client.RemoteDisconnected):
+            self.close()  # the node closes one on which nothing was asked for a minute
+            answer = ask()
+        value = answer.read()
+        return value if answer.status == 200 else None
+
 
 class Node:
     def __init__(self, team, name, port):
         self.team, self.name, self.port = team, name, port
         # Where others reach it: not where it listens, if there is something in between.
         self.front = port
+        # Where it listens, on that port.
+        self.hosts = ["127.0.0.1"]
         self.folder = team.folder
         self.socket = self.folder / f"{name}.sock"
         self.process = None
@@ -53,7 +73,12 @@ class Node:
 
     @property
     def uri(self):
-        return f"dht://{self.identity}@127.0.0.1:{self.front}"
+        return self.uri_for(self)
+
+    def uri_for(self, other):
+        """What a node that shares a host with it is told of it."""
+        host = next((host for host in self.hosts if host in other.hosts), self.hosts[0])
+        return f"dht://{self.identity}@{host}:{self.front}"
 
     @property
     def directory(self):
@@ -61,10 +86,12 @@ class Node:
 
     def start(self, peers=(), wait=True):
         arguments = [self.team.program, "node", "--key", f"{self.name}.key", "--allow", "team.allow",
-                     "--network", "team.network", "--listen", f"127.0.0.1:{self.port}",
+                     "--network", "team.network",
                      "--data", f"{self.name}.data", "--socket", str(self.socket), "--quiet"]
+        for host in self.hosts:
+            arguments += ["--listen", f"{host}:{self.port}"]
         for peer in peers:
-            arguments += ["--peer", peer.uri]
+            arguments += ["--peer", peer.uri_for(self)]
         self.log = open(self.folder / f"{self.name}.log", "ab")
         self.process = subprocess.Popen(arguments, cwd=self.folder, stdin=subprocess.DEVNULL,
                                         stdout=subprocess.PIPE, stderr=self.log,
@@ -124,7 +151,8 @@ class Node:
         ending = self.team.dht("store", "export", f"{self.name}.data")
         if ending.returncode != 0:
             raise SystemExit(f"export of {self.name} failed: {ending.stderr.decode()}")
-        return [json.loads(line) for line in ending.stdout.splitlines()]
+        lines = [json.loads(line) for line in ending.stdout.splitlines()]
+        return [line for line in lines if "record" in line]
 
 
 class Team:
@@ -185,18 +213,26 @@ class Team:
         self.settle()
 
     def read_all(self, values, nodes, title):
-        """Reads every value at some node, eight at a time; what was right and how long it took."""
+        """Reads every value at some node by a command, eight at a time; what was right and how long it took."""
+        return self.read_by(lambda node, key: node.get(key), values, nodes, title)
+
+    def ask_all(self, values, nodes, title):
+        """Reads every value at some node, one after the other and without a process each."""
+        controls = {node.name: Control(node.socket) for node in nodes}
+        return self.read_by(lambda node, key: controls[node.name].get(path_of(key)), values, nodes, title, 1)
+
+    def read_by(self, get, values, nodes, title, at_once=8):
         def read(numbered):
             number, (key, value) = numbered
             start = time.monotonic()
-            found = nodes[number % len(nodes)].get(key)
+            found = get(nodes[number % len(nodes)], key)
             return key, found == value, time.monotonic() - start
-        with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        with concurrent.futures.ThreadPoolExecutor(at_once) as pool:
             readings = list(pool.map(read, enumerate(sorted(values.items()))))
         right = sum(1 for _, is_right, _ in readings if is_right)
         waits = sorted(wait for _, _, wait in readings)
         print(f"{title}: {right} of {len(readings)} read ({100 * right / len(readings):.2f} %); "
-              f"command p50 {1000 * waits[len(waits) // 2]:.0f} ms, max {1000 * waits[-1]:.0f} ms", flush=True)
+              f"p50 {1000 * waits[len(waits) // 2]:.0f} ms, max {1000 * waits[-1]:.0f} ms", flush=True)
         return [f"{key} {title}" for key, is_right, _ in readings if not is_right]
 
 

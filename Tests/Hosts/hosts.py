@@ -276,9 +276,19 @@ class Hosts:
                 node.knows(other, f"[{bare}]:{PORT}" if ":" in bare else f"{bare}:{PORT}")
         return nodes
 
+    def lost(self) -> list[str]:
+        """Who does not count on whom."""
+        states = {node.name: node.peers() for node in self.nodes}
+        return [
+            f"{other} is {peers.get(other, {}).get('state')} at {node}"
+            for node, peers in states.items()
+            for other in states
+            if other != node and peers.get(other, {}).get("state") != "good"
+        ]
+
     def good(self) -> bool:
         """Whether everybody counts on everybody."""
-        return all(node.sees(*(other for other in self.nodes if other is not node)) for node in self.nodes)
+        return not self.lost()
 
     def acquainted(self) -> None:
         wait("all peers are good at all nodes", self.good)

@@ -77,9 +77,17 @@ class HostsTest(unittest.TestCase):
         if evidence:
             evidence()
         end()
-        took = wait("all peers are good at all nodes", self.hosts.good, 120)
+        back = time.monotonic()
+        lost: list[str] = []
+
+        def whole() -> bool:
+            missing = self.hosts.lost()
+            lost.append(f"after {time.monotonic() - back:.1f} s: {', '.join(missing)}")
+            return not missing
+
+        took = wait("all peers are good at all nodes", whole, 120)
         print(f"{self.id().split('.')[-1]}: {seconds:.0f} s, whole after {took:.1f} s", file=sys.stderr)
-        self.assertLess(took, hosts.WITHIN)
+        self.assertLess(took, hosts.WITHIN, "\n".join(lost))
         first.ask("put", "after", self.id())
         self.assertEqual(second.ask("get", "after")["value"], self.id())
 

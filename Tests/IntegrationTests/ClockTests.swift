@@ -44,7 +44,7 @@ extension IntegrationTests {
             let two = try members.start("two", peers: [one.uri])
             var wrong = try members.start("wrong", peers: [one.uri], variables: variables)
             let address = wrong.address
-            try members.acquainted([one, two, wrong], 2)
+            try members.settled([one, two, wrong], 2)
 
             var keys = 0
             /// What is put at one is read at the others, at once.

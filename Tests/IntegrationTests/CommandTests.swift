@@ -83,7 +83,7 @@ extension IntegrationTests {
             let members = try Members(["alpha", "beta"])
             let alpha = try members.start("alpha")
             let beta = try members.start("beta")
-            try members.acquainted()
+            try members.settled()
 
             let put = try alpha.dht("put", "motd", "lunch", "--json", "--ttl", "1h")
             #expect((put["copies"] as? [String: Any])?["stored"] as? Int == 2)

@@ -102,7 +102,7 @@ extension IntegrationTests {
             let members = try Members(["alpha", "beta"])
             let alpha = try members.start("alpha")
             let beta = try members.start("beta")
-            try members.acquainted()
+            try members.settled()
             let asked: [(words: [String], fields: [String])] = [
                 (["put", "k", "v"], ["revision", "expires", "copies", "replicas"]),
                 (["get", "k"], ["key", "value", "revision", "author", "expires", "copies"]),

@@ -28,8 +28,10 @@ extension IntegrationTests {
                 ("\(good) --ephemeral --socket open/s.sock", "chmod o-w open"),
             ]
             if getuid() == 0 {
-                #expect(try shell("cp peers.allow theirs; mkdir own; chown 12345 theirs own").status == 0)
+                let theirs = "cp peers.allow theirs;cp -p alpha.key key;mkdir own;chown 12345 theirs key own"
+                #expect(try shell(theirs).status == 0)
                 cases += [
+                    (good.replacingOccurrences(of: "alpha.key", with: "key"), "chown 0 key"),
                     ("\(Self.node) --ephemeral --allow theirs", "chown 0 theirs"),
                     ("\(good) --data own", "chown 0 own"),
                     ("\(good) --ephemeral --socket own/s.sock", "chown 0 own"),

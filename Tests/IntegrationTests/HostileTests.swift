@@ -19,7 +19,7 @@ extension IntegrationTests {
                 second = try members.start("second", peers: [tapped])
                 // What the first sees of them are the tap's own ports, of no use to others.
                 third = try members.start("third", peers: [tapped, second.uri])
-                try members.acquainted()
+                try members.settled()
                 for index in 0..<10 {
                     let put = try second.dht("put", "key-\(index)", "value \(index)")
                     guard put.status == 0 else { throw NeverHappened(what: "put: \(put.errors)") }
@@ -138,7 +138,7 @@ extension IntegrationTests {
             let address = scene.first.address
             #expect(try scene.first.terminate() == 0)
             let again = try scene.members.start("first", peers: [scene.second.uri], listen: address)
-            try scene.members.acquainted([again, scene.second, scene.third], 2)
+            try scene.members.settled([again, scene.second, scene.third], 2)
             let held = try recordCount(again)
             try replay(captured)
             try replay(captured.reversed())

@@ -151,7 +151,7 @@ final class Members {
     }
 
     /// Waits until every one of these knows that many others.
-    func acquainted(_ nodes: [NodeProcess]? = nil, _ count: Int? = nil) throws {
+    func settled(_ nodes: [NodeProcess]? = nil, _ count: Int? = nil) throws {
         let nodes = nodes ?? self.nodes
         for node in nodes {
             try eventually("\(node.name) knows the others") { try node.peersUp() >= count ?? nodes.count - 1 }

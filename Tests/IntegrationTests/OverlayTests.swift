@@ -21,7 +21,7 @@ extension IntegrationTests {
             let members = try Members(names + ["foreigner"])
             try members.makeKey("outsider")
             for name in names { try members.start(name) }
-            try members.acquainted(members.nodes, 11)
+            try members.settled(members.nodes, 11)
             let nodes = members.nodes
 
             for (index, (key, value)) in Self.values().enumerated() {
@@ -73,7 +73,7 @@ extension IntegrationTests {
             let names = (1...count).map { "node-\($0)" }
             let members = try Members(names)
             for name in names { try members.start(name) }
-            try members.acquainted()
+            try members.settled()
             let put = try members.nodes[count - 1].dht("put", "hello", "world")
             #expect(put.text == "Stored key 'hello' at \(count) nodes\n")
             for node in members.nodes { #expect(try node.dht("get", "hello").text == "world") }
@@ -82,7 +82,7 @@ extension IntegrationTests {
         @Test func `two of five are killed and the values are still there`() throws {
             let members = try Members((1...5).map { "node-\($0)" })
             for index in 1...5 { try members.start("node-\(index)") }
-            try members.acquainted()
+            try members.settled()
             for index in 1...10 { _ = try members.nodes[0].dht("put", "key-\(index)", "value \(index)") }
             members.nodes[3].kill()
             members.nodes[4].kill()
@@ -119,7 +119,7 @@ extension IntegrationTests {
             let first = try members.start("first")
             let second = try members.start("second")
             let third = try members.start("third")
-            try members.acquainted()
+            try members.settled()
             third.kill()
             // It tells the first alone where it is now; the second has only its old address.
             let again = try members.start("third", peers: [first.uri])
@@ -136,7 +136,7 @@ extension IntegrationTests {
             let put = try first.dht("put", "hello", "world", "--min-copies", "1")
             #expect(put.text == "Stored key 'hello' at 1 nodes\n")
             let second = try members.start("second")
-            try members.acquainted()
+            try members.settled()
             let start = Date()
             #expect(try first.terminate() == 0)
             #expect(Date().timeIntervalSince(start) < 10)
@@ -149,12 +149,12 @@ extension IntegrationTests {
             try members.makeKey("third")
             let first = try members.start("first")
             let second = try members.start("second")
-            try members.acquainted()
+            try members.settled()
             try members.writeList(["first", "second", "third"])
             first.signal(SIGHUP)
             #expect(try second.dht("reload").status == 0)
             let third = try members.start("third")
-            try members.acquainted([first, second, third])
+            try members.settled([first, second, third])
             try members.folder.write("not an identity\n", to: "peers.allow")
             #expect(try first.dht("reload").status == 9)
             #expect(try first.peersUp() == 2)

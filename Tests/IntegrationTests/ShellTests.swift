@@ -12,7 +12,7 @@ extension IntegrationTests {
         private func scene() throws -> (Members, [NodeProcess]) {
             let members = try Members(["shell", "one", "two"])
             let nodes = [try members.start("one"), try members.start("two")]
-            try members.acquainted()
+            try members.settled()
             return (members, nodes)
         }
 

@@ -120,13 +120,19 @@ extension IntegrationTests {
                 (["--paths", "9"], "--paths: 9 is outside 1 to 8"),
                 (["--values", "0"], "--values"), (["--reads", "0"], "--reads"),
                 (["--seeds", "0"], "--seeds"),
+                (["--families", "7,7"], "--families"),
+                (["--families", "7,7,0"], "--families"),
+                (["--families", "1,1,1", "--scenario", "swarm"], "--families"),
                 (["--seeds", "2", "--seed", "18446744073709551615"], "--seeds: no 2 seeds follow"),
                 (["--sealing", "none"], "neither real nor stand-in"),
                 (["--nodes", "1000", "--sealing", "real"], "fewer than 1000 nodes"),
                 (["--scenario", "swarm", "--nodes", "5"], "--nodes does not go with --scenario swarm"),
                 (["--scenario", "swarm", "--paths", "2"], "--paths does not go with --scenario swarm"),
-                (["--plot", "a.gif"], "a.gif ends neither in .svg nor in .png"),
-                (["--plot", "svg"], "svg ends neither in .svg nor in .png"),
+                (["--plot", "a.gif"], "charts are SVG, and a.gif does not end in .svg"),
+                (["--plot", "svg"], "charts are SVG, and svg does not end in .svg"),
+                (["--plot", "png"], "charts are SVG, and png does not end in .svg"),
+                (["--plot", "a.svg.gz"], "charts are SVG, and a.svg.gz does not end in .svg"),
+                (["--plot", "none/a.png"], "charts are SVG, and none/a.png ends in .png"),
                 (["--plot", "none/a.svg"], "none/a.svg cannot be written"),
                 (["--trace", "none/a.txt"], "none/a.txt cannot be written"),
                 (["--trace", "-"], "--trace: give a FILE"),
@@ -144,7 +150,7 @@ extension IntegrationTests {
             #expect(try folder.names().isEmpty)
         }
 
-        @Test func `a plot is an SVG or a PNG by its name, and a trace has a line for every event`() throws {
+        @Test func `a plot is an SVG, and a trace has a line for every event`() throws {
             let folder = try Folder()
             let drawn = try simulate("--plot", "a.svg", "--trace", "a.txt", "--seed", "7", in: folder)
             #expect(drawn.status == 0)
@@ -155,11 +161,28 @@ extension IntegrationTests {
             // Whoever listens changes nothing.
             #expect(try simulate("--seed", "7", in: folder).text == drawn.text)
 
-            let quiet = try simulate("-q", "--plot", "b.PNG", in: folder)
+            let quiet = try simulate("-q", "--plot", "b.SVG", "--seed", "7", in: folder)
             #expect(quiet.status == 0 && quiet.errors.isEmpty)
-            let picture = try Data(contentsOf: URL(filePath: folder.file("b.PNG")))
-            #expect(picture.starts(with: [0x89, 0x50, 0x4E, 0x47, 0x0D, 0x0A, 0x1A, 0x0A]))
-            #expect(try folder.names() == ["a.svg", "a.txt", "b.PNG"])
+            #expect(folder.text("b.SVG") == folder.text("a.svg"))
+            #expect(try folder.names() == ["a.svg", "a.txt", "b.SVG"])
+        }
+
+        @Test(arguments: [
+            ("a.png", "rsvg-convert -o a.png a.svg"), ("b.PNG", "rsvg-convert -o b.PNG b.svg"),
+            ("my plot.png", "rsvg-convert -o 'my plot.png' 'my plot.svg'"),
+        ])
+        func `a plot as PNG is refused before anything runs, with how to convert`(
+            name: String,
+            command: String
+        ) throws {
+            let folder = try Folder()
+            // A world that would take longer than anybody waits, and begin its trace at once.
+            let words = ["--nodes", "900", "--hours", "8760", "--trace", "a.txt", "--plot", name]
+            let ending = try Program.run(["simulate"] + words, in: folder)
+            #expect(ending.status == 2 && ending.output.isEmpty)
+            #expect(ending.complaint.contains("charts are SVG") && ending.complaint.hasSuffix(command))
+            #expect(ending.errors.split(separator: "\n").count == 1)
+            #expect(try folder.names().isEmpty)
         }
 
         @Test func `several seeds give a world each, the same as one by one`() throws {

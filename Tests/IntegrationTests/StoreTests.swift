@@ -73,16 +73,15 @@ extension IntegrationTests {
             let export = try Program.run("store", "export", "one", in: folder)
             #expect(export.status == 0, "\(export.errors)")
             let lines = export.text.split(separator: "\n")
-            #expect(lines.count == 7)
+            #expect(lines.count == 9)
             let first = try #require(
-                JSONSerialization.jsonObject(with: Data(lines[0].utf8)) as? [String: Any]
+                JSONSerialization.jsonObject(with: Data(lines[1].utf8)) as? [String: Any]
             )
             #expect(first["schema"] as? Int == 1 && first["author"] as? String == Self.key.identity.text)
             #expect((first["key"] as? String)?.hasPrefix("key-") == true && first["tombstone"] is Bool)
             let file = try Program.run("store", "export", "one", "-o", "all.jsonl", in: folder)
-            #expect(
-                file.status == 0 && file.output.isEmpty && file.errors == "wrote 7 records to all.jsonl\n"
-            )
+            #expect(file.status == 0 && file.output.isEmpty)
+            #expect(file.errors == "wrote 7 records, 0 long values, 0 kept keys to all.jsonl\n")
             #expect(folder.text("all.jsonl") == export.text)
             #expect(try folder.mode("all.jsonl") == 0o600)
 
@@ -117,15 +116,32 @@ extension IntegrationTests {
             try Self.fill(folder, "one", Self.records(2))
             let good = try Program.run("store", "export", "one", in: folder).text.split(separator: "\n")
             let long = String(repeating: "x", count: 200_000)
-            let input = Data("\(good[0])\nnonsense\n\(long)\n\(good[1])".utf8)
+            let input = Data("\(good[0])\n\(good[1])\nnonsense\n\(long)\n\(good[2])\n\(good[3])".utf8)
             let ending = try Program.run("store", "import", "two", in: folder, input: input)
             #expect(
                 ending.status == 8
                     && ending.complaint == "standard input: left out 2 bad lines; all others were taken"
             )
             let lines = ending.text.split(separator: "\n")
-            #expect(lines[0].hasPrefix("line 2: no JSON") && lines[1].hasPrefix("line 3: longer than"))
+            #expect(lines[0].hasPrefix("line 3: no JSON") && lines[1].hasPrefix("line 4: longer than"))
             #expect(lines[2].hasPrefix("Stored 2 records; 0 were"))
+        }
+
+        @Test func `records of the future are left out of an import, and end it with 7`() throws {
+            let folder = try Folder()
+            let ahead = UInt64(Date().timeIntervalSince1970 * 1000) + 3_600_000
+            try Self.fill(folder, "one", Self.records(2) + Self.records(4, revision: ahead << 16).suffix(2))
+            let export = try Program.run("store", "export", "one", in: folder)
+            let ending = try Program.run("store", "import", "two", in: folder, input: export.output)
+            #expect(ending.status == 7, "\(ending.errors)")
+            #expect(
+                ending.text.contains(
+                    "Stored 2 records; 0 were there already, as new or newer; 0 bad lines; 2"
+                )
+            )
+            #expect(ending.complaint.contains("left out 2 records more than 5 minutes ahead"))
+            let reply = try Program.run("store", "import", "two", "--json", in: folder, input: export.output)
+            #expect(reply["ahead"] as? Int == 2 && reply["known"] as? Int == 2 && reply["bad"] as? Int == 0)
         }
 
         @Test func `what cannot be opened says why, with its exit code`() throws {
@@ -154,7 +170,8 @@ extension IntegrationTests {
                 withIntermediateDirectories: false
             )
             try folder.write("mine", to: "other/records.sqlite")
-            let foreign = try Program.run("store", "import", "other", in: folder)
+            let header = Data(#"{"format":2,"schema":1}"#.utf8)
+            let foreign = try Program.run("store", "import", "other", in: folder, input: header)
             #expect(foreign.status == 9 && foreign.complaint.contains("is no database and was left alone"))
             #expect(folder.text("other/records.sqlite") == "mine")
         }
@@ -174,7 +191,7 @@ extension IntegrationTests {
             let check = try Program.run("store", "check", "node", in: folder)
             #expect(check.status == 8 && check.complaint.contains("1 damaged, 0 not signed"))
             let export = try Program.run("store", "export", "node", in: folder)
-            #expect(export.status == 8 && export.text.split(separator: "\n").count == 2)
+            #expect(export.status == 8 && export.text.split(separator: "\n").count == 4)
             #expect(export.complaint.contains("left out 1 damaged record"))
             let mended = try Program.run("store", "import", "node", in: folder, input: whole.output)
             #expect(mended.status == 0 && mended.text.hasPrefix("Stored 1 record; 2 were"))

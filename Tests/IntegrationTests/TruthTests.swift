@@ -65,7 +65,7 @@ extension IntegrationTests {
             let members = try Members(["alpha", "beta", "gamma", "delta"])
             let alpha = try members.start("alpha", more: ["--data", "alpha.data"])
             for name in ["beta", "gamma"] { try members.start(name) }
-            try members.acquainted()
+            try members.settled()
             #expect(try alpha.dht("put", "k", "v").text == "Stored key 'k' at 3 nodes\n")
             try eventually("its contacts are written down") {
                 try FileManager.default.contentsOfDirectory(atPath: members.folder.file("alpha.data")).count
@@ -82,7 +82,7 @@ extension IntegrationTests {
             try eventually("the log says so") { again.log.contains("nobody answers") }
 
             let beta = try members.start("beta", peers: [again.uri])
-            try members.acquainted([again, beta], 1)
+            try members.settled([again, beta], 1)
             try eventually("and that it is over") { again.log.contains("others answer again") }
             #expect(try health(of: again).isOK)
             try eventually("it went on trying") { try beta.dht("get", "k3").text == "v" }
@@ -93,7 +93,7 @@ extension IntegrationTests {
             let members = try oneSided()
             let beta = try members.start("beta")
             let gamma = try members.start("gamma")
-            try members.acquainted()
+            try members.settled()
             let uris = [beta.uri, gamma.uri]
             let alpha = try members.start("alpha", peers: uris, allow: "wide.allow")
             try expectIsolation(of: alpha, "none of 2 members answers")
@@ -114,7 +114,7 @@ extension IntegrationTests {
 
             try members.writeList(["alpha", "beta", "gamma"])
             for node in [beta, gamma] { #expect(try node.dht("reload").status == 0) }
-            try members.acquainted([alpha, beta, gamma], 2)
+            try members.settled([alpha, beta, gamma], 2)
             #expect((try beta.status()["knocking"] as? [Any])?.isEmpty == true)
             try eventually("it is whole") { alpha.log.contains("others answer again") }
             #expect(try alpha.dht("put", "k", "v").text == "Stored key 'k' at 3 nodes\n")
@@ -124,9 +124,9 @@ extension IntegrationTests {
             let members = try oneSided()
             let beta = try members.start("beta")
             let gamma = try members.start("gamma", allow: "wide.allow")
-            try members.acquainted([beta, gamma], 1)
+            try members.settled([beta, gamma], 1)
             let alpha = try members.start("alpha", peers: [beta.uri, gamma.uri], allow: "wide.allow")
-            try members.acquainted([alpha], 1)
+            try members.settled([alpha], 1)
             #expect(try alpha.dht("put", "k", "v").text == "Stored key 'k' at 2 nodes\n")
             #expect(try alpha.dht("get", "nothing").status == 3)
             #expect(try health(of: alpha).isOK)
@@ -158,7 +158,7 @@ extension IntegrationTests {
             let members = try Members(["alpha", "beta"])
             let beta = try members.start("beta")
             let first = try members.start("alpha", more: ["--data", "first.data"])
-            try members.acquainted([beta, first], 1)
+            try members.settled([beta, first], 1)
             try FileManager.default.copyItem(
                 atPath: members.folder.file("alpha.key"),
                 toPath: members.folder.file("copy.key")
@@ -172,7 +172,7 @@ extension IntegrationTests {
                     "second.data", "--peer", beta.uri,
                 ]
             )
-            try members.acquainted([second], 1)
+            try members.settled([second], 1)
             for node in [first, second] {
                 try eventually("\(node.name) is told", within: 60) {
                     _ = try node.dht("get", "nothing")
@@ -214,7 +214,7 @@ extension IntegrationTests {
             let names = (1...5).map { "node-\($0)" }
             let members = try Members(names)
             for name in names { try members.start(name) }
-            try members.acquainted()
+            try members.settled()
             let nodes = members.nodes
             for round in 0..<20 { try race(nodes, round, ["--if-absent"], key: "absent \(round)") }
             #expect(try nodes[0].dht("put", "one", "begin").status == 0)

@@ -14,10 +14,11 @@ from nacl.exceptions import CryptoError
 LENGTHS = (256, 512, 768, 1024, 1232)
 OVERHEAD = 220
 REQUEST, RESPONSE = 1, 2
-PING, FIND_NODE, FIND_VALUE, STORE, FIND_CHUNK = 1, 2, 3, 4, 5
+PING, FIND_NODE, FIND_VALUE, STORE, FIND_CHUNK, PASS_ON = 1, 2, 3, 4, 5, 6
 OK, RETRY, CONFLICT, QUOTA, EXPIRED, CLOCK, DENIED, UNAVAILABLE, WANTED, ABSENT = range(10)
 VALUE, TOMBSTONE, REFERENCE = 1, 2, 3
 K = 8
+NAMED = 2 * K  # contacts in one answer
 MAX_KEY, MAX_VALUE, MAX_LIFETIME = 128, 640, 31_536_000
 CHUNK, PIECE, MAX_CONTENT = 1000, 64_000, 16_777_216
 OUTLINE = 0xFFFF
@@ -235,13 +236,18 @@ class Endpoint(NamedTuple):
 class Contact(NamedTuple):
     identity: bytes
     endpoint: Endpoint
+    other: Optional[Endpoint] = None
 
     @property
     def node_id(self) -> bytes:
         return sha1(self.identity)
 
+    @property
+    def endpoints(self) -> list[Endpoint]:
+        return [self.endpoint, self.other] if self.other else [self.endpoint]
+
     def encode(self) -> bytes:
-        return self.identity + self.endpoint.encode()
+        return self.identity + list_bytes([e.encode() for e in self.endpoints])
 
 
 class Reader:
@@ -282,7 +288,10 @@ class Reader:
         return Endpoint(str(address), self.number(2))
 
     def contact(self) -> Contact:
-        return Contact(self.take(32), self.endpoint())
+        identity, endpoints = self.take(32), self.list_of(self.endpoint, 2)
+        if len({len(e.encode()) for e in endpoints}) != len(endpoints) or not endpoints:
+            raise Malformed("a contact has one endpoint, or one of each family")
+        return Contact(identity, *endpoints)
 
     def list_of(self, read: Callable[[], T], most: int = 255) -> list[T]:
         count = self.number(1)
@@ -464,6 +473,11 @@ class Store:
 
 
 @dataclass(frozen=True)
+class PassOn(Store):
+    operation: ClassVar[int] = PASS_ON
+
+
+@dataclass(frozen=True)
 class FindChunk:
     operation: ClassVar[int] = FIND_CHUNK
     content: bytes
@@ -580,9 +594,9 @@ def decode_request(operation: int, status: int, payload: bytes) -> Request:
     elif operation == FIND_VALUE:
         location, offset = reader.take(20), reader.number(2)
         message = FindValue(location, offset, reader.take(32) if reader.flag() else None)
-    elif operation == STORE:
+    elif operation in (STORE, PASS_ON):
         condition = reader.number(8) if reader.flag() else None
-        message = Store(reader.record(), condition)
+        message = (Store if operation == STORE else PassOn)(reader.record(), condition)
     elif operation == FIND_CHUNK:
         message = FindChunk(reader.take(32), reader.number(2), reader.number(1))
         if message.part != OUTLINE and message.part * PIECE >= MAX_CONTENT:
@@ -595,9 +609,11 @@ def decode_request(operation: int, status: int, payload: bytes) -> Request:
 
 def decode_response(operation: int, status: int, payload: bytes) -> Response:
     """`payload` may be followed by the zeros of the padding."""
-    if operation not in (PING, FIND_NODE, FIND_VALUE, STORE, FIND_CHUNK):
+    if not PING <= operation <= PASS_ON:
         raise Malformed("unknown operation")
-    if status > ABSENT or (CONFLICT <= status <= WANTED and operation != STORE):
+    if status > ABSENT or (CONFLICT <= status <= UNAVAILABLE and operation not in (STORE, PASS_ON)):
+        raise Malformed("unknown status")
+    if status == WANTED and operation != STORE:
         raise Malformed("unknown status")
     if status == ABSENT and operation != FIND_CHUNK:
         raise Malformed("unknown status")
@@ -614,12 +630,12 @@ def decode_response(operation: int, status: int, payload: bytes) -> Response:
     elif operation == PING:
         message = Pong(reader.endpoint(), reader.list_of(reader.endpoint))
     elif operation == FIND_NODE:
-        message = Nodes(reader.list_of(reader.contact, K))
+        message = Nodes(reader.list_of(reader.contact, NAMED))
     elif operation == FIND_VALUE:
         total, records = reader.number(2), reader.list_of(reader.record)
         if total < len(records):
             raise Malformed("more records than there are")
-        message = Found(total, records, reader.list_of(reader.contact, K))
+        message = Found(total, records, reader.list_of(reader.contact, NAMED))
     elif operation == FIND_CHUNK:
         length = reader.number(2)
         if not 1 <= length <= CHUNK:

@@ -10,7 +10,7 @@ from dht1 import (
     Stored,
 )
 from rpc import Call, Node, distance, unix_milliseconds
-from store import merged
+from store import is_far_ahead, merged
 
 ALPHA = 3
 PAGES = 64
@@ -29,9 +29,10 @@ class Lookup:
             self.suggest(Contact(identity, endpoint))
 
     def suggest(self, contact: Contact) -> None:
-        endpoints = self.hints.setdefault(contact.identity, [])
-        if self.node.is_usable(contact) and contact.endpoint not in endpoints:
-            endpoints.append(contact.endpoint)
+        hints = self.hints.setdefault(contact.identity, [])
+        for endpoint in contact.endpoints:
+            if self.node.is_usable(Contact(contact.identity, endpoint)) and endpoint not in hints:
+                hints.append(endpoint)
 
     def run(self) -> list[tuple[Contact, Response]]:
         while True:
@@ -220,5 +221,6 @@ class Client:
 
     def is_good(self, record: Record, key: bytes) -> bool:
         admitted = record.author in self.node.store.admitted
-        live = record.expiry > unix_milliseconds()
+        now = unix_milliseconds()
+        live = record.expiry > now and not is_far_ahead(record, now)
         return admitted and live and record.key == key and record.is_genuine(self.node.network)

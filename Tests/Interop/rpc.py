@@ -68,7 +68,7 @@ class Call:
     @property
     def wants_prelude(self) -> bool:
         """What only a live request does."""
-        changes = self.message.operation in (dht1.STORE, dht1.FIND_CHUNK)
+        changes = self.message.operation in (dht1.STORE, dht1.FIND_CHUNK, dht1.PASS_ON)
         return not self.digests and (changes or self.message == Ping(leaving=True))
 
 
@@ -335,6 +335,8 @@ class Node:
             return Refusal(dht1.RETRY)
         if isinstance(message, dht1.FindChunk):
             return Refusal(dht1.ABSENT)
+        if isinstance(message, dht1.PassOn):
+            return Refusal(dht1.UNAVAILABLE)  # this node has one family only
         if message.record.kind == dht1.REFERENCE:
             return Refusal(dht1.UNAVAILABLE)  # this node keeps no content
         return self.keep(message.record, message.condition, sender.identity)
@@ -346,7 +348,8 @@ class Node:
         return full if len(full.encode()) <= room else Pong(observed, [])
 
     def found(self, message: FindValue, sender: Contact, room: int) -> Response:
-        live = self.store.live(message.location, message.author, unix_milliseconds())
+        now = unix_milliseconds()
+        live = self.store.live(message.location, message.author, now, reader=sender.identity)
         wanted = live[message.offset :]
         records = self.fitting(wanted, room - 4)
         everyone = self.closest(message.location, but=sender.identity)
@@ -372,7 +375,7 @@ class Node:
             return refused
         near = [c.node_id for c in self.closest(record.location)][: dht1.K - 1]
         prefixes = [int.from_bytes(node_id[:4], "big") for node_id in near]
-        hider = self.store.hider(record)
+        hider = self.store.hider(record, now)
         hidden_by = int.from_bytes(dht1.sha1(hider)[:4], "big") if hider else 0
         told = [prefix for prefix in prefixes if prefix]  # 0 ends the list
         return Stored((record.expiry - now) // 1000, told, hidden_by)
@@ -577,9 +580,10 @@ class Node:
             self.ask(contact, FindNode(self.key.node_id), self.meet)
 
     def meet(self, call: Call) -> None:
-        for contact in call.answer.contacts if isinstance(call.answer, Nodes) else ():
-            if contact.identity not in self.contacts and self.is_usable(contact):
-                self.follow(contact)
+        for named in call.answer.contacts if isinstance(call.answer, Nodes) else ():
+            for contact in [Contact(named.identity, endpoint) for endpoint in named.endpoints]:
+                if contact.identity not in self.contacts and self.is_usable(contact):
+                    self.follow(contact)
 
     def wait(self, calls: list[Call]) -> None:
         while not all(call.done for call in calls):

@@ -28,7 +28,7 @@ class RecordStore:
         Its author, as the sender, may go back behind what is ahead of our clock, under a condition."""
         if record.author not in self.admitted:
             return Refusal(dht1.DENIED)
-        if (record.revision >> 16) > now + TOLERANCE:
+        if is_far_ahead(record, now):
             return WrongClock(now)
         if record.expiry <= now:
             return Refusal(dht1.EXPIRED)
@@ -42,8 +42,7 @@ class RecordStore:
             return conflict
         if kept:
             self.equivocations += kept.revision == record.revision
-            is_ahead = (kept.revision >> 16) > now + TOLERANCE
-            goes_back = is_ahead and sender == record.author and condition is not None
+            goes_back = is_far_ahead(kept, now) and sender == record.author and condition is not None
             if kept.rank > record.rank and not goes_back:
                 return Conflict(kept)
         elif sum(author == record.author for _, author in self.records) >= RECORDS_BY_AUTHOR:
@@ -56,7 +55,9 @@ class RecordStore:
     ) -> Optional[Conflict]:
         if condition in (None, dht1.ANYTHING):
             return None
-        standing = timely_first((r for r in self.records.values() if r.key == key), now)
+        standing = timely_first(
+            (r for r in self.records.values() if r.key == key and not is_far_ahead(r, now)), now
+        )
         if condition == 0:
             values = [r for r in standing if r.kind != dht1.TOMBSTONE]
             return Conflict(values[0]) if values else None
@@ -64,25 +65,35 @@ class RecordStore:
             return Conflict(None)
         return None if standing[0].revision == condition else Conflict(standing[0])
 
-    def live(self, location: bytes, author: Optional[bytes], now: int) -> list[Record]:
-        """Newest first, tombstones among them."""
+    def live(
+        self, location: bytes, author: Optional[bytes], now: int, reader: Optional[bytes] = None
+    ) -> list[Record]:
+        """Newest first, tombstones among them. Who asks for its own is shown what is far ahead too."""
         self.expire(now)
+        own = reader is not None and reader == author
         return newest_first(
             r for r in self.records.values()
             if r.location == location and author in (None, r.author)
+            and (own or not is_far_ahead(r, now))
         )
 
-    def hider(self, record: Record) -> Optional[bytes]:
+    def hider(self, record: Record, now: int) -> Optional[bytes]:
         """Whose value has a higher revision."""
         higher = newest_first(
             r for r in self.records.values()
             if r.location == record.location and r.author != record.author
             and r.kind != dht1.TOMBSTONE and r.revision > record.revision
+            and not is_far_ahead(r, now)
         )
         return higher[0].author if higher and record.kind != dht1.TOMBSTONE else None
 
     def expire(self, now: int) -> None:
         self.records = {place: r for place, r in self.records.items() if r.expiry > now}
+
+
+def is_far_ahead(record: Record, now: int) -> bool:
+    """Such a record is kept, and seen nowhere."""
+    return record.revision >> 16 > now + TOLERANCE
 
 
 def newest_first(records: Iterable[Record]) -> list[Record]:

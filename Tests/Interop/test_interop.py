@@ -283,8 +283,21 @@ class Rules(unittest.TestCase):
         store = RecordStore({FIRST.identity, SECOND.identity})
         store.offer(ahead, None, now)
         store.offer(timely, None, now)
-        self.assertEqual(store.hider(timely), SECOND.identity)
-        self.assertIsNone(store.hider(ahead))
+        self.assertEqual(store.hider(timely, now), SECOND.identity)
+        self.assertIsNone(store.hider(ahead, now))
+        self.assertIsNone(store.condition_conflict(b"key", timely.revision, now))
+
+    def test_what_is_far_ahead_of_the_clock_is_seen_nowhere(self) -> None:
+        now = vectors.REVISION >> 16
+        timely, ahead = made(FIRST, b"timely", 0), made(SECOND, b"ahead", 300_001 << 16)
+        store = RecordStore({FIRST.identity, SECOND.identity})
+        self.assertIsNone(store.offer(ahead, None, now + 1))
+        self.assertIsNone(store.offer(timely, None, now + 1))
+        self.assertEqual(store.live(ahead.location, None, now + 1), [ahead, timely])
+        self.assertEqual(store.live(ahead.location, None, now), [timely])
+        self.assertEqual(store.live(ahead.location, SECOND.identity, now, FIRST.identity), [])
+        self.assertEqual(store.live(ahead.location, SECOND.identity, now, SECOND.identity), [ahead])
+        self.assertIsNone(store.hider(timely, now))
         self.assertIsNone(store.condition_conflict(b"key", timely.revision, now))
 
 

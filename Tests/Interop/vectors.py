@@ -349,6 +349,15 @@ def contacts(count: int, six: bool = False) -> list[Contact]:
     ]
 
 
+def dual(count: int, six_first: bool = False) -> list[Contact]:
+    both = list(zip(contacts(count), contacts(count, six=True)))
+    return [
+        Contact(a.identity, b.endpoint, a.endpoint) if six_first
+        else Contact(a.identity, a.endpoint, b.endpoint)
+        for a, b in both
+    ]
+
+
 def requests() -> list[tuple[str, dht1.Request]]:
     small, large, stone = (made_records()[i][2] for i in (0, 2, 3))
     location, author = small.location, PEOPLE[3].identity
@@ -370,6 +379,8 @@ def requests() -> list[tuple[str, dht1.Request]]:
         ("store, if revision", dht1.Store(small, REVISION)),
         ("store, largest, largest condition", dht1.Store(large, 2**64 - 1)),
         ("store, reference", dht1.Store(made_records()[-1][2])),
+        ("pass on", dht1.PassOn(small)),
+        ("pass on, if revision", dht1.PassOn(small, REVISION)),
         ("find chunk, outline", dht1.FindChunk(derive("content", 32), dht1.OUTLINE, 0)),
         ("find chunk, first", dht1.FindChunk(derive("content", 32), 0, 0)),
         ("find chunk, last", dht1.FindChunk(derive("content", 32), 262, 63)),
@@ -390,6 +401,9 @@ def responses() -> list[tuple[str, int, dht1.Response]]:
         ("nodes, eight", 2, dht1.Nodes(contacts(8))),
         ("nodes, eight by IPv6", 2, dht1.Nodes(contacts(8, six=True))),
         ("nodes, mixed", 2, dht1.Nodes(contacts(2) + contacts(3, six=True)[2:])),
+        ("nodes, eight of both families", 2, dht1.Nodes(dual(8))),
+        ("nodes, both families, IPv6 in use", 2, dht1.Nodes(dual(2, six_first=True))),
+        ("nodes, sixteen", 2, dht1.Nodes(contacts(8) + contacts(8, six=True))),
         ("found nothing", 3, dht1.Found(0, [], [])),
         ("found contacts only", 3, dht1.Found(0, [], contacts(8))),
         ("found contacts only, by IPv6", 3, dht1.Found(0, [], contacts(8, six=True))),
@@ -400,6 +414,9 @@ def responses() -> list[tuple[str, int, dht1.Response]]:
         ("found, more elsewhere", 3, dht1.Found(65535, [large], [])),
         ("found, offset beyond the last", 3, dht1.Found(2, [], contacts(1))),
         ("stored", 4, dht1.Stored(3600, prefixes)),
+        ("passed on", 6, dht1.Stored(3600, prefixes)),
+        ("passed on, conflict", 6, dht1.Conflict(small)),
+        ("not passed on", 6, dht1.Refusal(dht1.UNAVAILABLE)),
         ("stored, hidden", 4, dht1.Stored(3600, prefixes, prefixes[-1])),
         ("stored, one prefix", 4, dht1.Stored(1, prefixes[:1])),
         ("stored, no prefix", 4, dht1.Stored(dht1.MAX_LIFETIME, [])),
@@ -453,7 +470,8 @@ def plain_value(value: Any) -> Any:
     if isinstance(value, Record):
         return value.encode().hex()
     if isinstance(value, Contact):
-        return {"identity": value.identity.hex()} | plain_value(value.endpoint)
+        other = {"other": plain_value(value.other)} if value.other else {}
+        return {"identity": value.identity.hex()} | plain_value(value.endpoint) | other
     if isinstance(value, Endpoint):
         return {"address": value.address, "port": value.port}
     if isinstance(value, list):
@@ -483,7 +501,7 @@ def bad_requests() -> list[Bad]:
     small, large = made_records()[0][2], made_records()[2][2]
     record, place = small.encode(), small.location
     cases = [
-        *((op, 0, b"", f"operation {op}") for op in (0, 6, 127, 128, 255)),
+        *((op, 0, b"", f"operation {op}") for op in (0, 7, 127, 128, 255)),
         (1, 1, b"\0", "status retry in a request"),
         (4, 2, b"\0" + record, "status conflict in a request"),
         (1, 0, b"\2", "ping, reserved flag"),
@@ -515,14 +533,15 @@ def bad_requests() -> list[Bad]:
 def bad_responses() -> list[Bad]:
     small, large = made_records()[0][2].encode(), made_records()[2][2].encode()
     eight = dht1.Nodes(contacts(8)).encode()
+    many = dht1.Nodes((contacts(8) * 3)[: dht1.NAMED + 1]).encode()
     one, v4 = contacts(1)[0], V4.encode()
     mapped = b"\6" + bytes(10) + b"\xff\xff" + bytes([192, 0, 2, 7]) + b"\x0f\xa0"
     two_large = b"\0\2\2" + large + large
     cases = [
-        *((op, 0, b"", f"operation {op}") for op in (0, 6, 127, 255)),
-        *((op, 8, b"", f"status 8 to operation {op}") for op in (1, 2, 3, 5)),
-        *((op, 9, b"", f"status 9 to operation {op}") for op in (1, 2, 3, 4)),
-        *((op, 10, b"", f"status 10 to operation {op}") for op in (1, 2, 3, 4, 5)),
+        *((op, 0, b"", f"operation {op}") for op in (0, 7, 127, 255)),
+        *((op, 8, b"", f"status 8 to operation {op}") for op in (1, 2, 3, 5, 6)),
+        *((op, 9, b"", f"status 9 to operation {op}") for op in (1, 2, 3, 4, 6)),
+        *((op, 10, b"", f"status 10 to operation {op}") for op in (1, 2, 3, 4, 5, 6)),
         (5, 0, b"\0\0", "chunk of 0 bytes"),
         (5, 0, b"\3\xe9" + bytes(1001), "chunk of 1001 bytes"),
         (5, 0, b"\0\1xy", "chunk, padding not zero"),
@@ -539,18 +558,21 @@ def bad_responses() -> list[Bad]:
         (1, 0, v4 + b"\1" + v4 + b"\1", "pong, padding not zero"),
         (1, 0, v4 + b"\2" + v4, "pong, list one short"),
         (1, 0, v4 + b"\xff" + v4, "pong, list of 255 with one in it"),
-        (2, 0, dht1.Nodes(contacts(8) + contacts(1)).encode(), "nine contacts"),
+        (2, 0, many, "seventeen contacts"),
         (2, 0, b"\xff" + eight[1:], "255 contacts"),
         (2, 0, b"\7" + eight[1:], "count one too small"),
-        (2, 0, eight[:-7], "last contact without its endpoint"),
+        (2, 0, eight[:-8], "last contact without its endpoint"),
+        (2, 0, b"\1" + one.identity + b"\0", "contact with no endpoint"),
+        (2, 0, b"\1" + one.identity + b"\2" + v4 + v4, "contact with two endpoints of a family"),
+        (2, 0, b"\1" + one.identity + b"\3" + v4 + V6.encode() + v4, "contact with three endpoints"),
         (2, 0, eight[:100], "cut inside a contact"),
-        (2, 0, b"\1" + one.identity + b"\7" + one.endpoint.encode()[1:], "contact, family 7"),
-        (2, 0, b"\1" + one.identity + mapped, "contact, IPv4-mapped address"),
+        (2, 0, b"\1" + one.identity + b"\1\7" + one.endpoint.encode()[1:], "contact, family 7"),
+        (2, 0, b"\1" + one.identity + b"\1" + mapped, "contact, IPv4-mapped address"),
         (2, 0, eight + b"\1", "contacts, padding not zero"),
         (3, 0, b"\0\1\1" + b"\2" + small[1:] + b"\0", "found, record of version 2"),
         (3, 0, b"\0\2\2" + small + b"\0", "found, list of records one short"),
         (3, 0, two_large[:1012], "found, second record cut at the end of the longest datagram"),
-        (3, 0, b"\0\0\0" + dht1.Nodes(contacts(8) + contacts(1)).encode(), "found, nine contacts"),
+        (3, 0, b"\0\0\0" + many, "found, seventeen contacts"),
         (3, 0, b"\0\0\0\1" + one.identity, "found, contact without its endpoint"),
         (3, 0, b"\0\1\1" + small + b"\0\1", "found, padding not zero"),
         (3, 0, b"\0\0\1" + small + b"\0", "found, a record where there are none"),

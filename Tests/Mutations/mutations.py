@@ -41,64 +41,70 @@ AMNESIAC = "--scenario amnesiac --nodes 12 --hours 0.25 --sealing stand-in --val
 MUTATIONS = [
     # authenticity
     Mutation("answers-unsigned", "authenticity", SWARM, [
-        ("DHTEnvelope/Gatekeeper.swift", "                && accepts(record)\n",
+        ("DHTEnvelope/Gate/Gatekeeper.swift", "                && accepts(record)\n",
          "                && admission.mayWrite(record.author)\n"),
     ]),
     Mutation("signatures-any", "authenticity", SEALED, [
-        ("DHTEnvelope/RecordCodec.swift",
+        ("DHTEnvelope/Wire/RecordCodec.swift",
          "record.author.verifies(record.signature, of: signedInput(record.signedFields, network: network))",
          "record.signature.count == 64"),
     ]),
     Mutation("stores-unsigned", "authenticity", SEALED, [
-        ("DHTEnvelope/GateReceive.swift", "            !accepts(record)\n        {",
+        ("DHTEnvelope/Gate/GateReceive.swift", "            !accepts(record)\n        {",
          "            !admission.admits(record.author)\n        {"),
     ]),
     Mutation("reads-of-the-expelled", "authenticity", SWARM, [
-        ("DHTCore/Catalog.swift", "filter { $0.expiry > now && !muted.contains($0.author) }",
-         "filter { $0.expiry > now }"),
+        ("DHTCore/Catalog/Catalog.swift", "filter { $0.isLive(at: now) && !muted.contains($0.author) }",
+         "filter { $0.isLive(at: now) }"),
         ("DHTEngine/Engine.swift", "records.filter { gate.accepts($0) }", "records"),
     ]),
     # expiry
     Mutation("expired-is-read", "expiry", SWARM, [
-        ("DHTCore/GetOperation.swift", "for record in records where record.expiry > now {",
+        ("DHTCore/Operations/GetOperation.swift", "for record in records where record.expiry > now {",
          "for record in records {"),
     ]),
     # freshness
     Mutation("reader-ignores-tombstones", "freshness", SWARM, [
-        ("DHTCore/GetOperation.swift", "for record in records where record.expiry > now {",
+        ("DHTCore/Operations/GetOperation.swift", "for record in records where record.expiry > now {",
          "for record in records where record.expiry > now && !record.isTombstone {"),
     ]),
     Mutation("reader-prefers-older", "freshness", SWARM, [
-        ("DHTCore/GetOperation.swift", "} else if record.supersedes(best[index].record) {",
+        ("DHTCore/Operations/GetOperation.swift", "} else if record.supersedes(best[index].record) {",
          "} else if best[index].record.supersedes(record) {"),
     ]),
     Mutation("older-displaces-newer", "freshness", SWARM, [
-        ("DHTCore/Catalog.swift",
+        ("DHTCore/Catalog/Catalog.swift",
          "if let old, (record.revision, record.digest) <= (old.revision, old.digest),",
          "if let old, record.digest == old.digest,"),
     ]),
     Mutation("acknowledged-before-stored", "durability", BLACKOUT, [
-        ("DHTCore/Keeping.swift", "guard undurable[record.digest] != nil else { return false }",
+        ("DHTCore/Node/Keeping.swift", "guard pendingWrites[record.digest] != nil else { return false }",
          "guard record.expiry == 0 else { return false }"),
     ]),
     Mutation("failed-disk-acknowledged", "freshness", SWARM, [
-        ("DHTCore/Inquiries.swift", "applied(ticket, .failed(.unavailable), at: now, into: &actions)",
+        ("DHTCore/Node/Requests.swift", "applied(ticket, .failed(.unavailable), at: now, into: &actions)",
          "applied(ticket, .done, at: now, into: &actions)"),
+    ]),
+    # order
+    Mutation("signed-anew-over-the-later-one", "order", SWARM, [
+        ("DHTEngine/Operations/Signing.swift", "guard attempts < Self.limit, isLast else { return .end }",
+         "guard attempts < Self.limit else { return .end }"),
+        ("DHTEngine/Operations/Operations.swift", "if !isAbove, order.isLast(id) {", "if !isAbove {"),
     ]),
     # quorum
     Mutation("one-answer-is-enough", "quorum", SWARM, [
-        ("DHTCore/Lookup.swift",
+        ("DHTCore/Lookups/Lookup.swift",
          "if case .values(let replicas) = self { bearing >= replicas } else { false }",
          "if case .values = self { bearing >= 1 } else { false }"),
     ]),
     # durability
     Mutation("lookup-ends-early", "liveness", SWARM, [
-        ("DHTCore/Lookup.swift",
+        ("DHTCore/Lookups/Lookup.swift",
          "goal.isReached(bearing: replicasBearing) || nearest.allSatisfy(\\.state.isAnswered)",
          "goal.isReached(bearing: replicasBearing) || nearest.contains(where: \\.state.isAnswered)"),
     ]),
     Mutation("swept-too-soon", "durability", SWARM, [
-        ("DHTCore/Replication.swift",
+        ("DHTCore/Replication/Replication.swift",
          "                if located.entry.expiry > now.unixMilliseconds,\n",
          "                if located.entry.expiry > now.unixMilliseconds + 3_600_000,\n"),
     ]),
@@ -110,16 +116,16 @@ MUTATIONS = [
     ]),
     # table
     Mutation("hints-are-believed", "table", SWARM, [
-        ("DHTCore/Membership.swift",
-         "            membership.hints.insert(contact, at: now.instant)\n",
+        ("DHTCore/Membership/Verification.swift",
+         "            membership.hints.insert(contact.alone, at: now.instant)\n",
          "            _ = table.answered(contact, at: now.instant)\n"),
     ]),
     Mutation("whoever-asks-enters", "table", SWARM, [
-        ("DHTCore/Inquiries.swift", "            noteArriving(sender, at: now.instant)\n",
+        ("DHTCore/Node/Requests.swift", "            noteArriving(sender, at: now.instant)\n",
          "            _ = table.answered(sender, at: now.instant)\n"),
     ]),
     Mutation("replays-move-contacts", "table", SWARM, [
-        ("DHTCore/Inquiries.swift", "            noteArriving(sender, at: now.instant)\n",
+        ("DHTCore/Node/Requests.swift", "            noteArriving(sender, at: now.instant)\n",
          "            if table.entry(for: sender.identity, id: sender.id) != nil {\n"
          "                _ = table.answered(sender, at: now.instant)\n            }\n"),
     ]),
@@ -128,59 +134,59 @@ MUTATIONS = [
     ]),
     # bounds
     Mutation("buckets-without-end", "bounds", CALM, [
-        ("DHTCore/KBucket.swift",
+        ("DHTCore/Routing/KBucket.swift",
          "guard entries.count == capacity else {", "guard entries.count == .max else {"),
     ]),
-    Mutation("rescues-without-end", "bounds", SWARM, [
-        ("DHTCore/Rescues.swift", "guard underWay < Self.limit else { return false }", ""),
-        ("DHTCore/Rescues.swift", "guard next <= now else { return false }", ""),
+    Mutation("relocationLookups-without-end", "bounds", SWARM, [
+        ("DHTCore/Membership/RelocationLookups.swift", "guard underWay < Self.limit else { return false }", ""),
+        ("DHTCore/Membership/RelocationLookups.swift", "guard next <= now else { return false }", ""),
     ]),
     Mutation("verified-without-end", "bounds",
              "--scenario flood --nodes 20 --adversaries 0.1 --hours 0.25 --sealing real --values 20", [
-        ("DHTEnvelope/VerifiedRecords.swift", "digests.remove(order[next])", ""),
+        ("DHTEnvelope/Sessions/VerifiedRecords.swift", "digests.remove(order[next])", ""),
     ]),
     Mutation("losses-are-believed", "bounds", AMNESIAC, [
-        ("DHTCore/Losses.swift",
+        ("DHTCore/Replication/Losses.swift",
          "        guard now.since(belief.last) >= belief.pause else { return nil }\n        belief.pause",
          "        belief.pause"),
     ]),
     Mutation("room-without-end", "bounds", PROMISING, [
-        ("DHTEngine/ContentShelf.swift", "if known?.isReferred == true || known?.owner == .users { return true }",
-         "if reference.length > 0 { return true }"),
+        ("DHTEngine/Content/ContentInventory.swift", "if known?.isReferred == true || known?.owner == .users { return [] }",
+         "if reference.length > 0 { return [] }"),
     ]),
     Mutation("wrong-pieces-are-no-lie", "bounds", SPOILING, [
-        ("DHTEngine/ContentFetch.swift",
+        ("DHTEngine/Content/ContentFetch.swift",
          "            release(errand.part)\n            dismiss(errand.source, .liar)\n",
-         "            release(errand.part)\n"),
+         "            release(storeRequest.part)\n"),
     ]),
     Mutation("lies-are-forgotten", "bounds", SPOILING, [
-        ("DHTEngine/Transfers.swift", "        liars.note(liar, of: reference.digest, at: now)\n", ""),
+        ("DHTEngine/Content/Transfers.swift", "        liars.note(liar, of: reference.digest, at: now)\n", ""),
     ]),
     # replay
     Mutation("replays-are-taken", "replay", SWARM, [
-        ("DHTEnvelope/ReplayWindow.swift", "{ !contains(counter) && !isTooOld(counter) }",
+        ("DHTEnvelope/Defence/ReplayWindow.swift", "{ !contains(counter) && !isTooOld(counter) }",
          "{ !isTooOld(counter) }"),
     ]),
     # patience
     Mutation("ghosts-are-waited-for", "patience", HAUNTING, [
-        ("DHTCore/Candidate.swift", "var isGhost: Bool { state.isSlow && !isVouchedFor }",
+        ("DHTCore/Lookups/Candidate.swift", "var isGhost: Bool { state.isSlow && !isVouchedFor }",
          "var isGhost: Bool { false }"),
     ]),
     Mutation("puts-wait-for-the-last", "patience", DAWDLING, [
-        ("DHTCore/PutOperation.swift", "guard deadline == nil, stored >= enough else { return }",
-         "guard deadline == nil, stored >= .max else { return }"),
+        ("DHTCore/Operations/PutOperation.swift", "guard deadline == nil, hasEnough, !passing.isUnderWay else { return }",
+         "guard deadline == nil, stored(for: .init(family: nil)) >= .max else { return }"),
     ]),
     # liveness
     Mutation("wants-are-believed", "liveness", WANTING, [
-        ("DHTEngine/Wants.swift", "if now.since(want.since) < Self.grace { return true }",
+        ("DHTEngine/Content/Wants.swift", "if now.since(want.since) < Self.grace { return true }",
          "if held < reference.length { return true }"),
     ]),
     Mutation("silence-ends-no-search", "liveness", SWARM, [
-        ("DHTCore/KademliaNode.swift",
+        ("DHTCore/Node/KademliaNode.swift",
          "            searches[search]?.lookup.failed(call.contact.identity)\n", ""),
     ]),
     Mutation("silence-ends-no-put", "liveness", SWARM, [
-        ("DHTCore/KademliaNode.swift",
+        ("DHTCore/Node/KademliaNode.swift",
          "let more = puts[put.operation]?.answered(call.contact.identity, .timeout) ?? []",
          "let more: [Contact] = []"),
     ]),
@@ -190,21 +196,21 @@ MUTATIONS = [
     ]),
     # convergence
     Mutation("moves-are-missed", "convergence", SWARM, [
-        ("DHTCore/KBucket.swift", "            contact.endpoint = endpoint\n", ""),
+        ("DHTCore/Messages/Contact.swift", "            endpoint = place\n", ""),
     ]),
     Mutation("given-up-for-good", "convergence", SWARM, [
-        ("DHTCore/RoutingTable.swift",
+        ("DHTCore/Routing/RoutingTable.swift",
          "bucket.entries.lazy.filter { $0.reachability.checkAt <= now }.map(\\.contact)",
          "bucket.entries.lazy.filter { $0.reachability.checkAt <= now && $0.reachability.grade != .bad }"
          ".map(\\.contact)"),
     ]),
     # admission
     Mutation("anybody-is-heard", "admission", SEALED, [
-        ("DHTEnvelope/GateReceive.swift",
+        ("DHTEnvelope/Gate/GateReceive.swift",
          "guard admission.admits(header.sender) else {", "if false {"),
     ]),
     Mutation("anybody-is-asked", "admission", SEALED, [
-        ("DHTEnvelope/GateSend.swift", "guard peer != keys.identity, admission.admits(peer),\n",
+        ("DHTEnvelope/Gate/GateSend.swift", "guard peer != keys.identity, admission.admits(peer),\n",
          "guard peer != keys.identity,\n"),
     ]),
 ]

@@ -28,6 +28,39 @@ import Testing
         }
     }
 
+    @Test func `a lifetime too short for a long value to get anywhere is refused, with one that is not`()
+        async throws
+    {
+        try await Team.running(1) { team in
+            let (node, key) = (team.nodes[0], Array("long".utf8))
+            let value = [UInt8](repeating: 7, count: 120 * 16_384 + 1)
+            var options = PutOptions()
+            options.lifetime = 120
+            let refusal = await #expect(throws: DHTError.self) {
+                try await node.put(key, value, options: options)
+            }
+            #expect(refusal?.code == .invalidArgument)
+            #expect(refusal?.reason.contains("may take 121 s") == true, "\(String(describing: refusal))")
+            options.lifetime = 121
+            let long = try await node.put(key, value, options: options)
+            options.lifetime = 60
+            let short = try await node.put(key, [7], options: options)
+            #expect((long.stored, short.stored) == (1, 1), "a short one goes at once")
+        }
+    }
+
+    @Test func `a full node is not said to mind the author`() async throws {
+        var team = try Team(1)
+        var configuration = team.configuration(of: 0)
+        configuration.limits.records = 1
+        let node = try await team.start(0, configuration)
+        try await node.put("first", "value")
+        let refusal = await #expect(throws: DHTError.self) { try await node.put("second", "value") }
+        #expect(refusal?.code == .partial)
+        #expect(refusal?.reason.contains("it is full, or keeps no more of this author's") == true)
+        await team.stop()
+    }
+
     @Test func `nothing found is no error`() async throws {
         try await Team.running(3) { team in
             let result = try await team.nodes[0].get(Array("nothing".utf8))
@@ -57,6 +90,34 @@ import Testing
                 return try await node.get(key)
             }
             await #expect(throws: CancellationError.self) { try await late.value }
+        }
+    }
+
+    @Test func `what is written later stands, whatever becomes of what was begun before`() async throws {
+        try await Team.running(4) { team in
+            let (node, key) = (team.nodes[0], Array("doc".utf8))
+            let value = [UInt8](repeating: 7, count: 4 << 20)
+            let long = Task { try await node.put(key, value) }
+            // It has its turn before its value is looked at.
+            while await node.openWrites == 0 { try await Task.sleep(for: .milliseconds(1)) }
+            try await node.put("doc", "correction")
+            long.cancel()
+            _ = await long.result
+            for reader in team.nodes { #expect(try await reader.get("doc") == "correction") }
+            // A value that has still to come has its turn as well.
+            let turn = await node.takeTurn(of: key)
+            try await node.put("doc", "newest")
+            var options = PutOptions()
+            options.turn = turn
+            let refusal = await #expect(throws: DHTError.self) {
+                try await node.put(key, [1], options: options)
+            }
+            #expect(refusal?.code == .conflict)
+            for reader in team.nodes { #expect(try await reader.get("doc") == "newest") }
+            let vain = await node.takeTurn(of: key)
+            #expect(await node.openWrites == 1)
+            node.giveUp(vain)
+            while await node.openWrites > 0 { try await Task.sleep(for: .milliseconds(1)) }
         }
     }
 
@@ -142,6 +203,9 @@ import Testing
             #expect(status.members == 2)
             #expect(status.peersKnown == 2)
             #expect(status.records == 1)
+            #expect(status.store.live == status.recordBytes && status.store.live > 0)
+            #expect(status.store.limit == 512 << 20)
+            #expect(status.store.onDisk == nil && status.store.free == nil, "it is in memory")
             #expect(status.buckets.map(\.count).reduce(0, +) == 2)
             let peers = await team.nodes[1].peers()
             #expect(peers.map(\.name) == ["member-0", "member-2"])

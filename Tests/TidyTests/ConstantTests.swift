@@ -9,45 +9,51 @@ struct ConstantTests {
     /// A place is `file:symbol` below `Sources/`, its numbers those of the symbol's initial value, which `*`
     /// and `/`, between blanks, may bring to the table's unit: by another place or by a number.
     static let places: [String: [String]] = [
-        "datagram lengths": ["DHTEnvelope/Datagram.swift:lengths"],
-        "K": ["DHTCore/Message.swift:replicas"],
-        "α": ["DHTCore/Message.swift:parallelism"],
-        "challenge epoch": ["DHTEnvelope/ChallengeMint.swift:epochLength"],
-        "replay window": ["DHTEnvelope/ReplayWindow.swift:size"],
-        "sessions": ["DHTEnvelope/Session.swift:sessionLimit"],
-        "addresses": ["DHTEnvelope/Session.swift:addressLimit"],
-        "idle session": ["DHTEnvelope/Session.swift:idleLimit * DHTEnvelope/ChallengeMint.swift:epochLength"],
+        "datagram lengths": ["DHTEnvelope/Wire/Datagram.swift:lengths"],
+        "K": ["DHTCore/Messages/Message.swift:replicas"],
+        "α": ["DHTCore/Messages/Message.swift:parallelism"],
+        "challenge epoch": ["DHTEnvelope/Defence/ChallengeMint.swift:epochLength"],
+        "replay window": ["DHTEnvelope/Defence/ReplayWindow.swift:size"],
+        "sessions": ["DHTEnvelope/Sessions/Session.swift:sessionLimit"],
+        "addresses": ["DHTEnvelope/Sessions/Session.swift:addressLimit"],
+        "idle session": [
+            "DHTEnvelope/Sessions/Session.swift:idleLimit"
+                + " * DHTEnvelope/Defence/ChallengeMint.swift:epochLength"
+        ],
         "first-contact lane": [
-            "DHTEnvelope/Gate.swift:firstContacts", "DHTEnvelope/Gate.swift:firstContacts",
+            "DHTEnvelope/Gate/Gate.swift:firstContacts", "DHTEnvelope/Gate/Gate.swift:firstContacts",
         ],
         "first-contact lane, by source": [
-            "DHTEnvelope/Gate.swift:firstContactsBySource",
-            "DHTEnvelope/Gate.swift:firstContactsBySource * DHTEnvelope/FirstContactLane.swift:burstSeconds",
+            "DHTEnvelope/Gate/Gate.swift:firstContactsBySource",
+            "DHTEnvelope/Gate/Gate.swift:firstContactsBySource"
+                + " * DHTEnvelope/Defence/FirstContactLane.swift:burstSeconds",
         ],
         "first contacts of a box key": [
-            "DHTEnvelope/FirstContacts.swift:burst", "DHTEnvelope/FirstContacts.swift:interval",
+            "DHTEnvelope/Defence/FirstContacts.swift:burst",
+            "DHTEnvelope/Defence/FirstContacts.swift:interval",
         ],
         "failed responses under unknown box keys": [
-            "DHTEnvelope/Gate.swift:junkRate", "DHTEnvelope/Gate.swift:junkRate",
+            "DHTEnvelope/Gate/Gate.swift:junkRate", "DHTEnvelope/Gate/Gate.swift:junkRate",
         ],
-        "failed responses": ["DHTEnvelope/PendingRequests.swift:failureLimit"],
+        "failed responses": ["DHTEnvelope/Sessions/PendingRequests.swift:failureLimit"],
         "budget": [
-            "DHTEnvelope/Gate.swift:requestsByPeer",
-            "DHTEnvelope/Gate.swift:requestsByPeer * DHTEnvelope/SessionTable.swift:budgetBurstSeconds",
+            "DHTEnvelope/Gate/Gate.swift:requestsByPeer",
+            "DHTEnvelope/Gate/Gate.swift:requestsByPeer"
+                + " * DHTEnvelope/Sessions/SessionTable.swift:budgetBurstSeconds",
         ],
-        "box-key period": ["DHTEnvelope/KeyRing.swift:boxKeyPeriod"],
-        "clock tolerance": ["DHTCore/Catalog.swift:clockTolerance / 1000"],
-        "key": ["DHTCore/Record.swift:keyLengths"],
-        "value": ["DHTCore/Record.swift:maximumValueLength"],
-        "content": ["DHTCore/ContentReference.swift:lengths"],
-        "piece": ["DHTCore/ContentReference.swift:pieceLength"],
-        "chunk": ["DHTCore/ContentReference.swift:chunkLength"],
-        "`wanted` without a sign": ["DHTEngine/Wants.swift:grace"],
-        "`wanted` after a sign": ["DHTEngine/Wants.swift:patience"],
-        "least time for content": ["DHTEngine/Transfers.swift:leastAllowance"],
-        "least rate of content": ["DHTEngine/Transfers.swift:leastRate"],
-        "content that does not come": ["DHTEngine/Transfers.swift:incomingPatience"],
-        "lifetime": ["DHTCore/Record.swift:lifetimes"],
+        "box-key period": ["DHTEnvelope/Sessions/KeyRing.swift:boxKeyPeriod"],
+        "clock tolerance": ["DHTCore/Records/Record.swift:clockTolerance / 1000"],
+        "key": ["DHTCore/Records/Record.swift:keyLengths"],
+        "value": ["DHTCore/Records/Record.swift:maximumValueLength"],
+        "content": ["DHTCore/Content/ContentReference.swift:lengths"],
+        "piece": ["DHTCore/Content/ContentReference.swift:pieceLength"],
+        "chunk": ["DHTCore/Content/ContentReference.swift:chunkLength"],
+        "`wanted` without a sign": ["DHTEngine/Content/Wants.swift:grace"],
+        "`wanted` after a sign": ["DHTEngine/Content/Wants.swift:patience"],
+        "least time for content": ["DHTEngine/Content/Transfers.swift:leastAllowance"],
+        "least rate of content": ["DHTEngine/Content/Transfers.swift:leastRate"],
+        "content that does not come": ["DHTEngine/Content/Transfers.swift:incomingPatience"],
+        "lifetime": ["DHTCore/Records/Record.swift:lifetimes"],
     ]
 
     /// What a library user may set begins at the same numbers.
@@ -95,8 +101,8 @@ struct ConstantTests {
 
     @Test(arguments: defaults)
     func `a setting's default is the protocol's`(name: String) {
-        let setting = Self.evaluate("SecureDHT/NodeConfiguration.swift:\(name)")
-        #expect(setting != nil && setting == Self.evaluate("DHTEnvelope/Gate.swift:\(name)"))
+        let setting = Self.evaluate("SecureDHT/API/NodeConfiguration.swift:\(name)")
+        #expect(setting != nil && setting == Self.evaluate("DHTEnvelope/Gate/Gate.swift:\(name)"))
     }
 
     /// The rows of section 11.

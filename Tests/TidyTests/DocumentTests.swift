@@ -7,7 +7,7 @@ struct DocumentTests {
 
     @Test(arguments: [
         "README.md", "docs/architecture.md", "docs/cli.md", "docs/operations.md", "docs/protocol.md",
-        "docs/testing.md",
+        "docs/testing.md", "docs/repair.md", "docs/CONTRIBUTING.md",
     ])
     func `the documents others rely on exist`(path: String) {
         #expect(Tree.exists(path), "\(path) is missing: write it")

@@ -41,7 +41,7 @@ struct TimeTests {
                 let g = now.instant + .seconds(5)
                 let h = now.unixMilliseconds -| 5
                 let i = entry.expiry > now.unixMilliseconds +| 5
-                let j = Span.seconds(5) * 3
+                let j = Interval.seconds(5) * 3
                 """
         )
         #expect(Self.plainOperators(in: file) == [1, 2, 3, 4, 5, 6])

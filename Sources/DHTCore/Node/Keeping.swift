@@ -1,0 +1,162 @@
+// Records on their way to the store. A record is acknowledged when the store has it, and not before, to
+// everybody who asked meanwhile.
+
+extension KademliaNode {
+    /// Somebody who waits until the store has a record.
+    enum WriteWaiter: Hashable, Sendable {
+        case inbound(RequestID)
+        case operation(OperationID)
+    }
+
+    /// What the catalog makes of a record that is offered to us. When all room is taken, what is farther away
+    /// and not for us to keep goes. `reached`: the families by which its sender reaches others.
+    mutating func offer(
+        _ record: Record,
+        condition: Request.Condition?,
+        from sender: Identity? = nil,
+        reaching reached: Endpoint.Families? = nil,
+        at now: Now
+    ) -> (decision: Catalog.Decision, displaced: Catalog.Entry?, evicted: [Catalog.Located]) {
+        let offer = catalog.offer(
+            record,
+            condition: condition,
+            unixMilliseconds: now.unixMilliseconds,
+            from: sender,
+            eviction: eviction
+        )
+        if offer.decision == .keep || offer.decision == .same {
+            let place = Catalog.Place(location: record.location, author: record.author)
+            let second = ContactChange.second(of: now.instant)
+            // Who is farther than K others was asked in the stead of one that could not be reached.
+            let isFar = offer.decision == .keep && !isResponsible(contact: id, for: record.location)
+            // Who has one family only gives it to those who have that.
+            let isInOneFamily = offer.decision == .keep && isMixed && reached.map { $0 != .all } ?? false
+            let isForAll = isMixed && reached == .all
+            let replicationState: Catalog.ReplicationState?
+            switch catalog.entry(at: place.location, by: place.author)?.replicationState {
+            // That another peer gave it does not tell that the one which lacks it took it.
+            case .underReplicated: replicationState = nil
+            case .inOneFamily where !isForAll: replicationState = nil
+            case .allReachable: replicationState = .allReachable
+            case .inOneFamily, .replicated, .surplus, nil:
+                replicationState =
+                    if isFar { .underReplicated } else if isInOneFamily { .inOneFamily } else { .replicated }
+            }
+            if let replicationState {
+                catalog.note(replicationState, of: record.digest, at: place, second: second)
+            }
+        }
+        return offer
+    }
+
+    /// What would become of a record if it were offered now. Nothing is copied for it.
+    package func judgement(
+        of record: Record,
+        _ condition: Request.Condition?,
+        from sender: Identity? = nil,
+        at now: Now
+    ) -> Catalog.Decision {
+        catalog.decision(
+            on: record,
+            condition: condition,
+            unixMilliseconds: now.unixMilliseconds,
+            from: sender,
+            eviction: eviction
+        )
+    }
+
+    private var eviction: Catalog.Eviction {
+        let (own, replicas, table, divisions) = (id, settings.replicas, self.table, self.divisions)
+        return Catalog.Eviction(own: own) { location in
+            let distance = own.distance(to: location)
+            return divisions.contains { family in
+                let closest = table.closest(to: location, count: replicas, having: family)
+                return closest.count { $0.id.distance(to: location) < distance } < replicas
+            }
+        }
+    }
+
+    /// Sends a record that the catalog took on to the store, which first drops what had to go for it.
+    mutating func keep(
+        _ record: Record,
+        displacing displaced: Catalog.Entry?,
+        _ evicted: [Catalog.Located],
+        for client: WriteWaiter?,
+        into actions: inout [KademliaAction]
+    ) {
+        pendingWrites[record.digest, default: []] += client.map { [$0] } ?? []
+        let changes = evicted.map { RecordChange.remove(location: $0.location, author: $0.entry.author) }
+        let ticket = ticket(for: .keep(record, displaced: displaced, evicted: evicted))
+        actions.append(.apply(ticket, changes + [.put(record)]))
+    }
+
+    /// Whether the catalog has the record and the store does not yet; then the client waits for it too.
+    mutating func awaitsStore(_ record: Record, for client: WriteWaiter) -> Bool {
+        guard pendingWrites[record.digest] != nil else { return false }
+        pendingWrites[record.digest]?.append(client)
+        return true
+    }
+
+    /// The store could not keep the record: what it displaced stands again, also for those that displaced it
+    /// since and may fail as well.
+    mutating func takeBack(_ record: Record, _ displaced: Catalog.Entry?, _ evicted: [Catalog.Located]) {
+        catalog.revert(record, to: displaced, evicted: evicted)
+        for (ticket, storeRequest) in storeRequests {
+            guard case .keep(let later, let failed?, let others) = storeRequest,
+                failed.digest == record.digest,
+                later.location == record.location
+            else { continue }
+            storeRequests[ticket] = .keep(later, displaced: displaced, evicted: others)
+        }
+    }
+
+    /// Tells who waited how the store fared.
+    mutating func tell(
+        _ client: WriteWaiter,
+        _ outcome: StoreOutcome,
+        _ record: Record,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        if case .operation(let name) = client {
+            guard isUnderWay(PutAttempt(operation: name, record: record.digest)) else { return }
+        }
+        switch (client, outcome) {
+        case (.inbound(let inbound), .done):
+            actions.append(.reply(inbound, .stored(receipt(for: record, at: now))))
+        case (.inbound(let inbound), .failed(let refusal)):
+            actions.append(.reply(inbound, .refused(refusal)))
+        case (.operation(let operation), .done):
+            noteOwnHider(of: record, for: operation, at: now)
+            puts[operation]?.ownStoreEnded(.stored)
+            finishIfDone(operation, at: now, into: &actions)
+        case (.operation(let operation), .failed(let refusal)):
+            puts[operation]?.ownStoreEnded(.refused(refusal))
+            finishIfDone(operation, at: now, into: &actions)
+        }
+    }
+}
+
+extension KademliaNode {
+    /// The store may hold more than it may by now: the bounds were set lower, or it was filled by a tool.
+    mutating func trim(at now: Now, into actions: inout [KademliaAction]) {
+        var rest = catalog.trim(own: id, unixMilliseconds: now.unixMilliseconds)[...]
+        while !rest.isEmpty {
+            let removals = rest.prefix(Replication.offerLimit).map {
+                RecordChange.remove(location: $0.location, author: $0.entry.author)
+            }
+            actions.append(.apply(ticket(for: .sweep), removals))
+            rest = rest.dropFirst(removals.count)
+        }
+    }
+}
+
+extension KademliaNode {
+    /// Replaces who may not write here any more: who of all the authors of what is kept. Takes a look at each
+    /// author, and at no record.
+    package mutating func mute(where mayNotWrite: (Identity) -> Bool) {
+        catalog.muted.replace(with: catalog.authors.filter(mayNotWrite))
+        guard !catalog.muted.isEmpty else { return }
+        replication.incomplete.removeAll { catalog.muted.contains($0.record.author) }
+    }
+}

@@ -1,0 +1,252 @@
+// Records of ours on their way to the nodes closest to them. The life of one is a `PutOperation`.
+
+extension KademliaNode {
+    mutating func beginPut(
+        _ record: Record,
+        _ condition: Request.Condition?,
+        copies: Int = 0,
+        to audiences: [PutAudience],
+        as name: OperationID,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        let location = record.location
+        // One lookup serves all, but for those who have one family only.
+        let families = audiences.count == 1 ? audiences.map(\.family) : [.ipv4, .ipv6]
+        // Where no bucket overflowed we know everybody who answered: the lookup would tell nothing, and
+        // should others know more, their answers to the STOREs say so.
+        let isComplete = families.allSatisfy {
+            table.isComplete(around: location, count: settings.replicas, having: $0)
+        }
+        puts[name] = PutOperation(
+            record: record,
+            condition: condition,
+            own: id,
+            identity: identity,
+            hasLookedUp: !isComplete,
+            width: settings.replicas,
+            copies: copies,
+            audiences: audiences,
+            ownFamilies: self.families
+        )
+        guard !isComplete else {
+            return targetsFound(name, nearest(to: location, for: audiences), at: now, into: &actions)
+        }
+        puts[name]?.lookupsLeft = families.count
+        for family in families {
+            beginSearch(
+                .put(name),
+                target: location,
+                goal: .reachable,
+                having: family,
+                at: now,
+                into: &actions
+            )
+        }
+    }
+
+    /// One of the lookups for a put has ended.
+    mutating func lookedUp(
+        _ name: OperationID,
+        _ contacts: [Contact],
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        guard let put = puts[name] else { return }
+        let known =
+            put.known
+            + contacts.filter { contact in
+                !put.known.contains { $0.identity == contact.identity }
+            }
+        puts[name]?.known = known
+        puts[name]?.lookupsLeft -= 1
+        guard put.lookupsLeft <= 1 else { return }
+        let location = put.record.location
+        let sorted = known.sorted { $0.id.distance(to: location) < $1.id.distance(to: location) }
+        targetsFound(name, sorted, at: now, into: &actions)
+    }
+
+    mutating func targetsFound(
+        _ name: OperationID,
+        _ contacts: [Contact],
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        guard let ask = puts[name]?.begin(contacts) else { return }
+        offer(name, to: ask, into: &actions)
+        finishIfDone(name, at: now, into: &actions)
+    }
+
+    mutating func offer(_ name: OperationID, to contacts: [Contact], into actions: inout [KademliaAction]) {
+        guard let put = puts[name] else { return }
+        var (contacts, next) = (contacts, 0)
+        while next < contacts.count {
+            let contact = contacts[next]
+            next += 1
+            let attempt = PutAttempt(operation: name, record: put.record.digest)
+            call(contact, .store(put.record, condition: put.condition), .put(attempt), into: &actions)
+            if isSuspect(contact) { contacts += puts[name]?.overdue(contact.identity) ?? [] }
+        }
+    }
+
+    private mutating func keepOwn(_ name: OperationID, at now: Now, into actions: inout [KademliaAction]) {
+        guard let put = puts[name] else { return }
+        let offer = offer(put.record, condition: put.condition, from: identity, at: now)
+        switch offer.decision {
+        case .keep:
+            let client = WriteWaiter.operation(name)
+            keep(put.record, displacing: offer.displaced, offer.evicted, for: client, into: &actions)
+        case .same:
+            guard !awaitsStore(put.record, for: .operation(name)) else { return }
+            noteOwnHider(of: put.record, for: name, at: now)
+            puts[name]?.ownStoreEnded(.stored)
+        case .conflict(nil): puts[name]?.ownStoreEnded(.conflict(nil))
+        case .conflict(let author?):
+            load(for: .tellConflict(name), at: put.record.location, by: [author], at: now, into: &actions)
+        case .refuse(let refusal): puts[name]?.ownStoreEnded(.refused(refusal))
+        }
+    }
+
+    /// Our own store has the record: who hides it here?
+    mutating func noteOwnHider(of record: Record, for name: OperationID, at now: Now) {
+        let (hider, own) = (catalog.hider(of: record, unixMilliseconds: now.unixMilliseconds), identity)
+        puts[name]?.noteHider(hider.map { .author($0) }, by: own)
+    }
+
+    /// Whether this very record is being put.
+    func isUnderWay(_ put: PutAttempt) -> Bool { puts[put.operation]?.record.digest == put.record }
+
+    mutating func putAnswered(
+        _ attempt: PutAttempt,
+        _ contact: Contact,
+        _ response: Response,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        let name = attempt.operation
+        guard isUnderWay(attempt) else {
+            // Late, but done: it need not be spared.
+            if case .stored = response { replication.repairBackoff.took(contact.identity) }
+            return
+        }
+        if case .stored(let receipt) = response {
+            puts[name]?.noteHider(receipt.hiddenBy, by: contact.identity)
+        }
+        let more = puts[name]?.answered(contact.identity, .init(response)) ?? []
+        offer(name, to: more, into: &actions)
+        if case .stored(let receipt) = response {
+            chase(attempt, receipt.closest, toldBy: contact, at: now, into: &actions)
+        }
+        finishIfDone(name, at: now, into: &actions)
+    }
+
+    mutating func finishIfDone(_ name: OperationID, at now: Now, into actions: inout [KademliaAction]) {
+        if puts[name]?.takesOwnTurn() == true { keepOwn(name, at: now, into: &actions) }
+        passOn(name, at: now, into: &actions)
+        puts[name]?.notice(now.instant)
+        // What we put on our own behalf has its next time.
+        let again = name.isOwn ? [] : puts[name]?.insist(at: now.instant) ?? []
+        offer(name, to: again, into: &actions)
+        guard again.isEmpty, let put = puts[name] else { return }
+        let end = put.deadline ?? Instant(nanoseconds: .max)
+        guard put.isFinished || end <= now.instant else {
+            nextPutEnd = min(nextPutEnd, end)
+            return
+        }
+        puts[name] = nil
+        if let relay = relays.removeValue(forKey: name) {
+            return relayed(relay, put, at: now, into: &actions)
+        }
+        if name.isOwn {
+            republished(put, at: now, into: &actions)
+            return
+        }
+        if put.outcome.stored > 0 { noteCopies(of: put, at: now) }
+        actions.append(.finished(name, .put(put.outcome)))
+        let place = Catalog.Place(location: put.record.location, author: put.record.author)
+        let purpose = Purpose.repair(place, put.record.digest)
+        for contact in put.bare { call(contact, .store(put.record, condition: nil), purpose, into: &actions) }
+    }
+}
+
+extension KademliaNode {
+    /// Ends the puts that have copies enough and have waited for the rest.
+    mutating func endPuts(at now: Now, into actions: inout [KademliaAction]) {
+        guard nextPutEnd <= now.instant else { return }
+        nextPutEnd = Instant(nanoseconds: .max)
+        let names = puts.filter { $0.value.deadline != nil }.keys.sorted { $0.rawValue < $1.rawValue }
+        for name in names { finishIfDone(name, at: now, into: &actions) }
+    }
+}
+
+// MARK: Nodes others know and we do not
+
+extension KademliaNode {
+    /// How long a node that others spoke of and that was not found is not looked for again: it may be dead,
+    /// or admitted by them and not by us.
+    private static let unfindableInterval = Interval.seconds(60)
+    static let unfindableCapacity = 1024
+
+    /// A replica spoke of these: it is asked where those are that ought to have the record and are not known.
+    private mutating func chase(
+        _ put: PutAttempt,
+        _ prefixes: [UInt32],
+        toldBy replica: Contact,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        // Bad contacts count as known: that others still speak of them is no news.
+        let unknown = prefixes.filter { prefix in
+            !table.holds(prefix: prefix) && !isVain(prefix, at: now)
+                && !membership.outOfReach.holds(prefix: prefix, at: now.instant)
+        }
+        guard !unknown.isEmpty, let news = puts[put.operation]?.chase(unknown), !news.isEmpty,
+            let location = puts[put.operation]?.record.location
+        else { return }
+        call(replica, .findNode(target: location), .chase(put, news: news), into: &actions)
+    }
+
+    /// The replica said where they are, or nothing: each is asked whether it is there.
+    mutating func chaseAnswered(
+        _ put: PutAttempt,
+        _ news: [UInt32],
+        _ response: Response?,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        var contacts: [Contact] = []
+        if case .nodes(let named)? = response {
+            // Who told of those out of reach was noted when the answer came.
+            contacts = named.filter { news.contains($0.id.prefix) }.compactMap { $0.reached(by: families) }
+        }
+        recordUnfindable(news.filter { prefix in !contacts.contains { $0.id.prefix == prefix } }, at: now)
+        guard isUnderWay(put) else { return }
+        puts[put.operation]?.chased(furtherQuestions: contacts.count)
+        for contact in contacts { call(contact, .ping(isLeaving: false), .newcomer(put), into: &actions) }
+        finishIfDone(put.operation, at: now, into: &actions)
+    }
+
+    /// One that a replica spoke of answered, or did not.
+    mutating func newcomerAnswered(
+        _ put: PutAttempt,
+        _ contact: Contact,
+        isThere: Bool,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        if !isThere { recordUnfindable([contact.id.prefix], at: now) }
+        guard isUnderWay(put) else { return }
+        puts[put.operation]?.chased()
+        if isThere { offer(put.operation, to: puts[put.operation]?.found(contact) ?? [], into: &actions) }
+        finishIfDone(put.operation, at: now, into: &actions)
+    }
+
+    private func isVain(_ prefix: UInt32, at now: Now) -> Bool {
+        unfindable[prefix].map { now.instant.since($0) < Self.unfindableInterval } ?? false
+    }
+
+    private mutating func recordUnfindable(_ prefixes: [UInt32], at now: Now) {
+        if unfindable.count >= Self.unfindableCapacity { unfindable = [:] }
+        for prefix in prefixes where !table.holds(prefix: prefix) { unfindable[prefix] = now.instant }
+    }
+}

@@ -1,0 +1,135 @@
+// How a record comes to those who have no address of a family of ours: a member that has both gives it to
+// them. `docs/protocol.md`, section 8.
+
+/// A record that we pass on for somebody who has one family only, and who waits for that.
+struct Relay: Sendable {
+    /// At once.
+    static let limit = 64
+
+    let digest: Digest
+    var clients: [RequestID]
+}
+
+// MARK: Who asks for it
+
+extension KademliaNode {
+    /// If there are members out of our reach, asks one who reaches them to give them the record.
+    mutating func passOn(_ name: OperationID, at now: Now, into actions: inout [KademliaAction]) {
+        guard families != .all, let put = puts[name], put.passing.isOpen,
+            membership.outOfReach.number(at: now.instant) > 0
+        else { return }
+        let lacking = Endpoint.Families.all.subtracting(families)
+        puts[name]?.passing.unreached = lacking
+        // Content is brought by who has it.
+        guard put.record.reference == nil || !put.takers.isEmpty else { return }
+        let bridges = bridges(to: put.record.location, at: now.instant)
+            .filter { !put.passing.tried.contains($0.identity) }
+        guard put.record.reference != nil else {
+            return bridges.first.map { ask($0, toPassOn: name, into: &actions) } ?? ()
+        }
+        if let bridge = bridges.first(where: { bridge in
+            put.takers.contains { $0.identity == bridge.identity }
+        }) {
+            ask(bridge, toPassOn: name, into: &actions)
+        } else if let bridge = bridges.first, !put.isTarget(bridge.identity) {
+            offer(name, to: puts[name]?.found(bridge) ?? [], into: &actions)
+        }
+    }
+
+    private mutating func ask(
+        _ bridge: Contact,
+        toPassOn name: OperationID,
+        into actions: inout [KademliaAction]
+    ) {
+        guard let put = puts[name] else { return }
+        puts[name]?.passing.begin(bridge.identity)
+        let attempt = PutAttempt(operation: name, record: put.record.digest)
+        call(bridge, .passOn(put.record, condition: put.condition), .passing(attempt), into: &actions)
+    }
+
+    /// Contacts that told of members out of our reach, nearest first.
+    private func bridges(to location: NodeID, at now: Instant) -> [Contact] {
+        table.closest(to: location, count: OutOfReach.capacity)
+            .filter { membership.outOfReach.isNamer($0.identity, at: now) }
+    }
+
+    /// `nil`: there was no answer.
+    mutating func passingAnswered(
+        _ attempt: PutAttempt,
+        by bridge: Contact,
+        _ response: Response?,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        guard isUnderWay(attempt) else { return }
+        let verdict = PutOutcome.Verdict(response)
+        puts[attempt.operation]?.passing.ended(bridge.identity, verdict)
+        if verdict == .stored { puts[attempt.operation]?.passing.unreached = [] }
+        finishIfDone(attempt.operation, at: now, into: &actions)
+    }
+}
+
+// MARK: Who does it
+
+extension KademliaNode {
+    /// A peer that has one family only asks that those have the record who have no address of it.
+    mutating func answerPassOn(
+        _ inbound: RequestID,
+        from sender: Contact,
+        _ record: Record,
+        _ condition: Request.Condition?,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        if let name = relays.first(where: { $0.value.digest == record.digest })?.key {
+            relays[name]?.clients.append(inbound)
+            return
+        }
+        let isHere = catalog.entry(at: record.location, by: record.author)?.digest == record.digest
+        guard families == .all, membership.isSettled(at: now.instant, patience: settings.joinPatience),
+            relays.count < Relay.limit, record.reference == nil || isHere
+        else { return actions.append(.reply(inbound, .refused(.unavailable))) }
+        let name = OperationID.own(freshName())
+        relays[name] = Relay(digest: record.digest, clients: [inbound])
+        let family: Endpoint.Family = sender.endpoint.family == .ipv4 ? .ipv6 : .ipv4
+        beginPut(
+            record,
+            condition,
+            to: [PutAudience(family: family)],
+            as: name,
+            at: now,
+            into: &actions
+        )
+    }
+
+    /// All was done for it.
+    mutating func relayed(
+        _ relay: Relay,
+        _ put: PutOperation,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        // What one of them did not take is put again from here, if we have it: who asked cannot.
+        let isSettled = put.unreached.isEmpty && put.outcome.isComplete
+        for newer in put.outcome.successors(of: put.record, unixMilliseconds: now.unixMilliseconds) {
+            adoptNewer(newer, at: now, into: &actions)
+        }
+        let place = Catalog.Place(location: put.record.location, author: put.record.author)
+        let second = ContactChange.second(of: now.instant)
+        if !isSettled {
+            catalog.note(.underReplicated, of: put.record.digest, at: place, second: second)
+        } else if catalog.entry(at: place.location, by: place.author)?.replicationState == .inOneFamily {
+            catalog.note(.replicated, of: put.record.digest, at: place, second: second)
+        }
+        let conflict = put.outcome.replicas.lazy.map(\.verdict).first { $0.isConflict }
+        let response: Response =
+            if case .conflict(let record)? = conflict {
+                .conflict(record)
+            } else if put.unreached.isEmpty {
+                .stored(receipt(for: put.record, at: now))
+            } else {
+                .refused(.unavailable)
+            }
+        for client in relay.clients { actions.append(.reply(client, response)) }
+    }
+}

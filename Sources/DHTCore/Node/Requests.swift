@@ -1,0 +1,248 @@
+// What others ask of us.
+
+extension KademliaNode {
+    /// A peer asks. `isLive`: it proved that it receives where it sends from; else nothing may change.
+    package mutating func handleRequest(
+        _ inbound: RequestID,
+        by sender: Contact,
+        _ request: Request,
+        isLive: Bool,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        switch request {
+        case .ping(let isLeaving):
+            let told = ownEndpoints(toldTo: sender.endpoint)
+            actions.append(.reply(inbound, .pong(observed: sender.endpoint, endpoints: told)))
+            if isLeaving, isLive {
+                noteLeaving(sender, at: now)
+                return
+            }
+        case .findNode(let target):
+            actions.append(.reply(inbound, .nodes(closest(to: target, for: sender))))
+        case .findValue(let location, let author, let offset):
+            answerFindValue(
+                inbound,
+                from: sender,
+                location,
+                author,
+                offset: Int(offset),
+                at: now,
+                into: &actions
+            )
+        case .store(let record, let condition):
+            guard isLive else {
+                actions.append(.reply(inbound, .retry))
+                return
+            }
+            answerStore(inbound, from: sender, record, condition, at: now, into: &actions)
+        case .passOn(let record, let condition):
+            guard isLive else {
+                actions.append(.reply(inbound, .retry))
+                return
+            }
+            answerPassOn(inbound, from: sender, record, condition, at: now, into: &actions)
+        case .findChunk: actions.append(.reply(inbound, .absent))  // content is the engine's
+        }
+        if isLive {
+            noteInbound(sender, at: now, into: &actions)
+        } else {
+            noteArriving(sender, at: now.instant)
+        }
+    }
+
+    private mutating func answerFindValue(
+        _ inbound: RequestID,
+        from sender: Contact,
+        _ location: NodeID,
+        _ author: Identity?,
+        offset: Int,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        let entries = catalog.entries(
+            at: location,
+            by: author,
+            for: sender.identity,
+            unixMilliseconds: now.unixMilliseconds
+        )
+        let page = Page(of: entries, from: offset)
+        guard !page.authors.isEmpty else {
+            let closest = closest(to: location, for: sender)
+            let total = UInt16(clamping: entries.count)
+            actions.append(.reply(inbound, .values([], total: total, closer: closest)))
+            return
+        }
+        let storeRequest = StoreRequest.answerInbound(
+            inbound,
+            location: location,
+            author: author,
+            page,
+            requester: sender
+        )
+        load(for: storeRequest, at: location, by: page.authors, at: now, into: &actions)
+    }
+
+    /// What was read of a page, out of all that is there. What the store does not bring is not counted.
+    private func values(
+        of page: Page,
+        _ records: [Record],
+        at location: NodeID,
+        by author: Identity?,
+        for requester: Contact,
+        at now: Now
+    ) -> Response {
+        let clock = now.unixMilliseconds
+        let live = records.filter { record in
+            let isAsked = record.author == author && author == requester.identity
+            return page.authors.contains(record.author) && record.expiry > clock
+                && (isAsked || record.isLive(at: clock))
+        }
+        let brought = Set(live.map(\.author))
+        let missing = Set(page.authors).subtracting(brought)
+        let entries = catalog.entries(
+            at: location,
+            by: author,
+            for: requester.identity,
+            unixMilliseconds: clock
+        )
+        let total = entries.count { !missing.contains($0.author) }
+        return .values(
+            live.sorted { $0.isNewer(than: $1) },
+            total: UInt16(clamping: max(total, live.count)),
+            closer: closest(to: location, for: requester)
+        )
+    }
+
+    /// Whom we name to a peer: addresses of this machine are for those on it.
+    private func closest(to target: NodeID, for requester: Contact) -> [Contact] {
+        table.named(
+            to: requester.endpoint,
+            near: target,
+            count: settings.replicas,
+            excluding: requester.identity
+        )
+    }
+
+    private mutating func answerStore(
+        _ inbound: RequestID,
+        from sender: Contact,
+        _ record: Record,
+        _ condition: Request.Condition?,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        let known = table.entry(for: sender.identity, id: sender.id)?.contact
+        let offer = offer(
+            record,
+            condition: condition,
+            from: sender.identity,
+            reaching: known?.families ?? sender.families,
+            at: now
+        )
+        switch offer.decision {
+        case .keep:
+            let client = WriteWaiter.inbound(inbound)
+            keep(record, displacing: offer.displaced, offer.evicted, for: client, into: &actions)
+        case .same:
+            guard !awaitsStore(record, for: .inbound(inbound)) else { return }
+            actions.append(.reply(inbound, .stored(receipt(for: record, at: now))))
+        case .conflict(nil): actions.append(.reply(inbound, .conflict(nil)))
+        case .conflict(let author?):
+            load(for: .answerConflict(inbound), at: record.location, by: [author], at: now, into: &actions)
+        case .refuse(let refusal): actions.append(.reply(inbound, .refused(refusal)))
+        }
+    }
+
+    func receipt(for record: Record, at now: Now) -> Response.Receipt {
+        let left = (record.expiry -| now.unixMilliseconds) / 1000
+        let closest = table.closest(to: record.location, count: settings.replicas - 1)
+        let hider = catalog.hider(of: record, unixMilliseconds: now.unixMilliseconds)
+        return .init(
+            lifetime: UInt32(clamping: left),
+            hiddenBy: hider.map { .author($0) },
+            closest: closest.map(\.id.prefix).filter { $0 != 0 }
+        )
+    }
+
+    // MARK: Events of the store
+
+    /// Records were read; `nil`: the store could not. `withheld`: they are there as well, but nobody is to
+    /// see them.
+    package mutating func loaded(
+        _ ticket: Ticket,
+        _ records: [Record]?,
+        withheld: [Digest] = [],
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        guard let storeRequest = storeRequests.removeValue(forKey: ticket) else { return }
+        if let records {
+            strikeOutLost(ticket, found: records, withheld: withheld)
+        } else {
+            expected[ticket] = nil
+        }
+        switch storeRequest {
+        case .answerInbound(let inbound, let location, let author, let page, let requester):
+            // A disk that cannot be read is not one that is empty: who asked must not take it for an answer.
+            guard let records else { return actions.append(.reply(inbound, .retry)) }
+            let values = values(of: page, records, at: location, by: author, for: requester, at: now)
+            actions.append(.reply(inbound, values))
+        case .answerConflict(let inbound):
+            let response = records.map { Response.conflict($0.first) } ?? .refused(.unavailable)
+            actions.append(.reply(inbound, response))
+        case .tellConflict(let operation):
+            puts[operation]?.ownStoreEnded(records.map { .conflict($0.first) } ?? .refused(.unavailable))
+            finishIfDone(operation, at: now, into: &actions)
+        case .readOwn(let search): ownRecordsRead(search, records ?? [], at: now, into: &actions)
+        case .replicate(let offer): give(offer, records, at: now, into: &actions)
+        case .keep, .sweep: preconditionFailure("records came for a ticket that asked for none")
+        }
+    }
+
+    /// Changes were made durable, or not, for want of room or a working disk.
+    package mutating func applied(
+        _ ticket: Ticket,
+        _ outcome: StoreOutcome,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        guard let storeRequest = storeRequests.removeValue(forKey: ticket) else { return }
+        switch storeRequest {
+        case .keep(let record, let displaced, let evicted):
+            if case .failed = outcome { takeBack(record, displaced, evicted) }
+            for client in pendingWrites.removeValue(forKey: record.digest) ?? [] {
+                tell(client, outcome, record, at: now, into: &actions)
+            }
+        case .sweep: break
+        case .answerInbound, .answerConflict, .readOwn, .tellConflict, .replicate:
+            preconditionFailure("a ticket for reading was used for changes")
+        }
+    }
+
+    /// The store could neither read nor write: what the ticket was for ends as if nothing were there, or is
+    /// refused.
+    package mutating func storeFailed(_ ticket: Ticket, at now: Now, into actions: inout [KademliaAction]) {
+        switch storeRequests[ticket] {
+        case .keep, .sweep: applied(ticket, .failed(.unavailable), at: now, into: &actions)
+        case .answerInbound, .answerConflict, .readOwn, .tellConflict, .replicate:
+            loaded(ticket, nil, at: now, into: &actions)
+        case nil: break
+        }
+    }
+
+    /// How the store fared with changes.
+    package enum StoreOutcome: Hashable, Sendable {
+        case done
+        case failed(Response.Refusal)
+    }
+
+    /// A record found in the store at start.
+    package mutating func restore(_ record: Record) { catalog.enter(record) }
+
+    /// What the store remembers of a record, at start. `mayWrite`: its author may.
+    package mutating func restore(_ entry: Catalog.Entry, at location: NodeID, mayWrite: Bool = true) {
+        catalog.enter(entry, at: location)
+        if !mayWrite { catalog.muted.insert(entry.author) }
+    }
+}

@@ -1,0 +1,286 @@
+/// Names a lookup in progress.
+struct SearchID: Hashable, Comparable, Sendable {
+    let rawValue: UInt64
+
+    static func < (lhs: SearchID, rhs: SearchID) -> Bool { lhs.rawValue < rhs.rawValue }
+}
+
+/// A lookup and whom it is for.
+struct Search: Sendable {
+    enum Client: Hashable, Sendable {
+        /// Closest nodes for a record.
+        case put(OperationID)
+        /// Records.
+        case get(OperationID)
+        /// One peer, wherever it is now.
+        case peer(OperationID, Identity)
+        /// Our own place.
+        case join
+        /// A part of the key space.
+        case refresh
+        /// A peer that went silent: others may know where it is now.
+        case rescue(Identity)
+
+        /// Nobody waits for it, and what it brings is believed only once it answers: one path will do.
+        var isUpkeep: Bool {
+            switch self {
+            case .join, .refresh, .rescue: true
+            case .put, .get, .peer: false
+            }
+        }
+    }
+
+    let client: Client
+    /// The one family that is asked by, and that those who are looked for must have.
+    let family: Endpoint.Family?
+    var lookup: DisjointLookup
+    var get: GetOperation?
+    /// We hold a record ourselves and are one of its replicas, which counts as an answer.
+    var hasOwn = false
+    /// What we hold is being read.
+    var awaitsOwn = false
+}
+
+extension KademliaNode {
+    mutating func beginSearch(
+        _ client: Search.Client,
+        target: NodeID,
+        goal: Lookup.Goal = .nodes,
+        get: GetOperation? = nil,
+        paths: Int? = nil,
+        width: Int? = nil,
+        having family: Endpoint.Family? = nil,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        let name = SearchID(rawValue: freshName())
+        // Some of them may be dead without anybody knowing: with four times as many as are wanted, enough are
+        // not.
+        let seeds = table.closest(to: target, count: settings.replicas * 4, having: family)
+            .compactMap { $0.asked(by: family) }
+        let limits = DisjointLookup.pathCounts
+        let wanted = client.isUpkeep ? 1 : paths ?? settings.paths
+        let lookup = DisjointLookup(
+            target: target,
+            own: identity,
+            goal: goal,
+            seeds: seeds,
+            paths: min(max(wanted, limits.lowerBound), limits.upperBound),
+            parallelism: settings.parallelism,
+            width: width ?? settings.replicas
+        )
+        var search = Search(client: client, family: family, lookup: lookup, get: get)
+        if let get {
+            let authors = catalog.authorsToRead(
+                at: get.location,
+                by: get.author,
+                for: identity,
+                isExhaustive: get.isExhaustive,
+                limit: GetOperation.repairLimit,
+                unixMilliseconds: now.unixMilliseconds
+            )
+            if !authors.isEmpty {
+                search.awaitsOwn = true
+                // A copy where none belongs may be old: it is looked at, but is no replica's answer.
+                if isReplica(for: target) {
+                    search.hasOwn = true
+                    search.lookup.countLocalAnswer()
+                }
+                load(for: .readOwn(name), at: get.location, by: authors, at: now, into: &actions)
+            }
+        }
+        searches[name] = search
+        pursue(name, at: now, into: &actions)
+    }
+
+    mutating func beginGet(
+        _ get: GetOperation,
+        paths: Int?,
+        as name: OperationID,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        // Of those who have one family only, two of each kind may lack what was acknowledged.
+        let more = isMixed && get.replicas >= settings.parallelism ? settings.parallelism - 1 : 0
+        let replicas = min(max(get.replicas + more, 1), settings.replicas)
+        let goal = Lookup.Goal.values(replicas: get.isExhaustive ? settings.replicas : replicas)
+        beginSearch(
+            .get(name),
+            target: get.location,
+            goal: goal,
+            get: get,
+            paths: paths,
+            at: now,
+            into: &actions
+        )
+    }
+
+    /// Asks on, or ends the search.
+    mutating func pursue(_ name: SearchID, at now: Now, into actions: inout [KademliaAction]) {
+        guard let search = searches[name] else { return }
+        while let contacts = searches[name]?.lookup.nextQueries(), !contacts.isEmpty {
+            for contact in contacts {
+                searches[name]?.get?.asks(contact.identity)
+                call(contact, request(of: search, offset: 0), .search(name), into: &actions)
+                if isSuspect(contact) { searches[name]?.lookup.slow(contact.identity) }
+            }
+        }
+        guard let current = searches[name], current.lookup.isFinished, !current.awaitsOwn else { return }
+        searches[name] = nil
+        ended(current, at: now, into: &actions)
+    }
+
+    private func request(of search: Search, offset: UInt16) -> Request {
+        guard let get = search.get else { return .findNode(target: search.lookup.target) }
+        return .findValue(location: get.location, author: get.author, offset: offset)
+    }
+
+    mutating func searchAnswered(
+        _ name: SearchID,
+        _ contact: Contact,
+        _ response: Response,
+        struckOut: Int,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        guard var search = searches[name] else { return }
+        switch response {
+        case .nodes(let named):
+            let contacts = reachable(named, namedBy: contact.identity, at: now.instant)
+                .compactMap { $0.asked(by: search.family) }
+            let known = known(among: contacts)
+            search.lookup.answered(contact.identity, contacts: contacts, bearing: false, known: known)
+        case .values(let records, let total, let named):
+            let closer = reachable(named, namedBy: contact.identity, at: now.instant)
+            search.get?.take(records, from: contact.identity, unixMilliseconds: now.unixMilliseconds)
+            let page = search.get?.nextPage(
+                after: records,
+                struckOut: struckOut,
+                of: Int(total),
+                from: contact.identity,
+                unixMilliseconds: now.unixMilliseconds
+            )
+            if let page {
+                call(contact, request(of: search, offset: page), .search(name), into: &actions)
+                askOn(name, &search, at: now, into: &actions)
+                searches[name] = search
+                return
+            }
+            let isBearing = search.get?.isBearing(contact.identity) ?? false
+            let known = known(among: closer)
+            search.lookup.answered(contact.identity, contacts: closer, bearing: isBearing, known: known)
+            askOn(name, &search, at: now, into: &actions)
+        case .pong, .stored, .conflict, .refused, .wanted, .chunk, .absent, .retry:
+            search.lookup.failed(contact.identity)
+        }
+        searches[name] = search
+        pursue(name, at: now, into: &actions)
+    }
+
+    /// Asks those on whose answers seemed to be enough, and are not by what others told since.
+    private mutating func askOn(
+        _ name: SearchID,
+        _ search: inout Search,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        for (peer, page) in search.get?.insufficient(unixMilliseconds: now.unixMilliseconds) ?? [] {
+            guard let contact = search.lookup.reopen(peer) else { continue }
+            call(contact, request(of: search, offset: page), .search(name), into: &actions)
+        }
+    }
+
+    /// Those of the contacts that have answered us and that we count on.
+    private func known(among contacts: [Contact]) -> Set<Identity> {
+        Set(contacts.filter { table.counts(on: $0) }.map(\.identity))
+    }
+
+    mutating func ownRecordsRead(
+        _ name: SearchID,
+        _ records: [Record],
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        guard var search = searches[name] else { return }
+        search.get?.take(records, from: identity, unixMilliseconds: now.unixMilliseconds)
+        search.awaitsOwn = false
+        if search.hasOwn, !records.contains(where: { $0.isLive(at: now.unixMilliseconds) }) {
+            search.hasOwn = false
+            search.lookup.discountLocalAnswer()
+        }
+        searches[name] = search
+        pursue(name, at: now, into: &actions)
+    }
+
+    private mutating func ended(_ search: Search, at now: Now, into actions: inout [KademliaAction]) {
+        switch search.client {
+        case .put(let operation): lookedUp(operation, search.lookup.reachable, at: now, into: &actions)
+        case .get(let operation): finishGet(operation, search, at: now, into: &actions)
+        case .peer(let operation, let peer):
+            if let entry = search.lookup.closest.first(where: { $0.identity == peer }) {
+                call(entry, .ping(isLeaving: false), .ping(operation, sent: now.instant), into: &actions)
+            } else {
+                actions.append(.finished(operation, .pinged(nil)))
+            }
+        case .join: joined(at: now, into: &actions)
+        case .refresh: break
+        case .rescue: membership.relocationLookups.underWay -= 1
+        }
+    }
+
+    private mutating func finishGet(
+        _ operation: OperationID,
+        _ search: Search,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        guard let get = search.get else { preconditionFailure("a get without what it gets") }
+        let own = search.hasOwn ? 1 : 0
+        let found = get.found(unixMilliseconds: now.unixMilliseconds)
+        let outcome = GetOutcome(
+            found: found,
+            ahead: get.ahead,
+            answered: search.lookup.answered + own,
+            asked: search.lookup.asked + own,
+            hops: search.lookup.hops,
+            answeredBy: answerers(of: search),
+            contacts: search.lookup.answerers
+        )
+        // We ought to have it too, if we are that close or have an older one. This comes first: what ends
+        // here may be the beginning of a write.
+        let isOurs = isResponsible(contact: id, for: get.location)
+        for found in found.prefix(GetOperation.repairLimit) {
+            let entry = catalog.entry(at: get.location, by: found.record.author)
+            guard entry != nil || isOurs, entry?.digest != found.record.digest else { continue }
+            adopt(found.record, .replicated, at: now, into: &actions)
+        }
+        actions.append(.finished(operation, .got(outcome)))
+        // Only whoever answered among the closest ought to have the record and is known to lack it.
+        let answered = search.lookup.answeredNearest
+        for (record, contact) in get.repairs(among: answered, unixMilliseconds: now.unixMilliseconds)
+        where mayRepair(record, at: contact.identity, now: now.instant) {
+            let place = Catalog.Place(location: record.location, author: record.author)
+            let purpose = Purpose.repair(place, record.digest)
+            call(contact, .store(record, condition: nil), purpose, into: &actions)
+        }
+    }
+
+    /// Whether we are among the closest to the target, as far as we know.
+    private func isReplica(for target: NodeID) -> Bool {
+        let closest = table.closest(to: target, count: settings.replicas)
+        guard closest.count == settings.replicas, let farthest = closest.last else { return true }
+        return id.distance(to: target) < farthest.id.distance(to: target)
+    }
+
+    /// Who answered, nearest first, ourselves among them if we hold a record.
+    private func answerers(of search: Search) -> [Identity] {
+        let others = search.lookup.answerers
+        var answerers = others.map(\.identity)
+        if search.hasOwn {
+            let target = search.lookup.target
+            let place = others.firstIndex { $0.id.distance(to: target) > id.distance(to: target) }
+            answerers.insert(identity, at: place ?? others.endIndex)
+        }
+        return answerers
+    }
+}

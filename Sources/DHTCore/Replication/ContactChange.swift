@@ -1,0 +1,179 @@
+/// A contact that came or went, as one node saw it.
+struct ContactChange: Hashable, Sendable {
+    enum Kind: Hashable, Sendable {
+        /// Unknown before: it has nothing yet.
+        case came
+        /// Given up before, and now there again: it lacks what was offered from that second on.
+        case returned(since: UInt32)
+        /// Never given up, but it started anew and has nothing any more.
+        case emptied
+        /// Bad, gone or admitted no more.
+        case went
+    }
+
+    let contact: Contact
+    let kind: Kind
+    /// When we saw it.
+    let at: Instant
+    /// When the contact was last known to do its part.
+    let lastHeard: Instant
+
+    /// The second from on which the contact lacks what was offered.
+    var owedSince: UInt32 { if case .returned(let since) = kind { since } else { 0 } }
+
+    /// Whether the contact, which came, lacks what was last offered in this second.
+    func isMissing(_ offeredAt: UInt32) -> Bool { offeredAt >= owedSince }
+
+    /// Seconds of the monotonic clock, never 0: as records remember when they were offered.
+    static func second(of instant: Instant) -> UInt32 { UInt32(clamping: max(instant.seconds, 1)) }
+}
+
+extension Instant {
+    /// Whole seconds since the clock's origin.
+    var seconds: UInt64 { nanoseconds / 1_000_000_000 }
+}
+
+extension KademliaNode {
+    /// A contact entered the table.
+    mutating func noteCame(_ contact: Contact, at now: Now) {
+        let start = replication.startedAt ?? now.instant
+        // What we had before our start is no news to those who were there; the patrol sees to the rest.
+        let isInfant = membership.hasSeeds && now.instant.since(start) < Replication.infancy
+        // What was put here since, before we met anybody, is news.
+        let since = ContactChange.second(of: min(membership.startedAt ?? start, start))
+        var kind = isInfant ? ContactChange.Kind.returned(since: since) : .came
+        // Who said goodbye and is back has what it was given, but for what came since, unless it lost that.
+        if kind == .came,
+            let known = replication.losses.everything.history(of: contact.identity, at: now.instant),
+            !believesLoss(of: contact.identity, at: now.instant)
+        {
+            kind = .returned(since: ContactChange.second(of: known.last))
+            replication.doubt(contact.identity, lastHeard: known.last, at: now.instant)
+        }
+        note(ContactChange(contact: contact, kind: kind, at: now.instant, lastHeard: now.instant))
+    }
+
+    /// A contact that had been given up answers.
+    mutating func noteReturned(_ contact: Contact, lastHeard: Instant, at now: Now) {
+        // One that comes and goes has missed what it had no time to get before, as well.
+        let since = min(
+            ContactChange.second(of: lastHeard),
+            replication.missingSince[contact.identity] ?? .max
+        )
+        let kind = ContactChange.Kind.returned(since: since)
+        note(ContactChange(contact: contact, kind: kind, at: now.instant, lastHeard: now.instant))
+    }
+
+    /// A contact that waited for a place in the table has one now: another was there.
+    mutating func notePromoted(_ contact: Contact, at now: Instant) {
+        note(ContactChange(contact: contact, kind: .came, at: now, lastHeard: now))
+    }
+
+    mutating func noteWent(_ contact: Contact, lastHeard: Instant, at now: Instant) {
+        note(ContactChange(contact: contact, kind: .went, at: now, lastHeard: lastHeard))
+    }
+
+    private mutating func note(_ change: ContactChange) {
+        guard catalog.count > 0, handover.operation == nil else { return }
+        if change.kind != .went {
+            let isNew = replication.missingSince[change.contact.identity] == nil
+            if !isNew || replication.missingSince.count < Replication.changeLimit {
+                replication.missingSince[change.contact.identity] = change.owedSince
+            }
+        }
+        let known = replication.unhandled.firstIndex { $0.contact.identity == change.contact.identity }
+        if let known {
+            let old = replication.unhandled[known]
+            // `came` (it has nothing) wins over a later `returned`.
+            if case .returned = change.kind, old.kind == .came || old.kind == .emptied { return }
+            replication.unhandled.remove(at: known)
+        } else if replication.unhandled.count >= Replication.changeLimit {
+            replication.counters.overlooked += 1
+            return
+        }
+        replication.unhandled.append(change)
+        if replication.unhandledDue == nil { replication.wake(at: Instant(nanoseconds: 0)) }
+    }
+
+    /// A peer showed that its process is another one than before, or that it has had its key for a day: does
+    /// it still have what it had? Asked for a record or two, it tells.
+    package mutating func restarted(
+        _ contact: Contact,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        guard let entry = table.entry(for: contact.identity, id: contact.id) else { return }
+        sample(contact, lastHeard: entry.lastAnswered, at: now, into: &actions)
+    }
+
+    /// A peer answers of which it is in doubt whether it still has what it had: it is asked once more.
+    mutating func settleDoubt(about contact: Contact, at now: Now, into actions: inout [KademliaAction]) {
+        guard let doubt = replication.unverified[contact.identity], doubt.due <= now.instant else { return }
+        sample(contact, lastHeard: doubt.lastHeard, at: now, into: &actions)
+    }
+
+    private mutating func sample(
+        _ contact: Contact,
+        lastHeard: Instant,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        let (identity, id) = (contact.identity, contact.id)
+        guard replication.sampling[identity] == nil else { return }
+        guard replication.sampling.count < Membership.verificationLimit else {
+            return replication.doubt(identity, lastHeard: lastHeard, at: now.instant)
+        }
+        let candidates = catalog.nearest(to: id, count: Replication.sampleSize * 16).filter { located in
+            located.entry.isLive(at: now.unixMilliseconds)
+                && isResponsible(contact: id, for: located.location)
+        }
+        guard !candidates.isEmpty else { return }
+        // What was offered since it was last heard it may lack anyhow.
+        let second = ContactChange.second(of: lastHeard)
+        let sampling = candidates.filter { $0.entry.offeredAt < second }.prefix(Replication.sampleSize)
+        guard !sampling.isEmpty else {
+            // Nothing tells what it has; all this it may lack.
+            return noteEmptied(contact, lastHeard: lastHeard, at: now)
+        }
+        replication.sampling[identity] = sampling.count
+        for sample in sampling {
+            let request = Request.findValue(location: sample.location, author: sample.place.author, offset: 0)
+            call(contact, request, .sample(lastHeard: lastHeard), into: &actions)
+        }
+    }
+
+    /// A peer that started anew was asked for a record it ought to have. `nil`: it did not answer.
+    mutating func sampled(_ contact: Contact, lastHeard: Instant, _ response: Response?, at now: Now) {
+        guard let left = replication.sampling[contact.identity] else { return }
+        replication.sampling[contact.identity] = left > 1 ? left - 1 : nil
+        guard let response else {
+            return replication.doubt(contact.identity, lastHeard: lastHeard, at: now.instant)
+        }
+        replication.settleDoubt(about: contact.identity)
+        guard case .values(let records, _, _) = response else { return }
+        guard records.isEmpty else { return noteReturned(contact, lastHeard: lastHeard, at: now) }
+        replication.sampling[contact.identity] = nil
+        noteEmptied(contact, lastHeard: lastHeard, at: now)
+    }
+
+    /// A peer has nothing of what it had. One of whom that is not believed for now is asked again later.
+    private mutating func noteEmptied(_ contact: Contact, lastHeard: Instant, at now: Now) {
+        guard believesLoss(of: contact.identity, at: now.instant) else {
+            return replication.doubt(contact.identity, lastHeard: lastHeard, at: now.instant)
+        }
+        note(ContactChange(contact: contact, kind: .emptied, at: now.instant, lastHeard: lastHeard))
+    }
+
+    /// Whether a contact with this id is, or would be, among the closest to a place.
+    func isResponsible(contact: NodeID, for location: NodeID) -> Bool {
+        let distance = contact.distance(to: location)
+        let nearerSelf = contact != id && id.distance(to: location) < distance ? 1 : 0
+        let families = table.entry(for: contact)?.contact.families ?? .all
+        return divisions.contains { family in
+            guard family.map(families.contains) ?? true else { return false }
+            let others = table.closest(to: location, count: settings.replicas, having: family)
+            let nearer = others.count { $0.id != contact && $0.id.distance(to: location) < distance }
+            return nearer + nearerSelf < settings.replicas
+        }
+    }
+}

@@ -1,0 +1,148 @@
+/// The contacts that share a given number of leading bits with us. (Kademlia, sections 2.2 and 2.4.)
+///
+/// Old contacts are the ones likeliest to stay, so a full bucket keeps them: a newcomer takes the place of a
+/// bad contact only, or waits in a small cache.
+package struct KBucket: Sendable {
+    /// A contact and what its answers tell of it.
+    package struct Entry: Hashable, Sendable {
+        package internal(set) var contact: Contact
+        package internal(set) var lastAnswered: Instant
+        package internal(set) var reachability: Reachability
+        /// When it last answered a request that told it who we are and where.
+        package internal(set) var lastTold: Instant
+
+        package init(_ contact: Contact, at now: Instant) {
+            self.contact = contact
+            lastAnswered = now
+            lastTold = now
+            reachability = Reachability(answeredAt: now)
+        }
+
+        mutating func answered(from endpoint: Endpoint, at now: Instant) {
+            contact.answered(from: endpoint, isInUse: reachability.grade == .good)
+            lastAnswered = now
+            reachability.answered(at: now)
+        }
+    }
+
+    /// Newcomers kept for when a place falls free.
+    static let replacementCapacity = 8
+
+    let capacity: Int
+    /// The bucket's contacts, the one that entered first in front.
+    private(set) var entries: [Entry] = []
+    /// Contacts that answered but found the bucket full, the one that answered last at the end. None while a
+    /// place is free or a contact bad.
+    private(set) var replacements: [Entry] = []
+    /// Whether the bucket was ever too small for all who answered.
+    private var hasOverflowed = false
+    /// When a lookup last went through this part of the key space; `nil` if never.
+    var refreshedAt: Instant?
+
+    init(capacity: Int) {
+        precondition(capacity > 0, "a bucket of capacity \(capacity) holds nobody")
+        self.capacity = capacity
+    }
+
+    /// A bucket of contacts that answered before. They may share their memory with others' until they change.
+    init(capacity: Int, _ entries: [Entry], isComplete: Bool) {
+        self.init(capacity: capacity)
+        precondition(entries.count <= capacity, "\(entries.count) contacts in a bucket of \(capacity)")
+        self.entries = entries
+        hasOverflowed = !isComplete
+    }
+
+    /// Whether a newcomer would enter without displacing a live contact.
+    var hasRoom: Bool { entries.count < capacity || entries.contains { $0.reachability.grade == .bad } }
+
+    /// Whether everybody met who belongs here is here. A full bucket does not claim it: newcomers are turned
+    /// away before they are even asked, see ``hasRoom``.
+    var isComplete: Bool { !hasOverflowed && entries.count < capacity }
+
+    /// The contact, which belongs in this bucket, answered a request of ours.
+    mutating func answered(_ contact: Contact, at now: Instant) -> RoutingTable.Admission {
+        if let index = entries.firstIndex(where: { $0.contact.id == contact.id }) {
+            let known = entries[index].contact
+            guard known.identity == contact.identity else { return .refused }
+            entries[index].answered(from: contact.endpoint, at: now)
+            return known.isAt(contact.endpoint) ? .refreshed : .moved(from: known.endpoint)
+        }
+        guard entries.count == capacity else {
+            entries.append(Entry(contact, at: now))
+            return .inserted
+        }
+        hasOverflowed = true
+        guard let index = longestBad else { return cache(contact, at: now) }
+        let evicted = entries.remove(at: index).contact
+        entries.append(Entry(contact, at: now))
+        return .replaced(evicted: evicted)
+    }
+
+    /// A request to the contact ran out of transmissions; `nil` if it is not in the bucket.
+    mutating func failed(_ identity: Identity, at now: Instant) -> RoutingTable.Failure? {
+        guard let index = entries.firstIndex(where: { $0.contact.identity == identity }) else {
+            // One that cannot be counted on is no replacement.
+            replacements.removeAll { $0.contact.identity == identity }
+            return nil
+        }
+        entries[index].reachability.failed(at: now)
+        entries[index].contact.turn()
+        guard entries[index].reachability.grade == .bad else { return .questionable }
+        guard let newest = replacements.popLast() else { return .bad }
+        entries.remove(at: index)
+        entries.append(newest)
+        return .replaced(by: newest.contact)
+    }
+
+    /// A live request of the contact's came: as good a sign of life as an answer, if we counted on it where
+    /// it is.
+    mutating func heard(_ contact: Contact, at now: Instant) {
+        guard let index = entries.firstIndex(where: { $0.contact.identity == contact.identity }),
+            entries[index].contact.isAt(contact.endpoint), entries[index].reachability.grade == .good
+        else { return }
+        entries[index].reachability.answered(at: now)
+    }
+
+    /// Notes something of the contact that changes nobody's place.
+    mutating func note(of identity: Identity, _ change: (inout Entry) -> Void) {
+        guard let index = entries.firstIndex(where: { $0.contact.identity == identity }) else { return }
+        change(&entries[index])
+    }
+
+    /// Forgets the contact; the newest replacement, which is returned, takes its place.
+    @discardableResult
+    mutating func remove(_ identity: Identity) -> Contact? {
+        replacements.removeAll { $0.contact.identity == identity }
+        guard let index = entries.firstIndex(where: { $0.contact.identity == identity }) else { return nil }
+        entries.remove(at: index)
+        guard let newest = replacements.popLast() else { return nil }
+        entries.append(newest)
+        return newest.contact
+    }
+
+    /// Forgets contacts; the newest replacements, which are returned, take their places.
+    mutating func removeAll(where isGone: (Identity) -> Bool) -> [Contact] {
+        replacements.removeAll { isGone($0.contact.identity) }
+        let gone = entries.map(\.contact.identity).filter(isGone)
+        return gone.compactMap { remove($0) }
+    }
+
+    /// Of the bad contacts the one quiet for longest, the older among equals.
+    private var longestBad: Int? {
+        entries.indices
+            .filter { entries[$0].reachability.grade == .bad }
+            .min { entries[$0].lastAnswered < entries[$1].lastAnswered }
+    }
+
+    private mutating func cache(_ contact: Contact, at now: Instant) -> RoutingTable.Admission {
+        var entry = Entry(contact, at: now)
+        if let index = replacements.firstIndex(where: { $0.contact.id == contact.id }) {
+            guard replacements[index].contact.identity == contact.identity else { return .refused }
+            entry = replacements.remove(at: index)
+            entry.answered(from: contact.endpoint, at: now)
+        }
+        if replacements.count == Self.replacementCapacity { replacements.removeFirst() }
+        replacements.append(entry)
+        return .cached
+    }
+}

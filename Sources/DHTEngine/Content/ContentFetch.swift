@@ -1,0 +1,331 @@
+import DHTCore
+import DHTEnvelope
+
+/// Content on its way to us from several peers at once, as a machine: answers in, requests out.
+///
+/// Each part is asked of one peer, chunk by chunk, and looked at when it is whole; who gave a part that is
+/// not what it must be is asked no more, whoever names it again. A part that takes its peer too long is asked
+/// of another as well, and whichever is whole first counts. How much may be under way to a peer follows what
+/// it answers.
+struct ContentFetch: Sendable {
+    /// A chunk that is to be asked for.
+    struct ChunkRequest: Hashable, Sendable {
+        let contact: Contact
+        let part: ContentPart
+        let chunk: Int
+    }
+
+    /// A part that is whole and what it must be.
+    enum CompletedPart: Sendable {
+        case outline([UInt8])
+        case piece([UInt8], index: Int)
+    }
+
+    /// A part that one peer is being asked for.
+    private struct Errand: Hashable, Comparable {
+        let part: ContentPart
+        let source: Identity
+
+        static func < (lhs: Errand, rhs: Errand) -> Bool {
+            (lhs.part.order, lhs.source) < (rhs.part.order, rhs.source)
+        }
+    }
+
+    /// How far such a part is.
+    private struct PartialPart: Sendable {
+        let begun: Instant
+        var bytes: [UInt8]
+        /// Chunks that are to be asked for, the first of them last.
+        var open: [Int]
+        /// A bit for each chunk that is not there.
+        var missing: UInt64
+        /// It takes too long: others may be asked for it.
+        var isSlow = false
+    }
+
+    /// Parts one peer is asked for at once: while the last chunks of one are under way, the next begins.
+    private static let partsBySource = 2
+    /// A part may take this long, or so many times as long as parts take at present.
+    static let partPatience = Interval.seconds(2)
+    static let partPatienceFactor: UInt64 = 8
+    /// Parts from whose times it is known how long they take.
+    private static let sampleSize = 15
+
+    let reference: ContentReference
+    private var sources: [ContentSource] = []
+    private var growths: [Errand: PartialPart] = [:]
+    /// How long the last parts took.
+    private var waits: [Interval] = []
+    private(set) var outline: [Digest]?
+    private var isOutlineTaken = false
+    /// Pieces nobody was asked for, the first of them last.
+    private var open: [Int]
+    /// Pieces that are not there yet.
+    private(set) var missing: Int
+    /// Bytes of pieces that are there.
+    private(set) var held = 0
+    /// Bytes of chunks that came, whatever became of them.
+    private(set) var received: UInt64 = 0
+    /// Parts that were asked of another because they took too long.
+    private(set) var slowParts: UInt64 = 0
+    private var liars: [Identity] = []
+
+    /// `outline`: the digests, if they are known. `pieces`: which are there already.
+    init(_ reference: ContentReference, outline: [Digest]? = nil, pieces: Set<Int> = []) {
+        self.reference = reference
+        self.outline = outline
+        open = (0..<reference.pieceCount).reversed().filter { !pieces.contains($0) }
+        missing = open.count
+        for index in pieces { held += reference.length(of: .piece(index)) ?? 0 }
+    }
+
+    // MARK: Events
+
+    /// Somebody may have the content. Who was silent is tried again; who had not what it was asked for only
+    /// if it says itself that it has it (`isOffer`); who lied is not.
+    mutating func add(_ contact: Contact, isOffer: Bool = false) {
+        guard let index = index(of: contact.identity) else {
+            sources.append(ContentSource(contact: contact))
+            return
+        }
+        sources[index].named(contact, isOffer: isOffer)
+    }
+
+    /// What is to be asked now, given that parts of no more than `limit` may be begun.
+    mutating func nextWishes(limit: Int, at now: Instant) -> [ChunkRequest] {
+        var wishes: [ChunkRequest] = []
+        var limit = limit
+        var isMoving = true
+        // In turn, so that all have their share.
+        while isMoving {
+            isMoving = false
+            for index in sources.indices where sources[index].hasRoom {
+                let contact = sources[index].contact
+                guard let part = part(for: contact.identity, limit: &limit, at: now),
+                    let chunk = growths[.init(part: part, source: contact.identity)]?.open.popLast()
+                else { continue }
+                sources[index].inFlight += 1
+                wishes.append(ChunkRequest(contact: contact, part: part, chunk: chunk))
+                isMoving = true
+            }
+        }
+        return wishes
+    }
+
+    /// A chunk came. `isClear`: it was asked for once only. Returns the part it made whole.
+    mutating func answered(_ wish: ChunkRequest, _ bytes: [UInt8], isClear: Bool, at now: Instant)
+        -> CompletedPart?
+    {
+        guard let index = index(of: wish.contact.identity) else { return nil }
+        sources[index].answered(isClear: isClear)
+        let errand = Errand(part: wish.part, source: wish.contact.identity)
+        guard growths[errand] != nil, let range = reference.range(of: wish.chunk, in: wish.part) else {
+            return nil
+        }
+        guard bytes.count == range.count else {
+            dismiss(errand.source, .liar)
+            return nil
+        }
+        received += UInt64(bytes.count)
+        growths[errand]?.bytes.replaceSubrange(range, with: bytes)
+        growths[errand]?.missing &= ~(1 << UInt64(wish.chunk))
+        guard let growth = growths[errand], growth.missing == 0 else { return nil }
+        return finish(errand, growth, at: now)
+    }
+
+    /// The peer did not answer.
+    mutating func failed(_ wish: ChunkRequest) {
+        guard let index = index(of: wish.contact.identity) else { return }
+        sources[index].failed()
+        if sources[index].isOut {
+            dismiss(wish.contact.identity, .silent)
+        } else {
+            growths[.init(part: wish.part, source: wish.contact.identity)]?.open.append(wish.chunk)
+        }
+    }
+
+    /// The peer has no such part.
+    mutating func lacks(_ wish: ChunkRequest) {
+        guard let index = index(of: wish.contact.identity) else { return }
+        sources[index].answered(isClear: true)
+        dismiss(wish.contact.identity, .without)
+    }
+
+    /// The peer gave somebody else what the content is not.
+    mutating func dismiss(_ liar: Identity) {
+        dismiss(liar, .liar)
+        liars.removeAll { $0 == liar }
+    }
+
+    /// Lets parts that take too long be asked of peers that have nothing to do.
+    /// `isHeldUp`: nothing else is to be begun before these are there.
+    mutating func takeBackSlow(at now: Instant, isHeldUp: Bool = false) {
+        guard open.isEmpty || outline == nil || isHeldUp else { return }
+        let patience = partPatience
+        for errand in growths.keys.sorted() {
+            guard let growth = growths[errand], !growth.isSlow, now.since(growth.begun) >= patience,
+                hasIdleSource(besides: errand.source)
+            else { continue }
+            growths[errand]?.isSlow = true
+            slowParts += 1
+            giveBack(errand.part)
+        }
+    }
+
+    /// Whatever is under way comes to nothing.
+    mutating func halt() {
+        for errand in growths.keys.sorted().reversed() {
+            growths[errand] = nil
+            giveBack(errand.part)
+        }
+        for index in sources.indices { sources[index].inFlight = 0 }
+    }
+
+    /// Those who gave what is not what it must be, since this was last asked.
+    mutating func takeLiars() -> [Identity] {
+        defer { liars = [] }
+        return liars
+    }
+
+    // MARK: Queries
+
+    var isComplete: Bool { missing == 0 && outline != nil }
+
+    /// Parts that peers are being asked for, each once.
+    var partsUnderWay: Int { growths.values.count { !$0.isSlow } }
+
+    /// Nobody is left to be asked.
+    var isStuck: Bool { !isComplete && sources.allSatisfy(\.isOut) }
+
+    // MARK: Private
+
+    private func index(of identity: Identity) -> Int? {
+        sources.firstIndex { $0.contact.identity == identity }
+    }
+
+    /// How long a part may take.
+    private var partPatience: Interval {
+        guard !waits.isEmpty else { return Self.partPatience }
+        return max(Self.partPatience, waits.sorted()[waits.count / 2] * Self.partPatienceFactor)
+    }
+
+    private func hasIdleSource(besides identity: Identity) -> Bool {
+        sources.contains { source in
+            source.hasRoom && source.contact.identity != identity
+                && growths.keys.count { $0.source == source.contact.identity } < Self.partsBySource
+        }
+    }
+
+    /// A part of which this peer is to be asked for a chunk.
+    private mutating func part(for identity: Identity, limit: inout Int, at now: Instant) -> ContentPart? {
+        let own = growths.filter { $0.key.source == identity }
+        if let begun = own.filter({ !$0.value.open.isEmpty }).keys.min() { return begun.part }
+        guard own.count < Self.partsBySource, limit > 0, let part = takePart(for: identity) else {
+            return nil
+        }
+        limit -= 1
+        let count = reference.chunkCount(of: part)
+        growths[.init(part: part, source: identity)] = PartialPart(
+            begun: now,
+            bytes: [UInt8](repeating: 0, count: reference.length(of: part) ?? 0),
+            open: (0..<count).reversed(),
+            missing: .max >> UInt64(64 - count)
+        )
+        return part
+    }
+
+    private mutating func finish(_ errand: Errand, _ growth: PartialPart, at now: Instant) -> CompletedPart? {
+        growths[errand] = nil
+        guard let gain = verified(growth.bytes, as: errand.part) else {
+            release(errand.part)
+            dismiss(errand.source, .liar)
+            return nil
+        }
+        waits.append(now.since(growth.begun))
+        waits.removeFirst(max(waits.count - Self.sampleSize, 0))
+        // Others may have been asked for it as well, or were about to be.
+        for other in growths.keys where other.part == errand.part { growths[other] = nil }
+        if case .piece(let index) = errand.part { open.removeAll { $0 == index } }
+        return gain
+    }
+
+    /// This peer is asked no more, and others for what it was asked for.
+    private mutating func dismiss(_ identity: Identity, _ standing: ContentSource.SourceState) {
+        guard let index = index(of: identity) else { return }
+        switch (sources[index].standing, standing) {
+        case (.liar, _), (.without, .silent): break
+        case (_, .liar):
+            liars.append(identity)
+            sources[index].standing = .liar
+        case (_, let other): sources[index].standing = other
+        }
+        for errand in growths.keys.filter({ $0.source == identity }).sorted(by: >) {
+            growths[errand] = nil
+            release(errand.part)
+        }
+    }
+
+    /// A peer brings this part no more; others may still.
+    private mutating func release(_ part: ContentPart) {
+        if !growths.contains(where: { $0.key.part == part && !$0.value.isSlow }) { giveBack(part) }
+    }
+}
+
+// MARK: Parts from elsewhere
+
+extension ContentFetch {
+    /// The next part that nobody was asked for: whoever takes it gives it back, or supplies its bytes.
+    mutating func takePart() -> ContentPart? { takePart(for: nil) }
+
+    /// `identity`: it is not to be a part that this peer is asked for already.
+    private mutating func takePart(for identity: Identity?) -> ContentPart? {
+        func isAsked(_ part: ContentPart) -> Bool {
+            identity.map { growths[.init(part: part, source: $0)] != nil } ?? false
+        }
+        guard outline == nil else {
+            let place = open.lastIndex { !isAsked(.piece($0)) }
+            return place.map { .piece(open.remove(at: $0)) }
+        }
+        guard !isOutlineTaken, !isAsked(.outline) else { return nil }
+        isOutlineTaken = true
+        return .outline
+    }
+
+    mutating func giveBack(_ part: ContentPart) {
+        switch part {
+        case .outline: isOutlineTaken = false
+        case .piece(let index): if !open.contains(index) { open.append(index) }
+        }
+    }
+
+    /// A part that was taken, and how it was found; `nil`, and given back, if it is not what it must be.
+    mutating func supply(_ bytes: [UInt8], for part: ContentPart) -> CompletedPart? {
+        let gain = verified(bytes, as: part)
+        if gain == nil { giveBack(part) }
+        return gain
+    }
+
+    /// Takes a part in if it is what it must be.
+    private mutating func verified(_ bytes: [UInt8], as part: ContentPart) -> CompletedPart? {
+        switch part {
+        case .outline:
+            outline = reference.digests(in: bytes)
+            return outline == nil ? nil : .outline(bytes)
+        case .piece(let index):
+            guard let outline, outline[index].isDigest(of: bytes) else { return nil }
+            missing -= 1
+            held += bytes.count
+            return .piece(bytes, index: index)
+        }
+    }
+}
+
+extension ContentPart {
+    /// The outline first, then piece by piece.
+    fileprivate var order: Int {
+        switch self {
+        case .outline: -1
+        case .piece(let index): index
+        }
+    }
+}

@@ -1,0 +1,98 @@
+import DHTCore
+
+/// Somebody who may have some content, and how it fares with what it is asked for.
+struct ContentSource: Sendable {
+    /// Whether it is asked.
+    enum SourceState: Hashable, Sendable {
+        case asked
+        /// It left too many requests unanswered.
+        case silent
+        /// It had not what it was asked for.
+        case without
+        /// It gave something else.
+        case liar
+    }
+
+    var contact: Contact
+    /// Requests that may be under way at once.
+    private var window = Self.firstWindow
+    /// Beyond it the window grows slowly.
+    private var threshold = Double.infinity
+    var inFlight = 0
+    /// Requests in a row that were given up.
+    private var failures = 0
+    var standing = SourceState.asked
+
+    private static let firstWindow = 8.0
+    private static let longestWindow = 64.0
+    private static let failureLimit = 4
+
+    init(contact: Contact) { self.contact = contact }
+
+    var isOut: Bool { standing != .asked }
+    var hasRoom: Bool { !isOut && Double(inFlight) < window }
+
+    /// Somebody says that it has the content; `isOffer`: it itself.
+    mutating func named(_ contact: Contact, isOffer: Bool) {
+        switch standing {
+        case .liar: return
+        case .without where !isOffer: return
+        case .silent, .without:
+            standing = .asked
+            failures = 0
+        case .asked: break
+        }
+        self.contact = contact
+    }
+
+    mutating func answered(isClear: Bool) {
+        inFlight -= 1
+        failures = 0
+        guard isClear else { return narrow() }
+        window += window < threshold ? 1 : 1 / window
+        window = min(window, Self.longestWindow)
+    }
+
+    mutating func failed() {
+        inFlight -= 1
+        failures += 1
+        if failures >= Self.failureLimit, standing == .asked { standing = .silent }
+        narrow()
+    }
+
+    private mutating func narrow() {
+        threshold = max(window / 2, 2)
+        window = threshold
+    }
+}
+
+/// Who gave which content as what it is not: for a while it is not asked for that content again, not even
+/// when the reading of it begins anew.
+package struct ContentLiars: Sendable {
+    package static let memory = Interval.minutes(10)
+    static let capacity = 1024
+
+    private struct Lie: Hashable {
+        let content: Digest
+        let identity: Identity
+    }
+
+    private var lies: [Lie: Instant] = [:]
+
+    var count: Int { lies.count }
+
+    mutating func note(_ identity: Identity, of content: Digest, at now: Instant) {
+        let lie = Lie(content: content, identity: identity)
+        if lies.count >= Self.capacity, lies[lie] == nil {
+            lies = lies.filter { now.since($0.value) < Self.memory }
+            if lies.count >= Self.capacity, let oldest = lies.min(by: { $0.value < $1.value }) {
+                lies[oldest.key] = nil
+            }
+        }
+        lies[lie] = now
+    }
+
+    func contains(_ identity: Identity, of content: Digest, at now: Instant) -> Bool {
+        lies[Lie(content: content, identity: identity)].map { now.since($0) < Self.memory } ?? false
+    }
+}

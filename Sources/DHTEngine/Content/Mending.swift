@@ -1,0 +1,179 @@
+import DHTCore
+
+/// What is to be looked at, and brought again, of the content that records here refer to.
+///
+/// A disk forgets without a word. Parts are looked at when they are read; where one is not what it must be,
+/// the others of that content are looked at too, and those that are lost are asked of other members and
+/// written back. So that this does not wait for a reader, all content is looked at a while after the start
+/// and then once a day, slowly.
+struct Mending: Sendable {
+    /// Content of which parts are lost.
+    private struct Wound: Sendable {
+        /// When it may be brought again.
+        var due: Instant
+        var failures: UInt64 = 0
+        /// It is being brought.
+        var isUnderWay = false
+        /// Without its outline its pieces could not be looked at.
+        var isBlind = false
+    }
+
+    /// Other members are found first.
+    static let settling = Interval.seconds(5)
+    static let firstPause = Interval.seconds(30)
+    static let longestPause = Interval.minutes(60)
+    /// Where there is no room to bring it at once.
+    static let queuePause = Interval.seconds(1)
+    /// Content brought again at once: it takes the places of what others offer.
+    static let parallelism = 2
+    /// Between two pieces that are looked at without a reason.
+    static let patrolPause = Interval.milliseconds(250)
+    static let patrolInterval = Interval.minutes(24 * 60)
+
+    private var wounds: [Digest: Wound] = [:]
+    /// Content with damage: all of it is to be looked at, the first last.
+    private var suspects: [Digest] = []
+    /// Content that is looked at in turn, the first last.
+    private var round: [Digest] = []
+    /// What is being looked at, and the pieces that are left, the first last.
+    private(set) var looking: (content: Digest, pieces: [Int], isUrgent: Bool)?
+    /// When the next piece, or the next round, is due; `nil`: nothing is kept, or a piece is being read.
+    private var nextPiece: Instant?
+    private var nextRound: Instant?
+    /// When the next of the wounds may be due.
+    private var nextWound: Instant?
+    /// Parts that the store turned out not to have, and such as it was given again.
+    private(set) var lost: UInt64 = 0
+    private(set) var mended: UInt64 = 0
+
+    // MARK: Events
+
+    /// There is content that is to be looked at.
+    mutating func start(at now: Instant) {
+        if nextRound == nil { nextRound = now + Self.settling * 2 }
+    }
+
+    /// So many parts of content that a record refers to are lost. `isSeen`: which others are is known.
+    mutating func noteLost(_ count: Int, of content: Digest, isSeen: Bool, at now: Instant) {
+        lost += UInt64(count)
+        if wounds[content] == nil {
+            wounds[content] = Wound(due: isSeen ? now + Self.settling : now)
+            wake(at: isSeen ? now + Self.settling : now)
+        }
+        if !isSeen { suspect(content, at: now) }
+    }
+
+    private mutating func suspect(_ content: Digest, at now: Instant) {
+        if looking?.content == content {
+            looking?.isUrgent = true
+        } else if !suspects.contains(content) {
+            suspects.insert(content, at: 0)
+        }
+        // While a piece is being read the next one follows it.
+        if looking == nil || nextPiece != nil { nextPiece = now }
+    }
+
+    /// A part was written back, if it was lost.
+    mutating func noteWritten(_ part: ContentPart, of content: Digest) {
+        guard wounds[content] != nil else { return }
+        mended += 1
+        if part == .outline { wounds[content]?.isBlind = true }
+    }
+
+    /// All of it is there, or none of it is wanted any more.
+    mutating func heal(_ content: Digest, at now: Instant) {
+        guard let wound = wounds.removeValue(forKey: content) else { return }
+        if wound.isBlind { suspect(content, at: now) }
+    }
+
+    /// It could not be had.
+    mutating func noteFailure(of content: Digest, at now: Instant) {
+        guard let failures = wounds[content]?.failures else { return }
+        let pause = min(Self.firstPause * (1 << min(failures, 10)), Self.longestPause)
+        wounds[content]?.due = now + pause
+        wounds[content]?.failures = failures + 1
+        wounds[content]?.isUnderWay = false
+        wake(at: now + pause)
+    }
+
+    /// It cannot be brought now, for which it is not to blame.
+    mutating func postpone(_ content: Digest, at now: Instant) {
+        wounds[content]?.due = now + Self.queuePause
+        wounds[content]?.isUnderWay = false
+        wake(at: now + Self.queuePause)
+    }
+
+    private mutating func wake(at instant: Instant) {
+        nextWound = nextWound.map { min($0, instant) } ?? instant
+    }
+
+    // MARK: Looking
+
+    /// The next piece to be read, if it is time for one. `content`: what is kept.
+    mutating func nextLook(
+        among content: () -> [Digest],
+        pieces: (Digest) -> [Int],
+        at now: Instant
+    ) -> (content: Digest, piece: Int)? {
+        if let round = nextRound, round <= now {
+            self.round = content().reversed()
+            nextRound = self.round.isEmpty ? nil : now + Self.patrolInterval
+            nextPiece = nextPiece ?? now
+        }
+        guard let next = nextPiece, next <= now else { return nil }
+        nextPiece = nil
+        while true {
+            if let suspect = suspects.last, looking?.isUrgent != true {
+                if let looking { round.append(looking.content) }
+                suspects.removeLast()
+                looking = (suspect, pieces(suspect).reversed(), true)
+            }
+            if let piece = looking?.pieces.popLast(), let content = looking?.content {
+                return (content, piece)
+            }
+            looking = nil
+            if !suspects.isEmpty { continue }
+            guard let content = round.popLast() else { return nil }
+            looking = (content, pieces(content).reversed(), false)
+        }
+    }
+
+    /// The piece was read, and looked at.
+    mutating func looked(at now: Instant) {
+        let isUrgent = looking?.isUrgent == true && looking?.pieces.isEmpty == false
+        if looking?.pieces.isEmpty == true { looking = nil }
+        nextPiece = isUrgent || !suspects.isEmpty ? now : now + Self.patrolPause
+    }
+
+    // MARK: Bringing
+
+    /// What is to be brought again now; not before all of it was looked at.
+    mutating func begin(at now: Instant) -> [Digest] {
+        guard let next = nextWound, next <= now else { return [] }
+        var open = wounds.filter { !$0.value.isUnderWay && !isSuspect($0.key) }
+        let begun = Array(open.filter { $0.value.due <= now }.keys.sorted().prefix(free))
+        for content in begun {
+            open[content] = nil
+            wounds[content]?.isUnderWay = true
+        }
+        // What waits for its turn, or to be looked at, is asked about again.
+        let rest = wounds.contains { isSuspect($0.key) } ? now + Self.queuePause : nil
+        let due = open.map { max($0.value.due, now + Self.queuePause) }.min()
+        nextWound = [rest, due].compactMap(\.self).min()
+        return begun
+    }
+
+    private var free: Int { max(Self.parallelism - wounds.values.count(where: \.isUnderWay), 0) }
+
+    private func isSuspect(_ content: Digest) -> Bool {
+        suspects.contains(content) || looking.map { $0.content == content && $0.isUrgent } ?? false
+    }
+
+    func isWounded(_ content: Digest) -> Bool { wounds[content] != nil }
+
+    /// Content of which parts are lost.
+    var count: Int { wounds.count }
+
+    /// When there is something to do.
+    var deadline: Instant? { [nextPiece, nextRound, nextWound].compactMap(\.self).min() }
+}

@@ -1,0 +1,142 @@
+import DHTCore
+import DHTEnvelope
+
+/// Peers that say they want the content of records we offered them before they take those, and whether they
+/// fetch it.
+///
+/// One that wants and does not fetch would be waited for without end. So it is believed for a moment, and
+/// then only while it asks us for chunks, or has more than before, since others may bring it the same; and
+/// not beyond a deadline that nothing it says moves.
+struct Wants: Sendable {
+    /// Believed in any case.
+    static let grace = Interval.seconds(5)
+    /// Between two signs of life. One for all that the peer wants: it may bring one after the other.
+    static let patience = Interval.seconds(10)
+    /// While it was given more than it says it has: a disk takes its time.
+    static let writingPatience = Interval.seconds(30)
+
+    private struct Want: Sendable {
+        let since: Instant
+        /// What it had at first.
+        let base: UInt32
+        /// The most it said it has.
+        var held: UInt32
+        /// Chunks it asked us for.
+        var asked: UInt64 = 0
+        /// When it first did something about it.
+        var begun: Instant?
+        var calls: Set<CallID> = []
+
+        var isWriting: Bool { asked * UInt64(ContentLayout.chunkLength) > UInt64(held - base) }
+    }
+
+    private struct Peer: Sendable {
+        var wants: [Digest: Want] = [:]
+        var lastSign: Instant?
+    }
+
+    /// Only those of whom calls are under way.
+    private var peers: [Identity: Peer] = [:]
+
+    var count: Int { peers.values.reduce(0) { $0 + $1.wants.count } }
+
+    /// The peer says that it wants the content of a record, and has so much of it. Whether that is believed.
+    mutating func claimed(
+        _ reference: ContentReference,
+        held: UInt32,
+        by peer: Identity,
+        for call: CallID,
+        at now: Instant
+    ) -> Bool {
+        guard held < reference.length else { return false }
+        var state = peers[peer] ?? Peer()
+        var want = state.wants[reference.digest] ?? Want(since: now, base: held, held: held)
+        want.calls.insert(call)
+        if held > want.held {
+            want.held = held
+            want.begun = want.begun ?? now
+            state.lastSign = now
+        }
+        state.wants[reference.digest] = want
+        peers[peer] = state
+        if let begun = want.begun {
+            guard now.since(begun) < Transfers.allowance(for: reference.length) else { return false }
+        }
+        if now.since(want.since) < Self.grace { return true }
+        let patience = want.isWriting ? Self.writingPatience : Self.patience
+        return state.lastSign.map { now.since($0) < patience } ?? false
+    }
+
+    /// The peer asks us for a chunk.
+    mutating func asked(for content: Digest, by peer: Identity, at now: Instant) {
+        guard var want = peers[peer]?.wants[content] else { return }
+        want.asked += 1
+        want.begun = want.begun ?? now
+        peers[peer]?.wants[content] = want
+        peers[peer]?.lastSign = now
+    }
+
+    /// A call is over.
+    mutating func ended(_ call: CallID, to peer: Identity, about content: Digest) {
+        guard let left = peers[peer]?.wants[content]?.calls.subtracting([call]) else { return }
+        peers[peer]?.wants[content]?.calls = left
+        if left.isEmpty { peers[peer]?.wants[content] = nil }
+        if peers[peer]?.wants.isEmpty == true { peers[peer] = nil }
+    }
+}
+
+// MARK: Calls that wait
+
+extension GatedEngine where Keeper: ~Copyable {
+    /// The peer says that it brings the content of the record before it takes that: it is asked again in a
+    /// while, if it is believed and anybody waits for it. `false`: it counts as unable to.
+    mutating func pause(_ call: OutgoingCall, held: UInt32, at now: Now) -> Bool {
+        guard !call.id.isTransfer else { return false }
+        guard core.awaits(call.id) else {
+            drop(call.id)
+            return true
+        }
+        let peer = call.contact.identity
+        guard case .store(let record, _) = call.request, let reference = record.reference,
+            transfers.wants.claimed(reference, held: held, by: peer, for: call.id, at: now.instant)
+        else {
+            counters.wantsDisbelieved += 1
+            core.note(.wantsInVain, of: peer, at: now.instant)
+            return false
+        }
+        var call = call
+        core.heard(call.id)
+        call.isOverdue = false
+        transfers.noteUpload(of: call.request, to: peer, held: held)
+        let since = call.wanted.flatMap { held > $0.held ? nil : $0.since } ?? now.instant
+        call.wanted = (max(held, call.wanted?.held ?? 0), since)
+        renew(&call, at: now)
+        // Little at first: most content is short.
+        let waited = now.instant.since(since)
+        let pause = min(max(waited / 4, .milliseconds(held == 0 ? 20 : 100)), .seconds(1))
+        call.resumes = now.instant + pause
+        calls.keep(call, due: now.instant + pause)
+        return true
+    }
+
+    /// We offer a record of ours or of others: its content is not to go meanwhile.
+    mutating func noteOffer(_ request: Request, at now: Now) {
+        guard case .store(let record, _) = request, let reference = record.reference else { return }
+        transfers.inventory.touch(reference.digest, at: now.instant)
+    }
+
+    /// The call is no more.
+    mutating func forget(_ call: OutgoingCall) {
+        calls.remove(call.id)
+        guard case .store(let record, _) = call.request, let reference = record.reference else { return }
+        transfers.wants.ended(call.id, to: call.contact.identity, about: reference.digest)
+    }
+
+    /// Ends a call for whose answer nobody waits any more.
+    mutating func drop(_ id: CallID) {
+        guard let call = calls[id] else { return }
+        gate.close(call.transaction)
+        forget(call)
+        core.dropped(id)
+    }
+}

@@ -1,0 +1,123 @@
+import Glibc
+import Hummingbird
+import HummingbirdCore
+import Logging
+import NIOCore
+import SecureDHT
+
+/// The control API on a Unix socket that only its owner, or one group, can open.
+package final class ControlServer: Sendable {
+    /// Who may open the socket.
+    package enum Access: Hashable, Sendable {
+        /// Mode 0600.
+        case owner
+        /// Mode 0660, the socket being this group's.
+        case group(gid_t)
+    }
+
+    /// Where it listens.
+    package let path: String
+    private let server: Task<Void, any Error>
+    /// The socket file's device and inode, so that `stop` never removes somebody else's.
+    private let file: SocketFile?
+
+    private init(path: String, server: Task<Void, any Error>) {
+        (self.path, self.server, self.file) = (path, server, SocketFile(path))
+    }
+
+    /// Serves `node` at `path`, taking over a socket that a crashed node left there.
+    package static func start(
+        at path: String,
+        access: Access = .owner,
+        node: some NodeControl,
+        limits: ControlLimits = ControlLimits(),
+        logger: Logger
+    ) async throws(Failure) -> ControlServer {
+        let turn = ControlSocket.Turn(at: path)
+        defer { turn.end() }
+        try ControlSocket.claim(path)
+        // Under its own name from the first: there the system's cleaners look whether somebody listens. Until
+        // it has its mode nobody else may open it, for the mask is whole.
+        let mask = umask(0o077)
+        defer { umask(mask) }
+        let server = try await serve(node, at: ControlSocket.absolute(path), limits, logger)
+        do { try ControlSocket.open(path, to: access) } catch {
+            unsafe unlink(path)
+            server.cancel()
+            throw error
+        }
+        return ControlServer(path: path, server: server)
+    }
+
+    /// Returns when the socket at `path` takes connections.
+    private static func serve(
+        _ node: some NodeControl,
+        at path: String,
+        _ limits: ControlLimits,
+        _ logger: Logger
+    ) async throws(Failure) -> Task<Void, any Error> {
+        var quiet = logger
+        quiet.logLevel = .critical  // it calls its own end by cancellation an error
+        let (starts, started) = AsyncStream.makeStream(of: Result<Void, any Error>.self)
+        let application = Application(
+            router: ControlRoutes.router(for: node, limits: limits) { rival in
+                logger.warning(
+                    "another process wanted this node's control socket; are there two with its key?",
+                    metadata: ["process": "\(rival.map { "\($0)" } ?? "unknown")", "socket": "\(path)"]
+                )
+            },
+            server: .http1(
+                configuration: .init(
+                    additionalChannelHandlers: [StallGuard(after: limits.stallTime)],
+                    idleTimeout: limits.idleTime
+                )
+            ),
+            configuration: ApplicationConfiguration(
+                address: .unixDomainSocket(path: path),
+                serverName: "dht",
+                availableConnectionsDelegate: MaximumAvailableConnections(limits.connections, logger: quiet)
+            ),
+            onServerRunning: { _ in started.yield(.success(())) },
+            logger: quiet
+        )
+        let server = Task {
+            do { try await application.run() } catch {
+                started.yield(.failure(error))
+                throw error
+            }
+        }
+        switch await starts.first(where: { _ in true }) {
+        case .success: return server
+        case .failure(let error):
+            throw Failure(.configuration, "the control socket cannot be opened: \(error)")
+        case nil: throw Failure(.internal, "the control socket's server ended before it began")
+        }
+    }
+
+    /// Removes the socket, so that nobody finds the node any more; connections last as long as the process.
+    ///
+    /// What a process does that ends next: cancelling a server that is just taking a connection would trap in
+    /// NIO ("Deinited NIOAsyncWriter without calling finish").
+    package func withdraw() {
+        if let file, SocketFile(path) == file { unsafe unlink(path) }
+    }
+
+    /// Closes the socket and every connection to it, and removes it.
+    package func stop() async {
+        withdraw()
+        server.cancel()
+        _ = await server.result
+    }
+}
+
+/// Which file a path leads to.
+private struct SocketFile: Equatable, Sendable {
+    let device: dev_t
+    let inode: ino_t
+
+    init?(_ path: String) {
+        var status = stat()
+        guard unsafe lstat(path, &status) == 0 else { return nil }
+        (device, inode) = (status.st_dev, status.st_ino)
+    }
+}

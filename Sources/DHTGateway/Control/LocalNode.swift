@@ -1,0 +1,304 @@
+import DHTCrypto
+import SecureDHT
+import Synchronization
+
+/// A node of this process as its control socket and its shell see it.
+package final class LocalNode: NodeControl {
+    private let node: DHTNode
+    private let name: String?
+    private let rereadMembers: @Sendable () throws(Failure) -> Allowlist
+    private let onStop: @Sendable () -> Void
+    /// `nil` in open mode.
+    private let members: Mutex<Allowlist?>
+
+    /// - Parameters:
+    ///   - members: What the node was started with; `nil` in open mode.
+    ///   - rereadMembers: Reads the same files again; not called in open mode.
+    ///   - onStop: Called when somebody asks the node to stop. It must return at once.
+    package init(
+        _ node: DHTNode,
+        name: String?,
+        members: Allowlist?,
+        rereadMembers: @escaping @Sendable () throws(Failure) -> Allowlist,
+        onStop: @escaping @Sendable () -> Void
+    ) {
+        self.node = node
+        self.name = name
+        self.members = Mutex(members)
+        self.rereadMembers = rereadMembers
+        self.onStop = onStop
+    }
+
+    package func identity() async throws(Failure) -> IdentityReply {
+        IdentityReply(id: node.identity.text, nodeID: "\(node.identity.nodeID)", name: name)
+    }
+
+    package func status() async throws(Failure) -> StatusReply {
+        let status = await node.status()
+        return StatusReply(
+            id: status.identity.text,
+            nodeID: "\(status.nodeID)",
+            name: status.name,
+            addresses: status.addresses.map { "\($0)" },
+            uptimeMilliseconds: status.uptime,
+            members: status.members,
+            peers: .init(known: status.peersKnown, up: status.peersUp),
+            records: .init(count: status.records, bytes: status.recordBytes),
+            buckets: status.buckets.map { .init(index: $0.index, count: $0.count) },
+            rejected: Dictionary(
+                status.rejected.map { ($0.reason, $0.count) },
+                uniquingKeysWith: { $0 + $1 }
+            ),
+            counters: Dictionary(
+                status.counters.map { ($0.name, $0.count) },
+                uniquingKeysWith: { $0 + $1 }
+            ),
+            suspects: status.suspects.map {
+                .init(
+                    id: $0.identity.text,
+                    name: $0.name,
+                    offence: $0.offence,
+                    count: $0.count,
+                    last: $0.last / 1000
+                )
+            },
+            version: DHTNode.version,
+            network: status.network,
+            storeProblem: status.storeProblem,
+            health: .init(reasons: status.complaints),
+            knocking: status.knocking.map {
+                .init(
+                    id: $0.identity.text,
+                    address: "\($0.address)",
+                    count: $0.count,
+                    last: $0.last / 1000
+                )
+            },
+            kept: .init(
+                count: status.kept.count,
+                failing: status.kept.failing,
+                stopped: status.kept.stopped
+            ),
+            store: .init(
+                live: status.store.live,
+                disk: status.store.onDisk,
+                free: status.store.free,
+                limit: status.store.limit
+            )
+        )
+    }
+
+    package func peers() async throws(Failure) -> PeersReply {
+        PeersReply(
+            peers: await node.peers().map {
+                .init(
+                    id: $0.identity.text,
+                    name: $0.name,
+                    address: $0.address.map { "\($0)" },
+                    state: $0.state.rawValue,
+                    roundTripMilliseconds: $0.roundTrip.map { Double($0) / 1000 }
+                )
+            }
+        )
+    }
+
+    package func get(_ key: [UInt8], _ query: GetQuery) async throws(Failure) -> GetReply {
+        try await open(key, query).whole()
+    }
+
+    package func open(_ key: [UInt8], _ query: GetQuery) async throws(Failure) -> OpenedReply {
+        try ValueLimits.check(key: key)
+        var options = GetOptions()
+        if let author = query.author { options.author = try resolve(author) }
+        if let replicas = query.replicas {
+            try ValueLimits.check(copies: replicas, for: "--replicas")
+            options.replicas = replicas
+        }
+        if let paths = query.paths {
+            try ValueLimits.check(paths: paths, for: "--paths")
+            options.paths = paths
+        }
+        let result: OpenedResult
+        do { result = try await node.open(key, options: options, isExhaustive: query.all) } catch {
+            throw Failure(error)
+        }
+        guard !result.values.isEmpty else {
+            let ahead = result.secondsAhead.map {
+                ". What was written there is \($0) s ahead of this node's clock. Check: timedatectl"
+            }
+            throw Failure(
+                .notFound,
+                "\(displayText(key)): not found (asked \(result.answered) of \(result.asked) closest nodes)"
+                    + (ahead ?? "")
+            )
+        }
+        let reply = GetReply(
+            key: Octets(key),
+            values: result.values.map {
+                ValueReply(
+                    value: Octets([]),
+                    author: .init(id: $0.author.text, name: memberName($0.author)),
+                    revision: $0.revision.rawValue,
+                    expires: $0.expires / 1000,
+                    copies: .init(found: $0.copies)
+                )
+            },
+            answered: result.answered,
+            asked: result.asked,
+            isIsolated: result.isIsolated
+        )
+        return OpenedReply(reply, result.values.map { ValueSource($0.reader) })
+    }
+
+    package func takeTurn(of key: [UInt8]) async -> WriteTurn? { await node.takeTurn(of: key) }
+    package func giveUp(_ turn: WriteTurn) { node.giveUp(turn) }
+
+    package func put(_ key: [UInt8], _ value: [UInt8], _ query: PutQuery) async throws(Failure) -> PutReply {
+        try ValueLimits.check(key: key)
+        try ValueLimits.check(valueLength: value.count)
+        var options = PutOptions()
+        if let lifetime = query.lifetime { options.lifetime = lifetime }
+        if let copies = query.minimumCopies {
+            try ValueLimits.check(copies: copies, for: "--min-copies")
+            options.minimumCopies = copies
+        }
+        (options.isKept, options.turn) = (query.isKept, query.turn)
+        switch query.condition {
+        case nil: break
+        case .absent: options.condition = .absent
+        case .revision(let revision): options.condition = .revision(Revision(rawValue: revision))
+        }
+        do { return reply(key, try await node.put(key, value, options: options)) } catch {
+            throw Failure(error)
+        }
+    }
+
+    package func delete(_ key: [UInt8]) async throws(Failure) -> DeleteReply {
+        try ValueLimits.check(key: key)
+        let receipt: PutReceipt?
+        do { receipt = try await node.delete(key) } catch { throw Failure(error) }
+        guard let receipt else {
+            throw Failure(
+                .notFound,
+                "\(displayText(key)): not found: this node's identity has no value there"
+            )
+        }
+        return reply(key, receipt)
+    }
+
+    package func transfers() async throws(Failure) -> TransfersReply {
+        TransfersReply(
+            transfers: await node.transfers().map {
+                .init(
+                    key: Octets($0.key),
+                    direction: $0.direction.rawValue,
+                    done: $0.done,
+                    total: $0.total
+                )
+            }
+        )
+    }
+
+    package func kept() async throws(Failure) -> KeptReply {
+        KeptReply(
+            values: await node.keptValues().map { kept in
+                var value = KeptReply.Value(
+                    key: Octets(kept.key),
+                    revision: kept.revision.rawValue,
+                    lifetime: kept.lifetime,
+                    renewed: kept.renewed / 1000
+                )
+                switch kept.state {
+                case .kept: (value.state, value.failures) = ("kept", 0)
+                case .failing(let times): (value.state, value.failures) = ("failing", times)
+                case .ended: value.state = "ended"
+                case .superseded(let author):
+                    value.state = "superseded"
+                    value.supersededBy = .init(id: author.text, name: memberName(author))
+                }
+                return value
+            }
+        )
+    }
+
+    package func ping(_ peer: String) async throws(Failure) -> PingReply {
+        let identity = try resolve(peer)
+        let roundTrip: UInt64?
+        do { roundTrip = try await node.ping(identity) } catch { throw Failure(error) }
+        guard let roundTrip else {
+            throw Failure(.unreachable, "\(memberName(identity) ?? identity.text) does not answer")
+        }
+        return PingReply(
+            id: identity.text,
+            name: memberName(identity),
+            roundTripMilliseconds: Double(roundTrip) / 1000
+        )
+    }
+
+    package func reload(force: Bool) async throws(Failure) -> ReloadReply {
+        guard let old = members.withLock({ $0 }) else { return ReloadReply(members: nil) }
+        let list = try rereadMembers()
+        guard !list.members.isEmpty || old.members.isEmpty || force else {
+            throw Failure(
+                .configuration,
+                "the list is empty: nobody would be admitted any more; nothing was changed. "
+                    + "If that is meant: dht reload --force"
+            )
+        }
+        await node.replaceAdmission(.members(list))
+        members.withLock { $0 = list }
+        var reply = ReloadReply(members: list.members.count)
+        reply.added = list.members.filter { !old.holds($0.identity) }.map(\.name)
+        reply.removed = old.members.filter { !list.holds($0.identity) }.map(\.name)
+        reply.digest = list.digest
+        reply.isListed = list.holds(node.identity)
+        return reply
+    }
+
+    package func stop() async throws(Failure) -> StopReply {
+        onStop()
+        return StopReply()
+    }
+
+    private func reply(_ key: [UInt8], _ receipt: PutReceipt) -> PutReply {
+        PutReply(
+            key: Octets(key),
+            revision: receipt.revision.rawValue,
+            expires: receipt.expires / 1000,
+            copies: .init(stored: receipt.stored, target: receipt.target),
+            replicas: receipt.replicas.map { .init(id: $0.identity.text, outcome: $0.outcome) },
+            hiddenBy: receipt.hiddenBy.map { .init(id: $0.text, name: memberName($0)) },
+            unreached: receipt.unreached
+        )
+    }
+
+    private func memberName(_ identity: Identity) -> String? {
+        if identity == node.identity, let name { return name }
+        return members.withLock { $0?.member(identity)?.name }
+    }
+
+    /// The identity somebody means by its text, or by a member's name.
+    private func resolve(_ peer: String) throws(Failure) -> Identity {
+        if let member = members.withLock({ $0?.members.first { $0.name == peer } }) { return member.identity }
+        if let name, name == peer { return node.identity }
+        do { return try Identity(text: peer) } catch {
+            guard !peer.lowercased().hasPrefix("dht") else { throw Failure(.invalidArgument, "\(error)") }
+            let names = members.withLock { $0?.members.map(\.name) ?? [] }
+            throw Failure(
+                .invalidArgument,
+                "\(displayText(Array(peer.utf8))) is neither an identity nor the name of a member"
+                    + Suggestion.hint(for: peer, among: names)
+            )
+        }
+    }
+}
+
+extension ValueSource {
+    fileprivate init(_ reader: ValueReader) {
+        self.init(length: reader.length) { [weak reader] in
+            reader?.cancel()
+        } next: { () throws(Failure) in
+            do { return try await reader.next() } catch { throw Failure(error) }
+        }
+    }
+}

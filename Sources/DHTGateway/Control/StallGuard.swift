@@ -1,0 +1,51 @@
+import NIOCore
+
+/// Closes a connection whose client takes nothing, for too long, of what it is answered: the answer's writer
+/// would wait for ever, at its last part as at its first.
+final class StallGuard: ChannelOutboundHandler, RemovableChannelHandler {
+    typealias OutboundIn = Any
+    typealias OutboundOut = Any
+
+    /// What is seen of the client: as long as it changes, it takes something, or something else is written.
+    private struct Sight: Equatable {
+        var waitingBytes = 0
+        var writes = 0
+    }
+
+    /// So many looks in a row that see no change end the connection. They are counted, not timed: a process
+    /// that had no processor itself for a while must not take that for its client's doing.
+    private static let looks = 4
+
+    private let time: TimeAmount
+    private var writes = 0
+    private var last = Sight()
+    private var unchangedLooks = 0
+    private var isWatching = false
+
+    init(after time: TimeAmount) { self.time = time }
+
+    func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
+        writes += 1
+        context.write(data, promise: promise)
+        guard !isWatching else { return }
+        isWatching = true
+        look(context)
+    }
+
+    private func look(_ context: ChannelHandlerContext) {
+        let waiting = try? context.channel.syncOptions?.getOption(.bufferedWritableBytes)
+        guard let waiting, waiting > 0 else {
+            isWatching = false
+            return
+        }
+        let sight = Sight(waitingBytes: waiting, writes: writes)
+        unchangedLooks = sight == last ? unchangedLooks + 1 : 0
+        last = sight
+        guard unchangedLooks < Self.looks else { return context.close(promise: nil) }
+        let pause = TimeAmount.nanoseconds(time.nanoseconds / Int64(Self.looks))
+        context.eventLoop.assumeIsolated().scheduleTask(in: pause) {
+            guard context.channel.isActive else { return }
+            self.look(context)
+        }
+    }
+}

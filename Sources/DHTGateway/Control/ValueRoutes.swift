@@ -1,0 +1,163 @@
+import HTTPTypes
+import Hummingbird
+import NIOCore
+
+/// Values over the control socket: no more of one is in memory than its client takes at a time, or than all
+/// clients together may have there.
+struct ValueRoutes<Node: NodeControl>: Sendable {
+    let node: Node
+    let connections: ControlConnections
+    private let limits: ControlLimits
+    /// Apart: whoever reads slowly keeps nobody from writing.
+    private let rooms: (puts: ValueRoom, texts: ValueRoom)
+
+    init(_ node: Node, _ connections: ControlConnections, _ limits: ControlLimits) {
+        (self.node, self.connections, self.limits) = (node, connections, limits)
+        rooms = (
+            puts: ValueRoom(limits.putBytes, patience: limits.roomPatience),
+            texts: ValueRoom(limits.textBytes, patience: limits.roomPatience)
+        )
+    }
+
+    // MARK: Reading
+
+    /// `isPlain`: the newest value as it is. As text in JSON a long one would be a third longer, and there
+    /// twice.
+    func get(
+        _ key: [UInt8],
+        _ query: GetQuery,
+        isPlain: Bool,
+        on channel: any Channel
+    ) async throws -> Response {
+        let opened = try await connections.whileOpen(channel) { try await node.open(key, query) }
+        if isPlain {
+            do { return try await plain(opened, on: channel) } catch let failure as Failure {
+                // What was to be read may have been replaced meanwhile, and gone.
+                guard failure.code == .unreachable else { throw failure }
+                let next = try await connections.whileOpen(channel) { try await node.open(key, query) }
+                guard next.reply.values.first?.revision != opened.reply.values.first?.revision else {
+                    throw failure
+                }
+                return try await plain(next, on: channel)
+            }
+        }
+        if opened.sources.contains(where: { $0.length > ValueRoom.leastLength }) {
+            return try await text(opened, on: channel)
+        }
+        let whole = try await connections.whileOpen(channel) { try await opened.whole() }
+        return ControlRoutes.json(.ok, ReplyCoding.encode(whole))
+    }
+
+    private func plain(_ opened: OpenedReply, on channel: any Channel) async throws -> Response {
+        guard let source = opened.sources.first else { throw Failure(.internal, "an answer without a value") }
+        // What cannot be had at all is an error with words of its own.
+        let first = try await connections.whileOpen(channel) { try await source.next() }
+        var reply = opened.reply
+        reply.values = Array(reply.values.prefix(1))
+        var headers: HTTPFields = [.contentType: ControlRoutes.octets]
+        if let name = HTTPField.Name(ControlRoutes.replyHeader) {
+            headers[name] = Base64URL.encode(ReplyCoding.encode(reply))
+        }
+        return Response(
+            status: .ok,
+            headers: headers,
+            body: ResponseBody(contentLength: source.length) { writer in
+                begin(on: channel, [source])
+                defer { connections.end(on: channel) }
+                var piece = first
+                while let bytes = piece {
+                    try await writer.write(ByteBuffer(bytes: bytes))
+                    piece = try await source.next()
+                }
+                try await writer.finish(nil)
+            }
+        )
+    }
+
+    /// JSON of long values: one after the other is read as a whole, and written.
+    private func text(_ opened: OpenedReply, on channel: any Channel) async throws -> Response {
+        let (sources, loop) = (opened.sources, channel.eventLoop)
+        // Whoever finds no room even for the first one is told so.
+        let (ticket, first) = try await connections.whileOpen(channel) {
+            let ticket = try await rooms.texts.enter(sources[0].length, on: loop)
+            return (ticket, try await sources[0].whole())
+        }
+        let held = RestOfValue(first)
+        return Response(
+            status: .ok,
+            headers: [.contentType: "application/json"],
+            body: ResponseBody { writer in
+                begin(on: channel, sources)
+                defer { connections.end(on: channel) }
+                var frame = ValueText.Frame(of: opened.reply, held.bytes)
+                try await writer.write(frame.next())
+                try await writer.write(held.bytes, as: frame)
+                try await writer.write(frame.next())
+                try await writer.write(held.bytes, as: frame)
+                _ = held.take()
+                ticket.leave()
+                try await writer.write(frame.next())
+                for (value, source) in zip(opened.reply.values, sources).dropFirst() {
+                    let ticket = try await rooms.texts.enter(source.length, on: loop)
+                    let bytes = try await source.whole()
+                    var frame = ValueText.Frame(of: value, bytes)
+                    try await writer.write(ValueText.separator + frame.next())
+                    try await writer.write(bytes, as: frame)
+                    ticket.leave()
+                    try await writer.write(frame.next())
+                }
+                try await writer.write(frame.next())
+                try await writer.finish(nil)
+            }
+        )
+    }
+
+    /// An answer's body begins: nobody needs it when the connection closes.
+    private func begin(on channel: any Channel, _ sources: [ValueSource]) {
+        connections.begin(on: channel) { for source in sources { source.cancel() } }
+    }
+
+    // MARK: Writing
+
+    func put(
+        _ key: [UInt8],
+        _ query: PutQuery,
+        _ request: Request,
+        on channel: any Channel
+    ) async throws -> PutReply {
+        try ControlRoutes.checkDeclaredLength(of: request)
+        return try await connections.whileOpen(channel) {
+            var query = query
+            query.turn = await node.takeTurn(of: key)
+            defer { if let turn = query.turn { node.giveUp(turn) } }
+            let spool = BodySpool(in: limits.spoolDirectory)
+            // Whoever does not go on has no answer to wait for.
+            let alarm = StallAlarm(channel, after: limits.stallTime)
+            alarm.moved()
+            for try await buffer in request.body {
+                alarm.moved()
+                try ControlRoutes.check(bodyLength: spool.count + buffer.readableBytes)
+                try await spool.append(buffer)
+            }
+            alarm.end()
+            let ticket = try await rooms.puts.enter(spool.count, on: channel.eventLoop)
+            defer { ticket.leave() }
+            return try await node.put(key, try await spool.take(), query)
+        }
+    }
+}
+
+extension ResponseBodyWriter {
+    /// Returns when the connection has room for more.
+    fileprivate mutating func write(_ bytes: [UInt8]) async throws {
+        try await write(ByteBuffer(bytes: bytes))
+    }
+
+    /// Of a value, in the text that the frame is for.
+    fileprivate mutating func write(_ value: [UInt8], as frame: ValueText.Frame) async throws {
+        for start in stride(from: 0, to: value.count, by: ValueText.step) {
+            let part = value[start..<min(start + ValueText.step, value.count)]
+            try await write(frame.text(of: part))
+        }
+    }
+}

@@ -1,0 +1,139 @@
+import DHTCore
+import FoundationEssentials
+import GRDB
+
+/// A contact that was good when the node was last heard of: somebody to ask first after a restart.
+package struct RememberedContact: Hashable, Sendable {
+    package let identity: Identity
+    package let endpoint: Endpoint
+    /// When it last answered, in milliseconds since 1970.
+    package let answered: UInt64
+
+    package init(identity: Identity, endpoint: Endpoint, answered: UInt64) {
+        (self.identity, self.endpoint, self.answered) = (identity, endpoint, answered)
+    }
+}
+
+/// A value of ours that is kept alive: signed anew at half its lifetime.
+package struct RememberedValue: Hashable, Sendable {
+    package let key: [UInt8]
+    /// Seconds.
+    package let lifetime: UInt32
+    /// The last one signed.
+    package let revision: Revision
+
+    package init(key: [UInt8], lifetime: UInt32, revision: Revision) {
+        (self.key, self.lifetime, self.revision) = (key, lifetime, revision)
+    }
+}
+
+// What a node remembers besides records. Nobody else can make these tables grow: contacts are those of the
+// routing table, the others are the node's own values.
+extension NodeDatabase {
+    // MARK: Contacts
+
+    /// Remembers these contacts and no others.
+    package func replaceContacts(_ contacts: [RememberedContact]) throws(RecordStoreError) {
+        try write { database in
+            try database.execute(sql: "DELETE FROM contact")
+            let insertion = try database.cachedStatement(
+                sql: "INSERT OR REPLACE INTO contact (identity, address, port, answered) VALUES (?, ?, ?, ?)"
+            )
+            for contact in contacts {
+                try insertion.execute(arguments: [
+                    Data(contact.identity.bytes), Data(contact.endpoint.addressBytes),
+                    Int64(contact.endpoint.port), Int64(bitPattern: contact.answered),
+                ])
+            }
+        }
+    }
+
+    /// The contacts remembered, those first that answered last, then by identity.
+    package func contacts() throws(RecordStoreError) -> [RememberedContact] {
+        let contacts = try read { database in
+            try Row.fetchAll(database, sql: "SELECT identity, address, port, answered FROM contact")
+                .compactMap { row -> RememberedContact? in
+                    guard let identity = Identity(row.bytes(at: 0)),
+                        let port = row.bits(at: 2).flatMap({ UInt16(exactly: $0) }),
+                        let endpoint = Endpoint(addressBytes: row.bytes(at: 1), port: port),
+                        let answered = row.bits(at: 3)
+                    else { return nil }
+                    return RememberedContact(identity: identity, endpoint: endpoint, answered: answered)
+                }
+        }
+        return contacts.sorted { ($1.answered, $0.identity) < ($0.answered, $1.identity) }
+    }
+
+    // MARK: Own revisions
+
+    /// Remembers that we signed these revisions, each at a location, in the place of what is remembered
+    /// there; `nil`: nothing is any more.
+    package func noteRevisions(_ revisions: [NodeID: Revision?]) throws(RecordStoreError) {
+        try write { database in
+            let removal = try database.cachedStatement(sql: "DELETE FROM own_revision WHERE location = ?")
+            let insertion = try database.cachedStatement(
+                sql: "INSERT OR REPLACE INTO own_revision (location, revision) VALUES (?, ?)"
+            )
+            for (location, revision) in revisions {
+                let place = Data(location.bytes)
+                if let revision {
+                    try insertion.execute(arguments: [place, Int64(bitPattern: revision.rawValue)])
+                } else {
+                    try removal.execute(arguments: [place])
+                }
+            }
+        }
+    }
+
+    /// The last revision of ours at each location.
+    package func revisions() throws(RecordStoreError) -> [NodeID: Revision] {
+        try read { database in
+            let count = try Int.fetchOne(database, sql: "SELECT count(*) FROM own_revision") ?? 0
+            var revisions = [NodeID: Revision](minimumCapacity: count)
+            let rows = try Row.fetchCursor(database, sql: "SELECT location, revision FROM own_revision")
+            while let row = try rows.next() {
+                guard let location = NodeID(row.bytes(at: 0)), let bits = row.bits(at: 1) else { continue }
+                revisions[location] = Revision(rawValue: bits)
+            }
+            return revisions
+        }
+    }
+
+    // MARK: Kept values
+
+    /// Remembers these values as ones to keep alive, by key, in the place of what is remembered of the same
+    /// keys; `nil`: it is kept no more.
+    package func noteKept(_ values: [[UInt8]: RememberedValue?]) throws(RecordStoreError) {
+        try write { database in
+            let removal = try database.cachedStatement(sql: "DELETE FROM kept WHERE key = ?")
+            let insertion = try database.cachedStatement(
+                sql: "INSERT OR REPLACE INTO kept (key, lifetime, revision) VALUES (?, ?, ?)"
+            )
+            for (key, value) in values {
+                if let value {
+                    let revision = Int64(bitPattern: value.revision.rawValue)
+                    try insertion.execute(arguments: [Data(key), Int64(value.lifetime), revision])
+                } else {
+                    try removal.execute(arguments: [Data(key)])
+                }
+            }
+        }
+    }
+
+    /// The values to keep alive, in the order of their keys' bytes.
+    package func kept() throws(RecordStoreError) -> [RememberedValue] {
+        try read {
+            try Row.fetchAll($0, sql: "SELECT key, lifetime, revision FROM kept ORDER BY key")
+                .compactMap { row -> RememberedValue? in
+                    guard let lifetime = row.bits(at: 1).flatMap({ UInt32(exactly: $0) }),
+                        let revision = row.bits(at: 2)
+                    else { return nil }
+                    return RememberedValue(
+                        key: row.bytes(at: 0),
+                        lifetime: lifetime,
+                        revision: Revision(rawValue: revision)
+                    )
+                }
+        }
+    }
+}

@@ -1,0 +1,338 @@
+import DHTCore
+import DHTCrypto
+import DHTEngine
+import DHTEnvelope
+
+extension Admission {
+    /// The policy of a node with this identity. A list names whom the node talks to and need not name the
+    /// node itself, whose own values it keeps and reads all the same.
+    func policy(for node: Identity) -> AdmissionPolicy {
+        switch self {
+        case .members(var list):
+            if list.member(node) == nil, let own = try? Allowlist(parsing: node.text, file: "this node") {
+                // Fails only if another bears the name made of our identity.
+                try? list.merge(own)
+            }
+            return .members(list)
+        case .everyHolderOfTheNetworkKey: return .open
+        }
+    }
+}
+
+extension PutOptions.Condition {
+    var request: Request.Condition {
+        switch self {
+        case .absent: .absent
+        case .revision(let revision): .revision(revision)
+        }
+    }
+}
+
+extension PutOptions {
+    /// The write of a value. Of a long one this computes the digests, so it is not for an event loop.
+    func operation(_ key: [UInt8], _ value: [UInt8]) -> DHTEngine.Operation.Put {
+        var put =
+            if let content = Content(value) {
+                DHTEngine.Operation.Put(key: key, content: content, lifetime: lifetime)
+            } else {
+                DHTEngine.Operation.Put(key: key, value: value, lifetime: lifetime)
+            }
+        (put.condition, put.isKept) = (condition?.request, isKept)
+        put.copies = minimumCopies ?? 0
+        return put
+    }
+}
+
+extension PeerStatus.State {
+    init(_ grade: Reachability.Grade) {
+        switch grade {
+        case .good: self = .good
+        case .questionable: self = .questionable
+        case .bad: self = .bad
+        }
+    }
+}
+
+extension StoredValue {
+    init(_ found: GetOutcome.Found, _ value: [UInt8]) {
+        key = Array(found.record.key)
+        self.value = value
+        author = found.record.author
+        revision = found.record.revision
+        expires = found.record.expiry
+        copies = found.copies
+    }
+}
+
+extension KeptValue {
+    init(_ state: KeptState) {
+        let phase: State =
+            switch state.phase {
+            case .kept(failures: 0): .kept
+            case .kept(let failures): .failing(times: Int(failures))
+            case .superseded(let author): .superseded(by: author)
+            case .ended: .ended
+            }
+        self.init(
+            key: state.key.key,
+            lifetime: state.key.lifetime,
+            revision: state.key.revision,
+            state: phase
+        )
+    }
+}
+
+extension PutOutcome.Verdict {
+    fileprivate var name: String {
+        switch self {
+        case .stored: "stored"
+        case .conflict: "conflict"
+        case .refused(.quota): "quota"
+        case .refused(.expired): "expired"
+        case .refused(.clock): "clock"
+        case .refused(.denied): "denied"
+        case .refused(.unavailable): "unavailable"
+        case .timeout: "timeout"
+        }
+    }
+}
+
+extension Endpoint.Families {
+    /// `ipv4`, `ipv6`.
+    var names: [String] { (contains(.ipv4) ? ["ipv4"] : []) + (contains(.ipv6) ? ["ipv6"] : []) }
+}
+
+/// `641 bytes`, `200 KiB`.
+func describe(byteCount: Int) -> String {
+    byteCount < 10 * 1024 ? "\(byteCount) bytes" : "\(byteCount / 1024) KiB"
+}
+
+extension DHTNode {
+    /// The node itself could not take a long value.
+    func unstorable(_ refusal: Response.Refusal) -> DHTError {
+        guard refusal == .quota else {
+            return DHTError(.internal, "this node could not write the value to its disk. See its log")
+        }
+        return DHTError(.partial, "this node has no room for the value: its disk or its quota is full")
+    }
+
+    /// The value was to be kept alive, and cannot be.
+    func unkeepable(_ refusal: KeepingRefusal) -> DHTError {
+        switch refusal {
+        case .lifetime(let least):
+            DHTError(
+                .invalidArgument,
+                "a value that this node is to keep alive needs a lifetime of \(least) s at least, to be "
+                    + "renewed in time with all others it keeps; nothing was written"
+            )
+        case .capacity:
+            DHTError(
+                .partial,
+                "this node keeps as many values alive as it can: nothing was written. Put it without --keep, "
+                    + "or delete others: dht ls --own"
+            )
+        }
+    }
+
+    /// The value would be over before it is where it belongs.
+    func tooBrief(_ put: DHTEngine.Operation.Put, byteCount: Int) -> DHTError {
+        DHTError(
+            .invalidArgument,
+            "a value of \(describe(byteCount: byteCount)) may take \(put.leastLifetime) s to reach its "
+                + "replicas, and this one would be over after \(put.lifetime) s. Give it a lifetime of "
+                + "\(put.leastLifetime) s or more (--ttl)"
+        )
+    }
+
+    /// Any operation without an outcome: the node stopped meanwhile, or the task was cancelled.
+    var stopped: any Error {
+        Task.isCancelled ? CancellationError() : DHTError(.unreachable, "the node has stopped")
+    }
+
+    func check(key: [UInt8]) throws(DHTError) {
+        guard RecordLayout.keyLengths.contains(key.count) else {
+            throw DHTError(
+                .invalidArgument,
+                key.isEmpty
+                    ? "the key is empty; keys have 1 to 128 bytes"
+                    : "key is \(describe(byteCount: key.count)), the limit is 128 bytes"
+            )
+        }
+    }
+
+    /// Whose newer value hides what was written, as far as those who took it agree and we know that one.
+    func hider(in outcome: PutOutcome) async -> Identity? {
+        switch outcome.hider(placing: { $0.nodeID }) {
+        case nil: nil
+        case .author(let author): author
+        case .place(let prefix): await loop.somebody(at: prefix)
+        }
+    }
+
+    /// What the replicas said, as a receipt, or as the error it amounts to.
+    func receipt(
+        _ record: Record,
+        _ outcome: PutOutcome,
+        _ options: PutOptions,
+        hiddenBy hider: Identity?
+    ) async throws(DHTError) -> PutReceipt {
+        let asked = min(outcome.replicas.count, Kademlia.replicas)
+        if outcome.stored < options.copies(of: asked),
+            let later = outcome.revisions(standingAgainst: record).max(), later > record.revision
+        {
+            throw DHTError(
+                .conflict,
+                "written over: a later write of this node, revision \(later.rawValue), took its place"
+            )
+        }
+        let verdicts = outcome.replicas.map(\.verdict)
+        let conflicts = verdicts.filter { if case .conflict = $0 { true } else { false } }
+        let standing = conflicts.lazy.compactMap {
+            if case .conflict(let record?) = $0 { record } else { nil }
+        }.first
+        if !conflicts.isEmpty {
+            // Who is silent may have taken it.
+            let silent = verdicts.count { $0 == .timeout }
+            if outcome.stored == 0, silent == 0 { throw conflict(with: standing) }
+            // A replica that holds nothing cannot vouch for the condition, nor speak against others that can.
+            if outcome.stored == 0 || standing != nil && options.condition != nil {
+                throw uncertain(outcome.stored, refused: conflicts.count, silent: silent, standing)
+            }
+        }
+        if outcome.stored == 0 { throw refusal(outcome, record) }
+        // Where eight were asked, and enough of them took it, no others count.
+        let isFull = asked == Kademlia.replicas && outcome.stored >= options.copies(of: asked)
+        let company = isFull ? nil : await loop.company
+        let target = max(company?.target ?? 0, asked)
+        let wanted = options.copies(of: target)
+        if outcome.stored < wanted, let error = clockRefusal(outcome, record) {
+            let few = "stored at \(nodeCount(outcome.stored)) of \(target), \(wanted) were wanted"
+            throw DHTError(.partial, "\(few): \(error.reason)")
+        }
+        if let company, outcome.stored < wanted {
+            throw shortfall(outcome, of: target, wanted: wanted, company)
+        }
+        return PutReceipt(
+            revision: record.revision,
+            expires: record.expiry,
+            stored: outcome.stored,
+            target: target,
+            replicas: outcome.replicas.map { .init(identity: $0.identity, outcome: $0.verdict.name) },
+            hiddenBy: hider,
+            unreached: outcome.unreached.names
+        )
+    }
+
+    func conflict(with standing: Record?) -> DHTError {
+        guard let standing else {
+            return DHTError(.conflict, "not stored: the record the condition names is not there")
+        }
+        let (time, now) = (standing.revision.unixMilliseconds, SystemClock.now.unixMilliseconds)
+        let isAhead = standing.revision.isFarAhead(of: now)
+        let ahead = isAhead ? ", of \(UTC.text(unixMilliseconds: time)), ahead of this node's clock" : ""
+        return DHTError(
+            .conflict,
+            "not stored: \(naming(standing)) stands there\(ahead)"
+        )
+    }
+
+    private func naming(_ record: Record) -> String {
+        "revision \(record.revision.rawValue) by \(naming(record.author))"
+    }
+
+    private func naming(_ node: Identity) -> String { node == identity ? "this node" : node.text }
+
+    /// Some took the value, or may have, and others did not, because the condition was not met there.
+    private func uncertain(_ stored: Int, refused: Int, silent: Int, _ standing: Record?) -> DHTError {
+        let standing = standing.map { ", where \(naming($0)) stands" } ?? ""
+        let quiet = silent == 0 ? "" : ", no answer from \(silent)"
+        return DHTError(
+            .partial,
+            "it is not certain that the value stands: stored at \(nodeCount(stored)), refused by "
+                + "\(refused)\(standing)\(quiet). Read it back: dht get --meta"
+        )
+    }
+
+    /// The first of those whose clocks differ.
+    private func clockRefusal(_ outcome: PutOutcome, _ record: Record) -> DHTError? {
+        for replica in outcome.replicas {
+            guard case .refused(.clock(let theirs)) = replica.verdict else { continue }
+            let peer = naming(replica.identity)
+            return .refusedByClock(of: peer, theirs, written: record.revision.unixMilliseconds)
+        }
+        return nil
+    }
+
+    /// Too few took the value.
+    private func shortfall(_ outcome: PutOutcome, of target: Int, wanted: Int, _ company: Company)
+        -> DHTError
+    {
+        let takers = outcome.replicas.filter { $0.verdict == .stored }.map(\.identity)
+        guard takers == [identity] else {
+            return DHTError(
+                .partial,
+                "stored at \(nodeCount(outcome.stored)) of \(target), \(wanted) were wanted; it goes on "
+                    + "trying. See: dht peers"
+            )
+        }
+        let reason = company.isIsolated ? company.isolation : "\(target - 1) others ought to have it too"
+        return DHTError(.partial, "stored here only; \(reason); it goes on trying. See: dht status")
+    }
+
+    private func nodeCount(_ count: Int) -> String { count == 1 ? "1 node" : "\(count) nodes" }
+
+    /// Who else there is, if nobody else answered.
+    func company(missedBy outcome: GetOutcome) async -> Company? {
+        outcome.contacts.isEmpty ? await loop.company : nil
+    }
+
+    /// Why a read that found nothing proves nothing; `nil` if it does. We ourselves may have been asked, too.
+    func blindness(of outcome: GetOutcome, among company: Company?) -> DHTError? {
+        if let company, company.isIsolated {
+            return DHTError(
+                .unreachable,
+                "\(company.isolation), so whether there is a value is not known. See: dht status"
+            )
+        }
+        guard outcome.asked > 0, outcome.answered == 0 else { return nil }
+        return DHTError(.unreachable, "no peer answered (asked \(outcome.asked)). See: dht peers")
+    }
+
+    /// Why nobody took the record: the first reason that is not silence.
+    private func refusal(_ outcome: PutOutcome, _ record: Record) -> DHTError {
+        for replica in outcome.replicas {
+            guard case .refused(let refusal) = replica.verdict else { continue }
+            let peer = naming(replica.identity)
+            switch refusal {
+            case .denied:
+                return DHTError(.denied, "\(peer) does not let this node write. Its allowlist decides")
+            case .quota:
+                // Which of the two is not said: nobody need know how full a node is.
+                return DHTError(
+                    .partial,
+                    "\(peer) has no room for this value: it is full, or "
+                        + "keeps no more of this author's records"
+                )
+            case .expired:
+                return DHTError(.invalidArgument, "the value's lifetime was over when it reached \(peer)")
+            case .unavailable: return DHTError(.partial, "\(peer) cannot write to its disk")
+            case .clock(let theirs):
+                return .refusedByClock(of: peer, theirs, written: record.revision.unixMilliseconds)
+            }
+        }
+        return DHTError(.unreachable, "no peer answered (asked \(outcome.replicas.count)). See: dht peers")
+    }
+}
+
+extension DHTError {
+    /// A replica's clock is too far behind the time of what was written, both in milliseconds since 1970.
+    static func refusedByClock(of peer: String, _ theirs: UInt64, written: UInt64) -> DHTError {
+        let earliest = UTC.text(unixMilliseconds: written -| Revision.clockTolerance)
+        return DHTError(
+            .partial,
+            "the value's time is \((written -| theirs) / 1000) s ahead of the clock of \(peer), which takes "
+                + "300 s at most. Set the clock that is wrong (timedatectl) and write again: "
+                + "that works at once; else from when the other clock says \(earliest)"
+        )
+    }
+}

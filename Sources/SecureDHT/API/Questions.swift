@@ -1,0 +1,95 @@
+import DHTCore
+import DHTCrypto
+import DHTEngine
+import DHTEnvelope
+
+// What a node tells of itself and of others.
+
+extension DHTNode {
+    /// The round-trip time to a peer in microseconds; `nil` if it did not answer.
+    public func ping(_ peer: Identity) async throws -> UInt64? {
+        guard peer != identity else { throw DHTError(.invalidArgument, "that is this node itself") }
+        if case .members(let list) = admission.withLock({ $0 }), list.member(peer) == nil {
+            throw DHTError(.denied, "\(peer.text) is not on the allowlist, so nothing is sent to it")
+        }
+        guard case .pinged(let roundTrip)? = await loop.run(.ping(peer)) else { throw stopped }
+        return roundTrip.map { $0.nanoseconds / 1000 }
+    }
+
+    /// What the node knows of itself.
+    public func status() async -> NodeStatus {
+        let knowledge = await loop.knowledge
+        let size = await loop.disk?.size()
+        let table = knowledge.table
+        let more: [NodeStatus.Counter] = [
+            .init(name: "unroutable", count: knowledge.unroutable),
+            .init(name: "equivocations", count: knowledge.equivocations),
+            .init(name: "under_replicated", count: UInt64(knowledge.underReplicated)),
+        ]
+        let unsent = knowledge.refusals.counters.map { NodeStatus.Counter(name: $0.name, count: $0.count) }
+        return NodeStatus(
+            identity: identity,
+            nodeID: knowledge.id,
+            name: name,
+            addresses: addresses,
+            buckets: table.bounds.map { .init(index: $0.bucket, count: $0.count) },
+            members: memberCount,
+            peersKnown: table.count,
+            peersUp: table.contacts.count { $0.reachability.grade == .good },
+            records: knowledge.records,
+            recordBytes: knowledge.recordBytes,
+            store: .init(
+                live: knowledge.recordBytes,
+                onDisk: size?.onDisk,
+                free: size?.free,
+                limit: knowledge.byteLimit
+            ),
+            rejected: knowledge.counters.rejected.map { .init(reason: $0.reason.name, count: $0.count) },
+            counters: knowledge.counters.named.map { .init(name: $0.name, count: $0.count) } + more + unsent,
+            suspects: knowledge.suspects,
+            storeProblem: knowledge.storeProblem,
+            complaints: knowledge.complaints,
+            knocking: knowledge.knocking,
+            network: network,
+            kept: knowledge.kept,
+            uptime: knowledge.uptime
+        )
+    }
+
+    private var memberCount: Int? {
+        guard case .members(let list) = admission.withLock({ $0 }) else { return nil }
+        return list.members.count { $0.identity != identity }
+    }
+
+    /// Members of the allowlist and contacts of the routing table, by name, then identity.
+    public func peers() async -> [PeerStatus] {
+        var names: [Identity: String] = [:]
+        if case .members(let list) = admission.withLock({ $0 }) {
+            for member in list.members where member.identity != identity {
+                names[member.identity] = member.name
+            }
+        }
+        let knowledge = await loop.knowledge
+        let contacts = knowledge.table.contacts.map { entry in
+            PeerStatus(
+                identity: entry.contact.identity,
+                name: names[entry.contact.identity],
+                address: entry.contact.endpoint,
+                state: .init(entry.reachability.grade),
+                roundTrip: knowledge.roundTrips[entry.contact.identity]
+            )
+        }
+        let known = Set(contacts.map(\.identity))
+        let seeds = await loop.seeds
+        let unknown = names.filter { !known.contains($0.key) }.map { identity, name in
+            PeerStatus(
+                identity: identity,
+                name: name,
+                address: seeds.lazy.filter { $0.identity == identity }.compactMap(\.address.numeric).first,
+                state: .unknown,
+                roundTrip: nil
+            )
+        }
+        return (contacts + unknown).sorted { ($0.name ?? "", $0.identity) < ($1.name ?? "", $1.identity) }
+    }
+}

@@ -1,0 +1,129 @@
+import DHTCore
+import DHTCrypto
+import DHTEngine
+import DHTEnvelope
+import DHTStorage
+import NIOCore
+import NIOPosix
+
+/// Makes the parts of a node that a configuration asks for, and puts them together.
+struct NodeBuilder: Sendable {
+    private let configuration: NodeConfiguration
+
+    init(_ configuration: NodeConfiguration) { self.configuration = configuration }
+
+    private var identity: Identity { configuration.key.identity }
+
+    /// The loop with its engine, which knows what the directory holds. Opening that blocks another thread.
+    func makeLoop() async throws -> NodeLoop {
+        switch configuration.storage {
+        case .memory: return loop(around: makeEngine(makeCore()), disk: nil)
+        case .directory(let directory, let durability):
+            return try await NIOThreadPool.singleton.runIfActive { try makeLoop(in: directory, durability) }
+        }
+    }
+
+    private func makeLoop(in directory: String, _ durability: NodeConfiguration.Durability) throws -> NodeLoop
+    {
+        try Exposure.refuse(directory: directory)
+        do {
+            let database = try NodeDatabase(
+                directory: directory,
+                owner: identity,
+                durability: durability == .full ? .full : .normal
+            )
+            let store = try SQLiteRecordStore(database) { RecordCodec.decode($0) }
+            var core = makeCore()
+            try store.forEachEntry { location, entry in core.restore(entry, at: location) }
+            var engine = makeEngine(core)
+            engine.remember(try database.revisions())
+            let kept = try database.kept().map {
+                KeptKey(key: $0.key, lifetime: $0.lifetime, revision: $0.revision)
+            }
+            engine.restoreKept(kept, at: SystemClock.now)
+            try store.dropStrays()
+            for content in try store.contents() { engine.restore(content, at: SystemClock.now) }
+            let contacts = try database.contacts()
+            engine.remember(contacts.map { ($0.identity, $0.endpoint) })
+            let disk = DiskStorage(store, logger: configuration.logger)
+            let lately = LatelyHeard(contacts, unixMilliseconds: SystemClock.now.unixMilliseconds)
+            return loop(around: engine, disk: disk, ContactSnapshot(contacts), lately)
+        } catch let error as NodeDatabaseError {
+            throw DHTError(error)
+        } catch let error as RecordStoreError {
+            throw DHTError(.internal, "\(directory): the records cannot be read: \(error)")
+        }
+    }
+
+    private func loop(
+        around engine: consuming sending Engine,
+        disk: DiskStorage?,
+        _ contactMemory: ContactSnapshot = ContactSnapshot(),
+        _ lately: LatelyHeard = LatelyHeard()
+    ) -> NodeLoop {
+        NodeLoop(
+            engine: engine,
+            disk: disk,
+            contactMemory: contactMemory,
+            lately: lately,
+            eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
+            logger: configuration.logger
+        )
+    }
+
+    private func makeEngine(_ core: KademliaNode) -> Engine {
+        let now = SystemClock.now.instant
+        let keys = KeyRing(
+            signing: configuration.key.signingKey.copy(),
+            network: configuration.network.networkKey.copy(),
+            at: now
+        )
+        let gate = Gate(
+            keys: keys,
+            admission: configuration.admission.policy(for: identity),
+            limits: limits,
+            entropy: SystemEntropy(),
+            at: now
+        )
+        return Engine(gate: gate, core: core)
+    }
+
+    private var limits: Gate.Limits {
+        let highest = NodeConfiguration.Limits.highestRate
+        var limits = Gate.Limits()
+        limits.firstContacts = min(configuration.limits.firstContacts, highest)
+        limits.firstContactsBySource = min(configuration.limits.firstContactsBySource, highest)
+        limits.requestsByPeer = min(configuration.limits.requestsByPeer, highest)
+        return limits
+    }
+
+    private func makeCore() -> KademliaNode {
+        var settings = KademliaNode.Settings()
+        settings.paths = configuration.paths
+        settings.quota.records = configuration.limits.records
+        settings.quota.bytes = configuration.limits.recordBytes
+        settings.quota.recordsByAuthor = configuration.limits.recordsByAuthor
+        settings.quota.bytesByAuthor = configuration.limits.recordBytesByAuthor
+        return KademliaNode(
+            identity: identity,
+            id: identity.nodeID,
+            settings: settings,
+            generator: SystemEntropy()
+        )
+    }
+}
+
+extension DHTError {
+    /// Why a node's directory was not opened.
+    init(_ error: NodeDatabaseError) {
+        let code: Code =
+            switch error {
+            case .absent, .inUse, .noDatabase, .irregular, .foreign, .newer, .otherOwner, .putBack:
+                .configuration
+            case .damaged, .altered: .integrity
+            case .denied, .readOnly: .denied
+            case .unavailable: .internal
+            }
+        self.init(code, error.description)
+    }
+}

@@ -1,0 +1,126 @@
+import DHTCore
+import DHTEngine
+import DHTEnvelope
+import DHTStorage
+import Logging
+import NIOCore
+
+// How the node stands to the others, and who tells the operator.
+
+extension NodeLoop {
+    /// Between two looks.
+    private static let healthPause = TimeAmount.seconds(1)
+    /// For so long after it was last told another process with our key is complained of.
+    private static let twinMemory = Interval.minutes(30)
+
+    /// Looks now and then whether anybody answers.
+    func watchHealth() {
+        guard healthTask == nil else { return }
+        healthTask = eventLoop.scheduleRepeatedTask(
+            initialDelay: Self.healthPause,
+            delay: Self.healthPause
+        ) { [weak self] _ in self?.assumeIsolated { $0.lookAtHealth() } }
+    }
+
+    /// Contacts that answer, and when they last did.
+    var goodContacts: [RememberedContact] {
+        let now = SystemClock.now
+        return engine.core.table.contacts.filter { $0.reachability.grade == .good }.map { entry in
+            RememberedContact(
+                identity: entry.contact.identity,
+                endpoint: entry.contact.endpoint,
+                answered: now.unixMilliseconds(of: entry.lastAnswered)
+            )
+        }
+    }
+
+    /// Who there is besides us, and how many of them answer.
+    var company: Company {
+        let good = goodContacts
+        lately.note(good, unixMilliseconds: SystemClock.now.unixMilliseconds)
+        let admission = engine.gate.admission
+        var (members, named): (Int?, Int) = (nil, seeds.count)
+        if case .members(let list) = admission {
+            let count = list.members.count { $0.identity != engine.identity }
+            (members, named) = (count, count)
+        }
+        let heard = lately.count { admission.admits($0) && $0 != engine.identity }
+        return Company(expected: heard > 0 ? heard : named, members: members, up: good.count)
+    }
+
+    private func lookAtHealth() {
+        switch health.note(company, at: SystemClock.now.instant) {
+        case .isolated:
+            logger.warning(
+                "nobody answers: \(company.isolation)",
+                metadata: ["causes": "\(causesOfSilence.joined(separator: "; "))"]
+            )
+        case .whole: logger.notice("others answer again", metadata: ["up": "\(company.up)"])
+        case nil: break
+        }
+        let split = engine.core.familySplit(at: SystemClock.now.instant)
+        if splits.isNews(split), let split { logger.warning("address families: \(split.text)") }
+    }
+
+    /// What may be the matter when nobody answers, the likeliest first.
+    private var causesOfSilence: [String] {
+        var causes: [String] = []
+        for refusal in set.refusals.counters where refusal.count > 0 {
+            causes.append("the system refused to send: \(refusal.name) \(refusal.count)")
+        }
+        if engine.counters.rejected.contains(where: { $0.reason == .header && $0.count > 0 }) {
+            causes.append("datagrams come that another network key made: compare `network` in dht status")
+        }
+        for knock in engine.gate.knocks.all.prefix(3) {
+            causes.append("\(knock.identity.text) at \(knock.endpoint) asks, and is not on the list here")
+        }
+        var names = seeds.map(\.identity).compactMap { memberName($0) ?? $0.text }
+        names = Array(names.prefix(3))
+        if names.isEmpty { causes.append("no address of anybody is known: --peer, or addr= in the list") }
+        for name in names { causes.append("refused by \(name)? see dht peers there, and that it runs") }
+        return causes
+    }
+
+    /// Tells who asked and is not on the list: only here it can be seen.
+    func warnOfKnocks() {
+        for knock in engine.gate.knocks.takeNews() {
+            logger.warning(
+                "somebody who is not on the list here asks in vain: dht peer add, if it ought to be",
+                metadata: ["identity": "\(knock.identity.text)", "from": "\(knock.endpoint)"]
+            )
+        }
+    }
+
+    /// Those who ask in vain, the last first.
+    var knocking: [Knocker] {
+        let now = SystemClock.now
+        return engine.gate.knocks.all.map { knock in
+            Knocker(
+                identity: knock.identity,
+                address: knock.endpoint,
+                count: knock.count,
+                last: now.unixMilliseconds(of: knock.last)
+            )
+        }
+    }
+
+    /// What is wrong, in words; empty if nothing is.
+    var complaints: [String] {
+        var complaints: [String] = []
+        let company = company
+        if company.isIsolated { complaints.append("isolated: \(company.isolation)") }
+        let now = SystemClock.now.instant
+        let isTwinned = engine.core.conduct.report.contains {
+            $0.identity == engine.identity && now.since($0.last) < Self.twinMemory
+        }
+        if isTwinned {
+            complaints.append("two-processes: another process runs with this node's key, as others say")
+        }
+        for socket in sockets where socket.socket == nil {
+            complaints.append("listen: \(socket.configured) is not open; it is tried again and again")
+        }
+        if let split = engine.core.familySplit(at: now) { complaints.append("family: \(split.text)") }
+        if let problem = disk?.problem { complaints.append("disk: \(problem)") }
+        return complaints
+    }
+}

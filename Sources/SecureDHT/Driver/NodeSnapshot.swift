@@ -1,0 +1,136 @@
+import DHTCore
+import DHTEngine
+import DHTEnvelope
+import Logging
+
+/// What a node knows at one moment.
+struct NodeSnapshot: Sendable {
+    let id: NodeID
+    let table: RoutingTable
+    let records: Int
+    let recordBytes: Int
+    /// Bytes of records and long values from which on the store is full.
+    let byteLimit: Int
+    let equivocations: UInt64
+    /// Records that are known to lack copies.
+    let underReplicated: Int
+    let counters: Counters
+    let unroutable: UInt64
+    /// What the system would not send.
+    let refusals: SendRefusals
+    /// Smoothed, in microseconds.
+    let roundTrips: [Identity: UInt64]
+    /// What members do that no honest one does.
+    let suspects: [Suspect]
+    /// Why the store keeps nothing, if so.
+    let storeProblem: String?
+    /// What is wrong, in words.
+    let complaints: [String]
+    /// Who asks in vain.
+    let knocking: [Knocker]
+    /// Own values that are kept alive, those of them that could not be renewed, and those kept no more.
+    let kept: NodeStatus.Kept
+    /// Milliseconds.
+    let uptime: UInt64
+}
+
+extension NodeLoop {
+    /// Content that is on its way for users.
+    var transfers: [TransferState] { engine.transferStates }
+
+    /// Our own values that are kept alive, and those that are no more though nobody said so.
+    var keptStates: [KeptState] { engine.keptStates }
+
+    /// A picture of the node at this moment.
+    var knowledge: NodeSnapshot {
+        let core = engine.core
+        var roundTrips: [Identity: UInt64] = [:]
+        for entry in core.table.contacts {
+            let identity = entry.contact.identity
+            roundTrips[identity] = engine.roundTrip(to: identity).map { $0.nanoseconds / 1000 }
+        }
+        let now = SystemClock.now
+        let counts = engine.keptCounts
+        let kept = NodeStatus.Kept(count: counts.kept, failing: counts.failing, stopped: counts.stopped)
+        return NodeSnapshot(
+            id: core.id,
+            table: core.table,
+            records: core.catalog.count,
+            recordBytes: core.catalog.byteCount,
+            byteLimit: core.catalog.quota.bytes,
+            equivocations: core.catalog.equivocations,
+            underReplicated: core.underReplicated,
+            counters: engine.counters,
+            unroutable: set.unroutable,
+            refusals: set.refusals,
+            roundTrips: roundTrips,
+            suspects: core.conduct.report.map { entry in
+                Suspect(
+                    identity: entry.identity,
+                    name: memberName(entry.identity),
+                    offence: entry.offence.rawValue,
+                    count: entry.count,
+                    last: now.unixMilliseconds(of: entry.last)
+                )
+            },
+            storeProblem: disk?.problem,
+            complaints: complaints,
+            knocking: knocking,
+            kept: kept,
+            uptime: now.instant.since(started).milliseconds
+        )
+    }
+
+    /// Tells the operator of members that were first seen to do what no honest one does.
+    func warn(of news: [Conduct.Entry]) {
+        for entry in news {
+            if entry.identity == engine.identity {
+                logger.error("another process runs with this node's key: stop one of them, or make it a key")
+                continue
+            }
+            var metadata: Logger.Metadata = [
+                "identity": "\(entry.identity.text)", "offence": "\(entry.offence.rawValue)",
+            ]
+            metadata["name"] = memberName(entry.identity).map { "\($0)" }
+            logger.warning("a member does what no honest one does: dht status", metadata: metadata)
+        }
+    }
+
+    /// Tells the operator of kept values that are not.
+    func warn(of news: KeptNews) {
+        if news.failing > 0 {
+            logger.warning(
+                "kept values cannot be renewed; they are tried again: dht ls --own",
+                metadata: ["keys": "\(news.failing)"]
+            )
+        }
+        if news.superseded > 0 {
+            logger.warning(
+                "values are kept no more, as others wrote newer ones under their keys: dht ls --own",
+                metadata: ["keys": "\(news.superseded)"]
+            )
+        }
+        if news.ended > 0 {
+            logger.error(
+                "kept values ended before they could be renewed; put them again: dht ls --own",
+                metadata: ["keys": "\(news.ended)"]
+            )
+        }
+    }
+
+    /// Somebody of whom only the beginning of the node id is known; `nil` unless we know one like that.
+    func somebody(at prefix: UInt32) -> Identity? {
+        if case .members(let list) = engine.gate.admission,
+            let member = list.members.first(where: { $0.nodeID.prefix == prefix })
+        {
+            return member.identity
+        }
+        return engine.core.table.contacts.first { $0.contact.id.prefix == prefix }?.contact.identity
+    }
+
+    /// What the allowlist calls somebody.
+    func memberName(_ identity: Identity) -> String? {
+        guard case .members(let list) = engine.gate.admission else { return nil }
+        return list.member(identity)?.name
+    }
+}

@@ -1,0 +1,106 @@
+import DHTCore
+import DHTEngine
+
+// What users ask of a node: each operation from its beginning to its end, or until nobody wants it any more.
+
+extension NodeLoop {
+    /// Runs an operation to its end; `nil` if the node stopped before, or the task was cancelled, with which
+    /// the operation ends as well. `turn`: of a put whose turn was taken.
+    func run(_ operation: DHTEngine.Operation, turn: OperationID? = nil) async -> Outcome? {
+        let id = turn ?? newOperation()
+        return await withTaskCancellationHandler {
+            Task.isCancelled ? nil : await run(operation, as: id)
+        } onCancel: {
+            eventLoop.execute { self.assumeIsolated { $0.cancel(id) } }
+        }
+    }
+
+    /// Takes the turn of a put whose value has still to come: see ``run(_:)``, and ``giveUp(_:)``.
+    func reserveWrite(of key: [UInt8]) -> OperationID {
+        let id = newOperation()
+        engine.reserveWrite(id, of: key, at: SystemClock.now)
+        return id
+    }
+
+    /// Writes that have their turn.
+    var openWrites: Int { engine.order.count }
+
+    /// What took its turn need not be put any more; of what was put nothing happens.
+    nonisolated func giveUp(_ write: OperationID) {
+        eventLoop.execute {
+            self.assumeIsolated { loop in
+                if loop.waiting[write] == nil { loop.withdraw(write) }
+            }
+        }
+    }
+
+    func run(_ operation: DHTEngine.Operation, as id: OperationID) async -> Outcome? {
+        guard !isStopping else { return nil }
+        return await withCheckedContinuation { continuation in
+            waiting[id] = continuation
+            set.userAsks(at: SystemClock.now.instant)
+            var actions: [EngineAction] = []
+            engine.submit(operation, as: id, at: SystemClock.now, into: &actions)
+            perform(actions)
+        }
+    }
+
+    private func cancel(_ id: OperationID) {
+        guard let continuation = waiting.removeValue(forKey: id) else { return }
+        continuation.resume(returning: nil)
+        withdraw(id)
+    }
+
+    /// Nobody waits for the operation any more.
+    private func withdraw(_ id: OperationID) {
+        var actions: [EngineAction] = []
+        engine.cancel(id, at: SystemClock.now, into: &actions)
+        perform(actions)
+    }
+
+    func newOperation() -> OperationID {
+        nextOperation += 1
+        return OperationID(rawValue: nextOperation)
+    }
+
+    // MARK: Values piece by piece
+
+    /// Begins to read a long value; its pieces come by ``pull(_:)``, until ``endReading(_:)``.
+    func beginReading(_ record: Record, from contacts: [Contact]) -> OperationID {
+        let id = newOperation()
+        guard !isStopping else { return id }
+        set.userAsks(at: SystemClock.now.instant)
+        var actions: [EngineAction] = []
+        engine.submit(.read(record, from: contacts), as: id, at: SystemClock.now, into: &actions)
+        perform(actions)
+        return id
+    }
+
+    /// The next piece. One at a time.
+    func pull(_ id: OperationID) async -> Pulled {
+        await withTaskCancellationHandler {
+            guard !isStopping, !Task.isCancelled, pulls[id] == nil else { return .stopped }
+            return await withCheckedContinuation { continuation in
+                pulls[id] = continuation
+                var actions: [EngineAction] = []
+                guard engine.pull(id, at: SystemClock.now, into: &actions) else {
+                    pulls.removeValue(forKey: id)?.resume(returning: .stopped)
+                    return
+                }
+                perform(actions)
+            }
+        } onCancel: {
+            endReading(id)
+        }
+    }
+
+    /// The rest of the value is not wanted.
+    nonisolated func endReading(_ id: OperationID) {
+        eventLoop.execute {
+            self.assumeIsolated { loop in
+                loop.pulls.removeValue(forKey: id)?.resume(returning: .stopped)
+                loop.withdraw(id)
+            }
+        }
+    }
+}

@@ -1,0 +1,203 @@
+import DHTCore
+import DHTEngine
+import DHTStorage
+import Logging
+import NIOCore
+import NIOPosix
+import Synchronization
+
+/// Keeps what a node must not forget on disk, without its event loop ever waiting for a disk.
+///
+/// One commit is under way at a time; whatever is to be written meanwhile waits and shares the next one, so
+/// that a flush of the disk is paid for once by all stores of a turn. Reads do not wait for writes. A ticket
+/// is reported done once what it asked for is committed.
+final class DiskStorage: Sendable {
+    typealias Completion = @Sendable ([(Ticket, StorageOutcome)]) -> Void
+
+    private struct State {
+        var changes: [(ticket: Ticket, changes: [RecordChange])] = []
+        var revisions: [NodeID: Revision?] = [:]
+        var contacts: [RememberedContact]?
+        /// By key.
+        var kept: [[UInt8]: RememberedValue?] = [:]
+        var isCommitting = false
+        /// Who waits until nothing is left to be written.
+        var waiting: [CheckedContinuation<Void, Never>] = []
+
+        var isEmpty: Bool { changes.isEmpty && revisions.isEmpty && contacts == nil && kept.isEmpty }
+    }
+
+    let store: SQLiteRecordStore
+    let pool: NIOThreadPool
+    private let logger: Logger
+    private let state = Mutex(State())
+    private let completion = Mutex<Completion?>(nil)
+    private let trouble = Mutex(StoreTrouble())
+    let shrinking = Mutex(Shrinking())
+    /// Kept values that could not be written down yet.
+    private let unwritten = Mutex<[[UInt8]: RememberedValue?]>([:])
+
+    init(_ store: SQLiteRecordStore, pool: NIOThreadPool = .singleton, logger: Logger) {
+        (self.store, self.pool, self.logger) = (store, pool, logger)
+    }
+
+    /// Takes what became of tickets; called on threads of the pool.
+    func report(to completion: @escaping Completion) { self.completion.withLock { $0 = completion } }
+
+    /// Why what is to be kept is not, in words; `nil` as long as it is.
+    var problem: String? { store.database.loss ?? trouble.withLock { $0.reason } }
+
+    // MARK: Wishes
+
+    func load(_ ticket: Ticket, at location: NodeID, by authors: [Identity]) {
+        pool.submit { [self] _ in finish([(ticket, read(location, authors))]) }
+    }
+
+    func loadPart(_ ticket: Ticket, _ part: ContentPart, of content: Digest) {
+        pool.submit { [self] _ in
+            let outcome = answer { () throws(RecordStoreError) in .part(try store.part(part, of: content)) }
+            finish([(ticket, outcome)])
+        }
+    }
+
+    func survey(_ ticket: Ticket) {
+        pool.submit { [self] _ in
+            let outcome = answer { () throws(RecordStoreError) in .surveyed(try store.unreferredContent()) }
+            finish([(ticket, outcome)])
+        }
+    }
+
+    func apply(_ ticket: Ticket, _ changes: [RecordChange]) {
+        write { $0.changes.append((ticket, changes)) }
+    }
+
+    func note(_ revision: Revision?, at location: NodeID) {
+        write { $0.revisions.updateValue(revision, forKey: location) }
+    }
+
+    func remember(_ contacts: [RememberedContact]) { write { $0.contacts = contacts } }
+
+    /// Our own values that are kept alive, by key; `nil`: kept no more.
+    func note(_ kept: [[UInt8]: RememberedValue?]) { write { $0.kept.merge(kept) { $1 } } }
+
+    /// Tells the operator if another process wanted the directory: perhaps this node runs twice.
+    func lookForRival() {
+        pool.submit { [self] _ in
+            guard let rival = store.database.takeRival() else { return }
+            logger.warning(
+                "another process wanted this node's directory; are there two with its key?",
+                metadata: ["process": "\(rival)", "directory": "\(store.database.directory)"]
+            )
+        }
+    }
+
+    /// Returns when all that was asked for is written.
+    func flush() async {
+        await withCheckedContinuation { continuation in
+            let isIdle = state.withLock { state in
+                if state.isCommitting { state.waiting.append(continuation) }
+                return !state.isCommitting
+            }
+            if isIdle { continuation.resume() }
+        }
+    }
+
+    /// Lets go of the directory. What was not flushed is lost.
+    func close() { store.database.close() }
+
+    // MARK: Threads of the pool
+
+    private func write(_ wish: (inout State) -> Void) {
+        let starts = state.withLock { state in
+            wish(&state)
+            defer { state.isCommitting = true }
+            return !state.isCommitting
+        }
+        if starts { pool.submit { [self] _ in commit() } }
+    }
+
+    /// Writes until nothing is left to be written.
+    private func commit() {
+        while let turn = nextTurn() {
+            if !turn.changes.isEmpty {
+                let results = store.apply(batches: turn.changes.map(\.changes))
+                finish(zip(turn.changes, results).map { ($0.ticket, Self.outcome(of: $1)) })
+                for result in results { note(result) }
+            }
+            do throws(RecordStoreError) {
+                if !turn.revisions.isEmpty { try store.database.noteRevisions(turn.revisions) }
+                // They are for the next start, which does without.
+                if let contacts = turn.contacts { try store.database.replaceContacts(contacts) }
+            } catch {
+                // That it went well says nothing of records: a full disk has room for these few bytes.
+                note(.failure(error))
+            }
+            commit(turn.kept)
+        }
+    }
+
+    /// Writes down the rows that changed. What fails is tried again with the next turn: nobody else says that
+    /// these values are to be kept.
+    private func commit(_ kept: [[UInt8]: RememberedValue?]) {
+        let due = unwritten.withLock { $0.merging(kept) { $1 } }
+        guard !due.isEmpty else { return }
+        do throws(RecordStoreError) {
+            try store.database.noteKept(due)
+            unwritten.withLock { $0 = [:] }
+        } catch {
+            unwritten.withLock { $0 = due }
+            note(.failure(error))
+        }
+    }
+
+    /// Tells the operator, though not of every write.
+    private func note(_ result: Result<Void, RecordStoreError>) {
+        let now = SystemClock.now.instant
+        switch result {
+        case .success:
+            guard trouble.withLock({ $0.end() }) else { return }
+            logger.notice("the store can be written again")
+        case .failure(let error):
+            guard let count = trouble.withLock({ $0.note("\(error)", at: now) }) else { return }
+            logger.error(
+                "the store cannot be written: nothing is kept",
+                metadata: ["reason": "\(error)", "failures": "\(count)"]
+            )
+        }
+    }
+
+    private func nextTurn() -> State? {
+        let (turn, waiting) = state.withLock { state -> (State?, [CheckedContinuation<Void, Never>]) in
+            if state.isEmpty {
+                defer { state = State() }
+                return (nil, state.waiting)
+            }
+            let turn = state
+            state = State(isCommitting: true, waiting: turn.waiting)
+            return (turn, [])
+        }
+        for continuation in waiting { continuation.resume() }
+        return turn
+    }
+
+    private func read(_ location: NodeID, _ authors: [Identity]) -> StorageOutcome {
+        answer { () throws(RecordStoreError) in .loaded(try store.records(at: location, by: authors)) }
+    }
+
+    private func answer(_ read: () throws(RecordStoreError) -> StorageOutcome) -> StorageOutcome {
+        do throws(RecordStoreError) { return try read() } catch {
+            logger.error("the store cannot be read", metadata: ["error": "\(error)"])
+            return .unavailable
+        }
+    }
+
+    private static func outcome(of result: Result<Void, RecordStoreError>) -> StorageOutcome {
+        switch result {
+        case .success: .applied
+        case .failure(.full): .full
+        case .failure(.unavailable): .unavailable
+        }
+    }
+
+    private func finish(_ outcomes: [(Ticket, StorageOutcome)]) { completion.withLock { $0 }?(outcomes) }
+}

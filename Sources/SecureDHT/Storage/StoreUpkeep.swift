@@ -1,0 +1,48 @@
+import DHTCore
+import DHTStorage
+import NIOCore
+
+// The database's file, and what it takes on the disk.
+
+extension DiskStorage {
+    /// What the database takes on the disk; `nil` if that cannot be told.
+    func size() async -> DatabaseSize? {
+        try? await pool.runIfActive { [store] in try store.database.size() }
+    }
+
+    /// Looks whether the file is to be made shorter, and does a little for it; then says when to ask again.
+    func tidy(_ next: @escaping @Sendable (Interval) -> Void) {
+        pool.submit { [self] _ in
+            do throws(RecordStoreError) {
+                let size = try store.database.size()
+                switch shrinking.withLock({ $0.next(size) }) {
+                case .release(let pages):
+                    let start = SystemClock.now.instant
+                    try store.database.release(pages: pages)
+                    shrinking.withLock { $0.took(SystemClock.now.instant.since(start)) }
+                case .truncateLog: try store.database.truncateLog()
+                case .rest: break
+                }
+            } catch {
+                // A disk that fails is told of by those who want something of it.
+                shrinking.withLock { $0.failed() }
+            }
+            next(shrinking.withLock { $0.wait })
+        }
+    }
+}
+
+extension NodeLoop {
+    /// Gives back what the database needs no more, as long as the node runs.
+    func tidyRegularly() { tidy(after: Shrinking.interval) }
+
+    private func tidy(after pause: Interval) {
+        guard let disk, !isStopping else { return }
+        tidying = eventLoop.scheduleTask(in: .nanoseconds(Int64(pause.nanoseconds))) { [weak self] in
+            disk.tidy { [weak self] next in
+                guard let loop = self else { return }
+                loop.eventLoop.execute { loop.assumeIsolated { $0.tidy(after: next) } }
+            }
+        }
+    }
+}

@@ -1,0 +1,246 @@
+import ArgumentParser
+import DHTCrypto
+import DHTGateway
+import Dispatch
+import Glibc
+import Logging
+import SecureDHT
+
+struct RunNode: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "node",
+        abstract: "Runs a node in the foreground; prints READY dht://IDENTITY@HOST:PORT when it serves."
+    )
+
+    @OptionGroup var options: NodeOptions
+
+    @OptionGroup var globals: GlobalOptions
+
+    /// What ends or changes a running node.
+    private enum Event: Sendable {
+        case stop
+        case reload
+    }
+
+    /// Seconds a stop may take; a supervisor waits ten.
+    private static let stopDeadline = 9
+
+    /// Files and sockets a node may have open at once, besides what its threads need.
+    private static let mostFiles = 300
+
+    func run() async throws {
+        let (events, trigger) = AsyncStream.makeStream(of: Event.self)
+        Allocator.giveBackLargeBuffers()
+        listenToSignals(trigger, whileStarting: true)
+        try Descriptors.require(Self.mostFiles)
+        let setup = try NodeSetup(options, environment: GlobalOptions.environment)
+        let access = try socketAccess()
+        let explicitSocket = globals.candidates.count == 1 ? globals.candidates[0].path : nil
+        if let explicitSocket { try ControlSocket.claim(explicitSocket) }
+        let runsShell = ShellSession.isOnTerminal || options.shell && !ShellSession.isInBackground
+        let logger = makeLogger(runsShell: runsShell)
+        var configuration = setup.configuration
+        configuration.logger = logger
+        warn(of: setup, logger)
+
+        if options.shell, !runsShell {
+            logger.warning("the node is in the background of its terminal: there is no shell")
+        }
+        if let home = setup.stateHome { Self.makeDirectories(home) }
+        let node: DHTNode
+        do { node = try await DHTNode.start(configuration) } catch { throw Failure(error) }
+        listenToSignals(trigger, whileStarting: false)
+        let control = LocalNode(
+            node,
+            name: configuration.name,
+            members: setup.members,
+            rereadMembers: { [files = setup.allowFiles] () throws(Failure) in try NodeSetup.readMembers(files)
+            },
+            onStop: { trigger.yield(.stop) }
+        )
+        let server: ControlServer?
+        do {
+            var limits = ControlLimits()
+            if case .directory(let directory, _) = configuration.storage { limits.spoolDirectory = directory }
+            server = try await openSocket(explicitSocket, access, control, limits, logger)
+        } catch {
+            await node.stop()
+            throw error
+        }
+        let announcement = await announceOnceItListens(node, network: configuration.network.fingerprint)
+
+        let shellTask = runsShell ? Task { await runShell(control, trigger) } : nil
+        for await event in events {
+            if event == .stop { break }
+            await reload(control, logger)
+        }
+        shellTask?.cancel()
+        announcement?.cancel()
+        forceExit(after: Self.stopDeadline, logger)
+        await node.stop()
+        server?.withdraw()
+        logger.info("stopped")
+    }
+
+    /// Makes a directory and those it is in, for nobody else's eyes; whoever needs what cannot be made
+    /// complains.
+    private static func makeDirectories(_ path: String) {
+        for end in path.indices where path[end] == "/" && end != path.startIndex {
+            unsafe mkdir(String(path[..<end]), 0o700)
+        }
+        unsafe mkdir(path, 0o700)
+    }
+
+    private func runShell(_ control: LocalNode, _ trigger: AsyncStream<Event>.Continuation) async {
+        await ShellSession(control).run()
+        trigger.yield(.stop)
+    }
+
+    /// Before anything else is printed, unless all addresses to listen on are still to come.
+    private func announceOnceItListens(_ node: DHTNode, network: String) async -> Task<Void, Never>? {
+        guard await !node.isListening else {
+            announce(node, network: network)
+            return nil
+        }
+        return Task {
+            if await node.listens() { announce(node, network: network) }
+        }
+    }
+
+    private func announce(_ node: DHTNode, network: String) {
+        func uri(_ endpoint: Endpoint) -> String {
+            PeerAddress(identity: node.identity, address: HostPort(host: endpoint.host, port: endpoint.port))
+                .description
+        }
+        for endpoint in node.addresses.dropFirst() where !globals.quiet {
+            Output.talk("also at \(uri(endpoint))")
+        }
+        if !globals.quiet { Output.talk("network \(network)") }
+        Output.line("READY \(uri(node.reachableAddress))")
+    }
+
+    /// The socket that was asked for, or the first of the usual places that can be had; a node can do without
+    /// those.
+    private func openSocket(
+        _ explicit: String?,
+        _ access: ControlServer.Access,
+        _ control: LocalNode,
+        _ limits: ControlLimits,
+        _ logger: Logger
+    ) async throws(Failure) -> ControlServer? {
+        if let explicit {
+            return try await ControlServer.start(
+                at: explicit,
+                access: access,
+                node: control,
+                limits: limits,
+                logger: logger
+            )
+        }
+        var reasons: [String] = []
+        for path in globals.candidates.compactMap(\.path) {
+            do throws(Failure) {
+                return try await ControlServer.start(
+                    at: path,
+                    access: access,
+                    node: control,
+                    limits: limits,
+                    logger: logger
+                )
+            } catch {
+                reasons.append(error.message)
+                if ControlSocket.occupant(of: path) == .node { break }
+            }
+        }
+        logger.warning(
+            "no control socket: dht put, get and status cannot reach this node; choose a place with --socket",
+            metadata: ["reasons": "\(reasons.joined(separator: "; "))"]
+        )
+        return nil
+    }
+
+    private func reload(_ control: LocalNode, _ logger: Logger) async {
+        do throws(Failure) {
+            let reply = try await control.reload(force: false)
+            logger.notice(
+                "allowlists read again",
+                metadata: [
+                    "members": "\(reply.members.map { "\($0)" } ?? "open")",
+                    "added": "\(reply.added.joined(separator: " "))",
+                    "removed": "\(reply.removed.joined(separator: " "))",
+                    "digest": "\(reply.digest ?? "none")",
+                ]
+            )
+            if reply.isListed == false {
+                logger.warning("this node is not on its own list: peers with the same list turn it away")
+            }
+        } catch {
+            logger.error("reload failed, nothing was changed", metadata: ["reason": "\(error.message)"])
+        }
+    }
+
+    /// SIGTERM and SIGINT stop in good order, a second SIGINT at once; SIGHUP reloads. As long as there is
+    /// nothing to hand over, SIGTERM and SIGINT end at once, whatever is waited for; SIGHUP waits.
+    private func listenToSignals(_ trigger: AsyncStream<Event>.Continuation, whileStarting: Bool) {
+        Interruption.on(SIGHUP) { trigger.yield(.reload) }
+        if whileStarting {
+            Interruption.exits(on: SIGTERM, with: 0)
+            Interruption.exitOnInterrupt()
+            return
+        }
+        Interruption.on(SIGTERM) { trigger.yield(.stop) }
+        Interruption.on(SIGINT) {
+            Interruption.exitOnInterrupt()
+            trigger.yield(.stop)
+        }
+    }
+
+    private func forceExit(after seconds: Int, _ logger: Logger) {
+        DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(seconds)) {
+            logger.warning("the stop took too long; records may not all have been handed over")
+            Ending.exit(0)
+        }
+    }
+
+    private func warn(of setup: NodeSetup, _ logger: Logger) {
+        if !Sodium.locksMemory {
+            logger.warning(
+                "secrets are not locked in memory and may be swapped to a disk: ulimit -l 64, LimitMEMLOCK="
+            )
+        }
+        if let members = setup.members, !members.holds(setup.configuration.key.identity) {
+            logger.warning("this node is not on its own list: peers with the same list turn it away")
+        }
+        if setup.members == nil {
+            // Critical, so that --quiet does not hide it.
+            logger.critical(
+                "OPEN: every holder of the network key is admitted and nobody can be expelled (--open)"
+            )
+        }
+        switch setup.configuration.storage {
+        case .memory: logger.warning("records are in memory: they end with this process (--ephemeral)")
+        case .directory(let directory, _):
+            logger.info("records are on disk", metadata: ["directory": "\(directory)"])
+        }
+        if setup.configuration.network.isWellKnown {
+            logger.warning(
+                "the well-known network key is used: it hides from nobody who talks to whom; see --network"
+            )
+        }
+    }
+
+    private func makeLogger(runsShell: Bool) -> Logger {
+        LoggingSystem.bootstrap(StreamLogHandler.standardError)
+        var logger = Logger(label: "dht")
+        logger.logLevel = globals.quiet ? .error : globals.verbose ? .debug : runsShell ? .warning : .info
+        return logger
+    }
+
+    private func socketAccess() throws(Failure) -> ControlServer.Access {
+        guard let socketGroup = options.socketGroup else { return .owner }
+        guard let entry = unsafe getgrnam(socketGroup) else {
+            throw Failure(.configuration, "--socket-group: there is no group \"\(socketGroup)\"")
+        }
+        return .group(unsafe entry.pointee.gr_gid)
+    }
+}

@@ -1,0 +1,100 @@
+import ArgumentParser
+import DHTCore
+import DHTCrypto
+import DHTGateway
+import DHTStorage
+
+struct CheckStore: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "check",
+        abstract: "Looks at the database, each record and long value; changes nothing. Ends 8 if any is bad."
+    )
+
+    @Argument(help: "The node's directory.", completion: .directory)
+    var directory: String
+
+    @OptionGroup var signatures: SignatureOptions
+    @OptionGroup var options: StoreOptions
+
+    private struct Reply: Encodable {
+        var schema = 1
+        var ok: Bool
+        /// Of the node whose directory it is, if one claimed it.
+        var id: String?
+        var records: Int
+        var tombstones: Int
+        var bytes: Int
+        var damaged: Int
+        var forged: Int
+        var faults: Int
+        /// Long values, and their pieces; how many of the former are damaged, and pieces of none.
+        var contents: Int
+        var pieces: Int
+        var damagedContents: Int
+        var strayPieces: Int
+        var problems: [String]
+
+        enum CodingKeys: String, CodingKey {
+            case schema, ok, id, records, tombstones, bytes, damaged, forged, faults, contents, pieces,
+                problems
+            case damagedContents = "damaged_contents"
+            case strayPieces = "stray_pieces"
+        }
+    }
+
+    func run() async throws {
+        Interruption.exitOnInterrupt()
+        let verifies = try signatures.verifier()
+        let store = try SQLiteRecordStore.open(directory)
+        defer { store.database.close() }
+        let (check, id) = try look(at: store, verifies)
+        if options.json {
+            Output.json(
+                Reply(
+                    ok: check.isSound,
+                    id: id,
+                    records: check.records,
+                    tombstones: check.tombstones,
+                    bytes: check.byteCount,
+                    damaged: check.damaged,
+                    forged: check.forged,
+                    faults: check.faults,
+                    contents: check.contents,
+                    pieces: check.pieces,
+                    damagedContents: check.damagedContents,
+                    strayPieces: check.strays,
+                    problems: check.problems
+                )
+            )
+        } else {
+            Output.line("identity: \(id ?? "no node opened it yet")")
+            Output.line("records: \(check.records), \(check.tombstones) of them tombstones")
+            Output.line("bytes: \(check.byteCount)")
+            Output.line("long values: \(check.contents), of \(check.pieces) pieces")
+            for problem in check.problems { Output.line("problem: \(printable(problem))") }
+            if check.isSound { Output.line("ok") }
+        }
+        guard check.isSound else {
+            throw Failure(
+                .integrity,
+                "\(directory): \(check.damaged) damaged, \(check.forged) not signed by their author for this "
+                    + "network, \(check.damagedContents) long values damaged, \(check.faults) faults of the "
+                    + "file. What is bad is not served; a node that runs brings long values again"
+            )
+        }
+    }
+
+    private func look(
+        at store: SQLiteRecordStore,
+        _ verifies: (Record) -> Bool
+    ) throws(Failure) -> (StoreCheck, id: String?) {
+        let all = store.count
+        defer { ProgressBar.erase() }
+        do {
+            let check = try store.check(verifies: verifies, author: { $0.text }, proof: .byDigest) {
+                options.show($0, of: all, "checking")
+            }
+            return (check, try store.database.owner()?.text)
+        } catch { throw Failure(error, directory) }
+    }
+}

@@ -1,0 +1,97 @@
+import ArgumentParser
+import DHTCore
+import DHTCrypto
+import DHTEnvelope
+import DHTGateway
+import DHTStorage
+import FoundationEssentials
+import SecureDHT
+
+struct Store: AsyncParsableCommand {
+    static let configuration = CommandConfiguration(
+        commandName: "store",
+        abstract: "Checks, exports or imports the records in a node's directory, while no node uses it.",
+        subcommands: [CheckStore.self, ExportStore.self, ImportStore.self]
+    )
+}
+
+/// What the commands about a directory take.
+struct StoreOptions: ParsableArguments {
+    @Flag(help: "One JSON object on standard output; errors as JSON too.")
+    var json = false
+
+    @Flag(name: [.short, .long], help: "No hints and no progress.")
+    var quiet = false
+
+    /// A line of talk that is not needed.
+    func hint(_ text: String) {
+        if !quiet, !json { Output.talk(text) }
+    }
+
+    /// Shows how far something has come, where somebody sees it.
+    func show(_ done: Int, of all: Int, _ name: String) {
+        guard !quiet, !json, ProgressBar.isVisible, all > 0 else { return }
+        ProgressBar.show(min(Double(done) / Double(all), 1), of: name)
+    }
+}
+
+/// Whose signatures count.
+struct SignatureOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "The network key's file; without it the key that everybody knows.",
+            valueName: "file"
+        ),
+        completion: .file()
+    )
+    var network: String?
+
+    /// Tells whether a record was signed by its author, for this network.
+    func verifier() throws(Failure) -> (Record) -> Bool {
+        let environment = GlobalOptions.environment
+        let file = network ?? environment["DHT_NETWORK"].flatMap { $0.isEmpty ? nil : $0 }
+        let secret: NetworkSecret
+        do {
+            let credentials = environment["CREDENTIALS_DIRECTORY"]
+            secret =
+                try file.map { try NetworkSecret(file: $0, credentialsDirectory: credentials) } ?? .wellKnown
+        } catch { throw Failure(error) }
+        let id = secret.networkKey.id
+        return { RecordCodec.verifies($0, network: id) }
+    }
+}
+
+extension SQLiteRecordStore {
+    /// The store in a node's directory, of whichever node it is.
+    static func open(_ directory: String, isMaking: Bool = false) throws(Failure) -> SQLiteRecordStore {
+        let database: NodeDatabase
+        do {
+            database = try NodeDatabase(directory: directory, owner: nil, isMaking: isMaking)
+        } catch { throw Failure(error) }
+        do {
+            return try SQLiteRecordStore(database) { RecordCodec.decode($0) }
+        } catch { throw Failure(error, directory) }
+    }
+}
+
+extension Failure {
+    init(_ error: NodeDatabaseError) {
+        let code: Code =
+            switch error {
+            case .absent: .invalidArgument
+            case .inUse, .noDatabase, .irregular, .foreign, .newer, .otherOwner, .putBack:
+                .configuration
+            case .damaged, .altered: .integrity
+            case .denied, .readOnly: .denied
+            case .unavailable: .internal
+            }
+        self.init(code, error.description)
+    }
+
+    init(_ error: RecordStoreError, _ directory: String) {
+        switch error {
+        case .full: self.init(.internal, "\(directory): the disk is full")
+        case .unavailable(let reason): self.init(.internal, "\(directory): \(reason)")
+        }
+    }
+}

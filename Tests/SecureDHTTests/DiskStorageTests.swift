@@ -1,0 +1,68 @@
+import DHTCore
+import DHTStorage
+import Foundation
+import GRDB
+import Logging
+import Testing
+
+@testable import SecureDHT
+
+struct DiskStorageTests {
+    private func value(_ key: UInt8) -> RememberedValue {
+        RememberedValue(key: [key], lifetime: 60, revision: Revision(rawValue: UInt64(key)))
+    }
+
+    @Test func `a kept value that the disk refused is written down with the next one`() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("kept-\(UUID())")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try NodeDatabase(directory: folder.path, owner: nil)
+        let store = try SQLiteRecordStore(database) { _ in nil }
+        let disk = DiskStorage(store, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        try await database.pool.writeWithoutTransaction {
+            try $0.execute(
+                sql: "CREATE TEMP TRIGGER no BEFORE INSERT ON main.kept BEGIN SELECT RAISE(ABORT, 'no'); END"
+            )
+        }
+        disk.note([[1]: value(1), [2]: value(2)])
+        await disk.flush()
+        #expect(try database.kept().isEmpty)
+        #expect(disk.problem != nil)
+        disk.note([[2]: nil])
+        await disk.flush()
+        try await database.pool.writeWithoutTransaction { try $0.execute(sql: "DROP TRIGGER temp.no") }
+        disk.note([[3]: value(3)])
+        await disk.flush()
+        #expect(try database.kept() == [value(1), value(3)])
+        disk.close()
+    }
+
+    @Test func `what is deleted is given back to the system, while others write`() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("kept-\(UUID())")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try NodeDatabase(directory: folder.path, owner: nil)
+        let store = try SQLiteRecordStore(database) { _ in nil }
+        let disk = DiskStorage(store, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let digest = try #require(Digest([UInt8](repeating: 1, count: 32)[...]))
+        let reference = try #require(ContentReference(length: 12_800_000, digest: digest))
+        try store.apply([.beginContent(reference, outline: [])])
+        for index in 0..<200 {
+            let piece = [UInt8](repeating: UInt8(index), count: 64_000)
+            try store.apply([.putPiece(piece, index: index, of: digest)])
+        }
+        try store.apply([.removeContent(digest)])
+        let full = try #require(await disk.size())
+        #expect(full.file > 12_800_000)
+        var pauses: Set<Interval> = []
+        for turn in 0..<5000 {
+            disk.note([[UInt8(turn % 256)]: value(1)])
+            pauses.insert(await withCheckedContinuation { next in disk.tidy { next.resume(returning: $0) } })
+            await disk.flush()
+            guard let size = await disk.size(), size.onDisk > 2_000_000 else { break }
+        }
+        #expect(pauses == [Shrinking.interval, Shrinking.pause])
+        let end = try #require(await disk.size())
+        #expect(end.onDisk <= 2_000_000)
+        #expect(disk.problem == nil)
+        disk.close()
+    }
+}
