@@ -5,6 +5,8 @@ import Testing
 
 struct BoxTests {
     let nonce = (0..<24).map { UInt8($0) }
+    /// Of a datagram, before its box.
+    let start = (0..<120).map { UInt8($0) }
     let plaintext = Array("what only two may read".utf8)
 
     // MARK: Public keys
@@ -51,32 +53,33 @@ struct BoxTests {
         slab.fill(0, from: ours, and: theirs.publicKey)
         slab.fill(1, from: theirs, and: ours.publicKey)
         for plaintext in [[], plaintext, [UInt8](repeating: 1, count: 1096)] {
-            let buffer = slab.seal(0, nonce: nonce, plaintext, after: [0xAA])
-            #expect(buffer.count == 1 + 16 + plaintext.count)
-            #expect(buffer[0] == 0xAA)
-            #expect(slab.open(1, nonce: ([9] + nonce)[1...], buffer[1...]) == plaintext)
+            for before in [[], start, [UInt8](repeating: 2, count: 1000)] {
+                let box = slab.seal(0, plaintext, behind: before)
+                #expect(box.count == 16 + plaintext.count)
+                #expect(slab.open(1, box, behind: before) == plaintext)
+            }
         }
     }
 
-    @Test func `no box with a flipped bit opens, none with another nonce, none cut short`() {
+    @Test func `no box with a flipped bit opens, none behind other bytes, none cut short`() {
         let ours = BoxKey()
         let theirs = BoxKey()
         let slab = Slab(capacity: 1)
         slab.fill(0, from: ours, and: theirs.publicKey)
-        let box = slab.seal(0, nonce: nonce, plaintext)
-        #expect(slab.open(0, nonce: nonce[...], box[...]) == plaintext)
+        let box = slab.seal(0, plaintext, behind: start)
+        #expect(slab.open(0, box, behind: start) == plaintext)
         for bit in 0..<box.count * 8 {
             var wrong = box
             wrong[bit / 8] ^= 1 << UInt8(bit % 8)
-            #expect(slab.open(0, nonce: nonce[...], wrong[...]) == nil)
+            #expect(slab.open(0, wrong, behind: start) == nil)
         }
-        for place in nonce.indices {
-            var wrong = nonce
-            wrong[place] ^= 1
-            #expect(slab.open(0, nonce: wrong[...], box[...]) == nil)
+        for bit in 0..<start.count * 8 {
+            var wrong = start
+            wrong[bit / 8] ^= 1 << UInt8(bit % 8)
+            #expect(slab.open(0, box, behind: wrong) == nil)
         }
-        for count in 0..<box.count { #expect(slab.open(0, nonce: nonce[...], box[..<count]) == nil) }
-        #expect(slab.open(0, nonce: nonce[...], (box + [0])[...]) == nil)
+        for count in 0..<box.count { #expect(slab.open(0, Array(box[..<count]), behind: start) == nil) }
+        #expect(slab.open(0, box + [0], behind: start) == nil)
     }
 
     @Test func `another pair's key opens nothing, nor does a wiped slot`() {
@@ -86,10 +89,10 @@ struct BoxTests {
         let slab = Slab(capacity: 2)
         slab.fill(0, from: ours, and: theirs.publicKey)
         slab.fill(1, from: ours, and: third.publicKey)
-        let box = slab.seal(0, nonce: nonce, plaintext)
-        #expect(slab.open(1, nonce: nonce[...], box[...]) == nil)
+        let box = slab.seal(0, plaintext, behind: start)
+        #expect(slab.open(1, box, behind: start) == nil)
         slab.wipe(0)
-        #expect(slab.open(0, nonce: nonce[...], box[...]) == nil)
+        #expect(slab.open(0, box, behind: start) == nil)
     }
 
     @Test(arguments: [
@@ -106,10 +109,10 @@ struct BoxTests {
         let theirs = BoxKey()
         let slab = Slab(capacity: 1)
         slab.fill(0, from: ours, and: theirs.publicKey)
-        let box = slab.seal(0, nonce: nonce, plaintext)
+        let box = slab.seal(0, plaintext, behind: start)
         let isDerived = slab.derive(0, from: ours, and: try BoxPublicKey(bytes(point)[...]).unwrapped())
         #expect(!isDerived)
-        #expect(slab.open(0, nonce: nonce[...], box[...]) == nil)
+        #expect(slab.open(0, box, behind: start) == nil)
     }
 
     @Test func `the slots of a slab do not touch each other`() {
@@ -120,11 +123,11 @@ struct BoxTests {
             slab.fill(slot, from: ours, and: peer)
         }
         let boxes = peers.indices.map { slot in
-            slab.seal(slot, nonce: nonce, plaintext)
+            slab.seal(slot, plaintext, behind: start)
         }
         for slot in stride(from: 0, to: peers.count, by: 2) { slab.wipe(slot) }
         for slot in peers.indices {
-            let opened = slab.open(slot, nonce: nonce[...], boxes[slot][...])
+            let opened = slab.open(slot, boxes[slot], behind: start)
             #expect((opened == plaintext) == (slot % 2 == 1))
         }
     }
@@ -180,14 +183,16 @@ private final class Slab {
         #expect(isDerived)
     }
 
-    func seal(_ slot: Int, nonce: [UInt8], _ plaintext: [UInt8], after start: [UInt8] = []) -> [UInt8] {
+    /// The box alone.
+    func seal(_ slot: Int, _ plaintext: [UInt8], behind start: [UInt8]) -> [UInt8] {
         var buffer = start
-        slab.seal(slot, nonce: nonce[...], plaintext, appendingTo: &buffer)
-        return buffer
+        slab.seal(slot, plaintext, appendingTo: &buffer)
+        #expect(Array(buffer[..<start.count]) == start)
+        return Array(buffer[start.count...])
     }
 
-    func open(_ slot: Int, nonce: ArraySlice<UInt8>, _ box: ArraySlice<UInt8>) -> [UInt8]? {
-        slab.open(slot, nonce: nonce, box)
+    func open(_ slot: Int, _ box: [UInt8], behind start: [UInt8]) -> [UInt8]? {
+        slab.open(slot, in: start + box, from: start.count)
     }
 
     func wipe(_ slot: Int) { slab.wipe(slot) }

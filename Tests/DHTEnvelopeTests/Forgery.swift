@@ -142,7 +142,7 @@ struct Forgery {
         networkKey(network).headerKey(for: recipient).seal(header, nonce: nonce[...], appendingTo: &bytes)
         var slab = SharedKeySlab(capacity: 1)
         precondition(slab.derive(0, from: boxKey(boxOwner), and: boxPeer), "the key is good")
-        slab.seal(0, nonce: nonce[...], signingKey(signer).sign(signedInput) + body, appendingTo: &bytes)
+        slab.seal(0, signingKey(signer).sign(signedInput) + body, appendingTo: &bytes)
         return bytes
     }
 }

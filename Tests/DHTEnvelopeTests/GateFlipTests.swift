@@ -66,7 +66,7 @@ import Testing
         #expect(slab.derive(0, from: boxKey("alice"), and: request.boxPeer) == true)
         for offset in contents.indices {
             var datagram = sealedHeader
-            slab.seal(0, nonce: request.nonce[...], contents.flipping(1, at: offset), appendingTo: &datagram)
+            slab.seal(0, contents.flipping(1, at: offset), appendingTo: &datagram)
             let verdict = bob.hear(datagram, from: alice)
             // Bytes 64 to 67 are operation, status and reserved; 84 on are payload and padding.
             let isMalformed = (64..<68).contains(offset) || offset > 84

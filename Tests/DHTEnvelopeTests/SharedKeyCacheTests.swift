@@ -4,7 +4,8 @@ import Testing
 
 @testable import DHTEnvelope
 
-private let nonce = [UInt8](repeating: 7, count: 24)[...]
+/// What stands before the box.
+private let start = [UInt8](repeating: 7, count: Datagram.boxOffset)
 private let text = Array("between the two".utf8)
 
 /// Alice's cache and the keys it derives from.
@@ -25,10 +26,7 @@ private final class AliceCache {
         cache.contains(own: keyID ?? own, peer: peer)
     }
 
-    func open(_ slot: Int?, _ box: [UInt8]) -> [UInt8]? {
-        let noHeader = [UInt8](repeating: 0, count: Datagram.sealedHeader.count)
-        return slot.flatMap { cache.open($0, nonce + noHeader + box) }
-    }
+    func open(_ slot: Int?, _ box: [UInt8]) -> [UInt8]? { slot.flatMap { cache.open($0, start + box) } }
 
     /// Derives the key shared with that peer into the spare slot, and names the slot.
     func deriveSpare(_ peer: BoxPublicKey) -> Int? {
@@ -49,9 +47,9 @@ private final class AliceCache {
             slab.derive(0, from: boxKey("peer \(number)"), and: boxKey("alice").publicKey),
             "good keys"
         )
-        var box: [UInt8] = []
-        slab.seal(0, nonce: nonce, text, appendingTo: &box)
-        return box
+        var datagram = start
+        slab.seal(0, text, appendingTo: &datagram)
+        return Array(datagram[start.count...])
     }
 
     @Test func `a slot opens what its peer sealed and nothing else`() {

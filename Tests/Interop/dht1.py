@@ -719,8 +719,14 @@ def seal(
     head = header.encode()
     message = signed_input(network, recipient, request_digest, nonce, head, body)
     masked = sodium.crypto_secretbox(head, nonce, network.header_key(recipient))
-    boxed = sodium.crypto_box_afternm(sender.sign(message) + body, nonce, shared)
-    return nonce + masked + boxed, blake2b(message)
+    start = nonce + masked
+    boxed = sodium.crypto_box_afternm(sender.sign(message) + body, box_nonce(start), shared)
+    return start + boxed, blake2b(message)
+
+
+def box_nonce(start: bytes) -> bytes:
+    """Of what stands before the box, so that it opens behind no other header."""
+    return blake2b(start, 24)
 
 
 def open_header(header_key: bytes, datagram: bytes) -> Header:
@@ -744,7 +750,7 @@ def open_header(header_key: bytes, datagram: bytes) -> Header:
 def open_box(shared: bytes, datagram: bytes) -> tuple[bytes, bytes]:
     """The signature and the body; step 8."""
     try:
-        content = sodium.crypto_box_open_afternm(datagram[120:], datagram[:24], shared)
+        content = sodium.crypto_box_open_afternm(datagram[120:], box_nonce(datagram[:120]), shared)
     except CryptoError:
         raise Dropped("box") from None
     return content[:64], content[64:]

@@ -186,7 +186,8 @@ def crafted(
     )
     signature = sender.key.sign(encoded) if signs else bytes(64)
     masked = dht1.sodium.crypto_secretbox(bytes(head), nonce, to.header_key)
-    return nonce + masked + dht1.sodium.crypto_box_afternm(signature + body, nonce, shared)
+    start = nonce + masked
+    return start + dht1.sodium.crypto_box_afternm(signature + body, dht1.box_nonce(start), shared)
 
 
 class Conversations(Pair):

@@ -98,8 +98,8 @@ struct Forgery {
         var gate = cast.gate(Cast.stranger, at: now)
         let victim = cast.identity(Cast.victim)
         return (0..<Self.variety).compactMap { _ in
-            let postage = Gate.Postage(transaction: gate.makeTransaction())
-            return gate.seal(.ping(isLeaving: false), to: victim, at: Wire.nowhere, postage, now: now)
+            let options = Gate.SealOptions(transaction: gate.makeTransaction())
+            return gate.seal(.ping(isLeaving: false), to: victim, at: Wire.nowhere, options, now: now)
         }
     }
 

@@ -6,7 +6,7 @@ import Glibc
 
 /// An engine, and all that is sent to it, in one thread and under virtual time.
 struct GateLoop: ~Copyable {
-    private static let pace = Span.microseconds(50)  // 20,000 a second
+    private static let pace = Interval.microseconds(50)  // 20,000 a second
     private static let burst = 20_000
     private static let rounds = 9
 
@@ -105,9 +105,9 @@ struct Correspondent: ~Copyable {
         // Of eight different processes, which never come to be known.
         firstContacts = (0..<8).map { _ in
             var newcomer = cast.gate(Cast.newcomer, at: now)
-            let postage = Gate.Postage(transaction: newcomer.makeTransaction())
+            let options = Gate.SealOptions(transaction: newcomer.makeTransaction())
             let (request, victim) = (Request.ping(isLeaving: false), cast.identity(Cast.victim))
-            guard let datagram = newcomer.seal(request, to: victim, at: endpoint, postage, now: now) else {
+            guard let datagram = newcomer.seal(request, to: victim, at: endpoint, options, now: now) else {
                 preconditionFailure("the victim is on the list")
             }
             return datagram
@@ -125,9 +125,9 @@ struct Correspondent: ~Copyable {
     }
 
     mutating func ask(at now: Instant) -> [UInt8] {
-        let postage = Gate.Postage(transaction: gate.makeTransaction())
+        let options = Gate.SealOptions(transaction: gate.makeTransaction())
         let request = Request.ping(isLeaving: false)
-        guard let datagram = gate.seal(request, to: victim, at: victimEndpoint, postage, now: now) else {
+        guard let datagram = gate.seal(request, to: victim, at: victimEndpoint, options, now: now) else {
             preconditionFailure("the victim is on the list")
         }
         boxKeys.0 = Self.header(of: datagram, to: victim, cast)?.senderBoxKey
@@ -142,15 +142,15 @@ struct Correspondent: ~Copyable {
             isKnown = answer.wasLive
             boxKeys.1 = Self.header(of: datagram, to: gate.identity, cast)?.senderBoxKey
             return []
-        case .inquiry(let inquiry):
+        case .request(let inbound):
             let response: Response =
-                switch inquiry.request {
+                switch inbound.request {
                 case .ping: .pong(observed: victimEndpoint, endpoints: [])
                 case .findNode: .nodes([])
                 case .findValue: .values([], total: 0, closer: [])
-                case .store, .findChunk: .retry
+                case .store, .passOn, .findChunk: .retry
                 }
-            guard let answer = gate.seal(response, to: inquiry, now: now) else { return [] }
+            guard let answer = gate.seal(response, to: inbound, now: now) else { return [] }
             responses.append(answer)
             return [answer]
         }

@@ -31,50 +31,35 @@ import CSodium
         return false
     }
 
-    /// Appends tag ‖ ciphertext.
-    package borrowing func seal(
-        _ slot: Int,
-        nonce: ArraySlice<UInt8>,
-        _ plaintext: [UInt8],
-        appendingTo buffer: inout [UInt8]
-    ) {
+    /// Appends tag ‖ ciphertext to what there is of a datagram, which is bound into the box: the box opens
+    /// behind these very bytes alone. They must differ from box to box, by a random nonce among them.
+    package borrowing func seal(_ slot: Int, _ plaintext: [UInt8], appendingTo datagram: inout [UInt8]) {
         var box = [UInt8](repeating: 0, count: plaintext.count + DHT_TAG_BYTES)
-        let nonce = checked(nonce)
-        mustSucceed(
-            unsafe dht_box_seal(&box, plaintext, plaintext.count, nonce, key(slot)),
-            "crypto_box_easy_afternm"
-        )
-        buffer.append(contentsOf: box)
+        let key = unsafe key(slot)
+        let result = unsafe datagram.withUnsafeBufferPointer { before in
+            unsafe withBoxNonce(of: before) { nonce in
+                unsafe dht_box_seal(&box, plaintext, plaintext.count, nonce, key)
+            }
+        }
+        mustSucceed(result, "crypto_box_easy_afternm")
+        datagram.append(contentsOf: box)
     }
 
-    /// What is in the box; `nil` if it was not made with this key and nonce.
-    package borrowing func open(_ slot: Int, nonce: ArraySlice<UInt8>, _ box: ArraySlice<UInt8>) -> [UInt8]? {
-        open(slot, in: checked(nonce) + box, from: nonce.count, nonce: 0..<nonce.count)
-    }
-
-    /// What is in the box at the end of a datagram; `nil` if it was not made with this key and nonce.
+    /// What is in the box at the end of a datagram; `nil` if it was not made with this key, behind what
+    /// stands before it.
     ///
     /// Nothing is allocated for a box that does not open.
-    package borrowing func open(
-        _ slot: Int,
-        in datagram: [UInt8],
-        from start: Int,
-        nonce: Range<Int>
-    ) -> [UInt8]? {
+    package borrowing func open(_ slot: Int, in datagram: [UInt8], from start: Int) -> [UInt8]? {
         let length = datagram.count - start - DHT_TAG_BYTES
         guard length >= 0 else { return nil }
-        precondition(nonce.count == DHT_NONCE_BYTES && nonce.upperBound <= start, "the nonce comes first")
         let key = unsafe key(slot)
         return unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: length) { plaintext in
             let result = unsafe datagram.withUnsafeBufferPointer { bytes in
                 guard let base = bytes.baseAddress else { return Int32(-1) }
-                return unsafe dht_box_open(
-                    plaintext.baseAddress,
-                    base + start,
-                    bytes.count - start,
-                    base + nonce.lowerBound,
-                    key
-                )
+                let before = unsafe UnsafeBufferPointer(rebasing: bytes[..<start])
+                return unsafe withBoxNonce(of: before) { nonce in
+                    unsafe dht_box_open(plaintext.baseAddress, base + start, bytes.count - start, nonce, key)
+                }
             }
             return result == 0 ? unsafe Array(plaintext) : nil
         }
@@ -85,6 +70,21 @@ import CSodium
     private func key(_ slot: Int) -> UnsafeMutablePointer<UInt8> {
         precondition((0..<capacity).contains(slot), "slot \(slot) of \(capacity)")
         return unsafe memory + slot * Self.keyLength
+    }
+}
+
+/// Lends the nonce of a box behind `bytes`: their BLAKE2b-192.
+private func withBoxNonce(
+    of bytes: UnsafeBufferPointer<UInt8>,
+    _ body: (UnsafePointer<UInt8>) -> Int32
+) -> Int32 {
+    unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: DHT_NONCE_BYTES) { nonce in
+        guard let place = nonce.baseAddress else { return -1 }
+        mustSucceed(
+            unsafe dht_blake2b(place, nonce.count, bytes.baseAddress, bytes.count, nil, 0),
+            "crypto_generichash_blake2b"
+        )
+        return unsafe body(place)
     }
 }
 

@@ -164,7 +164,7 @@ extension Gate {
         )
         let boxed = keys.signing.sign(signed) + contents
         keys.sealHeader(header, for: peer, to: &datagram)
-        sharedKeys.seal(slot, nonce: datagram[Datagram.nonce], boxed, to: &datagram)
+        sharedKeys.seal(slot, boxed, to: &datagram)
         return (datagram, signed)
     }
 }

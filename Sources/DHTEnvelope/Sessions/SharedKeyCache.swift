@@ -75,13 +75,14 @@ package struct SharedKeyCache: ~Copyable, Sendable {
         for slot in owners.indices where owners[slot]?.own == keyID { forget(slot) }
     }
 
-    func seal(_ slot: Int, nonce: ArraySlice<UInt8>, _ plaintext: [UInt8], to datagram: inout [UInt8]) {
-        slab.seal(slot, nonce: nonce, plaintext, appendingTo: &datagram)
+    /// Appends the box to nonce and header, which are bound into it.
+    func seal(_ slot: Int, _ plaintext: [UInt8], to datagram: inout [UInt8]) {
+        slab.seal(slot, plaintext, appendingTo: &datagram)
     }
 
     /// What is in the box of a datagram.
     func open(_ slot: Int, _ datagram: [UInt8]) -> [UInt8]? {
-        slab.open(slot, in: datagram, from: Datagram.boxOffset, nonce: Datagram.nonce)
+        slab.open(slot, in: datagram, from: Datagram.boxOffset)
     }
 
     private mutating func evictOldest() {
