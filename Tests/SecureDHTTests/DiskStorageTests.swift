@@ -1,13 +1,34 @@
 import DHTCore
+import DHTCrypto
 import DHTStorage
 import Foundation
 import GRDB
 import Logging
+import Synchronization
 import Testing
 
 @testable import SecureDHT
 
 struct DiskStorageTests {
+    @Test func `telling what became of a ticket is as short a way after many as after one`() async throws {
+        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("kept-\(UUID())")
+        defer { try? FileManager.default.removeItem(at: folder) }
+        let database = try NodeDatabase(directory: folder.path, owner: nil)
+        let store = try SQLiteRecordStore(database) { _ in nil }
+        let disk = DiskStorage(store, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+        let depths = Mutex<[Int]>([])
+        disk.report { _ in depths.withLock { $0.append(Thread.callStackReturnAddresses.count) } }
+        for number in 1...100 as ClosedRange<UInt64> {
+            disk.load(Ticket(rawValue: number), at: sha1([1]), by: [])
+            for _ in 0..<6000 where depths.withLock({ $0.count }) < number {
+                try await Task.sleep(for: .milliseconds(10))
+            }
+        }
+        let seen = depths.withLock { $0 }
+        #expect(seen.count == 100 && Set(seen.dropFirst()).count == 1)
+        disk.close()
+    }
+
     private func value(_ key: UInt8) -> RememberedValue {
         RememberedValue(key: [key], lifetime: 60, revision: Revision(rawValue: UInt64(key)))
     }

@@ -41,6 +41,26 @@ struct ShapeTests {
         )
     }
 
+    /// A closure that a generic function lends is wrapped, and wrapped again when it is put back: in a lock
+    /// it grows with each look at it. It needs a type of its own around it.
+    @Test func `no lock guards a closure itself`() {
+        let alias = #/typealias (\w+) = .*->/#
+        let aliases = Set(
+            Tree.sources.flatMap { file in file.code.compactMap { $0.firstMatch(of: alias)?.1 } }
+        )
+        let guarded = #/(?:Mutex|LockedValueBox|ManagedCriticalState)<([^\n]*)>\(/#
+        expectNone(
+            Tree.sources.flatMap { file in
+                file.code.enumerated().compactMap { index, line -> Finding? in
+                    guard let state = line.firstMatch(of: guarded)?.1, !state.hasPrefix("["),
+                        state.contains("->") || aliases.contains(state.prefix { $0 != "?" })
+                    else { return nil }
+                    return Finding(file.path, line: index + 1, "put the closure into a type of its own")
+                }
+            }
+        )
+    }
+
     @Test func `names use the words of the field`() {
         let banned: Set = ["packet", "item", "data", "manager", "helper", "util"]
         let files = Tree.sources.map { (file: $0.path, line: 1, name: String($0.name)) }

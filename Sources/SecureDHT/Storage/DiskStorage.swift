@@ -12,7 +12,15 @@ import Synchronization
 /// that a flush of the disk is paid for once by all stores of a turn. Reads do not wait for writes. A ticket
 /// is reported done once what it asked for is committed.
 final class DiskStorage: Sendable {
-    typealias Completion = @Sendable ([(Ticket, StorageOutcome)]) -> Void
+    /// Takes what became of tickets. A closure that a lock lends by itself is wrapped once more each time,
+    /// and every call goes through all the wrappings: so it is behind a reference.
+    private final class Listener: Sendable {
+        let completed: @Sendable ([(Ticket, StorageOutcome)]) -> Void
+
+        init(_ completed: @escaping @Sendable ([(Ticket, StorageOutcome)]) -> Void) {
+            self.completed = completed
+        }
+    }
 
     private struct State {
         var changes: [(ticket: Ticket, changes: [RecordChange])] = []
@@ -31,7 +39,7 @@ final class DiskStorage: Sendable {
     let pool: NIOThreadPool
     private let logger: Logger
     private let state = Mutex(State())
-    private let completion = Mutex<Completion?>(nil)
+    private let listener = Mutex<Listener?>(nil)
     private let trouble = Mutex(StoreTrouble())
     let shrinking = Mutex(Shrinking())
     /// Kept values that could not be written down yet.
@@ -42,7 +50,9 @@ final class DiskStorage: Sendable {
     }
 
     /// Takes what became of tickets; called on threads of the pool.
-    func report(to completion: @escaping Completion) { self.completion.withLock { $0 = completion } }
+    func report(to completed: @escaping @Sendable ([(Ticket, StorageOutcome)]) -> Void) {
+        listener.withLock { $0 = Listener(completed) }
+    }
 
     /// Why what is to be kept is not, in words; `nil` as long as it is.
     var problem: String? { store.database.loss ?? trouble.withLock { $0.reason } }
@@ -199,5 +209,7 @@ final class DiskStorage: Sendable {
         }
     }
 
-    private func finish(_ outcomes: [(Ticket, StorageOutcome)]) { completion.withLock { $0 }?(outcomes) }
+    private func finish(_ outcomes: [(Ticket, StorageOutcome)]) {
+        listener.withLock { $0 }?.completed(outcomes)
+    }
 }
