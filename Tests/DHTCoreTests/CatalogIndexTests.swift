@@ -21,7 +21,7 @@ struct CatalogIndexTests {
 
     private static func all(_ index: CatalogIndex) -> [Located] {
         var all: [Located] = []
-        while case let run = index.run(after: all.last?.place), !run.isEmpty { all += run }
+        while case let run = index.run(after: all.last?.id), !run.isEmpty { all += run }
         return all
     }
 
@@ -29,25 +29,25 @@ struct CatalogIndexTests {
     func `what is entered and taken out at random is what a slow twin holds, in order`(seed: UInt64) {
         var generator = SplitMix64(seed: seed)
         var index = CatalogIndex()
-        var twin: [CatalogIndex.Place: Catalog.Entry] = [:]
+        var twin: [RecordID: Catalog.Entry] = [:]
         for step in 0..<6000 {
             let located = Self.random(using: &generator)
             // Grows at first, then shrinks.
             if generator.oneIn(step < 3000 ? 4 : 2) || (step > 4500 && !twin.isEmpty) {
-                let place = twin.keys.min() ?? located.place
+                let place = twin.keys.min() ?? located.id
                 #expect(index.remove(place) == twin.removeValue(forKey: place))
             } else {
-                #expect(index.insert(located) == twin.updateValue(located.entry, forKey: located.place))
+                #expect(index.insert(located) == twin.updateValue(located.entry, forKey: located.id))
             }
             #expect(index.count == twin.count)
-            #expect(index[located.place] == twin[located.place])
+            #expect(index[located.id] == twin[located.id])
             if step % 500 == 0 {
-                #expect(Self.all(index).map(\.place) == twin.keys.sorted())
+                #expect(Self.all(index).map(\.id) == twin.keys.sorted())
                 let at = twin.keys.filter { $0.location == located.location }.sorted()
                 #expect(index.entries(at: located.location) == at.map { twin[$0] })
             }
         }
-        #expect(Self.all(index).allSatisfy { twin[$0.place] == $0.entry })
+        #expect(Self.all(index).allSatisfy { twin[$0.id] == $0.entry })
     }
 
     @Test(arguments: [1, 2, 3] as [UInt64])
@@ -63,7 +63,7 @@ struct CatalogIndexTests {
             let distances = all.map { $0.location.distance(to: own) }.sorted(by: >).prefix(limit)
             let found = index.farthest(from: own, limit: limit)
             #expect(found.map { $0.location.distance(to: own) } == Array(distances))
-            #expect(Set(found.map(\.place)).count == found.count)
+            #expect(Set(found.map(\.id)).count == found.count)
             let near = index.farthest(from: own.opposite, limit: 3).map { $0.location.distance(to: own) }
             #expect(near == Array(all.map { $0.location.distance(to: own) }.sorted().prefix(3)))
         }
@@ -72,11 +72,11 @@ struct CatalogIndexTests {
     @Test func `a change is made in place, and only where something is`() {
         var index = CatalogIndex()
         let located = Located(location: NodeID(firstByte: 1), entry: .init(.sample()))
-        index.change(located.place) { $0.offeredAt = 7 }
+        index.change(located.id) { $0.offeredAt = 7 }
         #expect(index.count == 0)
         index.insert(located)
-        index.change(located.place) { $0.offeredAt = 7 }
-        #expect(index[located.place]?.offeredAt == 7)
+        index.change(located.id) { $0.offeredAt = 7 }
+        #expect(index[located.id]?.offeredAt == 7)
     }
 
     @Test func `a family of ids shares the first bits`() {

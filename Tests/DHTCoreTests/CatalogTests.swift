@@ -254,7 +254,7 @@ extension Catalog {
     /// Everything, slice by slice.
     var all: [Located] {
         var all: [Located] = []
-        while case let slice = slice(after: all.last?.place), !slice.isEmpty { all += slice }
+        while case let slice = slice(after: all.last?.id), !slice.isEmpty { all += slice }
         return all
     }
 

@@ -139,7 +139,7 @@ struct FamilyTests {
         var transcript = Transcript(.at(0))
         for contact in [.at(1), onlySix(2), .at(3), onlySix(3)] { transcript.hear(contact, at: 0) }
         let record = Record.sample(at: 0)
-        let place = Catalog.Place(location: record.location, author: record.author)
+        let place = record.id
         for number in 0..<2 {
             transcript.on { node, actions in
                 node.handleRequest(
@@ -188,11 +188,12 @@ struct FamilyTests {
             condition: nil,
             own: NodeID(firstByte: 0xFF),
             identity: .numbered(0xFF),
-            hasLookedUp: true,
+            lookups: 1,
             width: 3,
             audiences: PutAudience.every
         )
         let contacts = [.at(1), .at(2), .at(3), both(4), onlySix(5), onlySix(6), onlySix(7)]
+        #expect(put.lookedUp([])?.isEmpty == true)
         #expect(put.begin(contacts).places == [1, 2, 3, 4, 5, 6])
         for place in [1, 2, 3] as [UInt8] { _ = put.answered(.numbered(UInt64(place)), .stored) }
         put.notice(at(0))

@@ -92,7 +92,7 @@ struct Transcript {
     /// Enters contacts as if each had answered a greeting.
     mutating func meet(_ places: UInt8..., at seconds: UInt64 = 0) {
         for place in places { _ = node.table.answered(.at(place), at: DHTCoreTests.at(seconds)) }
-        node.membership.join = .done
+        if node.membership.joining.state != .done { node.membership.joining = Joining(isDone: true) }
     }
 
     /// The contact answers a request of ours.
@@ -193,4 +193,9 @@ extension Transcript {
         case .store, .passOn: answers[contact.id.bytes[0]] ?? .stored(.init(lifetime: 1, closest: []))
         }
     }
+}
+
+extension KademliaNode {
+    /// How much of that kind it holds: the name is that of a bound.
+    func size(of kind: String) -> Int? { bounds.first { $0.name == kind }?.count }
 }

@@ -52,7 +52,7 @@ struct KademliaNodeTests {
     // MARK: Requests
 
     @Test mutating func `a ping tells the sender where it was seen and where we are`() {
-        transcript.node.endpoints = [.port(7)]
+        transcript.node.addresses.bound = [.port(7)]
         receiveRequest(.ping(isLeaving: false))
         #expect(
             transcript.replies == [.pong(observed: Contact.at(0b1000_0000).endpoint, endpoints: [.port(7)])]
@@ -99,7 +99,7 @@ struct KademliaNodeTests {
         var near = Contact.at(0b1000_0010)
         near.endpoint = here
         _ = transcript.node.table.answered(near, at: at(0))
-        transcript.node.endpoints = [here, .port(7)]
+        transcript.node.addresses.bound = [here, .port(7)]
         let requests: [Request] = [
             .ping(isLeaving: false), .findNode(target: near.id),
             .findValue(location: near.id, author: nil, offset: 0),

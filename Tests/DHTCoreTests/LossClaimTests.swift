@@ -16,7 +16,7 @@ struct LossClaimTests {
         transcript.on { node, actions in node.advance(to: now(200), into: &actions) }
         transcript.node.restore(record)
         // It is not put again while these tests last.
-        let place = Catalog.Place(location: record.location, author: record.author)
+        let place = record.id
         transcript.node.catalog.note(.replicated, of: record.digest, at: place, second: 1)
     }
 

@@ -99,7 +99,7 @@ struct LossTests {
         transcript.node.restore(record)
         try load(nil, read())
         #expect(transcript.node.catalog.count == 1)
-        #expect(transcript.node.expected.isEmpty)
+        #expect(transcript.node.storeRequests.isEmpty)
     }
 
     @Test mutating func `what is withheld from readers is not lost`() throws {

@@ -164,8 +164,8 @@ struct MembershipTests {
         let hints = (2...255 as ClosedRange<UInt8>).filter { $0 != 0x80 }.map { Contact.at($0) }
         let asked = hear(hints)
         #expect(asked.count == 16)
-        #expect(transcript.node.membership.hints.count == hints.count - 16)
-        let distances = transcript.node.membership.hints.waiting.map {
+        #expect(transcript.node.membership.verifications.hints.count == hints.count - 16)
+        let distances = transcript.node.membership.verifications.hints.waiting.map {
             $0.id.distance(to: transcript.node.id)
         }
         #expect(distances == distances.sorted())
@@ -174,7 +174,7 @@ struct MembershipTests {
             pong,
             at: 10
         )
-        #expect(transcript.node.membership.verifying.count == 16)
+        #expect(transcript.node.membership.verifications.count == 16)
     }
 
     // MARK: Silence

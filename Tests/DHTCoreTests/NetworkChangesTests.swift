@@ -73,8 +73,8 @@ struct NetworkChangesTests {
             guard let call = transcript.requests.first?.call else { continue }
             transcript.on { node, actions in node.failed(call, at: now(second), into: &actions) }
         }
-        transcript.node.membership.seeds[0].isInFlight = false
-        transcript.node.membership.seeds[0].nextAttempt = at(20)
+        var generator: any RandomNumberGenerator & Sendable = SplitMix64(seed: 1)
+        _ = transcript.node.membership.seeds.failed(0, at: at(20), using: &generator)
         change(hasMoved: false, at: 8)
         #expect(transcript.actions.contains(.resolve(seed: 0)))
     }
@@ -141,8 +141,6 @@ struct NetworkChangesTests {
 
     @Test mutating func `who just joined is awake when one that fell silent is to be asked`() {
         transcript.meet(0x80, 0x81)
-        transcript.node.membership.join = .done
-        transcript.node.membership.firstRefresh = at(1000)
         transcript.lose(0x80, at: 10)
         transcript.on { node, actions in node.advance(to: now(11), into: &actions) }
         guard let call = transcript.requests.first(where: { $0.contact == .at(0x80) })?.call else {

@@ -49,13 +49,13 @@ struct PatienceTests {
         #expect(outcome.first?.replicas.map(\.verdict) == [.stored, .stored, .timeout, .timeout])
         #expect(calls.allSatisfy { !transcript.node.awaits($0.call) })
         #expect(transcript.node.underReplicated == 1, "it is completed later")
-        #expect(transcript.node.replication.repairBackoff.isBackingOff(.numbered(3), at: at(22)))
+        #expect(transcript.node.replication.queue.backoff.isBackingOff(.numbered(3), at: at(22)))
         for (call, contact, _) in calls where contact.id.bytes[0] == 3 {
             let receipt = Response.stored(.init(lifetime: 1, closest: []))
             transcript.on { node, actions in node.answered(call, receipt, at: now(22), into: &actions) }
             #expect(transcript.actions.isEmpty)
         }
-        #expect(!transcript.node.replication.repairBackoff.isBackingOff(.numbered(3), at: at(22)))
+        #expect(!transcript.node.replication.queue.backoff.isBackingOff(.numbered(3), at: at(22)))
         for (call, _, _) in calls { transcript.node.dropped(call) }
         #expect(transcript.node.puts.isEmpty)
     }
@@ -114,15 +114,14 @@ struct PatienceTests {
         for record in records { transcript.node.restore(record) }
         for record in records {
             let target: UInt8 = record.location == NodeID(firstByte: 0) ? 128 : 132
-            let place = Catalog.Place(location: record.location, author: record.author)
-            transcript.node.replication.offers.append(
-                .init(place: place, digest: record.digest, targets: [.at(target)])
+            transcript.node.replication.queue.append(
+                .init(id: record.id, digest: record.digest, targets: [.at(target)])
             )
         }
         var (pending, given, held) = ([KademliaAction](), [UInt8: Int](), 0)
         for step in 0..<100 as Range<UInt64> {
             let moment = Now(instant: at(300) + .milliseconds(step * 100), unixMilliseconds: 300_000)
-            transcript.node.sendOffers(at: moment, into: &pending)
+            transcript.node.sendRepairs(at: moment, into: &pending)
             while !pending.isEmpty {
                 switch pending.removeFirst() {
                 case .load(let ticket, _, let authors):
@@ -141,8 +140,8 @@ struct PatienceTests {
                 }
             }
         }
-        #expect(held == transcript.node.settings.repairParallelism / Replication.peerShare)
+        #expect(held == transcript.node.settings.repairParallelism / RepairQueue.peerShare)
         #expect(given[132] == 20)
-        #expect(transcript.node.replication.offers.count == 40 - held)
+        #expect(transcript.node.replication.queue.count == 40 - held)
     }
 }

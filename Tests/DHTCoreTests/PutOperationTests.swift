@@ -11,15 +11,17 @@ struct PutOperationTests {
         copies: Int = 0,
         record: Record = .sample(at: 0)
     ) -> PutOperation {
-        PutOperation(
+        var put = PutOperation(
             record: record,
             condition: nil,
             own: NodeID(firstByte: own),
             identity: .numbered(UInt64(own)),
-            hasLookedUp: hasLookedUp,
+            lookups: hasLookedUp ? 1 : 0,
             width: width,
             copies: copies
         )
+        if hasLookedUp { #expect(put.lookedUp([])?.isEmpty == true) }
+        return put
     }
 
     private func contacts(_ places: UInt8...) -> [Contact] { places.map { .at($0) } }

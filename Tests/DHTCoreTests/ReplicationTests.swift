@@ -126,7 +126,7 @@ struct ReplicationTests {
         transcript.hear(.at(4), at: 551)
         let stores = transcript.live(from: 551, through: 600, holding: [record, later])
         #expect(stores.map(\.request) == [.store(later, condition: nil)])
-        #expect(transcript.node.replication.missingSince.isEmpty)
+        #expect(transcript.node.size(of: "contacts that miss records") == 0)
     }
 
     @Test mutating func `of what ended meanwhile nothing is given`() {
@@ -260,7 +260,7 @@ struct ReplicationTests {
         for (call, _, _) in transcript.requests {
             transcript.on { node, actions in node.failed(call, at: now(305), into: &actions) }
         }
-        #expect(transcript.node.replication.unverified.count == 1)
+        #expect(transcript.node.size(of: "doubts") == 1)
         transcript.hear(.at(4), at: 310)
         #expect(transcript.requests.isEmpty, "too soon")
         transcript.hear(.at(4), at: 336)
@@ -296,7 +296,9 @@ struct ReplicationTests {
         settings.replicas = 2
         transcript = Transcript(.at(1, settings: settings))
         transcript.node.restore(record)
-        transcript.node.membership.hasSeeds = true
+        transcript.on { node, actions in
+            node.setSeeds([(.numbered(9), NodeID(firstByte: 9))], at: now(0), into: &actions)
+        }
         transcript.on { node, actions in node.advance(to: now(200), into: &actions) }
         transcript.hear(.at(3), at: 210)
         #expect(given(from: 210, through: 260).isEmpty)
@@ -356,9 +358,10 @@ struct ReplicationTests {
             transcript.on { node, actions in node.advance(to: now(second), into: &actions) }
             loads += transcript.tickets.count
         }
-        #expect(loads == transcript.node.settings.repairParallelism / Replication.peerShare)
-        #expect(transcript.node.replication.giving == [.numbered(2): UInt64(loads)].mapValues { Int($0) })
-        #expect(transcript.node.underReplicated >= Replication.offerLimit)
+        #expect(loads == transcript.node.settings.repairParallelism / RepairQueue.peerShare)
+        #expect(transcript.node.size(of: "copies under way") == loads)
+        #expect(transcript.node.size(of: "peers given copies") == 1)
+        #expect(transcript.node.underReplicated >= RepairQueue.capacity)
     }
 
     @Test mutating func `more changes than can be remembered are counted`() {
@@ -367,14 +370,14 @@ struct ReplicationTests {
             let contact = Contact(identity: identity, id: NodeID(firstByte: 2), endpoint: .port(1))
             transcript.node.noteWent(contact, lastHeard: at(300), at: at(300))
         }
-        #expect(transcript.node.replication.unhandled.count == Replication.changeLimit)
-        #expect(transcript.node.replication.counters.overlooked == 1100 - UInt64(Replication.changeLimit))
+        #expect(transcript.node.size(of: "unhandled changes") == ContactChanges.capacity)
+        #expect(transcript.node.replication.counters.overlooked == 1100 - UInt64(ContactChanges.capacity))
     }
 
     @Test mutating func `without records nothing is remembered of who comes and goes`() {
         transcript = Transcript(.at(1))
         transcript.hear(.at(2), at: 300)
         transcript.lose(2, at: 301)
-        #expect(transcript.node.replication.unhandled.isEmpty)
+        #expect(transcript.node.size(of: "unhandled changes") == 0)
     }
 }

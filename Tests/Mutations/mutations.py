@@ -78,7 +78,7 @@ MUTATIONS = [
          "if let old, record.digest == old.digest,"),
     ]),
     Mutation("acknowledged-before-stored", "durability", BLACKOUT, [
-        ("DHTCore/Node/Keeping.swift", "guard pendingWrites[record.digest] != nil else { return false }",
+        ("DHTCore/Node/StoreRequests.swift", "guard waiters[record.digest] != nil else { return false }",
          "guard record.expiry == 0 else { return false }"),
     ]),
     Mutation("failed-disk-acknowledged", "freshness", SWARM, [
@@ -117,7 +117,7 @@ MUTATIONS = [
     # table
     Mutation("hints-are-believed", "table", SWARM, [
         ("DHTCore/Membership/Verification.swift",
-         "            membership.hints.insert(contact.alone, at: now.instant)\n",
+         "            membership.verifications.hint(contact.alone, at: now.instant)\n",
          "            _ = table.answered(contact, at: now.instant)\n"),
     ]),
     Mutation("whoever-asks-enters", "table", SWARM, [

@@ -104,7 +104,6 @@ package struct Catalog: Sendable {
         var bytes = 0
     }
 
-    typealias Place = CatalogIndex.Place
     typealias Located = CatalogIndex.Located
 
     /// What makes room for a record: farthest first, unless we are to keep it.
@@ -177,7 +176,7 @@ package struct Catalog: Sendable {
     /// The store failed to keep `record`: what it displaced stands again, unless something newer came since,
     /// and so does what was thrown out for it.
     mutating func revert(_ record: Record, to displaced: Entry?, evicted: [Located] = []) {
-        for located in evicted where index[located.place] == nil { enter(located) }
+        for located in evicted where index[located.id] == nil { enter(located) }
         guard entry(at: record.location, by: record.author)?.digest == record.digest else { return }
         remove(at: record.location, by: record.author)
         if let displaced { enter(Located(location: record.location, entry: displaced)) }
@@ -185,13 +184,13 @@ package struct Catalog: Sendable {
 
     @discardableResult
     package mutating func remove(at location: NodeID, by author: Identity) -> Entry? {
-        guard let removed = index.remove(Place(location: location, author: author)) else { return nil }
+        guard let removed = index.remove(RecordID(location: location, author: author)) else { return nil }
         count(removed, by: -1)
         return removed
     }
 
     /// The store does not have what is entered there, unless it has been replaced since.
-    mutating func strikeOut(_ digest: Digest, at place: Place) {
+    mutating func strikeOut(_ digest: Digest, at place: RecordID) {
         guard index[place]?.digest == digest else { return }
         remove(at: place.location, by: place.author)
         losses += 1
@@ -201,7 +200,7 @@ package struct Catalog: Sendable {
     mutating func note(
         _ replicationState: ReplicationState,
         of digest: Digest,
-        at place: Place,
+        at place: RecordID,
         second: UInt32
     ) {
         guard let old = index[place], old.digest == digest else { return }
@@ -218,7 +217,7 @@ package struct Catalog: Sendable {
     var authors: some Sequence<Identity> { usage.keys }
 
     package func entry(at location: NodeID, by author: Identity) -> Entry? {
-        index[Place(location: location, author: author)]
+        index[RecordID(location: location, author: author)]
     }
 
     /// Live entries at a location, by author; of those who may write.
@@ -227,7 +226,7 @@ package struct Catalog: Sendable {
     }
 
     /// Some of what follows `place`, or the beginning, in the order of the key space: none at the end only.
-    func slice(after place: Place?) -> ArraySlice<Located> { index.run(after: place) }
+    func slice(after place: RecordID?) -> ArraySlice<Located> { index.run(after: place) }
 
     /// Records around a place, nearest first; of those who may write.
     func nearest(to place: NodeID, count: Int) -> [Located] {
@@ -344,7 +343,7 @@ package struct Catalog: Sendable {
     private func mutedVictims(records: Int, bytes: Int) -> [Located]? {
         var (records, bytes) = (records, bytes)
         var victims: [Located] = []
-        var seen: Set<Place> = []
+        var seen: Set<RecordID> = []
         for place in muted.places.reversed() {
             guard records > 0 || bytes > 0, victims.count < Eviction.victims else { break }
             guard muted.contains(place.author), let entry = index[place], seen.insert(place).inserted else {

@@ -8,17 +8,7 @@ struct CatalogIndex: Sendable {
         let location: NodeID
         var entry: Catalog.Entry
 
-        var place: Place { Place(location: location, author: entry.author) }
-    }
-
-    /// Where a record belongs: no two have the same.
-    struct Place: Hashable, Comparable, Sendable {
-        let location: NodeID
-        let author: Identity
-
-        static func < (lhs: Place, rhs: Place) -> Bool {
-            (lhs.location, lhs.author) < (rhs.location, rhs.author)
-        }
+        var id: RecordID { RecordID(location: location, author: entry.author) }
     }
 
     private struct Position {
@@ -38,7 +28,7 @@ struct CatalogIndex: Sendable {
     /// Enters an entry, and returns the one whose place it takes.
     @discardableResult
     mutating func insert(_ new: Located) -> Catalog.Entry? {
-        let position = position(of: new.place)
+        let position = position(of: new.id)
         guard position.run < runs.count else {
             count += 1
             if let last = runs.indices.last, runs[last].count < Self.runCapacity {
@@ -48,7 +38,7 @@ struct CatalogIndex: Sendable {
             }
             return nil
         }
-        if let old = located(at: position), old.place == new.place {
+        if let old = located(at: position), old.id == new.id {
             runs[position.run][position.offset] = new
             return old.entry
         }
@@ -63,9 +53,9 @@ struct CatalogIndex: Sendable {
     }
 
     @discardableResult
-    mutating func remove(_ place: Place) -> Catalog.Entry? {
+    mutating func remove(_ place: RecordID) -> Catalog.Entry? {
         let position = position(of: place)
-        guard let old = located(at: position), old.place == place else { return nil }
+        guard let old = located(at: position), old.id == place else { return nil }
         count -= 1
         runs[position.run].remove(at: position.offset)
         if runs[position.run].isEmpty {
@@ -79,16 +69,16 @@ struct CatalogIndex: Sendable {
         return old.entry
     }
 
-    mutating func change(_ place: Place, _ body: (inout Catalog.Entry) -> Void) {
+    mutating func change(_ place: RecordID, _ body: (inout Catalog.Entry) -> Void) {
         let position = position(of: place)
-        guard located(at: position)?.place == place else { return }
+        guard located(at: position)?.id == place else { return }
         body(&runs[position.run][position.offset].entry)
     }
 
     // MARK: Queries
 
-    subscript(place: Place) -> Catalog.Entry? {
-        guard let found = located(at: position(of: place)), found.place == place else { return nil }
+    subscript(place: RecordID) -> Catalog.Entry? {
+        guard let found = located(at: position(of: place)), found.id == place else { return nil }
         return found.entry
     }
 
@@ -104,9 +94,9 @@ struct CatalogIndex: Sendable {
 
     /// What follows `place`, or the beginning: the rest of one run, ``runCapacity`` entries at most. Empty at
     /// the end only.
-    func run(after place: Place?) -> ArraySlice<Located> {
+    func run(after place: RecordID?) -> ArraySlice<Located> {
         guard let place else { return runs.first?[...] ?? [] }
-        let position = position { $0.place <= place }
+        let position = position { $0.id <= place }
         guard position.run < runs.count else { return [] }
         return runs[position.run][position.offset...]
     }
@@ -161,7 +151,7 @@ struct CatalogIndex: Sendable {
         }
     }
 
-    private func position(of place: Place) -> Position { position { $0.place < place } }
+    private func position(of place: RecordID) -> Position { position { $0.id < place } }
 
     /// The first entry that is not `before` what is looked for.
     private func position(where isBefore: (Located) -> Bool) -> Position {

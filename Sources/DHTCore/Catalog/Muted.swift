@@ -10,7 +10,7 @@ struct Muted: Sendable {
     /// Since when; the end of time: since the last patrol.
     private var authors: [Identity: Instant] = [:]
     /// Where their records are, as the last patrol met them.
-    private(set) var places: [CatalogIndex.Place] = []
+    private(set) var places: [RecordID] = []
 
     var isEmpty: Bool { authors.isEmpty }
     var count: Int { authors.count }
@@ -36,7 +36,7 @@ struct Muted: Sendable {
     }
 
     /// A patrol met a record of theirs.
-    mutating func meet(_ place: CatalogIndex.Place) { places.append(place) }
+    mutating func meet(_ place: RecordID) { places.append(place) }
 
     /// At the last of the places there is nothing of theirs any more.
     mutating func dropLastPlace() { places.removeLast() }

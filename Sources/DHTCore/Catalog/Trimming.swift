@@ -20,13 +20,13 @@ extension Catalog {
 
     private mutating func trimEnded(unixMilliseconds now: UInt64) -> [Located] {
         var trimmed: [Located] = []
-        var place: Place?
+        var place: RecordID?
         while let last = slice(after: place).last {
             for located in Array(slice(after: place)) where located.entry.expiry <= now {
                 remove(at: located.location, by: located.entry.author)
                 trimmed.append(located)
             }
-            place = last.place
+            place = last.id
         }
         return trimmed
     }
@@ -34,12 +34,12 @@ extension Catalog {
     private mutating func trimAuthors(own: NodeID) -> [Located] {
         var theirs: [Located] = []
         let greedy = greedyAuthors
-        var place: Place?
+        var place: RecordID?
         while !greedy.isEmpty, let last = slice(after: place).last {
             theirs += slice(after: place).filter { greedy.contains($0.entry.author) }
-            place = last.place
+            place = last.id
         }
-        theirs.sort { ($0.location.distance(to: own), $0.place) > ($1.location.distance(to: own), $1.place) }
+        theirs.sort { ($0.location.distance(to: own), $0.id) > ($1.location.distance(to: own), $1.id) }
         var trimmed: [Located] = []
         for located in theirs where exceedsQuota(located.entry.author) {
             evict(located)

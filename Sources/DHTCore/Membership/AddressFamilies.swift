@@ -73,6 +73,8 @@ extension KademliaNode {
         )
     }
 
+    var isMixed: Bool { membership.isMixed }
+
     /// For whom a write of ours is to count: where we know such as have one family only, of both kinds, for
     /// each kind.
     var audiences: [PutAudience] { isMixed ? PutAudience.every : PutAudience.one }
@@ -90,11 +92,11 @@ extension KademliaNode {
     /// A contact came, moved, went or came back: do we know such as have IPv4 only, and such as have IPv6
     /// only?
     mutating func noteKinds() {
-        guard families == .all, table.knownFamilies == .all else { return isMixed = false }
+        guard families == .all, table.knownFamilies == .all else { return membership.isMixed = false }
         let kinds = Set(
             table.contacts.lazy.filter { $0.reachability.grade != .bad }.map(\.contact.families.rawValue)
         )
-        isMixed =
+        membership.isMixed =
             kinds.contains(Endpoint.Families.ipv4.rawValue) && kinds.contains(Endpoint.Families.ipv6.rawValue)
     }
 
@@ -130,18 +132,6 @@ extension KademliaNode {
         }
     }
 
-    /// Where we can be reached, as told to one at `place`: the addresses our sockets are bound to; of another
-    /// family the one that others saw us at, or else one of this machine's.
-    func ownEndpoints(toldTo place: Endpoint) -> [Endpoint] {
-        var told = endpoints
-        for family in [Endpoint.Family.ipv4, .ipv6]
-        where families.contains(family) && !told.contains(where: { $0.family == family }) {
-            let other = observed[family] ?? supposed.first { $0.family == family }
-            told += other.map { [$0] } ?? []
-        }
-        return told.filter { !$0.isLoopback || place.isLoopback }
-    }
-
     /// A peer answered PING: it tells where it saw us, and where else it is itself.
     mutating func noteWhereabouts(
         of peer: Contact,
@@ -150,7 +140,7 @@ extension KademliaNode {
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        if seen.isUsable(namedBy: peer.endpoint) { observed[seen.family] = seen }
+        if seen.isUsable(namedBy: peer.endpoint) { addresses.observe(seen) }
         guard let known = table.entry(for: peer.identity, id: peer.id)?.contact else { return }
         for place in places where place.family != peer.endpoint.family && families.contains(place.family) {
             // Its own word, so one that differs from what we know is news.
@@ -158,7 +148,7 @@ extension KademliaNode {
                 continue
             }
             let contact = Contact(identity: peer.identity, id: peer.id, endpoint: place)
-            membership.hints.insert(contact, at: now.instant)
+            membership.verifications.hint(contact, at: now.instant)
             return followHints(at: now, into: &actions)
         }
     }

@@ -1,108 +1,37 @@
-/// How a node finds the others, and keeps them found.
+/// How a node finds the others, and keeps them found: each part of that is a machine of its own.
 struct Membership: Sendable {
-    /// An address the operator named, for a peer of a known identity.
-    struct Seed: Sendable {
-        let identity: Identity
-        let id: NodeID
-        var nextAttempt: Instant
-        var attempts: UInt64 = 0
-        var isInFlight = false
-    }
-
-    /// Between two requests to the same peer of whom others told us.
-    static let hintInterval = Interval.seconds(30)
-    /// One that we answered without knowing it makes itself known within this time, and knows us.
-    static let arrivalPatience = Interval.seconds(2)
     /// Between two requests to the same contact that are to make us known to it.
     static let greetingInterval = Interval.seconds(5)
-    /// Between two requests to a contact that is not good and of which live requests come.
-    static let returnInterval = Interval.seconds(2)
-    /// Between two requests by which one that counts on nobody asks whether anybody is there.
-    static let isolationInterval = Interval.seconds(2)
-    /// Questions whether somebody is there, at once.
-    static let verificationLimit = 16
     /// Places of which one is chosen to ask about.
     static let obscurePlaces = 8
     /// Who knows fewer than that a second after joining asks about so many places more.
     static let smallCrowd = 64
     static let placesLookedAt = 8
-    static let followedLimit = 4096
-    static let rememberedLimit = 256
-    static let longestSeedBackoff = Interval.seconds(15)
-    /// Between two rounds through the contacts that the previous process saved, while nobody answers.
-    static let longestReminder = Interval.minutes(8)
-    /// After joining, our own place is looked up again this much later, for those who joined at the same
-    /// time; the last time when those who asked in vain whether we are there may ask again.
-    static let rejoinDelays = [Interval.seconds(1), .seconds(4), .seconds(15), .seconds(60)]
-    /// After joining, parts of the key space that are still hardly known are looked up this much later: most
-    /// become known by then as contacts are asked who else there is.
-    static let refreshDelay = Interval.seconds(20)
 
-    var seeds: [Seed] = []
-    /// Those before were asked since the operator named them.
-    var seedsAsked = 0
-    /// When any of them is to be asked.
-    var nextSeed = Instant(nanoseconds: 0)
+    var joining: Joining
+    var seeds = Seeds()
+    var saved = SavedContacts()
     /// What asking those that are absent may cost.
     var absence = Absence()
-    /// There is a seed that is not ourselves, or a contact that the previous process saved.
-    var hasSeeds = false
-    /// Contacts saved by the previous process, asked again and again for as long as nobody answers.
-    var remembered: [Contact] = []
-    var nextReminder: Instant?
-    var reminders: UInt64 = 0
-    var hints: Hints
-    var outOfReach = OutOfReach()
-    /// Who is asked, and where: a wrong word about an address must not keep the right one waiting.
-    var verifying: Set<Contact> = []
-    /// About whom a hint was followed up.
-    var followed = RecentPlaces(interval: Membership.hintInterval)
-    /// Who took leave, and answers for a moment more.
-    var departed = RecentPlaces(interval: Membership.hintInterval)
-    /// Contacts that were asked because live requests of theirs came.
-    var returning = RecentPlaces(interval: Membership.returnInterval)
-    /// When, while nobody is good, the next contact is asked; and how many were.
-    var nextProbe: Instant?
-    var probes = 0
-    /// Those we answered without knowing them.
-    var arriving = RecentPlaces(interval: Membership.arrivalPatience)
+    var verifications: Verifications
+    var isolation = Isolation()
     var relocationLookups = RelocationLookups()
-    /// When those we had given up were last asked because one of them came back.
-    var lastRevival: Instant?
-    /// The first lookup of our own place: not begun, under way, done.
-    var join = Join.none
-    var rejoins = 0
-    var nextRejoin: Instant?
-    /// Whether anybody was met since our own place was last looked up.
-    var hasMet = false
-    /// When the parts of the key space are first looked through; `nil` once that was done.
-    var firstRefresh: Instant?
+    var unfindable = UnfindablePrefixes()
+    var outOfReach = OutOfReach()
+    /// Some contacts have IPv4 only, some IPv6 only, and we have both: two kinds of readers, each of which
+    /// sees the closest nodes of its own kind, and of ours.
+    var isMixed = false
     var nextUpkeep = Instant(nanoseconds: 0)
-    /// Since when operations wait; `nil` before the node was told of its seeds.
-    var startedAt: Instant?
 
-    enum Join: Sendable {
-        case none
-        case underWay
-        case done
-    }
-
-    init(own: NodeID) { hints = Hints(own: own) }
-
-    /// Of the seeds that were asked before and are not being asked the one whose turn comes first.
-    var longestWaiting: Int? {
-        var best: Int?
-        for index in 0..<min(seedsAsked, seeds.count) where !seeds[index].isInFlight {
-            if best.map({ seeds[index].nextAttempt < seeds[$0].nextAttempt }) ?? true { best = index }
-        }
-        return best
+    /// `hasJoined`: the neighbours are known from before.
+    init(own: NodeID, hasJoined: Bool) {
+        joining = Joining(isDone: hasJoined)
+        verifications = Verifications(own: own)
     }
 
     /// Whether operations need not wait: the neighbours are known, or there is nobody to wait for.
     func isSettled(at now: Instant, patience: Interval) -> Bool {
-        if !hasSeeds || join == .done { return true }
-        guard let startedAt else { return true }
-        return now.since(startedAt) >= patience
+        !seeds.knowsOthers || joining.isSettled(at: now, patience: patience)
     }
 }
 
@@ -114,12 +43,13 @@ extension KademliaNode {
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        membership.seeds = identities.map { .init(identity: $0.0, id: $0.1, nextAttempt: now.instant) }
-        membership.hasSeeds =
-            identities.contains { $0.0 != identity } || !membership.remembered.isEmpty
-        if membership.startedAt == nil { membership.startedAt = now.instant }
-        membership.seedsAsked = 0
-        membership.nextSeed = now.instant
+        membership.seeds.replace(
+            with: identities,
+            own: identity,
+            knowsOthers: !membership.saved.isEmpty,
+            at: now.instant
+        )
+        membership.joining.start(at: now.instant)
         membership.nextUpkeep = now.instant
         upkeep(at: now, into: &actions)
     }
@@ -131,28 +61,19 @@ extension KademliaNode {
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        guard membership.seeds.indices.contains(index), membership.seeds[index].isInFlight else { return }
+        guard let seed = membership.seeds.underWay(index) else { return }
         let usable = endpoints.filter { $0.isUnicast && families.contains($0.family) }
         guard !usable.isEmpty else {
             seedFailed(index, at: now)
             return
         }
-        let seed = membership.seeds[index]
         let endpoint = usable[Int(seed.attempts % UInt64(usable.count))]
         let contact = Contact(identity: seed.identity, id: seed.id, endpoint: endpoint)
         call(contact, .ping(isLeaving: false), .seed(index), isConfigured: true, into: &actions)
     }
 
     private mutating func seedFailed(_ index: Int, at now: Now) {
-        guard membership.seeds.indices.contains(index) else { return }
-        membership.seeds[index].isInFlight = false
-        membership.seeds[index].attempts += 1
-        let doubled = Interval.milliseconds(500) * (1 << min(membership.seeds[index].attempts, 5))
-        let pause = min(doubled, Membership.longestSeedBackoff)
-        let jitter = Interval(nanoseconds: UInt64.random(in: 0...pause.nanoseconds / 4, using: &generator))
-        membership.seeds[index].nextAttempt = now.instant + pause + jitter
-        membership.nextSeed = min(membership.nextSeed, now.instant + pause + jitter)
-        wake(at: membership.nextSeed)
+        wake(at: membership.seeds.failed(index, at: now.instant, using: &generator))
     }
 
     /// Members that are no longer admitted are forgotten.
@@ -166,7 +87,7 @@ extension KademliaNode {
         }
         for contact in promoted { notePromoted(contact, at: now ?? Instant(nanoseconds: 0)) }
         noteKinds()
-        membership.hints.removeAll(where: isGone)
+        membership.verifications.forget(where: isGone)
         membership.outOfReach.removeAll(where: isGone)
         conduct.forget(where: isGone)
     }
@@ -180,27 +101,20 @@ extension KademliaNode {
         if wasCountedOn { noteWent(contact, lastHeard: now.instant, at: now.instant) }
         if let promoted { notePromoted(promoted, at: now.instant) }
         noteKinds()
-        membership.hints.removeAll { $0 == contact.identity }
-        membership.departed.note(contact, at: now.instant)
-        membership.followed.note(contact, at: now.instant)
+        membership.verifications.left(contact, at: now.instant)
     }
 
     // MARK: What calls tell
 
     mutating func noteAnswer(
-        of call: Call,
+        of call: OutstandingCalls.Call,
         wasLive: Bool,
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
         let contact = call.contact
-        membership.verifying.remove(contact)
-        if case .seed(let index) = call.purpose, membership.seeds.indices.contains(index) {
-            membership.seeds[index].isInFlight = false
-            membership.seeds[index].attempts = 0
-            membership.seeds[index].nextAttempt = now.instant + Membership.longestSeedBackoff
-            membership.nextSeed = min(membership.nextSeed, membership.seeds[index].nextAttempt)
-        }
+        membership.verifications.end(contact)
+        if case .seed(let index) = call.purpose { membership.seeds.answered(index, at: now.instant) }
         noteLife(of: contact, isKnownThere: wasLive, at: now, into: &actions)
     }
 
@@ -224,13 +138,13 @@ extension KademliaNode {
         if admission != .refreshed || wasSilent { noteKinds() }
         switch admission {
         case .inserted, .replaced:
-            membership.hasMet = true
+            membership.joining.met()
             if isKnownThere, let join {
                 searches[join]?.lookup.pass(contact)
                 pursue(join, at: now, into: &actions)
             }
             // The first is asked for our own place, which tells it of us.
-            let isKnownThere = isKnownThere || membership.join == .none
+            let isKnownThere = isKnownThere || membership.joining.state == .none
             introduce(contact, isKnownThere: isKnownThere, isNew: true, at: now, into: &actions)
             noteCame(contact, at: now)
             beginJoin(at: now, into: &actions)
@@ -253,7 +167,7 @@ extension KademliaNode {
         into actions: inout [KademliaAction]
     ) {
         guard let entry = table.entry(for: contact.identity, id: contact.id) else { return }
-        if !isKnownThere, !membership.arriving.holds(contact, at: now.instant) {
+        if !isKnownThere, !membership.verifications.isArriving(contact, at: now.instant) {
             guard isNew || now.instant.since(entry.lastTold) >= Membership.greetingInterval else { return }
             greet(contact, into: &actions)
         }
@@ -277,18 +191,19 @@ extension KademliaNode {
     private mutating func reviveOthers(at now: Now, into actions: inout [KademliaAction]) {
         let others = table.contacts.filter { $0.reachability.grade == .bad }.map(\.contact)
         guard !others.isEmpty else { return }
-        if let last = membership.lastRevival, now.instant.since(last) < Membership.hintInterval { return }
-        // The last time is to be paid for before the next.
-        guard membership.absence.isFree(at: now.instant) || membership.lastRevival == nil else { return }
-        membership.absence.charge(others.count, at: now.instant)
-        membership.lastRevival = now.instant
+        let isDue = membership.isolation.revive(others.count, paying: &membership.absence, at: now.instant)
+        guard isDue else { return }
         for contact in others { probe(contact, at: now, into: &actions) }
         beginSearch(.join, target: id, at: now, into: &actions)
     }
 
-    mutating func noteSilence(of call: Call, at now: Now, into actions: inout [KademliaAction]) {
+    mutating func noteSilence(
+        of call: OutstandingCalls.Call,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
         let contact = call.contact
-        membership.verifying.remove(contact)
+        membership.verifications.end(contact)
         if case .seed(let index) = call.purpose { seedFailed(index, at: now) }
         // Another address of the peer that did not answer says nothing about the one we know.
         let entry = table.entry(for: contact.identity, id: contact.id)
@@ -296,7 +211,7 @@ extension KademliaNode {
         if known == nil || known?.endpoint == contact.endpoint,
             let failure = table.failed(contact.identity, id: contact.id, at: now.instant)
         {
-            judgements.note(failure, of: entry?.reachability.grade)
+            calls.count(failure, of: entry?.reachability.grade)
             if failure != .questionable { noteKinds() }
             if failure != .questionable, let entry, entry.reachability.grade != .bad {
                 noteWent(entry.contact, lastHeard: entry.lastAnswered, at: now.instant)
@@ -323,21 +238,20 @@ extension KademliaNode {
         guard entry != nil || table.hasRoom(for: contact.id) else { return }
         if let entry, entry.contact.isAt(contact.endpoint) {
             // It is where we know it to be, and was only silent.
-            guard !membership.returning.holds(contact, at: now.instant) else {
+            guard membership.verifications.returned(contact, at: now.instant) else {
                 // The last probe may have come too early, and this may be the last request for long.
-                let due = now.instant + Membership.returnInterval
+                let due = now.instant + Verifications.returnInterval
                 table.hastened(contact.identity, id: contact.id, to: due)
                 return wake(at: due)
             }
-            membership.returning.note(contact, at: now.instant)
             return probe(contact, at: now, into: &actions)
         }
-        verify(contact, isInbound: true, at: now, into: &actions)
+        verify(contact, .inbound, at: now, into: &actions)
     }
 
     /// A request came from one that has not proved yet that it receives there, and is answered. The answer
     /// makes us known to it, and its next request makes it known to us.
     mutating func noteArriving(_ contact: Contact, at now: Instant) {
-        membership.arriving.note(contact, at: now)
+        membership.verifications.arrives(contact, at: now)
     }
 }

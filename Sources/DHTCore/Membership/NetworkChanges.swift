@@ -9,19 +9,14 @@ extension KademliaNode {
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        // What was not there a moment ago may be there now.
-        membership.followed = RecentPlaces(interval: Membership.hintInterval)
+        membership.verifications.hurry()
         for entry in table.contacts where hasMoved || entry.reachability.grade != .good {
             // An answer with a challenge is then followed by a request that shows it.
             if hasMoved { table.told(entry.contact.identity, id: entry.contact.id, at: .distantPast) }
             probe(entry.contact, at: now, into: &actions)
         }
-        for index in membership.seeds.indices where !membership.seeds[index].isInFlight {
-            membership.seeds[index].attempts = 0
-            membership.seeds[index].nextAttempt = now.instant
-        }
-        membership.nextSeed = now.instant
-        membership.nextReminder = nil
+        membership.seeds.hurry(at: now.instant)
+        membership.saved.hurry()
         membership.nextUpkeep = now.instant
         upkeep(at: now, into: &actions)
     }
@@ -31,18 +26,11 @@ extension KademliaNode {
     mutating func probeIfIsolated(at now: Now, into actions: inout [KademliaAction]) {
         let contacts = table.contacts
         guard !contacts.isEmpty, !contacts.contains(where: { $0.reachability.grade == .good }) else {
-            membership.nextProbe = nil
-            return
+            return membership.isolation.end()
         }
-        let due = membership.nextProbe ?? now.instant + Membership.isolationInterval
-        guard due <= now.instant else {
-            membership.nextProbe = due
-            return wake(at: due)
-        }
-        membership.probes &+= 1
-        probe(contacts[membership.probes % contacts.count].contact, at: now, into: &actions)
-        membership.nextProbe = now.instant + Membership.isolationInterval
-        wake(at: now.instant + Membership.isolationInterval)
+        let (index, next) = membership.isolation.probe(of: contacts.count, at: now.instant)
+        if let index { probe(contacts[index].contact, at: now, into: &actions) }
+        wake(at: next)
     }
 
     /// Asks a contact whether it is there, whatever the system said of its address lately.

@@ -10,10 +10,16 @@ struct RelocationLookups: Sendable {
     /// Between two for the same peer.
     static let interval = Interval.seconds(60)
 
-    var underWay = 0
+    /// Peers of which the last lookup is remembered.
+    static let capacity = 4096
+
+    private(set) var underWay = 0
     private(set) var next = Instant(nanoseconds: 0)
     /// When a peer was last looked for; bounded by clearing what has lapsed.
     private(set) var begun: [Identity: Instant] = [:]
+
+    /// A lookup has ended.
+    mutating func end() { underWay -= 1 }
 
     /// Whether the peer is looked for now; then that counts.
     mutating func begin(for peer: Identity, at now: Instant) -> Bool {
@@ -21,9 +27,9 @@ struct RelocationLookups: Sendable {
         guard next <= now else { return false }
         func isRecent(_ last: Instant) -> Bool { now.since(last) < Self.interval }
         if let last = begun[peer], isRecent(last) { return false }
-        if begun.count >= Membership.followedLimit {
+        if begun.count >= Self.capacity {
             begun = begun.filter { isRecent($0.value) }
-            guard begun.count < Membership.followedLimit else { return false }
+            guard begun.count < Self.capacity else { return false }
         }
         begun[peer] = now
         next = now + Self.pause

@@ -4,40 +4,28 @@ extension KademliaNode {
     // MARK: Joining
 
     mutating func beginJoin(at now: Now, into actions: inout [KademliaAction]) {
-        guard membership.join == .none else { return }
-        membership.join = .underWay
+        guard membership.joining.begin() else { return }
         beginSearch(.join, target: id, at: now, into: &actions)
     }
 
     /// Looks up our own place once more.
-    private mutating func rejoin(at now: Now, into actions: inout [KademliaAction]) {
-        membership.nextRejoin = nil
-        membership.hasMet = false
-        if membership.rejoins == 1 {
+    private mutating func rejoin(
+        _ rejoin: Joining.Rejoin,
+        at now: Now,
+        into actions: inout [KademliaAction]
+    ) {
+        if rejoin.isFirst {
             // Who knows so many was told of those around it by them.
             guard table.count < Membership.smallCrowd else { return joined(at: now, into: &actions) }
             lookAround(into: &actions)
         }
         // Any of those closest to us knows who else came to it, so at first a few will do.
-        let isLast = membership.rejoins == Membership.rejoinDelays.count
-        let width = isLast ? settings.replicas : settings.parallelism
+        let width = rejoin.isLast ? settings.replicas : settings.parallelism
         beginSearch(.join, target: id, width: width, at: now, into: &actions)
     }
 
     mutating func joined(at now: Now, into actions: inout [KademliaAction]) {
-        if membership.join != .done {
-            membership.join = .done
-            membership.firstRefresh = now.instant + Membership.refreshDelay
-        }
-        let last = Membership.rejoinDelays.count - 1
-        if membership.rejoins <= last {
-            // A lookup that met nobody new is not repeated soon.
-            if membership.rejoins > 0, !membership.hasMet { membership.rejoins = last }
-            let due = now.instant + Membership.rejoinDelays[membership.rejoins]
-            membership.nextRejoin = due
-            membership.rejoins += 1
-            wake(at: due)
-        }
+        if let due = membership.joining.ended(at: now.instant) { wake(at: due) }
         beginWaiting(at: now, into: &actions)
     }
 
@@ -53,8 +41,10 @@ extension KademliaNode {
         // Default deadline; the steps below move it earlier.
         membership.nextUpkeep = now.instant + Interval.seconds(30)
         consultMemory(at: now, into: &actions)
-        if let due = membership.nextRejoin {
-            if due <= now.instant { rejoin(at: now, into: &actions) } else { wake(at: due) }
+        if let due = membership.joining.takeRejoin(at: now.instant) {
+            rejoin(due, at: now, into: &actions)
+        } else if let next = membership.joining.nextRejoin {
+            wake(at: next)
         }
         followHints(at: now, into: &actions)
         for contact in table.contactsDue(at: now.instant) {
@@ -72,9 +62,11 @@ extension KademliaNode {
         probeIfIsolated(at: now, into: &actions)
         // After the contacts, of which there are fewer: who is listed may be thousands.
         attemptSeeds(at: now, into: &actions)
-        if membership.join == .done { refresh(at: now, into: &actions) }
-        if let startedAt = membership.startedAt, !waiting.isEmpty {
-            wake(at: max(startedAt + settings.joinPatience, now.instant))
+        if membership.joining.state == .done { refresh(at: now, into: &actions) }
+        if membership.joining.hasWaiting,
+            let end = membership.joining.patienceEnd(settings.joinPatience)
+        {
+            wake(at: max(end, now.instant))
         }
         // Never a busy loop, whatever falls due.
         membership.nextUpkeep = max(membership.nextUpkeep, now.instant + Interval.milliseconds(20))
@@ -94,9 +86,10 @@ extension KademliaNode {
 
     /// Looks through the parts of the key space of which nobody told for long.
     private mutating func refresh(at now: Now, into actions: inout [KademliaAction]) {
-        if let first = membership.firstRefresh {
-            guard first <= now.instant else { return wake(at: first) }
-            membership.firstRefresh = nil
+        switch membership.joining.takeFirstRefresh(at: now.instant) {
+        case .done: break
+        case .later(let instant): return wake(at: instant)
+        case .due:
             // In a crowd whoever is still missing is named by others soon.
             let isCrowd = table.count >= Membership.smallCrowd
             let enough = isCrowd ? settings.replicas / 2 : settings.replicas
@@ -111,45 +104,15 @@ extension KademliaNode {
         wake(at: table.nextDeadline(refreshInterval: settings.refreshInterval))
     }
 
-    /// Asks the seeds that are due: in the first round, all as fast as is decent, later those whose turn came
-    /// longest ago, as long as there is something left for the absent.
+    /// Asks the seeds that are due.
     private mutating func attemptSeeds(at now: Now, into actions: inout [KademliaAction]) {
-        guard membership.nextSeed <= now.instant else { return wake(at: membership.nextSeed) }
-        var next = Instant(nanoseconds: .max)
-        let share = membership.seedsAsked..<membership.seeds.count
-        for index in share.prefix(Absence.roundShare) where isWanted(index, at: now.instant) {
-            attempt(index, into: &actions)
+        let table = table
+        let due = membership.seeds.take(at: now.instant, paying: &membership.absence, own: identity) { seed in
+            let grade = table.entry(for: seed.identity, id: seed.id)?.reachability.grade
+            return grade == nil || grade == .bad
         }
-        membership.seedsAsked = min(share.lowerBound + Absence.roundShare, share.upperBound)
-        if membership.seedsAsked < share.upperBound { next = now.instant + Absence.roundPause }
-        while membership.absence.isFree(at: now.instant) {
-            guard let first = membership.longestWaiting else { break }
-            let due = membership.seeds[first].nextAttempt
-            guard due <= now.instant else {
-                next = min(next, due)
-                break
-            }
-            guard isWanted(first, at: now.instant), membership.absence.take(at: now.instant) else { continue }
-            attempt(first, into: &actions)
-        }
-        if !membership.absence.isFree(at: now.instant) { next = min(next, membership.absence.next) }
-        membership.nextSeed = next
-        wake(at: next)
-    }
-
-    /// Whether the seed is to be asked; if not, when to look again is noted.
-    private mutating func isWanted(_ index: Int, at now: Instant) -> Bool {
-        let seed = membership.seeds[index]
-        let grade = table.entry(for: seed.identity, id: seed.id)?.reachability.grade
-        if seed.identity != identity, grade == nil || grade == .bad { return true }
-        membership.seeds[index].nextAttempt =
-            seed.identity == identity ? Instant(nanoseconds: .max) : now + Membership.longestSeedBackoff
-        return false
-    }
-
-    private mutating func attempt(_ index: Int, into actions: inout [KademliaAction]) {
-        membership.seeds[index].isInFlight = true
-        actions.append(.resolve(seed: index))
+        actions += due.map { .resolve(seed: $0) }
+        wake(at: membership.seeds.nextAttempt)
     }
 
     private mutating func randomTarget(in bucket: Int) -> NodeID {

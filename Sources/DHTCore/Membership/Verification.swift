@@ -15,7 +15,7 @@ extension KademliaNode {
                 if entry.reachability.grade == .good {
                     // It may have an address of the other family that we do not know.
                     let spare = contact.keeping { entry.contact.endpoint(of: $0.family) == nil }
-                    if let spare { membership.hints.insert(spare, at: now.instant) }
+                    if let spare { membership.verifications.hint(spare, at: now.instant) }
                     continue
                 }
                 // One that we count on no more may be back where it was.
@@ -25,42 +25,31 @@ extension KademliaNode {
             } else if !table.hasRoom(for: contact.id) {
                 continue
             }
-            membership.hints.insert(contact.alone, at: now.instant)
+            membership.verifications.hint(contact.alone, at: now.instant)
         }
         followHints(at: now, into: &actions)
     }
 
     mutating func followHints(at now: Now, into actions: inout [KademliaAction]) {
-        while membership.verifying.count < Membership.verificationLimit,
-            let contact = membership.hints.popFirst(at: now.instant)
-        {
+        while let contact = membership.verifications.nextHint(at: now.instant) {
             let entry = table.entry(for: contact.identity, id: contact.id)
             if let entry, entry.contact.isAt(contact.endpoint), entry.reachability.grade != .bad {
                 continue
             }
-            verify(contact, isInbound: false, at: now, into: &actions)
+            verify(contact, .named, at: now, into: &actions)
         }
-        if let due = membership.hints.nextDue { wake(at: due) }
+        if let due = membership.verifications.hints.nextDue { wake(at: due) }
     }
 
-    /// Asks by PING whether somebody is there. `isInbound`: a live request of its came.
+    /// Asks by PING whether somebody is there.
     mutating func verify(
         _ contact: Contact,
-        isInbound: Bool,
+        _ source: Verifications.Source,
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        guard !membership.verifying.contains(contact), !membership.departed.holds(contact, at: now.instant)
-        else { return }
-        // Whose live request came receives there: it is no stranger's word, and bounds itself.
-        if !isInbound {
-            guard !membership.arriving.holds(contact, at: now.instant),
-                !membership.followed.holds(contact, at: now.instant),
-                membership.followed.note(contact, at: now.instant)
-            else { return }
-        }
-        membership.verifying.insert(contact)
+        guard membership.verifications.begin(contact, source, at: now.instant) else { return }
         actions.append(.retry(contact.endpoint))
-        call(contact, .ping(isLeaving: false), .verification(isInbound: isInbound), into: &actions)
+        call(contact, .ping(isLeaving: false), .verification, into: &actions)
     }
 }

@@ -16,43 +16,29 @@ extension KademliaNode {
     package var bounds: [Bound] {
         [
             Bound("contacts beyond a bucket's room", table.excess, of: 0),
-            Bound("hints", membership.hints.count, of: 2 * Hints.limit),
             Bound("members out of reach", membership.outOfReach.count, of: OutOfReach.capacity),
-            Bound("verifications", membership.verifying.count, of: Membership.followedLimit),
-            Bound("followed hints", membership.followed.count, of: RecentPlaces.limit),
-            Bound("records to pass on", relays.count, of: Relay.limit),
-            Bound("departures", membership.departed.count, of: RecentPlaces.limit),
-            Bound("arrivals", membership.arriving.count, of: RecentPlaces.limit),
+            Bound("records to pass on", puts.relayCount, of: Relay.limit),
             Bound("relocation lookups", membership.relocationLookups.underWay, of: RelocationLookups.limit),
             Bound(
                 "rescued peers",
                 membership.relocationLookups.begun.count,
-                of: Membership.followedLimit
+                of: RelocationLookups.capacity
             ),
-            Bound("unfindable prefixes", unfindable.count, of: Self.unfindableCapacity),
-            Bound("unhandled changes", replication.unhandled.count, of: Replication.changeLimit),
-            Bound("changes that wait", replication.awaitingSecondTurn.count, of: Replication.changeLimit),
-            Bound("recent changes", replication.recent.count, of: Replication.changeLimit),
-            Bound("contacts that miss records", replication.missingSince.count, of: Replication.changeLimit),
-            Bound("offers", replication.offers.count, of: Replication.offerLimit),
-            Bound("copies under way", replication.inFlight, of: copyLimit),
-            Bound("peers given copies", replication.giving.count, of: copyLimit),
-            Bound("incomplete puts", replication.incomplete.count, of: IncompletePut.capacity),
-            Bound("peers spared", replication.repairBackoff.count, of: RepairBackoff.capacity),
+            Bound("unfindable prefixes", membership.unfindable.count, of: UnfindablePrefixes.capacity),
+            Bound("incomplete puts", replication.incomplete.count, of: IncompletePuts.capacity),
             Bound("losses", replication.losses.everything.count, of: Losses.capacity),
             Bound("lost copies", replication.losses.copies.count, of: Losses.capacity),
-            Bound("doubts", replication.unverified.count, of: Replication.changeLimit),
-            Bound("samples", replication.sampling.count, of: Membership.verificationLimit),
             Bound("offences", conduct.count, of: Conduct.capacity),
             Bound("muted authors", catalog.muted.count, of: settings.quota.records),
             Bound("muted records", catalog.muted.places.count, of: settings.quota.records),
             Bound("records", catalog.count, of: settings.quota.records),
             Bound("record bytes", catalog.byteCount, of: settings.quota.bytes),
-        ]
+        ] + membership.verifications.bounds + replication.changes.bounds + replication.sampling.bounds
+            + replication.queue.bounds(copies: copyLimit)
     }
 
     /// STOREs that may be under way for copies: one offer may go beyond the limit by all its targets.
     private var copyLimit: Int {
-        max(settings.repairParallelism, Handover.parallelism) + settings.replicas * 2
+        max(settings.repairParallelism, Departure.parallelism) + settings.replicas * 2
     }
 }

@@ -5,30 +5,26 @@ extension KademliaNode {
     package func awaits(_ callID: CallID) -> Bool {
         guard let call = calls[callID] else { return false }
         switch call.purpose {
-        case .put(let put), .passing(let put): return isUnderWay(put)
+        case .put(let put), .passing(let put): return puts.isUnderWay(put)
         default: return true
         }
     }
 
     /// A call that nobody waited for was ended before it had its answer.
     package mutating func dropped(_ callID: CallID) {
-        guard let call = calls.removeValue(forKey: callID) else { return }
-        overdue.remove(call.contact.identity)
+        _ = calls.end(callID)
     }
 
     /// The peer answered that it needs more time: it is not silent.
     package mutating func heard(_ callID: CallID) {
-        guard let call = calls[callID] else { return }
-        overdue.remove(call.contact.identity)
+        calls.extend(callID)
     }
 
     /// Whoever asked for an operation wants it no more: it ends without an outcome. `false` if there is none
     /// of that name that can end so. What was sent is answered or runs out, and then counts for nothing.
     package mutating func cancel(_ name: OperationID) -> Bool {
-        let begun = waiting.count
-        waiting.removeAll { $0.0 == name && $0.1 != .leave }
-        var isOver = waiting.count < begun
-        if puts.removeValue(forKey: name) != nil { isOver = true }
+        var isOver = membership.joining.cancel(name)
+        if puts.end(name) != nil { isOver = true }
         for (search, state) in searches where state.client.operation == name {
             searches[search] = nil
             isOver = true

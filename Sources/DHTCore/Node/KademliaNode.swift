@@ -30,7 +30,7 @@ package struct KademliaNode: Sendable {
     /// Why a peer was asked; decides what its answer means.
     enum Purpose: Hashable, Sendable {
         /// Somebody named it, or it wrote to us: does it answer?
-        case verification(isInbound: Bool)
+        case verification
         /// It should learn that we are there.
         case greeting
         case seed(Int)
@@ -44,29 +44,13 @@ package struct KademliaNode: Sendable {
         /// A replica spoke of it: is it there, to take the record?
         case newcomer(PutAttempt)
         /// It answered a read, and lacks this.
-        case repair(Catalog.Place, Digest)
+        case repair(RecordID, Digest)
         /// It ought to have a copy.
-        case copy(Catalog.Place, Digest)
+        case copy(RecordID, Digest)
         /// It started anew: does it have what it had?
         case sample(lastHeard: Instant)
         case ping(OperationID, sent: Instant)
         case goodbye
-    }
-
-    struct Call: Sendable {
-        let contact: Contact
-        let purpose: Purpose
-    }
-
-    /// What a ticket's outcome is for.
-    enum StoreRequest: Hashable, Sendable {
-        case answerInbound(RequestID, location: NodeID, author: Identity?, Page, requester: Contact)
-        case answerConflict(RequestID)
-        case keep(Record, displaced: Catalog.Entry?, evicted: [Catalog.Located])
-        case readOwn(SearchID)
-        case tellConflict(OperationID)
-        case replicate(Replication.Offer)
-        case sweep
     }
 
     package let identity: Identity
@@ -74,40 +58,16 @@ package struct KademliaNode: Sendable {
     package let settings: Settings
     package internal(set) var table: RoutingTable
     package internal(set) var catalog: Catalog
-    /// Where we believe we can be reached; told in answers to PING.
-    package var endpoints: [Endpoint] = []
-    /// Where else that may be, of families of which neither these nor peers tell.
-    package var supposed: [Endpoint] = []
-    /// Where peers saw us, the last of each family.
-    var observed: [Endpoint.Family: Endpoint] = [:]
+    package var addresses = OwnAddresses()
 
-    var calls: [CallID: Call] = [:]
-    var storeRequests: [Ticket: StoreRequest] = [:]
-    /// What the store ought to bring for each ticket that asks it to read.
-    var expected: [Ticket: [Catalog.Located]] = [:]
-    /// Records the catalog has and the store does not yet, and who waits for each.
-    var pendingWrites: [Digest: [WriteWaiter]] = [:]
+    var calls = OutstandingCalls()
+    var storeRequests = StoreRequests()
     var searches: [SearchID: Search] = [:]
-    var puts: [OperationID: PutOperation] = [:]
-    /// Those of the puts that somebody else asked for, who has one family only.
-    var relays: [OperationID: Relay] = [:]
-    /// When the first of the puts that have copies enough is over.
-    var nextPutEnd = Instant(nanoseconds: .max)
+    var puts = PutTable()
     var membership: Membership
-    /// Some contacts have IPv4 only, some IPv6 only, and we have both: two kinds of readers, each of which
-    /// sees the closest nodes of its own kind, and of ours.
-    var isMixed = false
-    /// Peers whose answer to some call is overdue. The calls bound it.
-    var overdue: Set<Identity> = []
-    package internal(set) var judgements = FailureDetectorCounters()
     /// What members did that no honest one does.
     package internal(set) var conduct = Conduct()
     package internal(set) var replication = Replication()
-    var handover = Handover()
-    /// Id prefixes of nodes that were looked for in vain, and when.
-    var unfindable: [UInt32: Instant] = [:]
-    /// Operations that wait until the neighbours are known.
-    var waiting: [(OperationID, KademliaOperation)] = []
     var generator: any RandomNumberGenerator & Sendable
     private var nextName: UInt64 = 0
 
@@ -125,8 +85,7 @@ package struct KademliaNode: Sendable {
         self.generator = generator
         self.table = table ?? RoutingTable(own: id, capacities: settings.bucketCapacities)
         catalog = Catalog(quota: settings.quota)
-        membership = Membership(own: id)
-        if table != nil { membership.join = .done }
+        membership = Membership(own: id, hasJoined: table != nil)
     }
 
     // MARK: Events of calls
@@ -141,8 +100,7 @@ package struct KademliaNode: Sendable {
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        guard let call = calls.removeValue(forKey: callID) else { return }
-        overdue.remove(call.contact.identity)
+        guard let call = calls.end(callID) else { return }
         noteAnswer(of: call, wasLive: wasLive, at: now, into: &actions)
         settleDoubt(about: call.contact, at: now, into: &actions)
         switch response {
@@ -177,15 +135,13 @@ package struct KademliaNode: Sendable {
 
     /// The peer has not answered in its usual time; it may still.
     package mutating func overdue(_ callID: CallID, at now: Now, into actions: inout [KademliaAction]) {
-        guard let call = calls[callID] else { return }
-        overdue.insert(call.contact.identity)
-        judgements.overdue += 1
+        guard let call = calls.delay(callID) else { return }
         switch call.purpose {
         case .search(let search):
             searches[search]?.lookup.slow(call.contact.identity)
             pursue(search, at: now, into: &actions)
         case .put(let put):
-            guard isUnderWay(put) else { break }
+            guard puts.isUnderWay(put) else { break }
             let more = puts[put.operation]?.overdue(call.contact.identity) ?? []
             offer(put.operation, to: more, into: &actions)
             finishIfDone(put.operation, at: now, into: &actions)
@@ -195,15 +151,14 @@ package struct KademliaNode: Sendable {
 
     /// The peer will not answer.
     package mutating func failed(_ callID: CallID, at now: Now, into actions: inout [KademliaAction]) {
-        guard let call = calls.removeValue(forKey: callID) else { return }
-        overdue.remove(call.contact.identity)
+        guard let call = calls.end(callID) else { return }
         noteSilence(of: call, at: now, into: &actions)
         switch call.purpose {
         case .search(let search):
             searches[search]?.lookup.failed(call.contact.identity)
             pursue(search, at: now, into: &actions)
         case .put(let put):
-            guard isUnderWay(put) else { break }
+            guard puts.isUnderWay(put) else { break }
             let more = puts[put.operation]?.answered(call.contact.identity, .timeout) ?? []
             offer(put.operation, to: more, into: &actions)
             finishIfDone(put.operation, at: now, into: &actions)
@@ -226,7 +181,7 @@ package struct KademliaNode: Sendable {
     /// Whether somebody else is asked at once beside this contact: it owes an answer, or left its last
     /// request unanswered. So a dead member costs one wait, and not one for each lookup.
     func isSuspect(_ contact: Contact) -> Bool {
-        if overdue.contains(contact.identity) { return true }
+        if calls.isLate(contact.identity) { return true }
         guard let entry = table.entry(for: contact.identity, id: contact.id) else { return false }
         return entry.reachability.grade != .good
     }
@@ -242,8 +197,8 @@ package struct KademliaNode: Sendable {
     ) {
         guard membership.isSettled(at: now.instant, patience: settings.joinPatience) || operation == .leave
         else {
-            waiting.append((name, operation))
-            if let startedAt = membership.startedAt { wake(at: startedAt + settings.joinPatience) }
+            membership.joining.wait(operation, as: name)
+            if let end = membership.joining.patienceEnd(settings.joinPatience) { wake(at: end) }
             return
         }
         begin(operation, as: name, at: now, into: &actions)
@@ -281,12 +236,12 @@ package struct KademliaNode: Sendable {
 
     /// Begins what waited for the neighbours, once they are known.
     mutating func beginWaiting(at now: Now, into actions: inout [KademliaAction]) {
-        guard !waiting.isEmpty, membership.isSettled(at: now.instant, patience: settings.joinPatience) else {
-            return
+        guard membership.joining.hasWaiting,
+            membership.isSettled(at: now.instant, patience: settings.joinPatience)
+        else { return }
+        for (name, operation) in membership.joining.takeWaiting() {
+            begin(operation, as: name, at: now, into: &actions)
         }
-        let begun = waiting
-        waiting = []
-        for (name, operation) in begun { begin(operation, as: name, at: now, into: &actions) }
     }
 
     private mutating func beginPing(
@@ -314,12 +269,16 @@ package struct KademliaNode: Sendable {
     }
 
     /// When ``advance(to:into:)`` is to be called next.
-    package var nextDeadline: Instant { min(membership.nextUpkeep, replication.wakeAt, nextPutEnd) }
+    package var nextDeadline: Instant { min(membership.nextUpkeep, replication.wakeAt, puts.nextEnd) }
+
+    /// What became of requests, and of contacts that did not answer.
+    package var judgements: FailureDetectorCounters { calls.counters }
 
     /// Whether nobody waits for anything: no call, no operation, no search, no work of the store's is under
     /// way.
     package var isIdle: Bool {
-        calls.isEmpty && storeRequests.isEmpty && searches.isEmpty && puts.isEmpty && waiting.isEmpty
+        calls.isEmpty && storeRequests.isEmpty && searches.isEmpty && puts.isEmpty
+            && !membership.joining.hasWaiting
     }
 
     // MARK: Names
@@ -333,16 +292,11 @@ package struct KademliaNode: Sendable {
     ) {
         let name = CallID(rawValue: freshName())
         let contact = (contact.reached(by: families) ?? contact).alone
-        calls[name] = Call(contact: contact, purpose: purpose)
-        judgements.requests += 1
+        calls.begin(name, contact, purpose)
         actions.append(.call(name, contact, request, isConfigured: isConfigured))
     }
 
-    mutating func ticket(for storeRequest: StoreRequest) -> Ticket {
-        let ticket = Ticket(rawValue: freshName())
-        storeRequests[ticket] = storeRequest
-        return ticket
-    }
+    mutating func freshTicket() -> Ticket { Ticket(rawValue: freshName()) }
 
     mutating func freshName() -> UInt64 {
         nextName += 1

@@ -2,12 +2,6 @@
 // everybody who asked meanwhile.
 
 extension KademliaNode {
-    /// Somebody who waits until the store has a record.
-    enum WriteWaiter: Hashable, Sendable {
-        case inbound(RequestID)
-        case operation(OperationID)
-    }
-
     /// What the catalog makes of a record that is offered to us. When all room is taken, what is farther away
     /// and not for us to keep goes. `reached`: the families by which its sender reaches others.
     mutating func offer(
@@ -25,7 +19,7 @@ extension KademliaNode {
             eviction: eviction
         )
         if offer.decision == .keep || offer.decision == .same {
-            let place = Catalog.Place(location: record.location, author: record.author)
+            let place = record.id
             let second = ContactChange.second(of: now.instant)
             // Who is farther than K others was asked in the stead of one that could not be reached.
             let isFar = offer.decision == .keep && !isResponsible(contact: id, for: record.location)
@@ -84,30 +78,17 @@ extension KademliaNode {
         for client: WriteWaiter?,
         into actions: inout [KademliaAction]
     ) {
-        pendingWrites[record.digest, default: []] += client.map { [$0] } ?? []
         let changes = evicted.map { RecordChange.remove(location: $0.location, author: $0.entry.author) }
-        let ticket = ticket(for: .keep(record, displaced: displaced, evicted: evicted))
+        let ticket = freshTicket()
+        storeRequests.beginWrite(record, displacing: displaced, evicted, for: client, as: ticket)
         actions.append(.apply(ticket, changes + [.put(record)]))
-    }
-
-    /// Whether the catalog has the record and the store does not yet; then the client waits for it too.
-    mutating func awaitsStore(_ record: Record, for client: WriteWaiter) -> Bool {
-        guard pendingWrites[record.digest] != nil else { return false }
-        pendingWrites[record.digest]?.append(client)
-        return true
     }
 
     /// The store could not keep the record: what it displaced stands again, also for those that displaced it
     /// since and may fail as well.
     mutating func takeBack(_ record: Record, _ displaced: Catalog.Entry?, _ evicted: [Catalog.Located]) {
         catalog.revert(record, to: displaced, evicted: evicted)
-        for (ticket, storeRequest) in storeRequests {
-            guard case .keep(let later, let failed?, let others) = storeRequest,
-                failed.digest == record.digest,
-                later.location == record.location
-            else { continue }
-            storeRequests[ticket] = .keep(later, displaced: displaced, evicted: others)
-        }
+        storeRequests.withdraw(record, standing: displaced)
     }
 
     /// Tells who waited how the store fared.
@@ -119,7 +100,7 @@ extension KademliaNode {
         into actions: inout [KademliaAction]
     ) {
         if case .operation(let name) = client {
-            guard isUnderWay(PutAttempt(operation: name, record: record.digest)) else { return }
+            guard puts.isUnderWay(PutAttempt(operation: name, record: record.digest)) else { return }
         }
         switch (client, outcome) {
         case (.inbound(let inbound), .done):
@@ -138,14 +119,21 @@ extension KademliaNode {
 }
 
 extension KademliaNode {
+    /// Has the store remove what the catalog does not name any more.
+    mutating func sweep(_ removals: [RecordChange], into actions: inout [KademliaAction]) {
+        let ticket = freshTicket()
+        storeRequests.beginSweep(as: ticket)
+        actions.append(.apply(ticket, removals))
+    }
+
     /// The store may hold more than it may by now: the bounds were set lower, or it was filled by a tool.
     mutating func trim(at now: Now, into actions: inout [KademliaAction]) {
         var rest = catalog.trim(own: id, unixMilliseconds: now.unixMilliseconds)[...]
         while !rest.isEmpty {
-            let removals = rest.prefix(Replication.offerLimit).map {
+            let removals = rest.prefix(RepairQueue.capacity).map {
                 RecordChange.remove(location: $0.location, author: $0.entry.author)
             }
-            actions.append(.apply(ticket(for: .sweep), removals))
+            sweep(removals, into: &actions)
             rest = rest.dropFirst(removals.count)
         }
     }
@@ -157,6 +145,6 @@ extension KademliaNode {
     package mutating func mute(where mayNotWrite: (Identity) -> Bool) {
         catalog.muted.replace(with: catalog.authors.filter(mayNotWrite))
         guard !catalog.muted.isEmpty else { return }
-        replication.incomplete.removeAll { catalog.muted.contains($0.record.author) }
+        replication.incomplete.removeAll { catalog.muted.contains($0) }
     }
 }

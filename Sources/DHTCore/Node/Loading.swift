@@ -10,25 +10,12 @@ extension KademliaNode {
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        let ticket = ticket(for: storeRequest)
-        expected[ticket] = authors.flatMap { author in
+        let ticket = freshTicket()
+        let entries = authors.flatMap { author in
             catalog.entries(at: location, by: author, unixMilliseconds: now.unixMilliseconds)
-                .filter { pendingWrites[$0.digest] == nil }
                 .map { Catalog.Located(location: location, entry: $0) }
         }
+        storeRequests.beginRead(storeRequest, as: ticket, expecting: entries)
         actions.append(.load(ticket, location: location, authors: authors))
-    }
-
-    /// Strikes out of the catalog what the store was to have when it was asked, and did not bring. Else a
-    /// replica that offers it again would be told that it is kept already.
-    mutating func strikeOutLost(_ ticket: Ticket, found: [Record], withheld: [Digest]) {
-        for located in expected.removeValue(forKey: ticket) ?? [] {
-            let digest = located.entry.digest
-            // What is on its way to the store was not there to be read.
-            guard pendingWrites[digest] == nil, !withheld.contains(digest),
-                !found.contains(where: { $0.digest == digest })
-            else { continue }
-            catalog.strikeOut(digest, at: located.place)
-        }
     }
 }

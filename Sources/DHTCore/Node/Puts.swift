@@ -18,21 +18,21 @@ extension KademliaNode {
         let isComplete = families.allSatisfy {
             table.isComplete(around: location, count: settings.replicas, having: $0)
         }
-        puts[name] = PutOperation(
+        let put = PutOperation(
             record: record,
             condition: condition,
             own: id,
             identity: identity,
-            hasLookedUp: !isComplete,
+            lookups: isComplete ? 0 : families.count,
             width: settings.replicas,
             copies: copies,
             audiences: audiences,
             ownFamilies: self.families
         )
+        puts.begin(put, as: name)
         guard !isComplete else {
             return targetsFound(name, nearest(to: location, for: audiences), at: now, into: &actions)
         }
-        puts[name]?.lookupsLeft = families.count
         for family in families {
             beginSearch(
                 .put(name),
@@ -52,18 +52,8 @@ extension KademliaNode {
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        guard let put = puts[name] else { return }
-        let known =
-            put.known
-            + contacts.filter { contact in
-                !put.known.contains { $0.identity == contact.identity }
-            }
-        puts[name]?.known = known
-        puts[name]?.lookupsLeft -= 1
-        guard put.lookupsLeft <= 1 else { return }
-        let location = put.record.location
-        let sorted = known.sorted { $0.id.distance(to: location) < $1.id.distance(to: location) }
-        targetsFound(name, sorted, at: now, into: &actions)
+        guard let found = puts[name]?.lookedUp(contacts) else { return }
+        targetsFound(name, found, at: now, into: &actions)
     }
 
     mutating func targetsFound(
@@ -97,7 +87,7 @@ extension KademliaNode {
             let client = WriteWaiter.operation(name)
             keep(put.record, displacing: offer.displaced, offer.evicted, for: client, into: &actions)
         case .same:
-            guard !awaitsStore(put.record, for: .operation(name)) else { return }
+            guard !storeRequests.join(put.record, .operation(name)) else { return }
             noteOwnHider(of: put.record, for: name, at: now)
             puts[name]?.ownStoreEnded(.stored)
         case .conflict(nil): puts[name]?.ownStoreEnded(.conflict(nil))
@@ -113,9 +103,6 @@ extension KademliaNode {
         puts[name]?.noteHider(hider.map { .author($0) }, by: own)
     }
 
-    /// Whether this very record is being put.
-    func isUnderWay(_ put: PutAttempt) -> Bool { puts[put.operation]?.record.digest == put.record }
-
     mutating func putAnswered(
         _ attempt: PutAttempt,
         _ contact: Contact,
@@ -124,9 +111,9 @@ extension KademliaNode {
         into actions: inout [KademliaAction]
     ) {
         let name = attempt.operation
-        guard isUnderWay(attempt) else {
+        guard puts.isUnderWay(attempt) else {
             // Late, but done: it need not be spared.
-            if case .stored = response { replication.repairBackoff.took(contact.identity) }
+            if case .stored = response { replication.queue.backoff.took(contact.identity) }
             return
         }
         if case .stored(let receipt) = response {
@@ -150,20 +137,17 @@ extension KademliaNode {
         guard again.isEmpty, let put = puts[name] else { return }
         let end = put.deadline ?? Instant(nanoseconds: .max)
         guard put.isFinished || end <= now.instant else {
-            nextPutEnd = min(nextPutEnd, end)
+            puts.awaitEnd(at: end)
             return
         }
-        puts[name] = nil
-        if let relay = relays.removeValue(forKey: name) {
-            return relayed(relay, put, at: now, into: &actions)
-        }
+        if let relay = puts.end(name)?.relay { return relayed(relay, put, at: now, into: &actions) }
         if name.isOwn {
             republished(put, at: now, into: &actions)
             return
         }
         if put.outcome.stored > 0 { noteCopies(of: put, at: now) }
         actions.append(.finished(name, .put(put.outcome)))
-        let place = Catalog.Place(location: put.record.location, author: put.record.author)
+        let place = put.record.id
         let purpose = Purpose.repair(place, put.record.digest)
         for contact in put.bare { call(contact, .store(put.record, condition: nil), purpose, into: &actions) }
     }
@@ -172,21 +156,13 @@ extension KademliaNode {
 extension KademliaNode {
     /// Ends the puts that have copies enough and have waited for the rest.
     mutating func endPuts(at now: Now, into actions: inout [KademliaAction]) {
-        guard nextPutEnd <= now.instant else { return }
-        nextPutEnd = Instant(nanoseconds: .max)
-        let names = puts.filter { $0.value.deadline != nil }.keys.sorted { $0.rawValue < $1.rawValue }
-        for name in names { finishIfDone(name, at: now, into: &actions) }
+        for name in puts.takeDue(at: now.instant) { finishIfDone(name, at: now, into: &actions) }
     }
 }
 
 // MARK: Nodes others know and we do not
 
 extension KademliaNode {
-    /// How long a node that others spoke of and that was not found is not looked for again: it may be dead,
-    /// or admitted by them and not by us.
-    private static let unfindableInterval = Interval.seconds(60)
-    static let unfindableCapacity = 1024
-
     /// A replica spoke of these: it is asked where those are that ought to have the record and are not known.
     private mutating func chase(
         _ put: PutAttempt,
@@ -197,7 +173,7 @@ extension KademliaNode {
     ) {
         // Bad contacts count as known: that others still speak of them is no news.
         let unknown = prefixes.filter { prefix in
-            !table.holds(prefix: prefix) && !isVain(prefix, at: now)
+            !table.holds(prefix: prefix) && !membership.unfindable.holds(prefix, at: now.instant)
                 && !membership.outOfReach.holds(prefix: prefix, at: now.instant)
         }
         guard !unknown.isEmpty, let news = puts[put.operation]?.chase(unknown), !news.isEmpty,
@@ -220,7 +196,7 @@ extension KademliaNode {
             contacts = named.filter { news.contains($0.id.prefix) }.compactMap { $0.reached(by: families) }
         }
         recordUnfindable(news.filter { prefix in !contacts.contains { $0.id.prefix == prefix } }, at: now)
-        guard isUnderWay(put) else { return }
+        guard puts.isUnderWay(put) else { return }
         puts[put.operation]?.chased(furtherQuestions: contacts.count)
         for contact in contacts { call(contact, .ping(isLeaving: false), .newcomer(put), into: &actions) }
         finishIfDone(put.operation, at: now, into: &actions)
@@ -235,18 +211,13 @@ extension KademliaNode {
         into actions: inout [KademliaAction]
     ) {
         if !isThere { recordUnfindable([contact.id.prefix], at: now) }
-        guard isUnderWay(put) else { return }
+        guard puts.isUnderWay(put) else { return }
         puts[put.operation]?.chased()
         if isThere { offer(put.operation, to: puts[put.operation]?.found(contact) ?? [], into: &actions) }
         finishIfDone(put.operation, at: now, into: &actions)
     }
 
-    private func isVain(_ prefix: UInt32, at now: Now) -> Bool {
-        unfindable[prefix].map { now.instant.since($0) < Self.unfindableInterval } ?? false
-    }
-
     private mutating func recordUnfindable(_ prefixes: [UInt32], at now: Now) {
-        if unfindable.count >= Self.unfindableCapacity { unfindable = [:] }
-        for prefix in prefixes where !table.holds(prefix: prefix) { unfindable[prefix] = now.instant }
+        membership.unfindable.record(prefixes.filter { !table.holds(prefix: $0) }, at: now.instant)
     }
 }

@@ -1,15 +1,6 @@
 // How a record comes to those who have no address of a family of ours: a member that has both gives it to
 // them. `docs/protocol.md`, section 8.
 
-/// A record that we pass on for somebody who has one family only, and who waits for that.
-struct Relay: Sendable {
-    /// At once.
-    static let limit = 64
-
-    let digest: Digest
-    var clients: [RequestID]
-}
-
 // MARK: Who asks for it
 
 extension KademliaNode {
@@ -19,7 +10,7 @@ extension KademliaNode {
             membership.outOfReach.number(at: now.instant) > 0
         else { return }
         let lacking = Endpoint.Families.all.subtracting(families)
-        puts[name]?.passing.unreached = lacking
+        puts[name]?.passing.leave(lacking)
         // Content is brought by who has it.
         guard put.record.reference == nil || !put.takers.isEmpty else { return }
         let bridges = bridges(to: put.record.location, at: now.instant)
@@ -61,10 +52,9 @@ extension KademliaNode {
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        guard isUnderWay(attempt) else { return }
+        guard puts.isUnderWay(attempt) else { return }
         let verdict = PutOutcome.Verdict(response)
         puts[attempt.operation]?.passing.ended(bridge.identity, verdict)
-        if verdict == .stored { puts[attempt.operation]?.passing.unreached = [] }
         finishIfDone(attempt.operation, at: now, into: &actions)
     }
 }
@@ -81,16 +71,13 @@ extension KademliaNode {
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        if let name = relays.first(where: { $0.value.digest == record.digest })?.key {
-            relays[name]?.clients.append(inbound)
-            return
-        }
+        guard !puts.joinRelay(of: record.digest, inbound) else { return }
         let isHere = catalog.entry(at: record.location, by: record.author)?.digest == record.digest
         guard families == .all, membership.isSettled(at: now.instant, patience: settings.joinPatience),
-            relays.count < Relay.limit, record.reference == nil || isHere
+            puts.relayCount < Relay.limit, record.reference == nil || isHere
         else { return actions.append(.reply(inbound, .refused(.unavailable))) }
         let name = OperationID.own(freshName())
-        relays[name] = Relay(digest: record.digest, clients: [inbound])
+        puts.relay(record.digest, as: name, for: inbound)
         let family: Endpoint.Family = sender.endpoint.family == .ipv4 ? .ipv6 : .ipv4
         beginPut(
             record,
@@ -114,7 +101,7 @@ extension KademliaNode {
         for newer in put.outcome.successors(of: put.record, unixMilliseconds: now.unixMilliseconds) {
             adoptNewer(newer, at: now, into: &actions)
         }
-        let place = Catalog.Place(location: put.record.location, author: put.record.author)
+        let place = put.record.id
         let second = ContactChange.second(of: now.instant)
         if !isSettled {
             catalog.note(.underReplicated, of: put.record.digest, at: place, second: second)

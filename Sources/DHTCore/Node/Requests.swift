@@ -12,7 +12,7 @@ extension KademliaNode {
     ) {
         switch request {
         case .ping(let isLeaving):
-            let told = ownEndpoints(toldTo: sender.endpoint)
+            let told = addresses.told(to: sender.endpoint, in: families)
             actions.append(.reply(inbound, .pong(observed: sender.endpoint, endpoints: told)))
             if isLeaving, isLive {
                 noteLeaving(sender, at: now)
@@ -145,7 +145,7 @@ extension KademliaNode {
             let client = WriteWaiter.inbound(inbound)
             keep(record, displacing: offer.displaced, offer.evicted, for: client, into: &actions)
         case .same:
-            guard !awaitsStore(record, for: .inbound(inbound)) else { return }
+            guard !storeRequests.join(record, .inbound(inbound)) else { return }
             actions.append(.reply(inbound, .stored(receipt(for: record, at: now))))
         case .conflict(nil): actions.append(.reply(inbound, .conflict(nil)))
         case .conflict(let author?):
@@ -176,13 +176,11 @@ extension KademliaNode {
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        guard let storeRequest = storeRequests.removeValue(forKey: ticket) else { return }
-        if let records {
-            strikeOutLost(ticket, found: records, withheld: withheld)
-        } else {
-            expected[ticket] = nil
-        }
-        switch storeRequest {
+        let found = records.map { Set($0.map(\.digest)).union(withheld) }
+        guard let ended = storeRequests.endRead(ticket, found: found) else { return }
+        // Else a replica that offers it again would be told that it is kept already.
+        for located in ended.lost { catalog.strikeOut(located.entry.digest, at: located.id) }
+        switch ended.request {
         case .answerInbound(let inbound, let location, let author, let page, let requester):
             // A disk that cannot be read is not one that is empty: who asked must not take it for an answer.
             guard let records else { return actions.append(.reply(inbound, .retry)) }
@@ -195,7 +193,7 @@ extension KademliaNode {
             puts[operation]?.ownStoreEnded(records.map { .conflict($0.first) } ?? .refused(.unavailable))
             finishIfDone(operation, at: now, into: &actions)
         case .readOwn(let search): ownRecordsRead(search, records ?? [], at: now, into: &actions)
-        case .replicate(let offer): give(offer, records, at: now, into: &actions)
+        case .replicate(let repair): give(repair, records, at: now, into: &actions)
         case .keep, .sweep: preconditionFailure("records came for a ticket that asked for none")
         }
     }
@@ -207,13 +205,11 @@ extension KademliaNode {
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        guard let storeRequest = storeRequests.removeValue(forKey: ticket) else { return }
-        switch storeRequest {
+        guard let ended = storeRequests.endWrite(ticket) else { return }
+        switch ended.request {
         case .keep(let record, let displaced, let evicted):
             if case .failed = outcome { takeBack(record, displaced, evicted) }
-            for client in pendingWrites.removeValue(forKey: record.digest) ?? [] {
-                tell(client, outcome, record, at: now, into: &actions)
-            }
+            for waiter in ended.waiters { tell(waiter, outcome, record, at: now, into: &actions) }
         case .sweep: break
         case .answerInbound, .answerConflict, .readOwn, .tellConflict, .replicate:
             preconditionFailure("a ticket for reading was used for changes")
@@ -223,11 +219,11 @@ extension KademliaNode {
     /// The store could neither read nor write: what the ticket was for ends as if nothing were there, or is
     /// refused.
     package mutating func storeFailed(_ ticket: Ticket, at now: Now, into actions: inout [KademliaAction]) {
-        switch storeRequests[ticket] {
-        case .keep, .sweep: applied(ticket, .failed(.unavailable), at: now, into: &actions)
-        case .answerInbound, .answerConflict, .readOwn, .tellConflict, .replicate:
+        guard let request = storeRequests[ticket] else { return }
+        if request.isWrite {
+            applied(ticket, .failed(.unavailable), at: now, into: &actions)
+        } else {
             loaded(ticket, nil, at: now, into: &actions)
-        case nil: break
         }
     }
 

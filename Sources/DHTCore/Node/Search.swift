@@ -224,7 +224,7 @@ extension KademliaNode {
             }
         case .join: joined(at: now, into: &actions)
         case .refresh: break
-        case .rescue: membership.relocationLookups.underWay -= 1
+        case .rescue: membership.relocationLookups.end()
         }
     }
 
@@ -259,7 +259,7 @@ extension KademliaNode {
         let answered = search.lookup.answeredNearest
         for (record, contact) in get.repairs(among: answered, unixMilliseconds: now.unixMilliseconds)
         where mayRepair(record, at: contact.identity, now: now.instant) {
-            let place = Catalog.Place(location: record.location, author: record.author)
+            let place = record.id
             let purpose = Purpose.repair(place, record.digest)
             call(contact, .store(record, condition: nil), purpose, into: &actions)
         }

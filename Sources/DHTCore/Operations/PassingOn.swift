@@ -9,10 +9,13 @@ struct PassingOn: Sendable {
     /// What one said who passed it on, in the name of those that would not take it.
     private(set) var objection: (Identity, PutOutcome.Verdict)?
     /// The families of those who do not have it, once that is known.
-    var unreached: Endpoint.Families = []
+    private(set) var unreached: Endpoint.Families = []
 
     /// Whether somebody may be asked now.
     var isOpen: Bool { !isUnderWay && !isDone && tried.count < Self.attemptLimit }
+
+    /// Members of these families are out of our reach.
+    mutating func leave(_ families: Endpoint.Families) { unreached = families }
 
     mutating func begin(_ bridge: Identity) {
         tried.insert(bridge)
@@ -22,7 +25,9 @@ struct PassingOn: Sendable {
     mutating func ended(_ bridge: Identity, _ verdict: PutOutcome.Verdict) {
         isUnderWay = false
         switch verdict {
-        case .stored: isDone = true
+        case .stored:
+            isDone = true
+            unreached = []
         case .conflict:
             isDone = true
             objection = (bridge, verdict)

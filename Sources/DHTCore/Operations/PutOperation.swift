@@ -59,19 +59,18 @@ struct PutOperation: Sendable {
     /// How it goes to those out of our reach.
     var passing = PassingOn()
     /// Lookups that are to bring contacts, and have not ended; and what the others brought.
-    var lookupsLeft = 0
-    var known: [Contact] = []
+    private var lookupsLeft: Int
+    private var known: [Contact] = []
     /// Closer nodes that replicas spoke of.
     private(set) var news: Set<UInt32> = []
 
-    /// `hasLookedUp`: the contacts it will be given come from a finished lookup, so none closer is to be
-    /// chased.
+    /// `lookups`: so many are to bring the contacts it will be given. After one, none closer is to be chased.
     init(
         record: Record,
         condition: Request.Condition?,
         own: NodeID,
         identity: Identity,
-        hasLookedUp: Bool,
+        lookups: Int = 0,
         width: Int = Kademlia.replicas,
         copies: Int = 0,
         audiences: [PutAudience] = PutAudience.one,
@@ -84,7 +83,17 @@ struct PutOperation: Sendable {
         self.width = width
         self.copies = copies
         (self.audiences, self.ownFamilies) = (audiences, ownFamilies)
-        chasesLeft = hasLookedUp ? 0 : Kademlia.parallelism
+        lookupsLeft = lookups
+        chasesLeft = lookups > 0 ? 0 : Kademlia.parallelism
+    }
+
+    /// One of the lookups has ended. When all have: what they brought, nearest first.
+    mutating func lookedUp(_ contacts: [Contact]) -> [Contact]? {
+        known += contacts.filter { contact in !known.contains { $0.identity == contact.identity } }
+        lookupsLeft -= 1
+        guard lookupsLeft <= 0 else { return nil }
+        let location = record.location
+        return known.sorted { $0.id.distance(to: location) < $1.id.distance(to: location) }
     }
 
     /// Whom to ask first.

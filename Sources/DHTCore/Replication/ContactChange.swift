@@ -38,9 +38,9 @@ extension KademliaNode {
     mutating func noteCame(_ contact: Contact, at now: Now) {
         let start = replication.startedAt ?? now.instant
         // What we had before our start is no news to those who were there; the patrol sees to the rest.
-        let isInfant = membership.hasSeeds && now.instant.since(start) < Replication.infancy
+        let isInfant = membership.seeds.knowsOthers && now.instant.since(start) < Replication.infancy
         // What was put here since, before we met anybody, is news.
-        let since = ContactChange.second(of: min(membership.startedAt ?? start, start))
+        let since = ContactChange.second(of: min(membership.joining.startedAt ?? start, start))
         var kind = isInfant ? ContactChange.Kind.returned(since: since) : .came
         // Who said goodbye and is back has what it was given, but for what came since, unless it lost that.
         if kind == .came,
@@ -48,7 +48,7 @@ extension KademliaNode {
             !believesLoss(of: contact.identity, at: now.instant)
         {
             kind = .returned(since: ContactChange.second(of: known.last))
-            replication.doubt(contact.identity, lastHeard: known.last, at: now.instant)
+            replication.sampling.doubt(contact.identity, lastHeard: known.last, at: now.instant)
         }
         note(ContactChange(contact: contact, kind: kind, at: now.instant, lastHeard: now.instant))
     }
@@ -58,7 +58,7 @@ extension KademliaNode {
         // One that comes and goes has missed what it had no time to get before, as well.
         let since = min(
             ContactChange.second(of: lastHeard),
-            replication.missingSince[contact.identity] ?? .max
+            replication.changes.missingSince(contact.identity) ?? .max
         )
         let kind = ContactChange.Kind.returned(since: since)
         note(ContactChange(contact: contact, kind: kind, at: now.instant, lastHeard: now.instant))
@@ -74,25 +74,12 @@ extension KademliaNode {
     }
 
     private mutating func note(_ change: ContactChange) {
-        guard catalog.count > 0, handover.operation == nil else { return }
-        if change.kind != .went {
-            let isNew = replication.missingSince[change.contact.identity] == nil
-            if !isNew || replication.missingSince.count < Replication.changeLimit {
-                replication.missingSince[change.contact.identity] = change.owedSince
-            }
+        guard catalog.count > 0, !replication.departure.isUnderWay else { return }
+        switch replication.changes.record(change) {
+        case .recorded(isFirst: true): replication.wake(at: Instant(nanoseconds: 0))
+        case .recorded(isFirst: false), .superseded: break
+        case .overlooked: replication.counters.overlooked += 1
         }
-        let known = replication.unhandled.firstIndex { $0.contact.identity == change.contact.identity }
-        if let known {
-            let old = replication.unhandled[known]
-            // `came` (it has nothing) wins over a later `returned`.
-            if case .returned = change.kind, old.kind == .came || old.kind == .emptied { return }
-            replication.unhandled.remove(at: known)
-        } else if replication.unhandled.count >= Replication.changeLimit {
-            replication.counters.overlooked += 1
-            return
-        }
-        replication.unhandled.append(change)
-        if replication.unhandledDue == nil { replication.wake(at: Instant(nanoseconds: 0)) }
     }
 
     /// A peer showed that its process is another one than before, or that it has had its key for a day: does
@@ -108,8 +95,10 @@ extension KademliaNode {
 
     /// A peer answers of which it is in doubt whether it still has what it had: it is asked once more.
     mutating func settleDoubt(about contact: Contact, at now: Now, into actions: inout [KademliaAction]) {
-        guard let doubt = replication.unverified[contact.identity], doubt.due <= now.instant else { return }
-        sample(contact, lastHeard: doubt.lastHeard, at: now, into: &actions)
+        guard let lastHeard = replication.sampling.doubtDue(about: contact.identity, at: now.instant) else {
+            return
+        }
+        sample(contact, lastHeard: lastHeard, at: now, into: &actions)
     }
 
     private mutating func sample(
@@ -119,47 +108,46 @@ extension KademliaNode {
         into actions: inout [KademliaAction]
     ) {
         let (identity, id) = (contact.identity, contact.id)
-        guard replication.sampling[identity] == nil else { return }
-        guard replication.sampling.count < Membership.verificationLimit else {
-            return replication.doubt(identity, lastHeard: lastHeard, at: now.instant)
+        guard !replication.sampling.isSampled(identity) else { return }
+        guard replication.sampling.hasRoom else {
+            return replication.sampling.doubt(identity, lastHeard: lastHeard, at: now.instant)
         }
-        let candidates = catalog.nearest(to: id, count: Replication.sampleSize * 16).filter { located in
+        let candidates = catalog.nearest(to: id, count: RestartSampling.sampleSize * 16).filter { located in
             located.entry.isLive(at: now.unixMilliseconds)
                 && isResponsible(contact: id, for: located.location)
         }
         guard !candidates.isEmpty else { return }
         // What was offered since it was last heard it may lack anyhow.
         let second = ContactChange.second(of: lastHeard)
-        let sampling = candidates.filter { $0.entry.offeredAt < second }.prefix(Replication.sampleSize)
-        guard !sampling.isEmpty else {
+        let samples = candidates.filter { $0.entry.offeredAt < second }.prefix(RestartSampling.sampleSize)
+        guard !samples.isEmpty else {
             // Nothing tells what it has; all this it may lack.
             return noteEmptied(contact, lastHeard: lastHeard, at: now)
         }
-        replication.sampling[identity] = sampling.count
-        for sample in sampling {
-            let request = Request.findValue(location: sample.location, author: sample.place.author, offset: 0)
+        replication.sampling.begin(identity, records: samples.count)
+        for sample in samples {
+            let request = Request.findValue(location: sample.location, author: sample.id.author, offset: 0)
             call(contact, request, .sample(lastHeard: lastHeard), into: &actions)
         }
     }
 
     /// A peer that started anew was asked for a record it ought to have. `nil`: it did not answer.
     mutating func sampled(_ contact: Contact, lastHeard: Instant, _ response: Response?, at now: Now) {
-        guard let left = replication.sampling[contact.identity] else { return }
-        replication.sampling[contact.identity] = left > 1 ? left - 1 : nil
+        guard replication.sampling.answered(contact.identity) else { return }
         guard let response else {
-            return replication.doubt(contact.identity, lastHeard: lastHeard, at: now.instant)
+            return replication.sampling.doubt(contact.identity, lastHeard: lastHeard, at: now.instant)
         }
-        replication.settleDoubt(about: contact.identity)
+        replication.sampling.settleDoubt(about: contact.identity)
         guard case .values(let records, _, _) = response else { return }
         guard records.isEmpty else { return noteReturned(contact, lastHeard: lastHeard, at: now) }
-        replication.sampling[contact.identity] = nil
+        replication.sampling.end(contact.identity)
         noteEmptied(contact, lastHeard: lastHeard, at: now)
     }
 
     /// A peer has nothing of what it had. One of whom that is not believed for now is asked again later.
     private mutating func noteEmptied(_ contact: Contact, lastHeard: Instant, at now: Now) {
         guard believesLoss(of: contact.identity, at: now.instant) else {
-            return replication.doubt(contact.identity, lastHeard: lastHeard, at: now.instant)
+            return replication.sampling.doubt(contact.identity, lastHeard: lastHeard, at: now.instant)
         }
         note(ContactChange(contact: contact, kind: .emptied, at: now.instant, lastHeard: lastHeard))
     }

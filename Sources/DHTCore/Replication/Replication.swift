@@ -3,26 +3,14 @@
 ///
 /// `docs/protocol.md`, section 8.
 package struct Replication: Sendable {
-    /// Changes are taken together for this long, and as much again by chance.
-    static let settling = Interval.seconds(2)
-    /// How much later, and as much again by chance, the second of the two givers acts.
-    static let secondTurn = Interval.seconds(30)
     /// What happened this long before a giver was last heard it may have had no time to act upon, or no luck.
     static let leeway = Interval.seconds(30)
-    /// For so long what happened is remembered, for those who take another's place.
-    static let memory = Interval.minutes(60)
-    /// Changes of each kind remembered; further ones are left to republishing.
-    static let changeLimit = 1024
-    /// Records that wait to be given, at most.
-    static let offerLimit = 512
     /// Between two slices of a walk: each is one run of the catalog.
     static let slicePause = Interval.milliseconds(20)
     /// Between two walks in search of what has expired or is to be republished.
     static let patrolInterval = Interval.seconds(30)
     /// For so long after we started it is us who came, not those we meet.
     static let infancy = Interval.minutes(2)
-    /// Records a peer that started anew is asked for, to see whether it still has what it had.
-    static let sampleSize = 2
 
     /// A walk through the catalog from its beginning to its end.
     struct Walk: Sendable {
@@ -34,118 +22,25 @@ package struct Replication: Sendable {
         }
 
         let purpose: Purpose
-        /// The last place visited.
-        var place: Catalog.Place?
-    }
-
-    /// A peer that started anew, was asked what it has, and did not tell.
-    struct Doubt: Hashable, Sendable {
-        /// The first pause between two questions; each one is twice as long as the one before.
-        static let firstPause = Interval.seconds(30)
-        /// Who never tells is believed to have what it had.
-        static let attemptLimit = 5
-
-        let lastHeard: Instant
-        let attempts: Int
-        /// When it may be asked again.
-        let due: Instant
-    }
-
-    /// A record that is to be given away.
-    struct Offer: Hashable, Sendable {
-        let place: Catalog.Place
-        let digest: Digest
-        /// `nil`: republish it.
-        let targets: [Contact]?
+        /// The last record visited.
+        var last: RecordID?
     }
 
     var startedAt: Instant?
-    /// Changes nobody has acted upon.
-    var unhandled: [ContactChange] = []
-    /// When they are to be acted upon; `nil` until that was decided.
-    var unhandledDue: Instant?
-    /// Changes upon which the second giver has not acted.
-    var awaitingSecondTurn: [ContactChange] = []
-    var secondTurnDue = Instant(nanoseconds: 0)
-    /// Changes of the last hour, the oldest first.
-    var recent: [ContactChange] = []
-    /// From which second on those who came lack what was offered, until a walk made up for it.
-    var missingSince: [Identity: UInt32] = [:]
+    var changes = ContactChanges()
     var walk: Walk?
     /// Walks that changes of the membership made necessary.
     private(set) var walks: UInt64 = 0
     var nextPatrol = Instant(nanoseconds: 0)
-    /// In the order in which they are sent.
-    var offers: [Offer] = []
-    /// Puts that are to be completed, the oldest first.
-    var incomplete: [IncompletePut] = []
-    /// STOREs under way, or about to be.
-    var inFlight = 0
-    /// Of these, copies by the peer that is to take them.
-    private(set) var giving: [Identity: Int] = [:]
-    /// When the next STORE may go out, if they went out evenly.
-    var nextStore = Instant(nanoseconds: 0)
+    var queue = RepairQueue()
+    var incomplete = IncompletePuts()
     var wakeAt = Instant(nanoseconds: .max)
-    /// Peers that started anew, and the records they were not yet heard on.
-    var sampling: [Identity: Int] = [:]
-    /// Such as did not tell.
-    private(set) var unverified: [Identity: Doubt] = [:]
-    var repairBackoff = RepairBackoff()
+    var sampling = RestartSampling()
     var losses = Losses()
+    var departure = Departure()
     package internal(set) var counters = ReplicationCounters()
 
     mutating func wake(at instant: Instant) { wakeAt = min(wakeAt, instant) }
-
-    /// It is not known whether the peer still has what it had when it was last heard.
-    mutating func doubt(_ peer: Identity, lastHeard: Instant, at now: Instant) {
-        // Of two questions at once both may fail.
-        if let doubt = unverified[peer], doubt.due > now { return }
-        let attempts = (unverified[peer]?.attempts ?? 0) + 1
-        guard attempts <= Doubt.attemptLimit, unverified[peer] != nil || unverified.count < Self.changeLimit
-        else {
-            unverified[peer] = nil
-            return
-        }
-        let pause = Doubt.firstPause * (1 << UInt64(attempts - 1))
-        unverified[peer] = Doubt(lastHeard: lastHeard, attempts: attempts, due: now + pause)
-    }
-
-    mutating func settleDoubt(about peer: Identity) { unverified[peer] = nil }
-
-    // MARK: Shares
-
-    /// One peer is given so much of what may be under way at once, lest one that is never done hold up all.
-    static let peerShare = 4
-
-    /// The next offer of which somebody may be given his copy now, to those who may; the others' copies wait.
-    func nextOffer(share: Int) -> (index: Int, now: Offer, later: Offer?)? {
-        for (index, offer) in offers.enumerated() {
-            guard let targets = offer.targets else { return (index, offer, nil) }
-            let free = targets.filter { giving[$0.identity, default: 0] < share }
-            if free.count == targets.count { return (index, offer, nil) }
-            if free.isEmpty { continue }
-            let held = targets.filter { giving[$0.identity, default: 0] >= share }
-            return (index, offer.to(free), offer.to(held))
-        }
-        return nil
-    }
-
-    mutating func beginGiving(to targets: [Contact]) {
-        for target in targets { giving[target.identity, default: 0] += 1 }
-    }
-
-    mutating func endGiving(to targets: [Contact]) {
-        for target in targets {
-            let left = giving[target.identity, default: 1] - 1
-            giving[target.identity] = left > 0 ? left : nil
-        }
-    }
-}
-
-extension Replication.Offer {
-    fileprivate func to(_ targets: [Contact]) -> Self {
-        .init(place: place, digest: digest, targets: targets)
-    }
 }
 
 /// What was done to keep copies where they belong.
@@ -183,65 +78,31 @@ extension KademliaNode {
         }
         if replication.walk == nil { beginWalk(at: now) }
         takeSlices(at: now, into: &actions)
-        if handover.operation == nil { completePuts(at: now, into: &actions) }
-        sendOffers(at: now, into: &actions)
-        if replication.walk != nil, replication.offers.count < Replication.offerLimit {
+        if !replication.departure.isUnderWay { completePuts(at: now, into: &actions) }
+        sendRepairs(at: now, into: &actions)
+        if replication.walk != nil, !replication.queue.isFull {
             replication.wake(at: now.instant + Replication.slicePause)
         }
     }
 
     private mutating func beginWalk(at now: Now) {
-        guard handover.operation == nil, catalog.count > 0 else { return }
-        if !replication.unhandled.isEmpty {
-            let due = replication.unhandledDue ?? now.instant + jittered(Replication.settling)
-            replication.unhandledDue = due
-            if due <= now.instant { return beginRepair(.nearest, at: now) }
-            replication.wake(at: due)
-        }
-        if !replication.awaitingSecondTurn.isEmpty {
-            if replication.secondTurnDue <= now.instant { return beginRepair(.farthest, at: now) }
-            replication.wake(at: replication.secondTurnDue)
+        guard !replication.departure.isUnderWay, catalog.count > 0 else { return }
+        let turn = replication.changes.beginTurn(at: now.instant, using: &generator)
+        if turn?.kind != .nearest, let next = replication.changes.nextTurn { replication.wake(at: next) }
+        if let turn {
+            let rule = RepairRule(
+                own: id,
+                replicas: settings.replicas,
+                turn: turn.kind,
+                changes: turn.changes,
+                recent: turn.recent
+            )
+            return replication.begin(rule)
         }
         guard replication.nextPatrol <= now.instant else { return }
         replication.nextPatrol = now.instant + Replication.patrolInterval
         catalog.muted.beginPatrol(at: now.instant)
         replication.walk = .init(purpose: .patrol)
-    }
-
-    /// Between once and twice the span.
-    private mutating func jittered(_ span: Interval) -> Interval {
-        span + Interval(nanoseconds: UInt64.random(in: 0...span.nanoseconds, using: &generator))
-    }
-
-    private mutating func beginRepair(_ turn: RepairRule.RepairTurn, at now: Now) {
-        let changes: [ContactChange]
-        switch turn {
-        case .nearest:
-            changes = replication.unhandled
-            replication.unhandled = []
-            replication.unhandledDue = nil
-            replication.recent.removeAll { now.instant.since($0.at) > Replication.memory }
-            replication.recent.append(contentsOf: changes)
-            replication.recent.removeFirst(max(replication.recent.count - Replication.changeLimit, 0))
-            if replication.awaitingSecondTurn.isEmpty {
-                replication.secondTurnDue = now.instant + jittered(Replication.secondTurn)
-            }
-            replication.awaitingSecondTurn.append(contentsOf: changes)
-            replication.awaitingSecondTurn.removeFirst(
-                max(replication.awaitingSecondTurn.count - Replication.changeLimit, 0)
-            )
-        case .farthest:
-            changes = replication.awaitingSecondTurn
-            replication.awaitingSecondTurn = []
-        }
-        let rule = RepairRule(
-            own: id,
-            replicas: settings.replicas,
-            turn: turn,
-            changes: changes,
-            recent: replication.recent
-        )
-        replication.begin(rule)
     }
 
     /// Visits what follows in the catalog: little at a time, and nothing while enough waits to be sent.
@@ -250,9 +111,9 @@ extension KademliaNode {
         let slices = if case .patrol = purpose { 4 } else { 1 }
         var swept: [RecordChange] = []
         for _ in 0..<slices {
-            for located in catalog.slice(after: replication.walk?.place) {
-                guard replication.offers.count < Replication.offerLimit else { break }
-                replication.walk?.place = located.place
+            for located in catalog.slice(after: replication.walk?.last) {
+                guard !replication.queue.isFull else { break }
+                replication.walk?.last = located.id
                 if located.entry.expiry > now.unixMilliseconds,
                     !catalog.muted.isForfeit(located.entry.author, at: now.instant)
                 {
@@ -262,13 +123,13 @@ extension KademliaNode {
                     swept.append(.remove(location: located.location, author: located.entry.author))
                 }
             }
-            if catalog.slice(after: replication.walk?.place).isEmpty {
+            if catalog.slice(after: replication.walk?.last).isEmpty {
                 replication.walk = nil
                 if case .rule(let rule) = purpose { settle(rule) }
                 break
             }
         }
-        if !swept.isEmpty { actions.append(.apply(ticket(for: .sweep), swept)) }
+        if !swept.isEmpty { sweep(swept, into: &actions) }
     }
 
     /// All was done for those who came, or came back, and are still there.
@@ -276,19 +137,19 @@ extension KademliaNode {
         for change in rule.changes where rule.turn == .nearest && change.kind != .went {
             let contact = change.contact
             if table.entry(for: contact.identity, id: contact.id)?.reachability.grade == .bad { continue }
-            replication.missingSince[contact.identity] = nil
+            replication.changes.madeUp(for: contact.identity)
         }
     }
 
     private mutating func visit(_ located: Catalog.Located, _ purpose: Replication.Walk.Purpose, at now: Now)
     {
-        let place = located.place
-        if catalog.muted.contains(place.author) {
+        let recordID = located.id
+        if catalog.muted.contains(recordID.author) {
             guard case .patrol = purpose else { return }
-            catalog.muted.meet(place)
+            catalog.muted.meet(recordID)
             guard located.entry.replicationState != .replicated || located.entry.offeredAt > 0 else { return }
             // Should its author be let write again, it is put to all who are to have it.
-            return catalog.note(.replicated, of: located.entry.digest, at: place, second: 0)
+            return catalog.note(.replicated, of: located.entry.digest, at: recordID, second: 0)
         }
         // Nobody would take it, and whoever refuses is spared for a while.
         guard !located.entry.revision.isFarAhead(of: now.unixMilliseconds) else { return }
@@ -307,11 +168,11 @@ extension KademliaNode {
         case .leaving(let isLast): targets = nextReplicas(of: located.location, isLast: isLast)
         }
         if !targets.isEmpty {
-            replication.offers.append(.init(place: place, digest: located.entry.digest, targets: targets))
-        } else if handover.operation == nil, isDue(located.entry, at: now),
+            replication.queue.append(.init(id: recordID, digest: located.entry.digest, targets: targets))
+        } else if !replication.departure.isUnderWay, isDue(located.entry, at: now),
             !located.entry.replicationState.isUnderReplicated || !isHeldUp(located.location, at: now)
         {
-            replication.offers.append(.init(place: place, digest: located.entry.digest, targets: nil))
+            replication.queue.append(.init(id: recordID, digest: located.entry.digest, targets: nil))
         }
     }
 }

@@ -44,19 +44,6 @@ struct RepublishSchedule: Sendable {
     }
 }
 
-/// A record that a user put here, of which others took fewer copies than there ought to be.
-struct IncompletePut: Hashable, Sendable {
-    static let capacity = 64
-    static let attemptLimit: UInt64 = 5
-
-    let place: Catalog.Place
-    let record: Record
-    /// What it was put under, if its author went back behind a wrong clock.
-    let condition: Request.Condition?
-    var due: Instant
-    let attempts: UInt64
-}
-
 extension KademliaNode {
     /// Whether the record is to be republished now.
     func isDue(_ entry: Catalog.Entry, at now: Now) -> Bool {
@@ -79,16 +66,16 @@ extension KademliaNode {
         into actions: inout [KademliaAction]
     ) {
         let name = OperationID.own(freshName())
-        puts[name] = PutOperation(
+        let put = PutOperation(
             record: record,
             condition: condition,
             own: id,
             identity: identity,
-            hasLookedUp: false,
             width: settings.replicas,
             audiences: audiences,
             ownFamilies: families
         )
+        puts.begin(put, as: name)
         let known = nearest(to: record.location, for: audiences)
         targetsFound(name, known, at: now, into: &actions)
     }
@@ -98,7 +85,10 @@ extension KademliaNode {
         replication.counters.republished += 1
         let successors = outcome.successors(of: record, unixMilliseconds: now.unixMilliseconds)
         for newer in successors { adoptNewer(newer, at: now, into: &actions) }
-        if let newest = successors.max(by: { $1.supersedes($0) }) { complete(newest, at: now) }
+        // A newer record where a put was to be completed is of a put that nobody was heard to take. As few
+        // may have that one: it is to be completed in the place of the other.
+        let newest = successors.max { $1.supersedes($0) }
+        if let newest, replication.incomplete.contains(newest.id) { noteIncomplete(newest, nil, at: now) }
         noteCopies(of: put, at: now)
         given(settings.replicas, at: now, into: &actions)
     }
@@ -109,13 +99,13 @@ extension KademliaNode {
         let (record, outcome) = (put.record, put.outcome)
         for replica in outcome.replicas where replica.identity != identity {
             if replica.verdict == .stored {
-                replication.repairBackoff.took(replica.identity)
+                replication.queue.backoff.took(replica.identity)
             } else if replica.verdict.mayChange {
-                replication.repairBackoff.failed(replica.identity, at: now.instant)
+                replication.queue.backoff.failed(replica.identity, at: now.instant)
             }
         }
         guard outcome.successors(of: record, unixMilliseconds: now.unixMilliseconds).isEmpty else { return }
-        let place = Catalog.Place(location: record.location, author: record.author)
+        let id = record.id
         let isOurs = outcome.replicas.contains { $0.identity == identity }
         let isFull = put.isFull && !isRefusedByClosest(outcome, record.location)
         let isEnough = isFull || outcome.isComplete && hasReachedAll(outcome, record.location)
@@ -125,15 +115,15 @@ extension KademliaNode {
         catalog.note(
             replicationState,
             of: record.digest,
-            at: place,
+            at: id,
             second: ContactChange.second(of: now.instant)
         )
-        let isHere = catalog.entry(at: place.location, by: place.author)?.digest == record.digest
+        let isHere = catalog.entry(at: id.location, by: id.author)?.digest == record.digest
         // Those out of our reach have others who see to their copies, once they have any.
         if (isEnough || isHere) && put.passing.unreached.isEmpty {
-            replication.incomplete.removeAll { $0.place == place }
+            replication.incomplete.remove(at: id)
         } else {
-            noteIncomplete(record, put.condition == .anything ? .anything : nil, at: place, now)
+            noteIncomplete(record, put.condition == .anything ? .anything : nil, at: now)
         }
     }
 
@@ -160,56 +150,19 @@ extension KademliaNode {
         }
     }
 
-    /// Where a put was to be completed there is a newer record, of a put that nobody was heard to take. As
-    /// few may have that one: it is to be completed in the place of the other.
-    private mutating func complete(_ newer: Record, at now: Now) {
-        let place = Catalog.Place(location: newer.location, author: newer.author)
-        guard replication.incomplete.contains(where: { $0.place == place }) else { return }
-        noteIncomplete(newer, nil, at: place, now)
-    }
-
-    private mutating func noteIncomplete(
-        _ record: Record,
-        _ condition: Request.Condition?,
-        at place: Catalog.Place,
-        _ now: Now
-    ) {
-        var attempts: UInt64 = 0
-        if let known = replication.incomplete.firstIndex(where: { $0.place == place }) {
-            if condition == nil, replication.incomplete[known].record.supersedes(record) { return }
-            let old = replication.incomplete.remove(at: known)
-            if old.record == record { attempts = old.attempts + 1 }
-        }
-        guard attempts < IncompletePut.attemptLimit else { return }
-        if replication.incomplete.count >= IncompletePut.capacity { replication.incomplete.removeFirst() }
-        let pause = RepublishSchedule.underReplicatedPause * (1 << attempts)
-        let put = IncompletePut(
-            place: place,
-            record: record,
-            condition: condition,
-            due: now.instant + pause,
-            attempts: attempts
-        )
-        replication.incomplete.append(put)
-        replication.wake(at: put.due)
+    private mutating func noteIncomplete(_ record: Record, _ condition: Request.Condition?, at now: Now) {
+        let due = replication.incomplete.add(record, condition, at: now.instant)
+        if let due { replication.wake(at: due) }
     }
 
     /// Republishes what others have too few copies of and we have none of.
     mutating func completePuts(at now: Now, into actions: inout [KademliaAction]) {
-        for index in replication.incomplete.indices {
-            let put = replication.incomplete[index]
-            if put.due > now.instant {
-                replication.wake(at: put.due)
-            } else if put.record.expiry > now.unixMilliseconds,
-                replication.inFlight < settings.repairParallelism
-            {
-                // Should it end without a word of it, it will be tried once more.
-                replication.incomplete[index].due = now.instant + RepublishSchedule.underReplicatedPause * 16
-                replication.inFlight += settings.replicas
-                republish(put.record, put.condition, at: now, into: &actions)
-                return replication.wake(at: now.instant + Replication.slicePause)
-            }
-        }
-        replication.incomplete.removeAll { $0.record.expiry <= now.unixMilliseconds }
+        let mayBegin = replication.queue.inFlight < settings.repairParallelism
+        let (put, next) = replication.incomplete.takeDue(at: now, mayBegin: mayBegin)
+        if let next { replication.wake(at: next) }
+        guard let put else { return }
+        replication.queue.begin(stores: settings.replicas)
+        republish(put.record, put.condition, at: now, into: &actions)
+        replication.wake(at: now.instant + Replication.slicePause)
     }
 }

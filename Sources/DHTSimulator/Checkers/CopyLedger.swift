@@ -7,12 +7,6 @@ struct CopyLedger {
     /// Within this long a copy that vanished is made up for: its keeper is missed, and another one has it.
     static let repairInterval = Interval.minutes(20)
 
-    /// Records of one author under one key.
-    struct Place: Hashable {
-        let location: NodeID
-        let author: Identity
-    }
-
     private enum Event {
         /// The node keeps this revision, and runs.
         case kept(Revision)
@@ -23,26 +17,26 @@ struct CopyLedger {
     }
 
     /// Of each place, in the order of time.
-    private var events: [Place: [(at: Instant, node: Int, event: Event)]] = [:]
+    private var events: [RecordID: [(at: Instant, node: Int, event: Event)]] = [:]
 
     mutating func noteKept(_ record: Record, at node: Int, _ now: Instant) {
-        let place = Place(location: record.location, author: record.author)
+        let place = record.id
         events[place, default: []].append((now, node, .kept(record.revision)))
     }
 
     mutating func noteDropped(location: NodeID, author: Identity, at node: Int, _ now: Instant) {
-        events[Place(location: location, author: author), default: []].append((now, node, .dropped))
+        events[RecordID(location: location, author: author), default: []].append((now, node, .dropped))
     }
 
     mutating func noteVanished(_ record: Record, at node: Int, _ now: Instant) {
-        let place = Place(location: record.location, author: record.author)
+        let place = record.id
         events[place, default: []].append((now, node, .vanished))
     }
 
     /// Nodes that run and have this record or a newer one of its author.
     func holders(of record: Record) -> [Int] {
         var holders: Set<Int> = []
-        for event in events[Place(location: record.location, author: record.author)] ?? [] {
+        for event in events[record.id] ?? [] {
             Self.follow(event.event, of: event.node, record.revision, &holders)
         }
         return holders.sorted()
@@ -50,7 +44,7 @@ struct CopyLedger {
 
     /// Whether the node ever had this record, or a newer one of its author, on its disk.
     func hasKept(_ record: Record, at node: Int) -> Bool {
-        (events[Place(location: record.location, author: record.author)] ?? []).contains { event in
+        (events[record.id] ?? []).contains { event in
             guard event.node == node, case .kept(let revision) = event.event else { return false }
             return revision >= record.revision
         }
@@ -67,7 +61,7 @@ struct CopyLedger {
     /// Whether at some time since it was acknowledged as many holders vanished within one repair interval as
     /// a record has copies, or as many as there ever were before. That fewer were left is no excuse.
     func isExcused(_ record: Record, acknowledgedAt: Instant, replicas: Int = Kademlia.replicas) -> Bool {
-        let log = events[Place(location: record.location, author: record.author)] ?? []
+        let log = events[record.id] ?? []
         var holders: Set<Int> = []
         /// How many there were, from each moment on.
         var counts: [(at: Instant, count: Int)] = []

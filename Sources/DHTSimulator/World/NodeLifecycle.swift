@@ -182,7 +182,7 @@ extension World {
         )
         if !plan.families.isEmpty {
             core.setFamilies(node.families)
-            core.supposed = node.endpoints
+            core.addresses.supposed = node.endpoints
         }
         switch plan.sealing {
         case .real: return machine(node, realGate(node), core)

@@ -50,11 +50,6 @@ package struct RecordImport<Store: RecordStore> {
         package let reason: String
     }
 
-    private struct Place: Hashable {
-        let location: NodeID
-        let author: Identity
-    }
-
     /// A long value whose pieces come.
     private struct Content {
         let reference: ContentReference
@@ -74,7 +69,7 @@ package struct RecordImport<Store: RecordStore> {
     /// Decided on and not yet in the store, in the order they came.
     private var batch: [RecordChange] = []
     private var batchBytes = 0
-    private var waiting: [Place: Record] = [:]
+    private var waiting: [RecordID: Record] = [:]
     /// What the records refer to that count, and those that gave way to newer ones.
     private var needed: Set<Digest> = []
     private var obsolete: Set<Digest> = []
@@ -172,7 +167,7 @@ package struct RecordImport<Store: RecordStore> {
     }
 
     private mutating func offer(_ record: Record) throws(RecordStoreError) {
-        let place = Place(location: record.location, author: record.author)
+        let place = record.id
         let before = waiting[place]
         let old = before == nil ? try store.record(at: record.location, by: record.author) : before
         if let old, !record.supersedes(old) {

@@ -58,8 +58,8 @@ extension NodeLoop {
     /// Tells the engine where it can be reached, and by which families it reaches others.
     private func noteOpenSockets() {
         let open = sockets.filter { $0.socket != nil }.map(\.bound)
-        engine.core.endpoints = open.filter { !$0.isUnspecified }
-        engine.core.supposed = open.filter(\.isUnspecified).flatMap { bound in
+        engine.core.addresses.bound = open.filter { !$0.isUnspecified }
+        engine.core.addresses.supposed = open.filter(\.isUnspecified).flatMap { bound in
             ownAddresses.filter { $0.family == bound.family }.sorted { $0.host < $1.host }
                 .compactMap { Endpoint(addressBytes: $0.addressBytes, port: bound.port) }
         }

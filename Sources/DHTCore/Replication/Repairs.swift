@@ -2,67 +2,67 @@
 
 extension KademliaNode {
     /// Reads and sends as much of what waits as may be under way.
-    mutating func sendOffers(at now: Now, into actions: inout [KademliaAction]) {
-        let isLeaving = handover.operation != nil
-        let limit = isLeaving ? Handover.parallelism : settings.repairParallelism
-        let gap = Interval(nanoseconds: 1_000_000_000 / max(settings.repairRate, 1))
-        let share = max(limit / Replication.peerShare, 1)
-        while replication.inFlight < limit, let (index, offer, later) = replication.nextOffer(share: share) {
-            let weight = offer.targets?.count ?? settings.replicas
-            if !isLeaving {
-                let burst = gap * UInt64(settings.repairParallelism)
-                guard replication.nextStore <= now.instant + burst else {
-                    replication.wake(at: now.instant + replication.nextStore.since(now.instant + burst))
-                    return
-                }
-                replication.nextStore = max(replication.nextStore, now.instant) + gap * UInt64(weight)
+    mutating func sendRepairs(at now: Now, into actions: inout [KademliaAction]) {
+        let isLeaving = replication.departure.isUnderWay
+        let limits = RepairQueue.Limits(
+            parallelism: isLeaving ? Departure.parallelism : settings.repairParallelism,
+            rate: isLeaving ? nil : settings.repairRate,
+            replicas: settings.replicas
+        )
+        while true {
+            switch replication.queue.take(limits, at: now.instant) {
+            case .nothing: return
+            case .wait(let until): return replication.wake(at: until)
+            case .repair(let repair, let weight):
+                guard isWanted(repair, at: now) else { continue }
+                replication.queue.begin(repair, weight: weight)
+                let (location, author) = (repair.id.location, repair.id.author)
+                load(for: .replicate(repair), at: location, by: [author], at: now, into: &actions)
             }
-            replication.offers.remove(at: index)
-            if let later { replication.offers.insert(later, at: index) }
-            guard let entry = catalog.entry(at: offer.place.location, by: offer.place.author),
-                entry.digest == offer.digest, !catalog.muted.contains(entry.author),
-                offer.targets != nil || !entry.replicationState.isUnderReplicated
-                    || !isHeldUp(offer.place.location, at: now)
-            else { continue }
-            replication.inFlight += weight
-            replication.beginGiving(to: offer.targets ?? [])
-            let place = offer.place
-            load(for: .replicate(offer), at: place.location, by: [place.author], at: now, into: &actions)
         }
+    }
+
+    /// Whether the record is still there, and there is reason to give it.
+    private func isWanted(_ repair: RepairQueue.Repair, at now: Now) -> Bool {
+        guard let entry = catalog.entry(at: repair.id.location, by: repair.id.author),
+            entry.digest == repair.digest, !catalog.muted.contains(entry.author)
+        else { return false }
+        return repair.targets != nil || !entry.replicationState.isUnderReplicated
+            || !isHeldUp(repair.id.location, at: now)
     }
 
     /// Whether any of the K closest is backing off: a republish would fail there.
     func isHeldUp(_ location: NodeID, at now: Now) -> Bool {
-        guard replication.repairBackoff.count > 0 else { return false }
+        guard replication.queue.backoff.count > 0 else { return false }
         return divisions.contains { family in
             table.closest(to: location, count: settings.replicas, having: family).contains {
-                replication.repairBackoff.isBackingOff($0.identity, at: now.instant)
+                replication.queue.backoff.isBackingOff($0.identity, at: now.instant)
             }
         }
     }
 
     /// A record that is to be given was read; `nil`: the store could not, and may later.
     mutating func give(
-        _ offer: Replication.Offer,
+        _ repair: RepairQueue.Repair,
         _ records: [Record]?,
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
         if records == nil {
             let second = ContactChange.second(of: now.instant)
-            catalog.note(.underReplicated, of: offer.digest, at: offer.place, second: second)
+            catalog.note(.underReplicated, of: repair.digest, at: repair.id, second: second)
         }
-        let record = records?.first { $0.digest == offer.digest && $0.isLive(at: now.unixMilliseconds) }
+        let record = records?.first { $0.digest == repair.digest && $0.isLive(at: now.unixMilliseconds) }
         guard let record else {
-            let targets = offer.targets ?? []
+            let targets = repair.targets ?? []
             return given(
-                offer.targets == nil ? settings.replicas : targets.count,
+                repair.targets == nil ? settings.replicas : targets.count,
                 to: targets,
                 at: now,
                 into: &actions
             )
         }
-        guard let targets = offer.targets else {
+        guard let targets = repair.targets else {
             return republish(record, at: now, into: &actions)
         }
         for target in targets {
@@ -72,18 +72,18 @@ extension KademliaNode {
                 given(1, to: [target], at: now, into: &actions)
                 continue
             }
-            if handover.operation == nil,
-                replication.repairBackoff.isBackingOff(target.identity, at: now.instant)
+            if !replication.departure.isUnderWay,
+                replication.queue.backoff.isBackingOff(target.identity, at: now.instant)
             {
                 let second = ContactChange.second(of: now.instant)
-                catalog.note(.underReplicated, of: offer.digest, at: offer.place, second: second)
+                catalog.note(.underReplicated, of: repair.digest, at: repair.id, second: second)
                 given(1, to: [target], at: now, into: &actions)
                 continue
             }
             call(
                 entry.contact,
                 .store(record, condition: nil),
-                .copy(offer.place, offer.digest),
+                .copy(repair.id, repair.digest),
                 into: &actions
             )
         }
@@ -96,19 +96,18 @@ extension KademliaNode {
         at now: Now,
         into actions: inout [KademliaAction]
     ) {
-        replication.inFlight -= count
-        replication.endGiving(to: targets)
-        if handover.operation != nil {
+        replication.queue.end(count, to: targets)
+        if replication.departure.isUnderWay {
             continueLeaving(at: now, into: &actions)
         } else {
-            sendOffers(at: now, into: &actions)
+            sendRepairs(at: now, into: &actions)
             if replication.walk != nil { replication.wake(at: now.instant + Replication.slicePause) }
         }
     }
 
     /// A peer said what it makes of a copy; `nil`: it did not answer.
     mutating func copyAnswered(
-        _ place: Catalog.Place,
+        _ id: RecordID,
         _ digest: Digest,
         by contact: Contact,
         _ response: Response?,
@@ -117,21 +116,21 @@ extension KademliaNode {
     ) {
         switch response {
         case .stored:
-            replication.repairBackoff.took(contact.identity)
-            if handover.operation == nil {
-                replication.counters.repaired += 1
-            } else {
+            replication.queue.backoff.took(contact.identity)
+            if replication.departure.isUnderWay {
                 replication.counters.handedOver += 1
+            } else {
+                replication.counters.repaired += 1
             }
         case .conflict(let newer?): adoptNewer(newer, at: now, into: &actions)
         case .conflict(nil), .refused(.denied), .refused(.expired): break
         case .refused, .retry, .pong, .nodes, .values, .wanted, .chunk, .absent, nil:
             replication.counters.failed += 1
-            replication.repairBackoff.failed(contact.identity, at: now.instant)
+            replication.queue.backoff.failed(contact.identity, at: now.instant)
             catalog.note(
                 .underReplicated,
                 of: digest,
-                at: place,
+                at: id,
                 second: ContactChange.second(of: now.instant)
             )
         }
@@ -153,11 +152,10 @@ extension KademliaNode {
     ) {
         let offer = offer(record, condition: nil, at: now)
         guard offer.decision == .keep else { return }
-        let place = Catalog.Place(location: record.location, author: record.author)
         catalog.note(
             replicationState,
             of: record.digest,
-            at: place,
+            at: record.id,
             second: ContactChange.second(of: now.instant)
         )
         keep(record, displacing: offer.displaced, offer.evicted, for: nil, into: &actions)
@@ -165,6 +163,6 @@ extension KademliaNode {
 
     /// Records that are known to lack copies: they wait to be given, or were not taken.
     package var underReplicated: Int {
-        replication.offers.count + catalog.underReplicated + replication.incomplete.count
+        replication.queue.count + catalog.underReplicated + replication.incomplete.count
     }
 }

@@ -1,28 +1,16 @@
-/// What we do before we leave.
-struct Handover: Sendable {
-    /// STOREs and PINGs under way at once.
-    static let parallelism = 32
-
-    var operation: OperationID?
-    /// Everybody has been told, or is being told.
-    var hasSaidGoodbye = false
-    var goodbyes = 0
-}
+// Leaving: who is given what, and when goodbye is said.
 
 extension KademliaNode {
     /// Gives each record to those who take our place and then, as long as time is, to all others who may lack
     /// it; then says goodbye to everybody.
     mutating func beginLeaving(as name: OperationID, at now: Now, into actions: inout [KademliaAction]) {
-        guard handover.operation == nil else {
+        guard replication.departure.begin(name) else {
             actions.append(.finished(name, .left))
             return
         }
-        handover.operation = name
-        handover.hasSaidGoodbye = false
         // What we were about to give is part of what we hand over.
-        replication.unhandled = []
-        replication.awaitingSecondTurn = []
-        replication.offers = []
+        replication.changes.abandon()
+        replication.queue.removeAll()
         replication.walk = table.count == 0 ? nil : .init(purpose: .leaving(isLast: false))
         continueLeaving(at: now, into: &actions)
     }
@@ -38,28 +26,24 @@ extension KademliaNode {
     }
 
     mutating func continueLeaving(at now: Now, into actions: inout [KademliaAction]) {
-        while let walk = replication.walk, replication.offers.count < Handover.parallelism {
+        while let walk = replication.walk, replication.queue.count < Departure.parallelism {
             takeSlices(at: now, into: &actions)
             if replication.walk == nil, case .leaving(isLast: false) = walk.purpose {
                 replication.walk = .init(purpose: .leaving(isLast: true))
             }
         }
-        sendOffers(at: now, into: &actions)
-        guard replication.walk == nil, replication.offers.isEmpty, replication.inFlight <= 0 else { return }
-        if !handover.hasSaidGoodbye {
-            handover.hasSaidGoodbye = true
-            for entry in table.contacts where entry.reachability.grade != .bad {
-                handover.goodbyes += 1
-                call(entry.contact, .ping(isLeaving: true), .goodbye, into: &actions)
-            }
+        sendRepairs(at: now, into: &actions)
+        guard replication.walk == nil, replication.queue.isIdle else { return }
+        let peers = table.contacts.filter { $0.reachability.grade != .bad }.map(\.contact)
+        if replication.departure.sayGoodbye(to: peers.count) {
+            for peer in peers { call(peer, .ping(isLeaving: true), .goodbye, into: &actions) }
         }
-        guard handover.goodbyes == 0, let operation = handover.operation else { return }
-        handover.operation = nil
+        guard let operation = replication.departure.end() else { return }
         actions.append(.finished(operation, .left))
     }
 
     mutating func saidGoodbye(at now: Now, into actions: inout [KademliaAction]) {
-        handover.goodbyes -= 1
+        replication.departure.answered()
         continueLeaving(at: now, into: &actions)
     }
 }

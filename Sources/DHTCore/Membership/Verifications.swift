@@ -1,0 +1,105 @@
+/// Who is asked whether it is there: contacts that others named, and peers that wrote to us.
+///
+/// ``nextHint(at:)`` hands out what others named, for as long as not too many are asked; ``begin(_:_:at:)``
+/// says whether a contact is to be asked, and ``end(_:)`` that it was answered or not.
+struct Verifications: Sendable {
+    /// How we came to know of a contact.
+    enum Source: Hashable, Sendable {
+        /// Others named it.
+        case named
+        /// A live request of its came.
+        case inbound
+    }
+
+    /// Questions at once.
+    static let limit = 16
+    /// Between two requests to the same peer of whom others told us.
+    static let hintInterval = Interval.seconds(30)
+    /// One that we answered without knowing it makes itself known within this time, and knows us.
+    static let arrivalPatience = Interval.seconds(2)
+    /// Between two requests to a contact that is not good and of which live requests come.
+    static let returnInterval = Interval.seconds(2)
+    /// Questions under way that live requests can bring about.
+    static let capacity = 4096
+
+    private(set) var hints: Hints
+    /// Who is asked, and where: a wrong word about an address must not keep the right one waiting.
+    private var asked: Set<Contact> = []
+    /// About whom a hint was followed up.
+    private var followed = RecentPlaces(interval: Verifications.hintInterval)
+    /// Who took leave, and answers for a moment more.
+    private var departed = RecentPlaces(interval: Verifications.hintInterval)
+    /// Contacts that were asked because live requests of theirs came.
+    private var returning = RecentPlaces(interval: Verifications.returnInterval)
+    /// Those we answered without knowing them.
+    private var arriving = RecentPlaces(interval: Verifications.arrivalPatience)
+
+    init(own: NodeID) { hints = Hints(own: own) }
+
+    var count: Int { asked.count }
+
+    // MARK: Hints
+
+    mutating func hint(_ contact: Contact, at now: Instant) { hints.insert(contact, at: now) }
+
+    /// The next contact that others named, if there is room to ask one more.
+    mutating func nextHint(at now: Instant) -> Contact? {
+        asked.count < Self.limit ? hints.popFirst(at: now) : nil
+    }
+
+    // MARK: Questions
+
+    /// Whether the contact is to be asked now; then it is.
+    mutating func begin(_ contact: Contact, _ source: Source, at now: Instant) -> Bool {
+        guard !asked.contains(contact), !departed.holds(contact, at: now) else { return false }
+        // Whose live request came receives there: it is no stranger's word, and bounds itself.
+        if source == .named {
+            guard !arriving.holds(contact, at: now), !followed.holds(contact, at: now),
+                followed.note(contact, at: now)
+            else { return false }
+        }
+        asked.insert(contact)
+        return true
+    }
+
+    mutating func end(_ contact: Contact) { asked.remove(contact) }
+
+    // MARK: What peers do
+
+    /// A known contact that is not good sent a live request: whether it is asked now. If not it was just
+    /// asked, and may be again after ``returnInterval``.
+    mutating func returned(_ contact: Contact, at now: Instant) -> Bool {
+        guard !returning.holds(contact, at: now) else { return false }
+        returning.note(contact, at: now)
+        return true
+    }
+
+    /// A request was answered to a peer that has not proved yet that it receives there.
+    mutating func arrives(_ contact: Contact, at now: Instant) { arriving.note(contact, at: now) }
+
+    /// Whether the peer is about to make itself known.
+    func isArriving(_ contact: Contact, at now: Instant) -> Bool { arriving.holds(contact, at: now) }
+
+    /// A peer leaves. It still answers for a moment, to which nobody who names it shall lead us back.
+    mutating func left(_ contact: Contact, at now: Instant) {
+        hints.removeAll { $0 == contact.identity }
+        departed.note(contact, at: now)
+        followed.note(contact, at: now)
+    }
+
+    /// Peers that are no longer admitted are forgotten.
+    mutating func forget(where isGone: (Identity) -> Bool) { hints.removeAll(where: isGone) }
+
+    /// The network changed: what was not there a moment ago may be there now.
+    mutating func hurry() { followed = RecentPlaces(interval: Self.hintInterval) }
+
+    var bounds: [Bound] {
+        [
+            Bound("hints", hints.count, of: 2 * Hints.limit),
+            Bound("verifications", asked.count, of: Self.capacity),
+            Bound("followed hints", followed.count, of: RecentPlaces.limit),
+            Bound("departures", departed.count, of: RecentPlaces.limit),
+            Bound("arrivals", arriving.count, of: RecentPlaces.limit),
+        ]
+    }
+}

@@ -1,0 +1,128 @@
+/// Contacts that came and went, from when that was seen until copies have followed them.
+///
+/// Two turns follow each change, one of the nearest replica and a later one of the farthest: ``RepairRule``.
+/// The node tells of a change with ``record(_:)``, and asks ``beginTurn(at:using:)`` whether a turn is due;
+/// if so it walks through its catalog by that turn's rule, and then tells ``madeUp(for:)`` of each contact.
+struct ContactChanges: Sendable {
+    /// Changes are taken together for this long, and as much again by chance.
+    static let settling = Interval.seconds(2)
+    /// How much later, and as much again by chance, the second of the two givers acts.
+    static let secondTurn = Interval.seconds(30)
+    /// For so long what happened is remembered, for those who take another's place.
+    static let memory = Interval.minutes(60)
+    /// Changes of each kind remembered; further ones are left to republishing.
+    static let capacity = 1024
+
+    /// What became of a change.
+    enum Recording: Hashable, Sendable {
+        /// It is to be acted upon. `isFirst`: no turn was arranged for yet.
+        case recorded(isFirst: Bool)
+        /// What is known of the contact already says more.
+        case superseded
+        /// There are too many.
+        case overlooked
+    }
+
+    /// What a walk through the catalog is to make up for.
+    struct Turn: Sendable {
+        let kind: RepairRule.RepairTurn
+        let changes: [ContactChange]
+        /// All of the last hour.
+        let recent: [ContactChange]
+    }
+
+    /// Changes nobody has acted upon.
+    private var unhandled: [ContactChange] = []
+    /// When they are to be acted upon; `nil` until that was decided.
+    private var unhandledDue: Instant?
+    /// Changes upon which the second giver has not acted.
+    private var awaitingSecondTurn: [ContactChange] = []
+    private var secondTurnDue = Instant(nanoseconds: 0)
+    /// The oldest first.
+    private var recent: [ContactChange] = []
+    /// From which second on those who came lack what was offered, until a walk made up for it.
+    private var missingSince: [Identity: UInt32] = [:]
+
+    mutating func record(_ change: ContactChange) -> Recording {
+        let identity = change.contact.identity
+        if change.kind != .went, missingSince[identity] != nil || missingSince.count < Self.capacity {
+            missingSince[identity] = change.owedSince
+        }
+        if let known = unhandled.firstIndex(where: { $0.contact.identity == identity }) {
+            let old = unhandled[known]
+            // `came` (it has nothing) wins over a later `returned`.
+            if case .returned = change.kind, old.kind == .came || old.kind == .emptied { return .superseded }
+            unhandled.remove(at: known)
+        } else if unhandled.count >= Self.capacity {
+            return .overlooked
+        }
+        unhandled.append(change)
+        return .recorded(isFirst: unhandledDue == nil)
+    }
+
+    /// The turn that is due, if one is: it has begun, and its changes are not handed out again.
+    mutating func beginTurn(
+        at now: Instant,
+        using generator: inout any RandomNumberGenerator & Sendable
+    ) -> Turn? {
+        if !unhandled.isEmpty {
+            let due = unhandledDue ?? now + Self.settling.jittered(using: &generator)
+            unhandledDue = due
+            if due <= now { return beginFirst(at: now, using: &generator) }
+        }
+        guard !awaitingSecondTurn.isEmpty, secondTurnDue <= now else { return nil }
+        defer { awaitingSecondTurn = [] }
+        return Turn(kind: .farthest, changes: awaitingSecondTurn, recent: recent)
+    }
+
+    private mutating func beginFirst(
+        at now: Instant,
+        using generator: inout any RandomNumberGenerator & Sendable
+    ) -> Turn {
+        let changes = unhandled
+        unhandled = []
+        unhandledDue = nil
+        recent.removeAll { now.since($0.at) > Self.memory }
+        recent = (recent + changes).suffix(Self.capacity)
+        if awaitingSecondTurn.isEmpty {
+            secondTurnDue = now + Self.secondTurn.jittered(using: &generator)
+        }
+        awaitingSecondTurn = (awaitingSecondTurn + changes).suffix(Self.capacity)
+        return Turn(kind: .nearest, changes: changes, recent: recent)
+    }
+
+    /// When the next turn begins; `nil` if there is none, or it is not decided yet.
+    var nextTurn: Instant? {
+        let second = awaitingSecondTurn.isEmpty ? nil : secondTurnDue
+        guard !unhandled.isEmpty, let first = unhandledDue else { return second }
+        return second.map { min($0, first) } ?? first
+    }
+
+    /// From which second on the contact lacks what was offered; `nil`: nothing is known to be missing there.
+    func missingSince(_ identity: Identity) -> UInt32? { missingSince[identity] }
+
+    /// The contact was given what it lacked.
+    mutating func madeUp(for identity: Identity) { missingSince[identity] = nil }
+
+    /// We leave: nothing is acted upon any more.
+    mutating func abandon() {
+        unhandled = []
+        awaitingSecondTurn = []
+    }
+
+    var bounds: [Bound] {
+        [
+            Bound("unhandled changes", unhandled.count, of: Self.capacity),
+            Bound("changes that wait", awaitingSecondTurn.count, of: Self.capacity),
+            Bound("recent changes", recent.count, of: Self.capacity),
+            Bound("contacts that miss records", missingSince.count, of: Self.capacity),
+        ]
+    }
+}
+
+extension Interval {
+    /// Between once and twice as long.
+    func jittered(using generator: inout any RandomNumberGenerator & Sendable) -> Interval {
+        self + Interval(nanoseconds: UInt64.random(in: 0...nanoseconds, using: &generator))
+    }
+}
