@@ -62,11 +62,7 @@ extension KademliaNode {
     private var eviction: Catalog.Eviction {
         let (own, replicas, table, divisions) = (id, settings.replicas, self.table, self.divisions)
         return Catalog.Eviction(own: own) { location in
-            let distance = own.distance(to: location)
-            return divisions.contains { family in
-                let closest = table.closest(to: location, count: replicas, having: family)
-                return closest.count { $0.id.distance(to: location) < distance } < replicas
-            }
+            divisions.contains { table.isAmongClosest(own, to: location, count: replicas, having: $0) }
         }
     }
 

@@ -267,9 +267,7 @@ extension KademliaNode {
 
     /// Whether we are among the closest to the target, as far as we know.
     private func isReplica(for target: NodeID) -> Bool {
-        let closest = table.closest(to: target, count: settings.replicas)
-        guard closest.count == settings.replicas, let farthest = closest.last else { return true }
-        return id.distance(to: target) < farthest.id.distance(to: target)
+        table.isAmongClosest(id, to: target, count: settings.replicas)
     }
 
     /// Who answered, nearest first, ourselves among them if we hold a record.

@@ -154,14 +154,10 @@ extension KademliaNode {
 
     /// Whether a contact with this id is, or would be, among the closest to a place.
     func isResponsible(contact: NodeID, for location: NodeID) -> Bool {
-        let distance = contact.distance(to: location)
-        let nearerSelf = contact != id && id.distance(to: location) < distance ? 1 : 0
         let families = table.entry(for: contact)?.contact.families ?? .all
         return divisions.contains { family in
             guard family.map(families.contains) ?? true else { return false }
-            let others = table.closest(to: location, count: settings.replicas, having: family)
-            let nearer = others.count { $0.id != contact && $0.id.distance(to: location) < distance }
-            return nearer + nearerSelf < settings.replicas
+            return table.isAmongClosest(contact, to: location, count: settings.replicas, having: family)
         }
     }
 }

@@ -33,7 +33,7 @@ package struct RoutingTable: Sendable {
     /// which none may be too small to hold them all.
     package static let standardCapacities = [128, 64, 32] + [Int](repeating: 24, count: 37)
 
-    private let own: NodeID
+    let own: NodeID
     private let capacities: [Int]
     /// Those we have sockets of. Who has no address of any of them is nobody we can ask.
     var families = Endpoint.Families.all

@@ -1,16 +1,16 @@
 /// 256 bits of BLAKE2b.
 package struct Digest: Hashable, Comparable, Sendable {
-    private let words: Identity  // the same shape: 32 bytes, ordered as bytes
+    private let words: Bytes32
 
     /// `nil` unless there are 32 bytes.
     package init?(_ bytes: ArraySlice<UInt8>) {
-        guard let words = Identity(bytes) else { return nil }
+        guard let words = Bytes32(bytes) else { return nil }
         self.words = words
     }
 
     package var bytes: [UInt8] { words.bytes }
     /// 64 bits of it, as a random seed.
-    var word: UInt64 { words.w3 }
+    var word: UInt64 { words.suffix }
 
     package static func < (lhs: Digest, rhs: Digest) -> Bool { lhs.words < rhs.words }
 }

@@ -5,17 +5,17 @@ import DHTCore
 package struct BoxPublicKey: Hashable, Sendable {
     package static let byteCount = 32
 
-    private let words: Identity  // the same shape: 32 bytes
+    private let words: Bytes32
 
     /// `nil` unless there are 32 bytes.
     package init?(_ bytes: ArraySlice<UInt8>) {
-        guard let words = Identity(bytes) else { return nil }
+        guard let words = Bytes32(bytes) else { return nil }
         self.words = words
     }
 
     /// The key with the 32 bytes at `offset`, which must be there.
     package init(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
-        words = unsafe Identity(bytes, at: offset)
+        words = unsafe Bytes32(bytes, at: offset)
     }
 
     package var bytes: [UInt8] { words.bytes }
