@@ -13,13 +13,7 @@ package typealias Engine = GatedEngine<Gate>
 package struct GatedEngine<Keeper: Gatekeeper & ~Copyable>: ~Copyable {
     package var gate: Keeper
     package var core: KademliaNode
-    var calls = CallTable()
-    var estimators: [Identity: RoundTripEstimator] = [:]
-    /// Of all peers together: it follows how busy we and the network are, where some were asked long ago.
-    var commonEstimator = RoundTripEstimator()
-    /// Of answers to writes, all peers' together.
-    var writeEstimator = RoundTripEstimator()
-    var probes = ProbeLimiter()
+    var calls = CallBook()
     /// Requests that wait for the store. A store that stands still must not fill the memory.
     static var inboundCapacity: Int { 16_384 }
     var inboundRequests: [RequestID: Gate.InboundRequest] = [:]
@@ -184,7 +178,7 @@ extension GatedEngine where Keeper: ~Copyable {
     /// Does what has fallen due.
     package mutating func advance(to now: Now, into actions: inout [EngineAction]) {
         gate.advance(to: now.instant)
-        while let call = calls.popDue(at: now.instant) { timedOut(call, at: now, into: &actions) }
+        while let due = calls.popDue(at: now.instant) { timedOut(due, at: now, into: &actions) }
         var wishes: [KademliaAction] = []
         if core.nextDeadline <= now.instant { core.advance(to: now, into: &wishes) }
         perform(wishes, at: now, into: &actions)
@@ -209,19 +203,17 @@ extension GatedEngine where Keeper: ~Copyable {
     }
 
     /// The smoothed round-trip time to a peer.
-    package func roundTrip(to identity: Identity) -> Interval? { estimators[identity]?.smoothed }
+    package func roundTrip(to identity: Identity) -> Interval? { calls.roundTrips.smoothed(to: identity) }
 
     package var callsInFlight: Int { calls.count }
 
     /// All collections that others can make grow: the gate's, the core's and our own.
     package var bounds: [Bound] {
-        gate.bounds + core.bounds + [
+        gate.bounds + core.bounds + calls.bounds + [
             Bound("inbound requests", inboundRequests.count, of: Self.inboundCapacity),
             Bound("revisions", revisions.count, of: Self.revisionCapacity),
             Bound("writes", order.count, of: writeLimit),
             Bound("kept keys", kept.entries.count, of: KeptValues.capacity),
-            Bound("estimators", estimators.count, of: Self.estimatorCapacity),
-            Bound("probed addresses", probes.count, of: ProbeLimiter.capacity),
             Bound("content brought", transfers.incoming.count, of: Transfers.incomingLimit),
             Bound("content refused", transfers.refusals.count, of: Transfers.refusalCapacity),
             Bound(
@@ -311,7 +303,7 @@ extension GatedEngine where Keeper: ~Copyable {
         }
         guard inbound.provesAddress, inbound.request != .ping(isLeaving: true) else { return }
         counters.proofs += 1
-        probes.clear(inbound.endpoint)
+        calls.heard(from: inbound.endpoint)
         var wishes: [KademliaAction] = []
         let id = gate.admission.nodeID(of: inbound.sender)
         let contact = Contact(identity: inbound.sender, id: id, endpoint: inbound.endpoint)

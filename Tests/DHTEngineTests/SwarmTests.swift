@@ -150,7 +150,7 @@ private final class Swarm {
             #expect(host.engine.core.table.count == count - 1, "everybody was found again")
             #expect(host.engine.core.catalog.count == host.store.count)
             #expect(host.engine.core.catalog.byteCount == host.store.byteCount)
-            #expect(host.engine.estimators.count <= count)
+            #expect(host.engine.calls.roundTrips.count <= count)
             #expect(host.engine.revisions.count <= Self.keys)
         }
     }

@@ -35,6 +35,21 @@ struct OutgoingCall: Sendable {
     var wanted: (held: UInt32, since: Instant)?
     /// When the peer is asked again, which is waited for.
     var resumes: Instant?
+
+    /// Whether the peer has answered nothing since this was last sent: it may be another process now.
+    func isSilent(_ peer: CallBook.PeerStatus) -> Bool {
+        guard transmissions > 0 else { return false }
+        return peer.answered.map { $0 <= lastSent } ?? true
+    }
+
+    /// The next transmission begins anew.
+    mutating func renew(_ transaction: UInt64, at now: Instant) {
+        self.transaction = transaction
+        (transmissions, attempts) = (0, 0)
+        // Its own answer came while it waited for another's: it waits no more.
+        isHeld = false
+        firstSent = now
+    }
 }
 
 /// A moment at which a call's time-out may have run out.
@@ -54,7 +69,6 @@ struct CallTable: Sendable {
     private var calls: [CallID: OutgoingCall] = [:]
     private var byTransaction: [UInt64: CallID] = [:]
     private var deadlines = Heap<CallDeadline>()
-    var openings = Openings()
 
     var count: Int { calls.count }
     subscript(id: CallID) -> OutgoingCall? { calls[id] }
@@ -84,10 +98,12 @@ struct CallTable: Sendable {
         calls.values.filter(isWanted).map(\.id).sorted { $0.rawValue < $1.rawValue }
     }
 
-    mutating func remove(_ id: CallID) {
-        guard let call = calls.removeValue(forKey: id) else { return }
+    /// Returns what was removed.
+    @discardableResult
+    mutating func remove(_ id: CallID) -> OutgoingCall? {
+        guard let call = calls.removeValue(forKey: id) else { return nil }
         byTransaction[call.transaction] = nil
-        openings.end(id, at: call.contact)
+        return call
     }
 
     /// The next call whose time-out has run out, if there is one.

@@ -1,5 +1,4 @@
 import DHTCore
-import DHTEnvelope
 
 /// Peers that say they want the content of records we offered them before they take those, and whether they
 /// fetch it.
@@ -82,61 +81,5 @@ struct Wants: Sendable {
         peers[peer]?.wants[content]?.calls = left
         if left.isEmpty { peers[peer]?.wants[content] = nil }
         if peers[peer]?.wants.isEmpty == true { peers[peer] = nil }
-    }
-}
-
-// MARK: Calls that wait
-
-extension GatedEngine where Keeper: ~Copyable {
-    /// The peer says that it brings the content of the record before it takes that: it is asked again in a
-    /// while, if it is believed and anybody waits for it. `false`: it counts as unable to.
-    mutating func pause(_ call: OutgoingCall, held: UInt32, at now: Now) -> Bool {
-        guard !call.id.isTransfer else { return false }
-        guard core.awaits(call.id) else {
-            drop(call.id)
-            return true
-        }
-        let peer = call.contact.identity
-        guard case .store(let record, _) = call.request, let reference = record.reference,
-            transfers.wants.claimed(reference, held: held, by: peer, for: call.id, at: now.instant)
-        else {
-            counters.wantsDisbelieved += 1
-            core.note(.wantsInVain, of: peer, at: now.instant)
-            return false
-        }
-        var call = call
-        core.heard(call.id)
-        call.isOverdue = false
-        transfers.noteUpload(of: call.request, to: peer, held: held)
-        let since = call.wanted.flatMap { held > $0.held ? nil : $0.since } ?? now.instant
-        call.wanted = (max(held, call.wanted?.held ?? 0), since)
-        renew(&call, at: now)
-        // Little at first: most content is short.
-        let waited = now.instant.since(since)
-        let pause = min(max(waited / 4, .milliseconds(held == 0 ? 20 : 100)), .seconds(1))
-        call.resumes = now.instant + pause
-        calls.keep(call, due: now.instant + pause)
-        return true
-    }
-
-    /// We offer a record of ours or of others: its content is not to go meanwhile.
-    mutating func noteOffer(_ request: Request, at now: Now) {
-        guard case .store(let record, _) = request, let reference = record.reference else { return }
-        transfers.inventory.touch(reference.digest, at: now.instant)
-    }
-
-    /// The call is no more.
-    mutating func forget(_ call: OutgoingCall) {
-        calls.remove(call.id)
-        guard case .store(let record, _) = call.request, let reference = record.reference else { return }
-        transfers.wants.ended(call.id, to: call.contact.identity, about: reference.digest)
-    }
-
-    /// Ends a call for whose answer nobody waits any more.
-    mutating func drop(_ id: CallID) {
-        guard let call = calls[id] else { return }
-        gate.close(call.transaction)
-        forget(call)
-        core.dropped(id)
     }
 }

@@ -74,7 +74,7 @@ extension GatedEngine where Keeper: ~Copyable {
     }
 }
 
-extension CallTable {
+extension CallBook {
     /// Calls by which this record is offered.
     fileprivate func storing(_ record: Record) -> [CallID] {
         ids { call in
