@@ -17,13 +17,8 @@ package struct GatedEngine<Keeper: Gatekeeper & ~Copyable>: ~Copyable {
     /// Requests that wait for the store. A store that stands still must not fill the memory.
     static var inboundCapacity: Int { 16_384 }
     var inboundRequests: [RequestID: Gate.InboundRequest] = [:]
-    var operations: [OperationID: PendingOperation] = [:]
-    /// The last revisions of ours, by location: a new one must be above it whatever the clock says.
-    var revisions: [NodeID: Revision] = [:]
-    package internal(set) var order = WriteOrder()
-    var kept = KeptValues()
+    var desk = OperationDesk()
     var transfers = Transfers()
-    var nextRenewal: UInt64 = 0
     package internal(set) var counters = Counters()
     private var nextRequest: UInt64 = 0
 
@@ -71,16 +66,6 @@ extension GatedEngine where Keeper: ~Copyable {
             accept(answer, at: now, into: &actions)
         }
         return .accepted
-    }
-
-    /// A user asks for something. `finished` tells how it ended.
-    package mutating func submit(
-        _ operation: Operation,
-        as id: OperationID,
-        at now: Now,
-        into actions: inout [EngineAction]
-    ) {
-        begin(operation, as: id, at: now, into: &actions)
     }
 
     /// The store is done with a ticket.
@@ -164,17 +149,6 @@ extension GatedEngine where Keeper: ~Copyable {
         )
     }
 
-    /// The last revisions of ours, from the process before this one: new ones will be above.
-    package mutating func remember(_ revisions: [NodeID: Revision]) {
-        guard revisions.count > Self.revisionCapacity else {
-            self.revisions = revisions
-            return
-        }
-        let latest = revisions.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
-        let kept = latest.prefix(Self.revisionCapacity).map { ($0.key, $0.value) }
-        self.revisions = Dictionary(uniqueKeysWithValues: kept)
-    }
-
     /// Does what has fallen due.
     package mutating func advance(to now: Now, into actions: inout [EngineAction]) {
         gate.advance(to: now.instant)
@@ -194,7 +168,7 @@ extension GatedEngine where Keeper: ~Copyable {
     package var nextDeadline: Instant? {
         mutating get {
             var own = min(gate.nextDeadline, core.nextDeadline)
-            if let look = kept.nextLook { own = min(own, look) }
+            if let look = desk.deadline { own = min(own, look) }
             if let survey = transfers.nextSurvey { own = min(own, survey) }
             if let look = transfers.nextLook { own = min(own, look) }
             if let mending = transfers.mending.deadline { own = min(own, mending) }
@@ -209,11 +183,8 @@ extension GatedEngine where Keeper: ~Copyable {
 
     /// All collections that others can make grow: the gate's, the core's and our own.
     package var bounds: [Bound] {
-        gate.bounds + core.bounds + calls.bounds + [
+        gate.bounds + core.bounds + calls.bounds + desk.bounds(importing: transfers.imports.count) + [
             Bound("inbound requests", inboundRequests.count, of: Self.inboundCapacity),
-            Bound("revisions", revisions.count, of: Self.revisionCapacity),
-            Bound("writes", order.count, of: writeLimit),
-            Bound("kept keys", kept.entries.count, of: KeptValues.capacity),
             Bound("content brought", transfers.incoming.count, of: Transfers.incomingLimit),
             Bound("content refused", transfers.refusals.count, of: Transfers.refusalCapacity),
             Bound(

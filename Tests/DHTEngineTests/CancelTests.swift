@@ -104,7 +104,7 @@ struct CancelTests {
         #expect(overlay[0].engine.callsInFlight > 0)
         cancel(name, at: 0, of: overlay)
         #expect(overlay[0].engine.callsInFlight == 0)
-        #expect(overlay[0].engine.operations.isEmpty)
+        #expect(overlay[0].engine.desk.operations.isEmpty)
         #expect(overlay[0].engine.transferStates.isEmpty)
         overlay.run(for: .seconds(10))
         #expect(overlay[0].outcomes[name] == nil)
@@ -124,8 +124,8 @@ struct CancelTests {
             overlay.submit(.put(conditional), at: 0), overlay.submit(.delete(key: key), at: 0),
         ]
         for name in names { cancel(name, at: 0, of: overlay) }
-        #expect(overlay[0].engine.operations.isEmpty)
-        #expect(overlay[0].engine.kept.entries.values.map(\.users) == [0])
+        #expect(overlay[0].engine.desk.operations.isEmpty)
+        #expect(overlay[0].engine.desk.kept.entries.values.map(\.users) == [0])
         overlay.run(for: .seconds(10))
         for name in names { #expect(overlay[0].outcomes[name] == nil) }
     }

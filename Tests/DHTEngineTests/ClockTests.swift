@@ -67,7 +67,7 @@ struct ClockTests {
         overlay[1].clockError = Self.day
         let (record, outcome) = try #require(overlay.put(key, Array("ahead".utf8), at: 1))
         #expect(outcome.stored == 0 && record.revision.isFarAhead(of: Overlay.epoch))
-        #expect(overlay[1].revisions == remembered && overlay[1].engine.revisions == remembered)
+        #expect(overlay[1].revisions == remembered && overlay[1].engine.desk.order.revisions == remembered)
         overlay[1].clockError = 0
         let (again, right) = try #require(overlay.put(key, Array("right".utf8), at: 1))
         #expect(right.stored == 8 && again.revision < record.revision)

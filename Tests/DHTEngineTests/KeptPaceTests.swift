@@ -36,7 +36,7 @@ struct KeptPaceTests {
         overlay.startAll()
         _ = keep([1], lifetime: 60, at: 1, of: overlay)
         let written = overlay[1].engine.keptKeys[0].revision.unixMilliseconds
-        overlay.run(until: overlay.clock + .seconds(60)) { !overlay[1].engine.kept.underWay.isEmpty }
+        overlay.run(until: overlay.clock + .seconds(60)) { !overlay[1].engine.desk.kept.underWay.isEmpty }
         let begun = overlay.now(at: overlay[1]).unixMilliseconds
         #expect((30_000...30_100).contains(begun - written), "\(begun - written) ms after it was written")
     }
@@ -50,7 +50,7 @@ struct KeptPaceTests {
         }
         #expect(refusal == .lifetime(atLeast: 30))
         #expect(overlay.look("\u{1}", at: 0)?.found.isEmpty == true)
-        #expect(overlay[1].engine.operations.isEmpty)
+        #expect(overlay[1].engine.desk.operations.isEmpty)
     }
 
     // MARK: The pace

@@ -37,7 +37,7 @@ struct KeptTests {
             overlay[1].outcomes.keys.allSatisfy { !$0.isRenewal },
             "nobody is told of what nobody asked for"
         )
-        #expect(overlay[1].engine.operations.isEmpty)
+        #expect(overlay[1].engine.desk.operations.isEmpty)
     }
 
     @Test func `a value that is not kept ends`() {
@@ -76,7 +76,7 @@ struct KeptTests {
             keep("value", lifetime: 60)
             // Due after 30 seconds, looked at every ten.
             overlay.run(until: overlay.clock + .seconds(45)) {
-                overlay[1].engine.operations.keys.contains { $0.isRenewal }
+                overlay[1].engine.desk.operations.keys.contains { $0.isRenewal }
             }
             overlay.run(for: .milliseconds(delay))
             overlay.delete("key", at: 1)
@@ -189,5 +189,5 @@ struct KeptTests {
 
 extension GatedEngine where Keeper: ~Copyable {
     /// Keys whose values are kept alive, by location.
-    var keptKeys: [KeptKey] { kept.entries.sorted { $0.key < $1.key }.map(\.value.kept) }
+    var keptKeys: [KeptKey] { desk.kept.entries.sorted { $0.key < $1.key }.map(\.value.kept) }
 }

@@ -24,7 +24,7 @@ struct ProgramOrderTests {
     }
 
     private var isIdle: Bool {
-        overlay[0].engine.operations.isEmpty && overlay[0].engine.order.count == 0
+        overlay[0].engine.desk.operations.isEmpty && overlay[0].engine.openWrites == 0
             && overlay[0].engine.transferStates.isEmpty
     }
 
@@ -43,7 +43,7 @@ struct ProgramOrderTests {
                 return
             }
             #expect(outcome.stored == 0)
-            let standing = overlay[0].engine.revisions[record.location]
+            let standing = overlay[0].engine.desk.order.revisions[record.location]
             #expect(standing.map { $0 > record.revision } == true, "it was not signed anew")
         }
         for index in 0..<9 { #expect(overlay.text("doc", replicas: 8, at: index) == "correction") }
@@ -92,14 +92,14 @@ struct ProgramOrderTests {
         let key = try #require(written.keys.sorted().first { !overlay.holders(of: $0).contains(0) })
         let before = try #require(written[key]?.revision)
         // Its process forgets what it wrote, and its clock is behind.
-        overlay.act(overlay[0]) { engine, _, _ in engine.revisions = [:] }
+        overlay.act(overlay[0]) { engine, _, _ in engine.remember([:]) }
         overlay[0].clockError = -60_000
         let names = ["first", "second"].map {
             overlay.submit(.put(.init(key: Array(key.utf8), value: Array($0.utf8), lifetime: 3600)), at: 0)
         }
         for name in names { _ = overlay.finish(name, at: 0) }
         #expect(overlay.text(key, replicas: 8, at: 5) == "second")
-        #expect(try #require(overlay[0].engine.revisions[overlay.location(key)]) > before)
+        #expect(try #require(overlay[0].engine.desk.order.revisions[overlay.location(key)]) > before)
         #expect(isIdle)
     }
 
@@ -107,13 +107,14 @@ struct ProgramOrderTests {
         var order = WriteOrder()
         let (here, there) = (overlay.location("here"), overlay.location("there"))
         let names = (1...4).map { OperationID(rawValue: $0) }
-        func revision(_ number: UInt64) -> Revision { Revision(rawValue: number) }
+        func revision(_ number: UInt64) -> Revision { Revision(unixMilliseconds: number, above: nil) }
         for (number, name) in zip(UInt64(1)..., names.prefix(3)) {
-            let turn = order.begin(name, at: here, with: revision(number), after: nil)
+            let turn = order.begin(name, at: here, catalogued: nil, unixMilliseconds: number)
             #expect(turn.revision == revision(number))
             #expect(order.isLast(name))
         }
-        _ = order.begin(names[3], at: there, with: revision(9), after: revision(8))
+        order.remember(revision(8), at: there)
+        _ = order.begin(names[3], at: there, catalogued: nil, unixMilliseconds: 9)
         #expect(names.map { order.isLast($0) } == [false, false, true, true])
         var ended = [order.end(names[2]), order.end(names[2])]
         #expect(ended[0]?.revision == revision(3))
@@ -123,7 +124,7 @@ struct ProgramOrderTests {
         #expect(ended[0]?.previous == revision(8))
         #expect(ended[1...].allSatisfy { $0?.location == here })
         #expect(order.count == 0)
-        _ = order.begin(names[0], at: here, with: revision(1), after: nil)
+        _ = order.begin(names[0], at: here, catalogued: nil, unixMilliseconds: 1)
         #expect(order.isLast(names[0]))
     }
 }

@@ -146,12 +146,12 @@ private final class Swarm {
         #expect(isQuiet)
         for host in overlay.hosts {
             #expect(host.engine.inboundRequests.isEmpty)
-            #expect(host.engine.operations.isEmpty)
+            #expect(host.engine.desk.operations.isEmpty)
             #expect(host.engine.core.table.count == count - 1, "everybody was found again")
             #expect(host.engine.core.catalog.count == host.store.count)
             #expect(host.engine.core.catalog.byteCount == host.store.byteCount)
             #expect(host.engine.calls.roundTrips.count <= count)
-            #expect(host.engine.revisions.count <= Self.keys)
+            #expect(host.engine.desk.order.revisions.count <= Self.keys)
         }
     }
 }

@@ -123,7 +123,7 @@ struct WireTests {
         }
         #expect(isQuiet)
         for host in overlay.alive {
-            #expect(host.engine.operations.isEmpty)
+            #expect(host.engine.desk.operations.isEmpty)
             #expect(host.engine.inboundRequests.isEmpty)
             #expect(host.engine.core.isIdle)
         }

@@ -89,7 +89,7 @@ MUTATIONS = [
     Mutation("signed-anew-over-the-later-one", "order", SWARM, [
         ("DHTEngine/Operations/Signing.swift", "guard attempts < Self.limit, isLast else { return .end }",
          "guard attempts < Self.limit else { return .end }"),
-        ("DHTEngine/Operations/Operations.swift", "if !isAbove, order.isLast(id) {", "if !isAbove {"),
+        ("DHTEngine/Operations/OperationDesk.swift", "if !isAbove, order.isLast(id) {", "if !isAbove {"),
     ]),
     # quorum
     Mutation("one-answer-is-enough", "quorum", SWARM, [

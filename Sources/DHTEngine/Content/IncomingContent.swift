@@ -93,7 +93,7 @@ extension GatedEngine where Keeper: ~Copyable {
         transfers.touchUploads(at: now.instant)
         let replaced = transfers.inventory.looseClaims.filter { claim in
             let standing = core.catalog.entry(at: claim.location, by: claim.author)?.revision
-            let signed = claim.author == identity ? revisions[claim.location] : nil
+            let signed = claim.author == identity ? desk.order.revisions[claim.location] : nil
             return [standing, signed].contains { $0.map { $0 > claim.revision } == true }
         }
         let forgotten = transfers.inventory.makeRoom(

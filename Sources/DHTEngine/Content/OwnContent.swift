@@ -1,5 +1,4 @@
 import DHTCore
-import DHTCrypto
 import DHTEnvelope
 
 // Content of users: long values they put, which go to our own store first, and long values they read.
@@ -78,13 +77,11 @@ extension GatedEngine where Keeper: ~Copyable {
         transfers.imports[id] = nil
         expectNoMore(of: reference, into: &actions)
         if let refusal = state.refusal {
-            giveUp(id, at: sha1(state.put.key), isKept: state.put.isKept, now)
+            desk.giveUp(id, state.put, at: now)
             actions.append(.finished(id, .unstorable(refusal)))
             return
         }
-        var wishes: [KademliaAction] = []
-        proceed(with: state.put, as: id, at: now, into: &wishes, &actions)
-        perform(wishes, at: now, into: &actions)
+        proceed(with: state.put, as: id, at: now, into: &actions)
     }
 
     // MARK: Reading

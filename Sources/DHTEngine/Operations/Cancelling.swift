@@ -1,5 +1,4 @@
 import DHTCore
-import DHTCrypto
 import DHTEnvelope
 
 // What users wanted and want no more.
@@ -14,26 +13,13 @@ extension GatedEngine where Keeper: ~Copyable {
             counters.cancelled += 1
             return
         }
-        switch operations[id] {
-        case .put(let put, let signing) where signing.record.reference != nil:
-            guard core.cancel(id) else { return }
-            let record = signing.record
+        guard desk.isCancellable(id) else { return desk.withdraw(id) }
+        guard core.cancel(id) else { return }
+        if let record = desk.cancel(id, at: now) {
             transfers.endUpload(of: record)
-            _ = order.end(id)
-            resumeKeeping(at: record.location, nil, isKept: put.isKept, now)
             for call in calls.storing(record) where !core.awaits(call) { drop(call) }
             if let reference = record.reference { dropUnstored(reference, into: &actions) }
-        case .conditional(let put):
-            guard core.cancel(id) else { return }
-            giveUp(id, at: sha1(put.key), isKept: put.isKept, now)
-        case .delete(let key):
-            guard core.cancel(id) else { return }
-            giveUp(id, at: sha1(key), isKept: false, now)
-        case .other: guard core.cancel(id) else { return }
-        case .put, .renewal: return
-        case nil: return endUnsigned(id)
         }
-        operations[id] = nil
         counters.cancelled += 1
     }
 
@@ -67,7 +53,7 @@ extension GatedEngine where Keeper: ~Copyable {
             if let reference = ContentReference(encoded: state.put.value[...]) {
                 expectNoMore(of: reference, into: &actions)
             }
-            giveUp(id, at: sha1(state.put.key), isKept: state.put.isKept, now)
+            desk.giveUp(id, state.put, at: now)
             return true
         }
         return false

@@ -1,12 +1,12 @@
 import DHTCore
-import DHTCrypto
 
-/// The order in which this process began to write under each key, for as long as any of that lasts.
+/// The order in which this process began to write under each key, for as long as any of that lasts, and the
+/// last revision of ours under each.
 ///
 /// A write has its revision from the moment it begins, however long its content takes; so of two writes under
 /// one key the one begun later stands in the end, whichever is done first, aborted ones included. To be
 /// signed anew, above what it finds, is for the last one alone: what an earlier one finds may be that one.
-package struct WriteOrder: Sendable {
+struct WriteOrder: Sendable {
     /// The place of one write.
     struct Turn: Hashable, Sendable {
         let location: NodeID
@@ -24,21 +24,35 @@ package struct WriteOrder: Sendable {
         var open = 0
     }
 
+    /// Revisions remembered so that a clock set back does not make a write older than the one before.
+    static let revisionCapacity = 65_536
+
+    /// The last ones of ours, by location: a new one must be above it whatever the clock says.
+    private(set) var revisions: [NodeID: Revision] = [:]
     private var turns: [OperationID: Turn] = [:]
     private var lines: [NodeID: Line] = [:]
     private var nextNumber: UInt64 = 0
 
     /// Writes under way.
-    package var count: Int { turns.count }
+    var count: Int { turns.count }
 
     subscript(write: OperationID) -> Turn? { turns[write] }
 
+    /// Fixes the revision of a write. `catalogued`: the one of ours in the catalog. Milliseconds since 1970.
     mutating func begin(
         _ write: OperationID,
         at location: NodeID,
-        with revision: Revision,
-        after previous: Revision?
+        catalogued: Revision?,
+        unixMilliseconds now: UInt64
     ) -> Turn {
+        let previous = revisions[location]
+        let revision = next(at: location, above: [catalogued], goesBack: false, now)
+        if revisions.count >= Self.revisionCapacity {
+            // Those the clock has passed protect nothing, and those it will not reach soon hardly anything.
+            revisions = revisions.filter { $0.value.unixMilliseconds >= now }
+            if revisions.count >= Self.revisionCapacity { revisions = [:] }
+        }
+        revisions[location] = revision
         nextNumber += 1
         let turn = Turn(location: location, revision: revision, previous: previous, number: nextNumber)
         turns[write] = turn
@@ -53,52 +67,64 @@ package struct WriteOrder: Sendable {
         return lines[turn.location]?.last == turn.number
     }
 
+    /// The write is over; returns its place.
+    @discardableResult
     mutating func end(_ write: OperationID) -> Turn? {
         guard let turn = turns.removeValue(forKey: write), let line = lines[turn.location] else { return nil }
         lines[turn.location] = line.open > 1 ? Line(last: line.last, open: line.open - 1) : nil
         return turn
     }
-}
-
-extension GatedEngine where Keeper: ~Copyable {
-    /// Writes whose turn may be taken before it is known what they write.
-    static var reservationLimit: Int { 1024 }
-
-    var writeLimit: Int { operations.count + transfers.imports.count + Self.reservationLimit }
-
-    /// A user is about to put something under a key, and what that is has still to come: its turn is now. It
-    /// ends with the put of that name, or when that is cancelled.
-    package mutating func reserveWrite(_ id: OperationID, of key: [UInt8], at now: Now) {
-        guard order[id] == nil, order.count < writeLimit else { return }
-        beginWrite(id, at: sha1(key), now)
-    }
-
-    /// Fixes the revision of a write.
-    @discardableResult
-    mutating func beginWrite(_ id: OperationID, at location: NodeID, _ now: Now) -> WriteOrder.Turn {
-        let previous = revisions[location]
-        let revision = nextRevision(at: location, above: nil, goesBack: false, now)
-        if revisions.count >= Self.revisionCapacity {
-            // Those the clock has passed protect nothing, and those it will not reach soon hardly anything.
-            revisions = revisions.filter { $0.value.unixMilliseconds >= now.unixMilliseconds }
-            if revisions.count >= Self.revisionCapacity { revisions = [:] }
-        }
-        revisions[location] = revision
-        return order.begin(id, at: location, with: revision, after: previous)
-    }
 
     /// A write ends before anything was signed for it.
-    mutating func endUnsigned(_ id: OperationID) {
-        guard let turn = order.end(id), revisions[turn.location] == turn.revision else { return }
+    mutating func endUnsigned(_ write: OperationID) {
+        guard let turn = end(write), revisions[turn.location] == turn.revision else { return }
         revisions[turn.location] = turn.previous
     }
 
+    // MARK: Revisions
+
     /// What is above all we know of ours at a location. `goesBack`: what is far ahead of the clock counts for
     /// nothing.
-    func nextRevision(at location: NodeID, above: Revision?, goesBack: Bool, _ now: Now) -> Revision {
-        let known = [above, revisions[location], core.catalog.entry(at: location, by: identity)?.revision]
-            .compactMap(\.self)
-            .filter { !(goesBack && $0.isFarAhead(of: now.unixMilliseconds)) }
-        return Revision(unixMilliseconds: now.unixMilliseconds, above: known.max())
+    private func next(at location: NodeID, above: [Revision?], goesBack: Bool, _ now: UInt64) -> Revision {
+        let known = (above + [revisions[location]]).compactMap(\.self)
+            .filter { !(goesBack && $0.isFarAhead(of: now)) }
+        return Revision(unixMilliseconds: now, above: known.max())
+    }
+
+    /// The last write under a key is signed anew: its revision is above these as well. `goesBack`: what is
+    /// far ahead of the clock counts for nothing. Milliseconds since 1970.
+    mutating func raise(
+        _ location: NodeID,
+        above: [Revision?],
+        goesBack: Bool,
+        unixMilliseconds now: UInt64
+    ) -> Revision {
+        let revision = next(at: location, above: above, goesBack: goesBack, now)
+        revisions[location] = revision
+        return revision
+    }
+
+    /// Nobody took the record: the revision before it is the last again. `false`: a later write has a higher
+    /// one.
+    mutating func takeBack(_ record: Record, to previous: Revision?) -> Bool {
+        guard revisions[record.location] == record.revision else { return false }
+        revisions[record.location] = previous
+        return true
+    }
+
+    /// The last revisions of ours, from the process before this one: the highest, if there are too many.
+    mutating func remember(_ revisions: [NodeID: Revision]) {
+        guard revisions.count > Self.revisionCapacity else {
+            self.revisions = revisions
+            return
+        }
+        let latest = revisions.sorted { ($1.value, $0.key) < ($0.value, $1.key) }
+        let kept = latest.prefix(Self.revisionCapacity).map { ($0.key, $0.value) }
+        self.revisions = Dictionary(uniqueKeysWithValues: kept)
+    }
+
+    /// One of them.
+    mutating func remember(_ revision: Revision, at location: NodeID) {
+        revisions[location] = max(revisions[location] ?? revision, revision)
     }
 }

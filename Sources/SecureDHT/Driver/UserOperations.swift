@@ -23,7 +23,7 @@ extension NodeLoop {
     }
 
     /// Writes that have their turn.
-    var openWrites: Int { engine.order.count }
+    var openWrites: Int { engine.openWrites }
 
     /// What took its turn need not be put any more; of what was put nothing happens.
     nonisolated func giveUp(_ write: OperationID) {
