@@ -192,18 +192,18 @@ struct OperationDesk: Sendable {
     }
 
     /// The record was signed: what the core is asked to do with it.
-    mutating func signed(_ record: Record, by signing: SigningOrder, as id: OperationID) -> KademliaOperation {
+    mutating func signed(_ record: Record, by order: SigningOrder, as id: OperationID) -> KademliaOperation {
         operations[id] = .put(
-            signing.put,
+            order.put,
             Signing(
                 record: record,
-                attempts: signing.attempts,
-                previous: signing.previous,
-                hasGoneBack: signing.hasGoneBack
+                attempts: order.attempts,
+                previous: order.previous,
+                hasGoneBack: order.hasGoneBack
             )
         )
-        let condition = signing.put.condition ?? (signing.hasGoneBack ? .anything : nil)
-        return .put(record, condition: condition, copies: signing.put.copies)
+        let condition = order.put.condition ?? (order.hasGoneBack ? .anything : nil)
+        return .put(record, condition: condition, copies: order.put.copies)
     }
 
     // MARK: Ends
@@ -249,8 +249,8 @@ struct OperationDesk: Sendable {
         }
     }
 
-    private static func check(_ condition: Request.Condition?, against outcome: GetOutcome) -> ConditionCheck {
-        switch condition {
+    private static func check(_ wanted: Request.Condition?, against outcome: GetOutcome) -> ConditionCheck {
+        switch wanted {
         case nil, .anything: return .holds
         case .absent:
             let value = outcome.found.first { !$0.record.isTombstone }?.record

@@ -19,7 +19,7 @@ extension DHTNode {
     /// What the node knows of itself.
     public func status() async -> NodeStatus {
         let knowledge = await loop.knowledge
-        let size = await loop.disk?.size()
+        let size = await loop.databaseSize
         let table = knowledge.table
         let more: [NodeStatus.Counter] = [
             .init(name: "unroutable", count: knowledge.unroutable),
@@ -80,7 +80,7 @@ extension DHTNode {
             )
         }
         let known = Set(contacts.map(\.identity))
-        let seeds = await loop.seeds
+        let seeds = await loop.seeds.peers
         let unknown = names.filter { !known.contains($0.key) }.map { identity, name in
             PeerStatus(
                 identity: identity,

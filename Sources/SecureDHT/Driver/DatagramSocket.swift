@@ -193,11 +193,15 @@ func localAddress(towards endpoint: Endpoint) -> Endpoint? {
 }
 
 /// A socket of the node: NIO reads from it, the node itself sends.
-struct DatagramSocket: Sendable {
+struct DatagramSocket: DatagramTransport, Sendable {
     private static let datagramsPerRead = 16
 
     let channel: any Channel
-    let sender: DatagramSender
+    private let sender: DatagramSender
+
+    func send(_ datagram: [UInt8], to address: SocketAddress, from source: Endpoint?) -> Int32? {
+        sender.send(datagram, to: address, from: source)
+    }
 
     /// Binds a socket whose datagrams go to `loop`. Whatever fails, nothing stays open.
     static func bind(_ address: SocketAddress, loop: NodeLoop, index: Int) async throws -> DatagramSocket {

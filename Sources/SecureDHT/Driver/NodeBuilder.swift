@@ -17,7 +17,7 @@ struct NodeBuilder: Sendable {
     /// The loop with its engine, which knows what the directory holds. Opening that blocks another thread.
     func makeLoop() async throws -> NodeLoop {
         switch configuration.storage {
-        case .memory: return loop(around: makeEngine(makeCore()), disk: nil)
+        case .memory: return loop(around: makeEngine(makeCore()), storage: RecordStorage(nil))
         case .directory(let directory, let durability):
             return try await NIOThreadPool.singleton.runIfActive { try makeLoop(in: directory, durability) }
         }
@@ -46,8 +46,8 @@ struct NodeBuilder: Sendable {
             let contacts = try database.contacts()
             engine.remember(contacts.map { ($0.identity, $0.endpoint) })
             let disk = DiskStorage(store, logger: configuration.logger)
-            let lately = LatelyHeard(contacts, unixMilliseconds: SystemClock.now.unixMilliseconds)
-            return loop(around: engine, disk: disk, ContactSnapshot(contacts), lately)
+            let keeper = StateKeeper(contacts, unixMilliseconds: SystemClock.now.unixMilliseconds)
+            return loop(around: engine, storage: RecordStorage(disk), keeper)
         } catch let error as NodeDatabaseError {
             throw DHTError(error)
         } catch let error as RecordStoreError {
@@ -57,15 +57,13 @@ struct NodeBuilder: Sendable {
 
     private func loop(
         around engine: consuming sending Engine,
-        disk: DiskStorage?,
-        _ contactMemory: ContactSnapshot = ContactSnapshot(),
-        _ lately: LatelyHeard = LatelyHeard()
+        storage: RecordStorage,
+        _ keeper: StateKeeper = StateKeeper()
     ) -> NodeLoop {
         NodeLoop(
             engine: engine,
-            disk: disk,
-            contactMemory: contactMemory,
-            lately: lately,
+            storage: storage,
+            keeper: keeper,
             eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
             logger: configuration.logger
         )

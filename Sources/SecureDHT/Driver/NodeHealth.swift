@@ -15,11 +15,12 @@ extension NodeLoop {
 
     /// Looks now and then whether anybody answers.
     func watchHealth() {
-        guard healthTask == nil else { return }
-        healthTask = eventLoop.scheduleRepeatedTask(
+        guard !timers.isRunning(.watchingHealth) else { return }
+        let timer = eventLoop.scheduleRepeatedTask(
             initialDelay: Self.healthPause,
             delay: Self.healthPause
         ) { [weak self] _ in self?.assumeIsolated { $0.lookAtHealth() } }
+        timers.start(.watchingHealth, timer)
     }
 
     /// Contacts that answer, and when they last did.
@@ -36,20 +37,24 @@ extension NodeLoop {
 
     /// Who there is besides us, and how many of them answer.
     var company: Company {
-        let good = goodContacts
-        lately.note(good, unixMilliseconds: SystemClock.now.unixMilliseconds)
         let admission = engine.gate.admission
-        var (members, named): (Int?, Int) = (nil, seeds.count)
+        var (members, named): (Int?, Int) = (nil, seeds.peers.count)
         if case .members(let list) = admission {
             let count = list.members.count { $0.identity != engine.identity }
             (members, named) = (count, count)
         }
-        let heard = lately.count { admission.admits($0) && $0 != engine.identity }
-        return Company(expected: heard > 0 ? heard : named, members: members, up: good.count)
+        let own = engine.identity
+        return keeper.company(
+            goodContacts,
+            named: named,
+            members: members,
+            unixMilliseconds: SystemClock.now.unixMilliseconds
+        ) { admission.admits($0) && $0 != own }
     }
 
     private func lookAtHealth() {
-        switch health.note(company, at: SystemClock.now.instant) {
+        let company = company
+        switch keeper.healthNews(company, at: SystemClock.now.instant) {
         case .isolated:
             logger.warning(
                 "nobody answers: \(company.isolation)",
@@ -59,13 +64,13 @@ extension NodeLoop {
         case nil: break
         }
         let split = engine.core.familySplit(at: SystemClock.now.instant)
-        if splits.isNews(split), let split { logger.warning("address families: \(split.text)") }
+        if keeper.isNews(split), let split { logger.warning("address families: \(split.text)") }
     }
 
     /// What may be the matter when nobody answers, the likeliest first.
     private var causesOfSilence: [String] {
         var causes: [String] = []
-        for refusal in set.refusals.counters where refusal.count > 0 {
+        for refusal in sockets.refusals.counters where refusal.count > 0 {
             causes.append("the system refused to send: \(refusal.name) \(refusal.count)")
         }
         if engine.counters.rejected.contains(where: { $0.reason == .header && $0.count > 0 }) {
@@ -74,7 +79,7 @@ extension NodeLoop {
         for knock in engine.gate.knocks.all.prefix(3) {
             causes.append("\(knock.identity.text) at \(knock.endpoint) asks, and is not on the list here")
         }
-        var names = seeds.map(\.identity).compactMap { memberName($0) ?? $0.text }
+        var names = seeds.peers.map(\.identity).compactMap { memberName($0) ?? $0.text }
         names = Array(names.prefix(3))
         if names.isEmpty { causes.append("no address of anybody is known: --peer, or addr= in the list") }
         for name in names { causes.append("refused by \(name)? see dht peers there, and that it runs") }
@@ -116,11 +121,11 @@ extension NodeLoop {
         if isTwinned {
             complaints.append("two-processes: another process runs with this node's key, as others say")
         }
-        for socket in sockets where socket.socket == nil {
-            complaints.append("listen: \(socket.configured) is not open; it is tried again and again")
+        for address in sockets.closedAddresses {
+            complaints.append("listen: \(address) is not open; it is tried again and again")
         }
         if let split = engine.core.familySplit(at: now) { complaints.append("family: \(split.text)") }
-        if let problem = disk?.problem { complaints.append("disk: \(problem)") }
+        if let problem = storage.problem { complaints.append("disk: \(problem)") }
         return complaints
     }
 }

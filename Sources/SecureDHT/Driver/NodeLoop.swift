@@ -10,75 +10,39 @@ import NIOPosix
 /// Drives one engine: sockets, timer, store. All of it on one event loop, whose thread is this actor's
 /// executor, so that a datagram costs no hop.
 actor NodeLoop {
-    /// A socket the node listens on.
-    struct Socket {
-        let configured: HostPort
-        var bound: Endpoint
-        /// `nil` while it is closed.
-        var socket: DatagramSocket?
-        var rebindAttempts = 0
-        var isBinding = false
-    }
-
     nonisolated let eventLoop: any EventLoop
     nonisolated var unownedExecutor: UnownedSerialExecutor {
         unsafe eventLoop.executor.asUnownedSerialExecutor()
     }
 
     var engine: Engine
-    /// `nil`: records are in memory.
-    let disk: DiskStorage?
-    private var memory = MemoryRecordStore()
+    private(set) var storage: RecordStorage
     let logger: Logger
     let started = SystemClock.now.instant
-    var sockets: [Socket] = []
-    /// What decides which of the sockets is used.
-    var set = SocketSet()
-    var addresses = AddressCache()
-    /// Tells of changes of this machine's network, and what its addresses were when it last did.
-    var watch: (any Channel)?
-    var ownAddresses: Set<Endpoint> = []
-    var isChangePending = false
-    /// Who waits until a socket is open.
-    var listeners: [CheckedContinuation<Void, Never>] = []
-    var changes = 0
-    var lastChange: NIODeadline?
-    var lastMove: NIODeadline?
-    private(set) var seeds: [PeerAddress] = []
-    /// Names of peers of which it was said that they do not resolve.
-    private var unresolved: Set<HostPort> = []
+    var sockets = NodeSockets<DatagramSocket>()
+    var network = NetworkState()
+    /// Tells of changes of this machine's network.
+    var networkWatch: (any Channel)?
+    private(set) var seeds = SeedList()
+    /// Whom the overlay consists of, and what of that outlives the process.
+    var keeper: StateKeeper
+    var timers = LoopTimers()
+    var users = WaitingUsers()
     private(set) var isStopping = false
-
-    private var contactMemory: ContactSnapshot
-    private var reminder: RepeatedTask?
-    /// Whom the overlay consisted of lately, and whether anybody of them answers.
-    var lately: LatelyHeard
-    var health = HealthWatch()
-    var splits = FamilyWatch()
-    var healthTask: RepeatedTask?
-    var tidying: Scheduled<Void>?
-    private var timer: Scheduled<Void>?
-    private var armed: Instant?
-    var waiting: [OperationID: CheckedContinuation<Outcome?, Never>] = [:]
-    /// Who waits for the next piece of a value.
-    var pulls: [OperationID: CheckedContinuation<Pulled, Never>] = [:]
-    var nextOperation: UInt64 = 0
 
     init(
         engine: consuming Engine,
-        disk: DiskStorage?,
-        contactMemory: ContactSnapshot = ContactSnapshot(),
-        lately: LatelyHeard = LatelyHeard(),
+        storage: RecordStorage,
+        keeper: StateKeeper = StateKeeper(),
         eventLoop: any EventLoop,
         logger: Logger
     ) {
         self.engine = engine
-        self.disk = disk
-        self.contactMemory = contactMemory
-        self.lately = lately
+        self.storage = storage
+        self.keeper = keeper
         self.eventLoop = eventLoop
         self.logger = logger
-        disk?.report { [weak self] outcomes in
+        storage.report { [weak self] outcomes in
             guard let loop = self else { return }
             loop.eventLoop.execute { loop.assumeIsolated { $0.completed(outcomes) } }
         }
@@ -96,51 +60,20 @@ actor NodeLoop {
             switch action {
             case .transmit(let datagram, let endpoint): transmit(datagram, to: endpoint)
             case .load(let ticket, let location, let authors):
-                if let disk {
-                    disk.load(ticket, at: location, by: authors)
-                } else {
-                    let outcome = load(location, authors)
-                    engine.complete(ticket, with: outcome, at: SystemClock.now, into: &actions)
-                }
+                complete(ticket, with: storage.load(ticket, at: location, by: authors), &actions)
             case .loadPart(let ticket, let content, let part):
-                if let disk {
-                    disk.loadPart(ticket, part, of: content)
-                } else {
-                    let outcome = StorageOutcome.part(memory.part(part, of: content))
-                    engine.complete(ticket, with: outcome, at: SystemClock.now, into: &actions)
-                }
-            case .survey(let ticket):
-                if let disk {
-                    disk.survey(ticket)
-                } else {
-                    let outcome = StorageOutcome.surveyed(memory.unreferredContent())
-                    engine.complete(ticket, with: outcome, at: SystemClock.now, into: &actions)
-                }
+                complete(ticket, with: storage.loadPart(ticket, part, of: content), &actions)
+            case .survey(let ticket): complete(ticket, with: storage.survey(ticket), &actions)
             case .apply(let ticket, let changes):
-                if let disk {
-                    disk.apply(ticket, changes)
-                } else {
-                    let outcome = apply(changes)
-                    engine.complete(ticket, with: outcome, at: SystemClock.now, into: &actions)
-                }
-            case .signed(let revision, let location): disk?.note(revision, at: location)
+                complete(ticket, with: storage.apply(ticket, changes), &actions)
+            case .signed(let revision, let location): storage.note(revision, at: location)
             case .resolve(let seed): resolve(seed)
-            case .retry(let endpoint): set.retry(endpoint, at: SystemClock.now.instant)
-            case .piece(let operation, let bytes):
-                pulls.removeValue(forKey: operation)?.resume(returning: .piece(bytes))
-            case .finished(let operation, .fetched(let rest)) where pulls[operation] != nil:
-                pulls.removeValue(forKey: operation)?.resume(returning: rest == nil ? .unreachable : .end)
+            case .retry(let endpoint): sockets.retry(endpoint, at: SystemClock.now.instant)
+            case .piece(let operation, let bytes): users.deliver(.piece(bytes), of: operation)
+            case .finished(let operation, .fetched(let rest)) where users.isPulling(operation):
+                users.deliver(rest == nil ? .unreachable : .end, of: operation)
             case .finished(let operation, let outcome):
-                guard let continuation = waiting.removeValue(forKey: operation) else { continue }
-                if hasKeptChanges, let disk {
-                    // Who is told that a value is kept may kill us the next moment.
-                    Task {
-                        await disk.flush()
-                        continuation.resume(returning: outcome)
-                    }
-                } else {
-                    continuation.resume(returning: outcome)
-                }
+                tell(users.take(operation), outcome, isOnceWritten: hasKeptChanges)
             }
         }
         if engine.core.conduct.hasNews { warn(of: engine.core.takeConductNews()) }
@@ -149,16 +82,26 @@ actor NodeLoop {
         arm()
     }
 
-    private func load(_ location: NodeID, _ authors: [Identity]) -> StorageOutcome {
-        .loaded(memory.records(at: location, by: authors))
+    /// The storage is done with a ticket already; `nil`: it is not.
+    private func complete(_ ticket: Ticket, with outcome: StorageOutcome?, _ actions: inout [EngineAction]) {
+        guard let outcome else { return }
+        engine.complete(ticket, with: outcome, at: SystemClock.now, into: &actions)
     }
 
-    private func apply(_ changes: [RecordChange]) -> StorageOutcome {
-        do throws(RecordStoreError) {
-            try memory.apply(changes)
-            return .applied
-        } catch {
-            return .full
+    /// `isOnceWritten`: when all is on disk. A user who is told that a value is kept may kill us the next
+    /// moment.
+    private func tell(
+        _ user: CheckedContinuation<Outcome?, Never>?,
+        _ outcome: Outcome,
+        isOnceWritten: Bool
+    ) {
+        guard isOnceWritten, storage.isOnDisk, let user else {
+            user?.resume(returning: outcome)
+            return
+        }
+        Task { [storage] in
+            await storage.flush()
+            user.resume(returning: outcome)
         }
     }
 
@@ -174,62 +117,54 @@ actor NodeLoop {
     // MARK: What outlives the process
 
     /// How often it is asked whether the contacts are to be written down.
-    private static let reminderPause = TimeAmount.seconds(5)
-    private static let firstReminder = TimeAmount.seconds(1)
+    private static let savePause = TimeAmount.seconds(5)
+    private static let firstSave = TimeAmount.seconds(1)
 
     /// Writes down good contacts now and then: a node that comes back looks for them.
     func rememberContactsRegularly() {
-        guard disk != nil, reminder == nil else { return }
-        reminder = eventLoop.scheduleRepeatedTask(
-            initialDelay: Self.firstReminder,
-            delay: Self.reminderPause
+        guard storage.isOnDisk, !timers.isRunning(.savingState) else { return }
+        let timer = eventLoop.scheduleRepeatedTask(
+            initialDelay: Self.firstSave,
+            delay: Self.savePause
         ) { [weak self] _ in self?.assumeIsolated { $0.rememberContacts() } }
+        timers.start(.savingState, timer)
     }
 
     /// Writes down which of our values are kept alive, if that has changed.
     @discardableResult
     private func rememberKept() -> Bool {
         guard engine.hasKeptChanges else { return false }
-        let changes = engine.takeKeptChanges()
-        disk?.note(
-            changes.mapValues { kept in
-                kept.map { RememberedValue(key: $0.key, lifetime: $0.lifetime, revision: $0.revision) }
-            }
-        )
+        storage.note(engine.takeKeptChanges())
         return true
     }
 
     private func rememberContacts(isLast: Bool = false) {
         rememberKept()
-        guard let disk else { return }
-        disk.lookForRival()
+        guard storage.isOnDisk else { return }
+        storage.lookForRival()
         let now = SystemClock.now
-        let good = goodContacts
-        lately.note(good, unixMilliseconds: now.unixMilliseconds)
-        let contacts = contactMemory.revise(
-            good,
-            lately: lately.contactsByAge,
+        let contacts = keeper.contactsToWrite(
+            goodContacts,
             age: now.instant.since(started),
-            isLast: isLast
+            isLast: isLast,
+            unixMilliseconds: now.unixMilliseconds
         )
-        if let contacts { disk.remember(contacts) }
+        if let contacts { storage.remember(contacts) }
     }
 
-    /// Sees to it that the one timer fires when the engine next has something to do. A timer that fires too
-    /// early costs one look; re-arming it for each request would cost more.
+    /// Sees to it that the one timer fires when the engine next has something to do.
     private func arm() {
-        guard !isStopping || !waiting.isEmpty, let deadline = engine.nextDeadline else { return }
-        if let armed, armed <= deadline { return }
-        timer?.cancel()
-        armed = deadline
-        timer = eventLoop.scheduleTask(deadline: deadline.deadline) {
+        guard !isStopping || users.isAnyWaiting, let deadline = engine.nextDeadline,
+            !timers.isArmed(for: deadline)
+        else { return }
+        let timer = eventLoop.scheduleTask(deadline: deadline.deadline) {
             self.assumeIsolated { $0.timerFired() }
         }
+        timers.arm(timer, at: deadline)
     }
 
     private func timerFired() {
-        armed = nil
-        timer = nil
+        timers.fired()
         var actions: [EngineAction] = []
         engine.advance(to: SystemClock.now, into: &actions)
         perform(actions)
@@ -238,16 +173,14 @@ actor NodeLoop {
     // MARK: Seeds
 
     func setSeeds(_ peers: [PeerAddress]) {
-        seeds = peers
-        unresolved = []
+        seeds.replace(peers)
         var actions: [EngineAction] = []
         engine.setSeeds(peers.map(\.identity), at: SystemClock.now, into: &actions)
         perform(actions)
     }
 
     private func resolve(_ seed: Int) {
-        guard seeds.indices.contains(seed) else { return }
-        let peer = seeds[seed]
+        guard let peer = seeds[seed] else { return }
         if let endpoint = peer.address.numeric {
             resolved(seed, peer, [endpoint])
         } else {
@@ -256,16 +189,16 @@ actor NodeLoop {
     }
 
     private func resolved(_ seed: Int, _ peer: PeerAddress, _ endpoints: [Endpoint]) {
-        guard !isStopping, seeds.indices.contains(seed), seeds[seed] == peer else { return }
-        if endpoints.isEmpty {
-            let isFirst = unresolved.insert(peer.address).inserted
+        guard !isStopping, seeds[seed] == peer else { return }
+        switch seeds.resolved(peer, isFound: !endpoints.isEmpty) {
+        case .unresolved(let isFirst):
             let text: Logger.Message = "the name of a peer does not resolve; it is asked for again"
             logger.log(level: isFirst ? .warning : .debug, text, metadata: ["peer": "\(peer)"])
-        } else if unresolved.remove(peer.address) != nil {
-            logger.info("the name of a peer resolves now", metadata: ["peer": "\(peer)"])
+        case .resolved: logger.info("the name of a peer resolves now", metadata: ["peer": "\(peer)"])
+        case nil: break
         }
         // Where no socket reaches nothing need be tried.
-        let families = Set(sockets.filter { $0.socket != nil }.map(\.bound.family))
+        let families = Set(sockets.openEndpoints.map(\.family))
         let within = endpoints.filter { families.contains($0.family) }
         var actions: [EngineAction] = []
         let usable = within.isEmpty ? endpoints : within
@@ -275,7 +208,7 @@ actor NodeLoop {
 
     func replaceAdmission(_ policy: AdmissionPolicy, seeds: [PeerAddress]) {
         engine.replaceAdmission(policy)
-        lately.forget { !policy.admits($0) }
+        keeper.forget { !policy.admits($0) }
         setSeeds(seeds)
     }
 
@@ -283,9 +216,11 @@ actor NodeLoop {
     func stop(patience: TimeAmount) async {
         guard !isStopping else { return }
         rememberContacts(isLast: true)
-        let giveUp = eventLoop.scheduleTask(in: patience) { self.assumeIsolated { $0.abandonAll() } }
+        let giveUp = eventLoop.scheduleTask(in: patience) {
+            self.assumeIsolated { $0.users.abandonOperations() }
+        }
         // Whoever stops us may be a task that is cancelled itself.
-        _ = await run(.leave, as: newOperation())
+        _ = await run(.leave, as: users.newOperation())
         giveUp.cancel()
         await abandon()
     }
@@ -293,26 +228,32 @@ actor NodeLoop {
     /// Closes everything; whatever is under way ends without an outcome.
     func abandon() async {
         isStopping = true
-        timer?.cancel()
-        reminder?.cancel()
-        healthTask?.cancel()
-        tidying?.cancel()
-        abandonAll()
-        endOfWaiting()
-        try? await watch?.close().get()
-        for index in sockets.indices {
-            try? await sockets[index].socket?.channel.close().get()
-            sockets[index].socket = nil
-        }
-        await disk?.flush()
-        disk?.close()
+        timers.cancelAll()
+        users.abandonOperations()
+        users.endWaitForSocket()
+        try? await networkWatch?.close().get()
+        for socket in sockets.removeAll() { try? await socket.channel.close().get() }
+        await storage.flush()
+        storage.close()
     }
 
-    private func abandonAll() {
-        let abandoned = waiting.sorted { $0.key.rawValue < $1.key.rawValue }.map(\.value)
-        waiting = [:]
-        for continuation in abandoned { continuation.resume(returning: nil) }
-        for continuation in pulls.values { continuation.resume(returning: .stopped) }
-        pulls = [:]
+    // MARK: The database's file
+
+    /// What it takes on the disk; `nil` if that cannot be told, or there is none.
+    var databaseSize: DatabaseSize? { get async { await storage.size() } }
+
+    /// Gives back what the database needs no more, as long as the node runs.
+    func tidyRegularly() { if storage.isOnDisk { tidy(after: Shrinking.interval) } }
+
+    private func tidy(after pause: Interval) {
+        guard !isStopping else { return }
+        let timer = eventLoop.scheduleTask(in: .nanoseconds(Int64(pause.nanoseconds))) {
+            [weak self, storage] in
+            storage.tidy { [weak self] next in
+                guard let loop = self else { return }
+                loop.eventLoop.execute { loop.assumeIsolated { $0.tidy(after: next) } }
+            }
+        }
+        timers.scheduleTidying(timer)
     }
 }

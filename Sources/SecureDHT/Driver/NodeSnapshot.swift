@@ -61,8 +61,8 @@ extension NodeLoop {
             equivocations: core.catalog.equivocations,
             underReplicated: core.underReplicated,
             counters: engine.counters,
-            unroutable: set.unroutable,
-            refusals: set.refusals,
+            unroutable: sockets.unroutable,
+            refusals: sockets.refusals,
             roundTrips: roundTrips,
             suspects: core.conduct.report.map { entry in
                 Suspect(
@@ -73,7 +73,7 @@ extension NodeLoop {
                     last: now.unixMilliseconds(of: entry.last)
                 )
             },
-            storeProblem: disk?.problem,
+            storeProblem: storage.problem,
             complaints: complaints,
             knocking: knocking,
             kept: kept,

@@ -1,255 +1,190 @@
 import DHTCore
-import DHTEngine
-import Glibc
-import Logging
 import NIOCore
-import NIOPosix
 
-// The loop's sockets, and the network of this machine as far as it concerns them.
+/// What datagrams go out by: a socket, or what stands in for one.
+protocol DatagramTransport: Sendable {
+    /// Gives a datagram to the system, which says at once whether it takes it: `nil`, or its error number.
+    /// `source`: the address of ours it is to come from.
+    func send(_ datagram: [UInt8], to address: SocketAddress, from source: Endpoint?) -> Int32?
+}
 
-extension NodeLoop {
+/// The node's sockets, by number: which of them are open, which is sent by, and when a closed one is bound
+/// again.
+///
+/// Binds and reads nothing: the driver tells what was opened and closed, and does as it is told. Numbers are
+/// never given twice.
+struct NodeSockets<Transport: DatagramTransport>: Sendable {
     /// Between two attempts to bind a socket, at most.
-    private static let longestBindPause = TimeAmount.seconds(2)
-    /// Changes come in crowds: all within this time are one.
-    private static let changePause = TimeAmount.milliseconds(200)
-    private static let longestChangePause = TimeAmount.seconds(1)
-    /// What a change brings may take a moment to work, so peers are asked again after it.
-    private static let secondThoughts = [TimeAmount.seconds(1), .milliseconds(2500), .seconds(6)]
-    /// A move is told again for as long, whatever else changes meanwhile.
-    private static let moveMemory = TimeAmount.seconds(8)
+    private static var longestBindPause: TimeAmount { .seconds(2) }
 
-    /// Binds a socket; its port is real when this returns. If its address is none of this machine yet, it is
-    /// waited for.
-    func listen(on configured: HostPort, _ address: SocketAddress) async throws -> Endpoint {
-        let index = sockets.count
-        set.add()
-        do {
-            let socket = try await DatagramSocket.bind(address, loop: self, index: index)
-            guard let local = socket.channel.localAddress, let bound = Endpoint(local) else {
-                throw DHTError(.internal, "\(configured): the socket has no address")
-            }
-            sockets.append(Socket(configured: configured, bound: bound, socket: socket))
-            opened(index)
-            return bound
-        } catch {
-            guard (error as? IOError)?.errnoCode == EADDRNOTAVAIL, let wanted = Endpoint(address),
-                wanted.port != 0
-            else {
-                set.removeLast()
-                throw error
-            }
-            sockets.append(Socket(configured: configured, bound: wanted, socket: nil))
-            logger.warning(
-                "this address to listen on is none of this machine's now; it is waited for. See: ip address",
-                metadata: ["address": "\(configured)"]
-            )
-            scheduleRebind(index)
-            return wanted
-        }
+    /// A socket the node listens on.
+    private struct Slot {
+        let configured: HostPort
+        let bound: Endpoint
+        /// `nil` while it is closed.
+        var transport: Transport?
+        var rebindAttempts: Int64 = 0
+        var isBinding = false
     }
 
-    private func opened(_ index: Int) {
-        sockets[index].rebindAttempts = 0
-        set.opened(index, at: sockets[index].bound)
-        noteOpenSockets()
-        endOfWaiting()
+    /// A datagram that the system refused.
+    struct Loss: Hashable {
+        let error: Int32
+        /// None was lost by that error before.
+        let isFirst: Bool
     }
 
-    /// Tells the engine where it can be reached, and by which families it reaches others.
-    private func noteOpenSockets() {
-        let open = sockets.filter { $0.socket != nil }.map(\.bound)
-        engine.core.addresses.bound = open.filter { !$0.isUnspecified }
-        engine.core.addresses.supposed = open.filter(\.isUnspecified).flatMap { bound in
-            ownAddresses.filter { $0.family == bound.family }.sorted { $0.host < $1.host }
-                .compactMap { Endpoint(addressBytes: $0.addressBytes, port: bound.port) }
-        }
-        // With none open all are about to come back.
-        if !open.isEmpty { engine.core.setFamilies(.init(open.map { .init($0.family) })) }
-    }
+    private var slots: [Slot] = []
+    /// What decides which of the sockets is used.
+    private var choice = SocketSet()
+    private var addresses = AddressCache()
+
+    // MARK: Queries
 
     /// Whether a socket is open.
-    var isListening: Bool { sockets.contains { $0.socket != nil } }
+    var isOpen: Bool { slots.contains { $0.transport != nil } }
 
-    /// Returns once a socket is open, or the node is stopped: `false`.
-    func listens() async -> Bool {
-        if !isStopping, !isListening {
-            await withCheckedContinuation { listeners.append($0) }
-        }
-        return !isStopping
+    /// What the open ones are bound to.
+    var openEndpoints: [Endpoint] { slots.filter { $0.transport != nil }.map(\.bound) }
+
+    /// The numbers of those that are closed.
+    var closed: [Int] { slots.indices.filter { slots[$0].transport == nil } }
+
+    /// What those that are closed were to listen on.
+    var closedAddresses: [HostPort] { slots.filter { $0.transport == nil }.map(\.configured) }
+
+    /// The socket of this number, if it is open.
+    subscript(socket: Int) -> Transport? { slots.indices.contains(socket) ? slots[socket].transport : nil }
+
+    /// What a socket is, or was, bound to.
+    func endpoint(of socket: Int) -> Endpoint { slots[socket].bound }
+
+    /// What the system would not send.
+    var refusals: SendRefusals { choice.refusals }
+    /// Datagrams for which there was no socket.
+    var unroutable: UInt64 { choice.unroutable }
+
+    // MARK: Opening and closing
+
+    /// The number of a socket that is about to be bound: ``add(_:at:_:)`` or ``removeLast()`` is next.
+    mutating func reserve() -> Int {
+        choice.add()
+        return slots.count
     }
 
-    /// Lets those go who wait for a socket.
-    func endOfWaiting() {
-        for listener in listeners { listener.resume() }
-        listeners = []
+    /// The one that was about to be bound is not to be had.
+    mutating func removeLast() { choice.removeLast() }
+
+    /// The reserved one was bound; `nil`: it waits until its address is one of this machine's.
+    mutating func add(_ configured: HostPort, at bound: Endpoint, _ transport: Transport?) {
+        slots.append(Slot(configured: configured, bound: bound, transport: nil))
+        if let transport { opened(slots.count - 1, transport) }
     }
 
-    func received(_ datagram: [UInt8], from endpoint: Endpoint, on socket: Int, at local: Endpoint?) {
-        let now = SystemClock.now
-        set.heard(from: endpoint, at: now.instant)
-        var actions: [EngineAction] = []
-        switch engine.receive(datagram, from: endpoint, at: now, into: &actions) {
-        case .dropped(let reason):
-            logger.debug("datagram dropped", metadata: ["reason": "\(reason)", "from": "\(endpoint)"])
-        case .accepted: set.accepted(from: endpoint, on: socket, at: local)
-        }
-        perform(actions)
+    /// A closed one was bound again.
+    mutating func opened(_ socket: Int, _ transport: Transport) {
+        slots[socket].transport = transport
+        slots[socket].isBinding = false
+        slots[socket].rebindAttempts = 0
+        choice.opened(socket, at: slots[socket].bound)
     }
 
-    func socketFailed(_ error: any Error) {
-        logger.debug("socket error", metadata: ["error": "\(error)"])
+    /// A socket closed. `false`: it was not open.
+    mutating func closed(_ socket: Int) -> Bool {
+        guard slots.indices.contains(socket), slots[socket].transport != nil else { return false }
+        slots[socket].transport = nil
+        choice.closed(socket)
+        return true
     }
 
-    /// A socket that closes without being told to is bound again, to the port it had.
-    func closed(_ index: Int) {
-        guard !isStopping, sockets.indices.contains(index), sockets[index].socket != nil else { return }
-        sockets[index].socket = nil
-        set.closed(index)
-        noteOpenSockets()
-        logger.warning("socket closed; it is bound again", metadata: ["address": "\(sockets[index].bound)"])
-        scheduleRebind(index)
+    /// How long to wait before a closed socket is bound again: longer each time.
+    mutating func nextRebind(of socket: Int) -> TimeAmount {
+        slots[socket].rebindAttempts += 1
+        let attempts = slots[socket].rebindAttempts
+        return attempts == 1 ? .zero : min(.milliseconds(25 << min(attempts, 7)), Self.longestBindPause)
     }
 
-    private func scheduleRebind(_ index: Int) {
-        sockets[index].rebindAttempts += 1
-        let attempts = sockets[index].rebindAttempts
-        let pause =
-            attempts == 1
-            ? TimeAmount.zero : min(.milliseconds(25 << Int64(min(attempts, 7))), Self.longestBindPause)
-        eventLoop.scheduleTask(in: pause) { self.assumeIsolated { $0.rebind(index) } }
+    /// Where to bind a closed socket now; ``opened(_:_:)`` or ``rebindFailed(_:)`` is next. `nil`: it is
+    /// open, or being bound.
+    mutating func beginRebind(of socket: Int) -> SocketAddress? {
+        guard slots[socket].transport == nil, !slots[socket].isBinding,
+            let address = slots[socket].bound.socketAddress
+        else { return nil }
+        slots[socket].isBinding = true
+        return address
     }
 
-    private func rebind(_ index: Int) {
-        guard !isStopping, sockets[index].socket == nil, !sockets[index].isBinding,
-            let address = sockets[index].bound.socketAddress
-        else { return }
-        sockets[index].isBinding = true
-        Task {
-            do {
-                let socket = try await DatagramSocket.bind(address, loop: self, index: index)
-                sockets[index].isBinding = false
-                guard !isStopping else {
-                    try? await socket.channel.close().get()
-                    return
-                }
-                sockets[index].socket = socket
-                opened(index)
-                logger.notice("socket is open", metadata: ["address": "\(sockets[index].bound)"])
-                networkChanged()
-            } catch {
-                sockets[index].isBinding = false
-                guard !isStopping else { return }
-                scheduleRebind(index)
-            }
-        }
+    mutating func rebindFailed(_ socket: Int) { slots[socket].isBinding = false }
+
+    // MARK: Datagrams
+
+    /// A datagram came from `endpoint`, whoever sent it.
+    mutating func heard(from endpoint: Endpoint, at now: Instant) { choice.heard(from: endpoint, at: now) }
+
+    /// A peer wrote to us, at `local` of our addresses if that is known.
+    mutating func accepted(from endpoint: Endpoint, on socket: Int, at local: Endpoint?) {
+        choice.accepted(from: endpoint, on: socket, at: local)
     }
 
-    // MARK: Sending
+    /// A user wants something: no pause stands in the way.
+    mutating func userAsks(at now: Instant) { choice.userAsks(at: now) }
 
-    func transmit(_ datagram: [UInt8], to endpoint: Endpoint) {
-        let now = SystemClock.now.instant
-        guard case .send(let path) = set.choose(for: endpoint, at: now, local: localAddress(towards:)),
+    /// Somebody named this address, or was heard to be there.
+    mutating func retry(_ endpoint: Endpoint, at now: Instant) { choice.retry(endpoint, at: now) }
+
+    /// Links, addresses or routes of this machine changed; these are its addresses now, without ports.
+    mutating func networkChanged(addresses: Set<Endpoint>, at now: Instant) {
+        choice.networkChanged(addresses: addresses, at: now)
+    }
+
+    /// Sends a datagram, by another way if the system refuses the first; returns why it was lost if the
+    /// system refused it. `local` asks from which of our addresses the system would send there.
+    mutating func send(
+        _ datagram: [UInt8],
+        to endpoint: Endpoint,
+        at now: Instant,
+        local: (Endpoint) -> Endpoint?
+    ) -> Loss? {
+        guard case .send(let path) = choice.choose(for: endpoint, at: now, local: local),
             let address = addresses.socketAddress(of: endpoint)
-        else { return }
+        else { return nil }
         var failure = send(datagram, to: endpoint, address, by: path, at: now)
         if case .send(let other)? = failure?.remedy {
             failure = send(datagram, to: endpoint, address, by: other, at: now)
         }
-        guard let failure, case .lose(let isFirst) = failure.remedy else { return }
-        let metadata: Logger.Metadata = [
-            "error": "\(SendRefusals.name(of: failure.error))", "to": "\(endpoint)",
-        ]
-        logger.log(level: isFirst ? .warning : .debug, "datagram not sent", metadata: metadata)
+        guard let failure, case .lose(let isFirst) = failure.remedy else { return nil }
+        return Loss(error: failure.error, isFirst: isFirst)
     }
 
     /// Why the system did not take it, and what is to be done; `nil` if it did.
-    private func send(
+    private mutating func send(
         _ datagram: [UInt8],
         to endpoint: Endpoint,
         _ address: SocketAddress,
         by path: SocketSet.Path,
         at now: Instant
     ) -> (error: Int32, remedy: SocketSet.Remedy)? {
-        guard let sender = sockets[path.socket].socket?.sender else { return nil }
-        guard let error = sender.send(datagram, to: address, from: path.source) else {
-            set.sent(to: endpoint, by: path)
+        guard let transport = slots[path.socket].transport else { return nil }
+        guard let error = transport.send(datagram, to: address, from: path.source) else {
+            choice.sent(to: endpoint, by: path)
             return nil
         }
-        return (error, set.failed(endpoint, by: path, error, at: now))
+        return (error, failed(endpoint, by: path, error, at: now))
     }
 
-    // MARK: The network of this machine
-
-    /// Hears of changes from now on. Where the system does not tell of them, time-outs and pauses have to do.
-    func watchNetwork() async {
-        ownAddresses = addressesOfThisMachine()
-        guard !isStopping else { return }
-        noteOpenSockets()
-        do {
-            let channel = try await NetworkWatch.start(on: eventLoop) { [weak self] in
-                self?.assumeIsolated { $0.networkChanged() }
-            } closed: { [weak self] in
-                self?.assumeIsolated { $0.watchAgain() }
-            }
-            if isStopping { try? await channel.close().get() } else { watch = channel }
-        } catch {
-            logger.debug("changes of the network are not told", metadata: ["error": "\(error)"])
-        }
+    /// The system refused to send there by that path: what is to be done.
+    mutating func failed(
+        _ endpoint: Endpoint,
+        by path: SocketSet.Path,
+        _ error: Int32,
+        at now: Instant
+    ) -> SocketSet.Remedy {
+        choice.failed(endpoint, by: path, error, at: now)
     }
 
-    private func watchAgain() {
-        watch = nil
-        guard !isStopping else { return }
-        eventLoop.scheduleTask(in: .seconds(1)) {
-            self.assumeIsolated { loop in
-                guard !loop.isStopping else { return }
-                Task { await loop.watchNetwork() }
-                loop.networkChanged()
-            }
-        }
-    }
-
-    /// Something changed. What that means is looked at once all that belongs to it has come.
-    func networkChanged() {
-        guard !isStopping, !isChangePending else { return }
-        isChangePending = true
-        // Where they never end, not after each.
-        let isSoon = lastChange.map { NIODeadline.now() - $0 < Self.longestChangePause } ?? false
-        eventLoop.scheduleTask(in: isSoon ? Self.longestChangePause : Self.changePause) {
-            self.assumeIsolated { loop in
-                loop.isChangePending = false
-                loop.reviewNetwork()
-            }
-        }
-    }
-
-    private func reviewNetwork() {
-        guard !isStopping else { return }
-        let before = ownAddresses
-        ownAddresses = addressesOfThisMachine()
-        for index in sockets.indices where sockets[index].socket == nil { rebind(index) }
-        lastChange = .now()
-        noteOpenSockets()
-        if ownAddresses != before { lastMove = lastChange }
-        askAnew()
-        changes &+= 1
-        let change = changes
-        for pause in Self.secondThoughts {
-            eventLoop.scheduleTask(in: pause) {
-                self.assumeIsolated { loop in
-                    // What came later sees to it itself.
-                    if !loop.isStopping, loop.changes == change { loop.askAnew() }
-                }
-            }
-        }
-    }
-
-    private func askAnew() {
-        let hasMoved = lastMove.map { NIODeadline.now() - $0 < Self.moveMemory } ?? false
-        let now = SystemClock.now
-        set.networkChanged(addresses: ownAddresses, at: now.instant)
-        var actions: [EngineAction] = []
-        engine.networkChanged(hasMoved: hasMoved, at: now, into: &actions)
-        perform(actions)
+    /// Those that are open, to be closed: the node ends.
+    mutating func removeAll() -> [Transport] {
+        defer { for index in slots.indices { slots[index].transport = nil } }
+        return slots.compactMap(\.transport)
     }
 }

@@ -7,7 +7,7 @@ extension NodeLoop {
     /// Runs an operation to its end; `nil` if the node stopped before, or the task was cancelled, with which
     /// the operation ends as well. `turn`: of a put whose turn was taken.
     func run(_ operation: DHTEngine.Operation, turn: OperationID? = nil) async -> Outcome? {
-        let id = turn ?? newOperation()
+        let id = turn ?? users.newOperation()
         return await withTaskCancellationHandler {
             Task.isCancelled ? nil : await run(operation, as: id)
         } onCancel: {
@@ -17,7 +17,7 @@ extension NodeLoop {
 
     /// Takes the turn of a put whose value has still to come: see ``run(_:)``, and ``giveUp(_:)``.
     func reserveWrite(of key: [UInt8]) -> OperationID {
-        let id = newOperation()
+        let id = users.newOperation()
         engine.reserveWrite(id, of: key, at: SystemClock.now)
         return id
     }
@@ -29,7 +29,7 @@ extension NodeLoop {
     nonisolated func giveUp(_ write: OperationID) {
         eventLoop.execute {
             self.assumeIsolated { loop in
-                if loop.waiting[write] == nil { loop.withdraw(write) }
+                if !loop.users.isWaiting(for: write) { loop.withdraw(write) }
             }
         }
     }
@@ -37,8 +37,8 @@ extension NodeLoop {
     func run(_ operation: DHTEngine.Operation, as id: OperationID) async -> Outcome? {
         guard !isStopping else { return nil }
         return await withCheckedContinuation { continuation in
-            waiting[id] = continuation
-            set.userAsks(at: SystemClock.now.instant)
+            users.wait(for: id, continuation)
+            sockets.userAsks(at: SystemClock.now.instant)
             var actions: [EngineAction] = []
             engine.submit(operation, as: id, at: SystemClock.now, into: &actions)
             perform(actions)
@@ -46,8 +46,8 @@ extension NodeLoop {
     }
 
     private func cancel(_ id: OperationID) {
-        guard let continuation = waiting.removeValue(forKey: id) else { return }
-        continuation.resume(returning: nil)
+        guard let user = users.take(id) else { return }
+        user.resume(returning: nil)
         withdraw(id)
     }
 
@@ -58,18 +58,13 @@ extension NodeLoop {
         perform(actions)
     }
 
-    func newOperation() -> OperationID {
-        nextOperation += 1
-        return OperationID(rawValue: nextOperation)
-    }
-
     // MARK: Values piece by piece
 
     /// Begins to read a long value; its pieces come by ``pull(_:)``, until ``endReading(_:)``.
     func beginReading(_ record: Record, from contacts: [Contact]) -> OperationID {
-        let id = newOperation()
+        let id = users.newOperation()
         guard !isStopping else { return id }
-        set.userAsks(at: SystemClock.now.instant)
+        sockets.userAsks(at: SystemClock.now.instant)
         var actions: [EngineAction] = []
         engine.submit(.read(record, from: contacts), as: id, at: SystemClock.now, into: &actions)
         perform(actions)
@@ -79,12 +74,12 @@ extension NodeLoop {
     /// The next piece. One at a time.
     func pull(_ id: OperationID) async -> Pulled {
         await withTaskCancellationHandler {
-            guard !isStopping, !Task.isCancelled, pulls[id] == nil else { return .stopped }
+            guard !isStopping, !Task.isCancelled, !users.isPulling(id) else { return .stopped }
             return await withCheckedContinuation { continuation in
-                pulls[id] = continuation
+                users.pull(id, continuation)
                 var actions: [EngineAction] = []
                 guard engine.pull(id, at: SystemClock.now, into: &actions) else {
-                    pulls.removeValue(forKey: id)?.resume(returning: .stopped)
+                    users.deliver(.stopped, of: id)
                     return
                 }
                 perform(actions)
@@ -98,7 +93,7 @@ extension NodeLoop {
     nonisolated func endReading(_ id: OperationID) {
         eventLoop.execute {
             self.assumeIsolated { loop in
-                loop.pulls.removeValue(forKey: id)?.resume(returning: .stopped)
+                loop.users.deliver(.stopped, of: id)
                 loop.withdraw(id)
             }
         }

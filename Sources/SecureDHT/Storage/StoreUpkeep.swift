@@ -31,18 +31,3 @@ extension DiskStorage {
         }
     }
 }
-
-extension NodeLoop {
-    /// Gives back what the database needs no more, as long as the node runs.
-    func tidyRegularly() { tidy(after: Shrinking.interval) }
-
-    private func tidy(after pause: Interval) {
-        guard let disk, !isStopping else { return }
-        tidying = eventLoop.scheduleTask(in: .nanoseconds(Int64(pause.nanoseconds))) { [weak self] in
-            disk.tidy { [weak self] next in
-                guard let loop = self else { return }
-                loop.eventLoop.execute { loop.assumeIsolated { $0.tidy(after: next) } }
-            }
-        }
-    }
-}

@@ -1,0 +1,87 @@
+import DHTCore
+import DHTEngine
+import DHTStorage
+
+/// What a node stores: on disk, or in memory for as long as its process lives.
+///
+/// What memory does it does at once, and returns the outcome; of a disk `nil` is returned, and the outcome
+/// comes to whoever was named to ``report(to:)``. What outlives the process is nobody's business in memory.
+struct RecordStorage: Sendable {
+    private let disk: DiskStorage?
+    private var memory = MemoryRecordStore()
+
+    /// `nil`: in memory.
+    init(_ disk: DiskStorage?) { self.disk = disk }
+
+    var isOnDisk: Bool { disk != nil }
+    /// Why what is to be kept is not, in words; `nil` as long as it is.
+    var problem: String? { disk?.problem }
+
+    /// Takes what became of tickets; called on other threads.
+    func report(to completion: @escaping DiskStorage.Completion) { disk?.report(to: completion) }
+
+    // MARK: The engine's tickets
+
+    func load(_ ticket: Ticket, at location: NodeID, by authors: [Identity]) -> StorageOutcome? {
+        guard let disk else { return .loaded(memory.records(at: location, by: authors)) }
+        disk.load(ticket, at: location, by: authors)
+        return nil
+    }
+
+    func loadPart(_ ticket: Ticket, _ part: ContentPart, of content: Digest) -> StorageOutcome? {
+        guard let disk else { return .part(memory.part(part, of: content)) }
+        disk.loadPart(ticket, part, of: content)
+        return nil
+    }
+
+    func survey(_ ticket: Ticket) -> StorageOutcome? {
+        guard let disk else { return .surveyed(memory.unreferredContent()) }
+        disk.survey(ticket)
+        return nil
+    }
+
+    mutating func apply(_ ticket: Ticket, _ changes: [RecordChange]) -> StorageOutcome? {
+        if let disk {
+            disk.apply(ticket, changes)
+            return nil
+        }
+        do throws(RecordStoreError) {
+            try memory.apply(changes)
+            return .applied
+        } catch {
+            return .full
+        }
+    }
+
+    // MARK: What outlives the process
+
+    /// The last revision of ours at a location; `nil`: there is none.
+    func note(_ revision: Revision?, at location: NodeID) { disk?.note(revision, at: location) }
+
+    /// Our own values that are kept alive, by key; `nil`: kept no more.
+    func note(_ kept: [[UInt8]: KeptKey?]) {
+        disk?.note(
+            kept.mapValues { kept in
+                kept.map { RememberedValue(key: $0.key, lifetime: $0.lifetime, revision: $0.revision) }
+            }
+        )
+    }
+
+    func remember(_ contacts: [RememberedContact]) { disk?.remember(contacts) }
+
+    /// Tells the operator if another process wanted the directory.
+    func lookForRival() { disk?.lookForRival() }
+
+    /// Returns when all that was asked for is written.
+    func flush() async { await disk?.flush() }
+
+    /// Lets go of the directory.
+    func close() { disk?.close() }
+
+    /// What the database takes on the disk; `nil` if that cannot be told, or there is none.
+    func size() async -> DatabaseSize? { await disk?.size() }
+
+    /// Makes the file shorter, if it is to be; then `next` is called with the time until it is to be asked
+    /// again. Never, in memory.
+    func tidy(_ next: @escaping @Sendable (Interval) -> Void) { disk?.tidy(next) }
+}
