@@ -18,7 +18,7 @@ package struct GatedEngine<Keeper: Gatekeeper & ~Copyable>: ~Copyable {
     static var inboundCapacity: Int { 16_384 }
     var inboundRequests: [RequestID: Gate.InboundRequest] = [:]
     var desk = OperationDesk()
-    var transfers = Transfers()
+    var transfers = ContentTransfers()
     package internal(set) var counters = Counters()
     private var nextRequest: UInt64 = 0
 
@@ -75,7 +75,9 @@ extension GatedEngine where Keeper: ~Copyable {
         at now: Now,
         into actions: inout [EngineAction]
     ) {
-        if ticket.isTransfer { return completeTransfer(ticket, with: outcome, at: now, into: &actions) }
+        if ticket.isTransfer {
+            return transfer(at: now, into: &actions) { $0.complete(ticket, with: outcome, &$1) }
+        }
         var wishes: [KademliaAction] = []
         switch outcome {
         case .part, .surveyed: preconditionFailure("content came for a ticket that asked for none")
@@ -157,9 +159,9 @@ extension GatedEngine where Keeper: ~Copyable {
         if core.nextDeadline <= now.instant { core.advance(to: now, into: &wishes) }
         perform(wishes, at: now, into: &actions)
         renewKept(at: now, into: &actions)
-        lookAtTransfers(at: now, into: &actions)
-        surveyContent(at: now, into: &actions)
-        mendContent(at: now, into: &actions)
+        if let deadline = transfers.deadline, deadline <= now.instant {
+            transfer(at: now, into: &actions) { $0.advance(&$1) }
+        }
     }
 
     // MARK: Queries
@@ -169,9 +171,7 @@ extension GatedEngine where Keeper: ~Copyable {
         mutating get {
             var own = min(gate.nextDeadline, core.nextDeadline)
             if let look = desk.deadline { own = min(own, look) }
-            if let survey = transfers.nextSurvey { own = min(own, survey) }
-            if let look = transfers.nextLook { own = min(own, look) }
-            if let mending = transfers.mending.deadline { own = min(own, mending) }
+            if let deadline = transfers.deadline { own = min(own, deadline) }
             return calls.nextDeadline.map { min($0, own) } ?? own
         }
     }
@@ -183,21 +183,10 @@ extension GatedEngine where Keeper: ~Copyable {
 
     /// All collections that others can make grow: the gate's, the core's and our own.
     package var bounds: [Bound] {
-        gate.bounds + core.bounds + calls.bounds + desk.bounds(importing: transfers.imports.count) + [
-            Bound("inbound requests", inboundRequests.count, of: Self.inboundCapacity),
-            Bound("content brought", transfers.incoming.count, of: Transfers.incomingLimit),
-            Bound("content refused", transfers.refusals.count, of: Transfers.refusalCapacity),
-            Bound(
-                "bytes promised to members",
-                transfers.inventory.promised,
-                of: ContentInventory.strangeLimit
-            ),
-            Bound("content wanted", transfers.wants.count, of: calls.count),
-            Bound("liars about content", transfers.liars.count, of: ContentLiars.capacity),
-            Bound("parts at hand", transfers.cache.count, of: PartCache.capacity),
-        ]
+        gate.bounds + core.bounds + calls.bounds + desk.bounds(importing: transfers.imports.count)
+            + transfers.bounds(calls: calls.count)
+            + [Bound("inbound requests", inboundRequests.count, of: Self.inboundCapacity)]
     }
-
 }
 
 extension Gatekeeper where Self: ~Copyable {
@@ -228,8 +217,7 @@ extension Response {
 
 extension GatedEngine where Keeper: ~Copyable {
     mutating func perform(_ wishes: [KademliaAction], at now: Now, into actions: inout [EngineAction]) {
-        (counters.replication, counters.evictions) = (core.replication.counters, core.catalog.evictions)
-        countLosses()
+        gatherCounters()
         // What is over may begin something new, whose changes must not get in front of these.
         let (begun, over) = (wishes.filter { !$0.isEnd }, wishes.filter(\.isEnd))
         for wish in begun + over {
@@ -240,7 +228,8 @@ extension GatedEngine where Keeper: ~Copyable {
                 reply(id, response, at: now, into: &actions)
             case .load(let ticket, let location, let authors):
                 actions.append(.load(ticket, location: location, authors: authors))
-            case .apply(let ticket, let changes): apply(ticket, changes, at: now, into: &actions)
+            case .apply(let ticket, let changes):
+                transfer(at: now, into: &actions) { $0.apply(ticket, changes, &$1) }
             case .resolve(let seed): actions.append(.resolve(seed: seed))
             case .retry(let endpoint): actions.append(.retry(endpoint))
             case .finished(let id, let outcome): finish(id, outcome, at: now, into: &actions)

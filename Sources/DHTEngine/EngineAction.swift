@@ -87,7 +87,7 @@ package enum Operation: Sendable {
         /// waiting for it: what lives for less may be over before it is anywhere.
         package var leastLifetime: UInt64 {
             guard let length = content?.reference.length else { return 0 }
-            return (UInt64(length) +| (Transfers.leastRate - 1)) / Transfers.leastRate
+            return (UInt64(length) +| (ContentTransfers.leastRate - 1)) / ContentTransfers.leastRate
         }
 
         package init(

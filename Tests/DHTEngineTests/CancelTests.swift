@@ -27,7 +27,7 @@ struct CancelTests {
         let (overlay, reader, record, contacts) = try world(value)
         let names = (0..<6).map { _ in overlay.submit(.fetch(record, from: contacts), at: reader) }
         let host = overlay[reader]
-        #expect(host.engine.transfers.readings.count == Transfers.readingLimit)
+        #expect(host.engine.transfers.readings.count == ContentTransfers.readingLimit)
         #expect(host.engine.transfers.waiting.count == 2)
         overlay.run(for: .milliseconds(100))
         #expect(host.engine.callsInFlight > 0)
@@ -73,8 +73,8 @@ struct CancelTests {
             fresh.add(contact)
         }
         let now = overlay.now(at: host).instant
-        let wishes = stalled.nextWishes(limit: Transfers.partLimit, at: now)
-        #expect(wishes.count >= fresh.nextWishes(limit: Transfers.partLimit, at: now).count)
+        let wishes = stalled.nextWishes(limit: ContentTransfers.partLimit, at: now)
+        #expect(wishes.count >= fresh.nextWishes(limit: ContentTransfers.partLimit, at: now).count)
     }
 
     @Test func `what came of a reading that was cancelled is there for the next`() throws {

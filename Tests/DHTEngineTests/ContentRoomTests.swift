@@ -200,7 +200,7 @@ struct ContentRoomTests {
         _ count: Int,
         at overlay: Overlay,
         for span: Interval,
-        look: (borrowing Transfers) -> Void = { _ in }
+        look: (borrowing ContentTransfers) -> Void = { _ in }
     ) {
         let hoaxer = overlay.hosts.count - 1
         let promises = (0..<count).map { overlay.promise("hoax \($0)", length: 16 << 20, by: hoaxer) }
@@ -238,7 +238,7 @@ struct ContentRoomTests {
             slots = max(slots, transfers.incoming.count)
             bytes = max(bytes, transfers.inventory.loose)
         }
-        #expect(slots == Transfers.incomingBySender)
+        #expect(slots == ContentTransfers.incomingBySender)
         #expect(bytes == ContentInventory.limitBySender)
         for host in overlay.hosts {
             #expect(!host.engine.bounds.contains { !$0.isWithinBound })

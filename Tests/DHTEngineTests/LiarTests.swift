@@ -85,11 +85,11 @@ struct LiarTests {
     }
 
     @Test func `one lie is enough for all that is being brought of the content`() {
-        var transfers = Transfers()
+        var transfers = ContentTransfers()
         let liar = Self.contact(1).identity
         var asking = fetch
         asking.add(Self.contact(1))
-        transfers.incoming[content.reference] = Transfers.Incoming(
+        transfers.incoming[content.reference] = ContentTransfers.Incoming(
             fetch: asking,
             location: Self.contact(3).id,
             sender: liar,

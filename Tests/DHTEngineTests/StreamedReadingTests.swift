@@ -56,8 +56,8 @@ struct StreamedReadingTests {
         let name = scene.begin(at: scene.reader)
         scene.overlay.run(for: .seconds(20))
         let host = scene.overlay[scene.reader]
-        #expect(scene.waiting(at: scene.reader) == Transfers.partLimit)
-        #expect(host.engine.counters.chunksFetched <= UInt64(Transfers.partLimit + 1) * 64)
+        #expect(scene.waiting(at: scene.reader) == ContentTransfers.partLimit)
+        #expect(host.engine.counters.chunksFetched <= UInt64(ContentTransfers.partLimit + 1) * 64)
         #expect(host.engine.transfers.activeReadings == 0)
         #expect(host.pieces[name] == nil)
         for count in 1...3 {
@@ -92,7 +92,7 @@ struct StreamedReadingTests {
         let scene = try Scene(value)
         let names = (0..<8).map { _ in scene.begin(at: scene.reader) }
         scene.overlay.run(for: .minutes(1))
-        #expect(scene.waiting(at: scene.reader) <= Transfers.partLimit * 8)
+        #expect(scene.waiting(at: scene.reader) <= ContentTransfers.partLimit * 8)
         #expect(scene.overlay[scene.reader].engine.transfers.waiting.isEmpty)
         let other = scene.begin(at: scene.reader)
         #expect(scene.drain(other, at: scene.reader) == value)
@@ -107,7 +107,7 @@ struct StreamedReadingTests {
     }
 
     @Test func `the more there are the less each may have ahead`() throws {
-        var transfers = Transfers()
+        var transfers = ContentTransfers()
         let scene = try Scene(ContentTests.bytes(1000))
         let reference = try #require(scene.record.reference)
         for (count, window) in [(1, 16), (16, 16), (32, 8), (300, 1)] {
@@ -181,7 +181,8 @@ struct StreamedReadingTests {
             let put = Operation.Put(key: [1], content: content, lifetime: 3600)
             engine.submit(.put(put), as: name, at: now, into: &actions)
         }
-        #expect(actions.count { if case .apply = $0 { true } else { false } } == Transfers.partLimit + 1)
+        let changes = actions.count { if case .apply = $0 { true } else { false } }
+        #expect(changes == ContentTransfers.partLimit + 1)
         // The store is done with each at once.
         overlay.act(overlay[0]) { _, _, rest in rest += actions }
         #expect(overlay.finish(name, at: 0) != nil)

@@ -76,7 +76,7 @@ struct WantsTests {
     }
 
     @Test mutating func `nobody is believed beyond the deadline, whatever it asks and says`() {
-        let limit = Transfers.allowance(for: content.length).seconds
+        let limit = ContentTransfers.allowance(for: content.length).seconds
         #expect(limit == 91)
         #expect(claims(at: 100))
         var last: UInt64 = 0

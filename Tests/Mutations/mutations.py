@@ -160,7 +160,7 @@ MUTATIONS = [
          "            release(storeRequest.part)\n"),
     ]),
     Mutation("lies-are-forgotten", "bounds", SPOILING, [
-        ("DHTEngine/Content/Transfers.swift", "        liars.note(liar, of: reference.digest, at: now)\n", ""),
+        ("DHTEngine/Content/ContentTransfers.swift", "        liars.note(liar, of: reference.digest, at: now)\n", ""),
     ]),
     # replay
     Mutation("replays-are-taken", "replay", SWARM, [

@@ -50,9 +50,9 @@ struct ConstantTests {
         "chunk": ["DHTCore/Content/ContentReference.swift:chunkLength"],
         "`wanted` without a sign": ["DHTEngine/Content/Wants.swift:grace"],
         "`wanted` after a sign": ["DHTEngine/Content/Wants.swift:patience"],
-        "least time for content": ["DHTEngine/Content/Transfers.swift:leastAllowance"],
-        "least rate of content": ["DHTEngine/Content/Transfers.swift:leastRate"],
-        "content that does not come": ["DHTEngine/Content/Transfers.swift:incomingPatience"],
+        "least time for content": ["DHTEngine/Content/ContentTransfers.swift:leastAllowance"],
+        "least rate of content": ["DHTEngine/Content/ContentTransfers.swift:leastRate"],
+        "content that does not come": ["DHTEngine/Content/ContentTransfers.swift:incomingPatience"],
         "lifetime": ["DHTCore/Records/Record.swift:lifetimes"],
     ]
 

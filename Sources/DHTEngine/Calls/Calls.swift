@@ -52,7 +52,7 @@ extension GatedEngine where Keeper: ~Copyable {
     ) {
         guard let transmission else { return }
         let (request, endpoint) = (transmission.request, transmission.contact.endpoint)
-        noteOffer(request, at: now)
+        transfers.noteOffer(request, at: now.instant)
         guard transmission.isAllowed,
             let datagram = gate.seal(
                 request,
@@ -82,7 +82,9 @@ extension GatedEngine where Keeper: ~Copyable {
             gate.close(call.transaction)
             forget(call)
             transfers.noteUpload(of: call.request, to: call.contact.identity, held: nil)
-            if call.id.isTransfer { return chunkFailed(call.id, at: now, into: &actions) }
+            if call.id.isTransfer {
+                return transfer(at: now, into: &actions) { $0.chunkFailed(call.id, &$1) }
+            }
             core.failed(call.id, at: now, into: &wishes)
         }
         perform(wishes, at: now, into: &actions)
@@ -125,7 +127,7 @@ extension GatedEngine where Keeper: ~Copyable {
         }
         forget(call)
         if call.id.isTransfer {
-            return chunkAnswered(call, response, at: now, into: &actions)
+            return transfer(at: now, into: &actions) { $0.chunkAnswered(call, response, &$1) }
         }
         if case .store(let record, _) = call.request {
             let held = response.isStored ? record.reference?.length : nil
@@ -155,9 +157,7 @@ extension GatedEngine where Keeper: ~Copyable {
             return true
         }
         let peer = call.contact.identity
-        guard case .store(let record, _) = call.request, let reference = record.reference,
-            transfers.wants.claimed(reference, held: held, by: peer, for: call.id, at: now.instant)
-        else {
+        guard transfers.isWanted(by: call, held: held, at: now.instant) else {
             counters.wantsDisbelieved += 1
             core.note(.wantsInVain, of: peer, at: now.instant)
             return false
@@ -168,17 +168,10 @@ extension GatedEngine where Keeper: ~Copyable {
         return true
     }
 
-    /// We offer a record of ours or of others: its content is not to go meanwhile.
-    private mutating func noteOffer(_ request: Request, at now: Now) {
-        guard case .store(let record, _) = request, let reference = record.reference else { return }
-        transfers.inventory.touch(reference.digest, at: now.instant)
-    }
-
     /// The call is no more.
     private mutating func forget(_ call: OutgoingCall) {
         calls.remove(call.id)
-        guard case .store(let record, _) = call.request, let reference = record.reference else { return }
-        transfers.wants.ended(call.id, to: call.contact.identity, about: reference.digest)
+        transfers.ended(call)
     }
 
     /// Ends a call for whose answer nobody waits any more.

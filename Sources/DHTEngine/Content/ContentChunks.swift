@@ -3,18 +3,17 @@ import DHTEnvelope
 
 // Chunks of content that we ask others for.
 
-extension GatedEngine where Keeper: ~Copyable {
+extension ContentTransfers {
     mutating func ask(
         _ wish: ContentFetch.ChunkRequest,
-        for client: Transfers.Client,
-        at now: Now,
-        into actions: inout [EngineAction]
+        for client: Client,
+        _ turn: inout ContentTurn
     ) {
         let reference: ContentReference
         switch client {
         case .incoming(let incoming): reference = incoming
         case .reading(let operation):
-            guard let reading = transfers.readings[operation] else { return }
+            guard let reading = readings[operation] else { return }
             reference = reading.fetch.reference
         }
         let request = Request.findChunk(
@@ -22,23 +21,22 @@ extension GatedEngine where Keeper: ~Copyable {
             part: wish.part,
             chunk: UInt8(wish.chunk)
         )
-        let call = transfers.call(for: wish, of: client)
-        start(call, wish.contact, request, isConfigured: false, at: now, into: &actions)
+        turn.take(.ask(call(for: wish, of: client), wish.contact, request))
     }
 
     mutating func chunkAnswered(
         _ call: OutgoingCall,
         _ response: Response,
-        at now: Now,
-        into actions: inout [EngineAction]
+        _ turn: inout ContentTurn
     ) {
-        guard let (client, wish) = transfers.calls.removeValue(forKey: call.id) else { return }
+        guard let (client, wish) = calls.removeValue(forKey: call.id) else { return }
         if case .chunk = response { counters.chunksFetched += 1 }
-        change(client, at: now, into: &actions) { fetch in
+        let now = turn.now.instant
+        change(client, &turn) { fetch in
             switch response {
             case .chunk(let bytes):
                 let isClear = call.transmissions == 1
-                return fetch.answered(wish, bytes, isClear: isClear, at: now.instant)
+                return fetch.answered(wish, bytes, isClear: isClear, at: now)
             case .absent: fetch.lacks(wish)
             default: fetch.failed(wish)
             }
@@ -46,9 +44,9 @@ extension GatedEngine where Keeper: ~Copyable {
         }
     }
 
-    mutating func chunkFailed(_ call: CallID, at now: Now, into actions: inout [EngineAction]) {
-        guard let (client, wish) = transfers.calls.removeValue(forKey: call) else { return }
-        change(client, at: now, into: &actions) { fetch in
+    mutating func chunkFailed(_ call: CallID, _ turn: inout ContentTurn) {
+        guard let (client, wish) = calls.removeValue(forKey: call) else { return }
+        change(client, &turn) { fetch in
             fetch.failed(wish)
             return nil
         }
@@ -56,48 +54,51 @@ extension GatedEngine where Keeper: ~Copyable {
 
     /// Lets something happen to what a client brings, takes in what it gained, and goes on.
     private mutating func change(
-        _ client: Transfers.Client,
-        at now: Now,
-        into actions: inout [EngineAction],
+        _ client: Client,
+        _ turn: inout ContentTurn,
         _ body: (inout ContentFetch) -> ContentFetch.CompletedPart?
     ) {
         switch client {
         case .incoming(let reference):
             // Taken out while it changes, so that nothing of it is copied.
-            guard var state = transfers.incoming.removeValue(forKey: reference) else { return }
+            guard var state = incoming.removeValue(forKey: reference) else { return }
             let before = state.fetch.received
             let gain = body(&state.fetch)
-            if state.fetch.received > before { state.grown = now.instant }
+            if state.fetch.received > before { state.grown = turn.now.instant }
             let liars = state.fetch.takeLiars()
-            transfers.incoming[reference] = consume state
-            note(liars, of: reference, at: now)
-            if let gain { keep(gain, of: reference, at: now, into: &actions) }
-            pursueIncoming(reference, at: now, into: &actions)
+            incoming[reference] = consume state
+            note(liars, of: reference, &turn)
+            if let gain { keep(gain, of: reference, &turn) }
+            pursueIncoming(reference, &turn)
         case .reading(let operation):
-            guard var reading = transfers.readings.removeValue(forKey: operation) else { return }
+            guard var reading = readings.removeValue(forKey: operation) else { return }
             let gain = body(&reading.fetch)
             let (liars, reference) = (reading.fetch.takeLiars(), reading.fetch.reference)
-            transfers.readings[operation] = consume reading
-            note(liars, of: reference, at: now)
+            readings[operation] = consume reading
+            note(liars, of: reference, &turn)
             if let gain { take(gain, for: operation) }
-            pursueReading(operation, at: now, into: &actions)
+            pursueReading(operation, &turn)
         }
     }
 
     /// These gave what the content is not: whoever else is bringing it asks them no more either.
-    private mutating func note(_ liars: [Identity], of reference: ContentReference, at now: Now) {
+    private mutating func note(
+        _ liars: [Identity],
+        of reference: ContentReference,
+        _ turn: inout ContentTurn
+    ) {
         for liar in liars {
             counters.brokenParts += 1
-            transfers.note(liar, of: reference, at: now.instant)
-            core.note(.brokenContent, of: liar, at: now.instant)
+            note(liar, of: reference, at: turn.now.instant)
+            turn.report(.brokenContent, of: liar)
         }
     }
 
     /// Nobody waits any more for chunks that this client asked for.
-    mutating func endChunkCalls(of client: Transfers.Client) {
-        for call in transfers.calls.filter({ $0.value.client == client }).keys {
-            transfers.calls[call] = nil
-            drop(call)
+    mutating func endChunkCalls(of client: Client, _ turn: inout ContentTurn) {
+        for call in calls.filter({ $0.value.client == client }).keys {
+            calls[call] = nil
+            turn.take(.drop(call))
         }
     }
 
@@ -105,20 +106,19 @@ extension GatedEngine where Keeper: ~Copyable {
     private mutating func keep(
         _ gain: ContentFetch.CompletedPart,
         of reference: ContentReference,
-        at now: Now,
-        into actions: inout [EngineAction]
+        _ turn: inout ContentTurn
     ) {
-        transfers.inventory.touch(reference.digest, at: now.instant)
+        inventory.touch(reference.digest, at: turn.now.instant)
         switch gain {
         case .outline(let bytes):
-            guard transfers.begin(reference, for: .unknown, at: now.instant) else { return }
-            transfers.incoming[reference]?.unwritten += 1
-            let ticket = transfers.ticket(for: .outline(reference))
-            actions.append(.apply(ticket, [.beginContent(reference, outline: bytes)]))
+            guard begin(reference, for: .unknown, at: turn.now.instant) else { return }
+            incoming[reference]?.unwritten += 1
+            let ticket = ticket(for: .outline(reference))
+            turn.perform(.apply(ticket, [.beginContent(reference, outline: bytes)]))
         case .piece(let bytes, let index):
-            transfers.incoming[reference]?.unwritten += 1
-            let ticket = transfers.ticket(for: .piece(reference, index: index))
-            actions.append(.apply(ticket, [.putPiece(bytes, index: index, of: reference.digest)]))
+            incoming[reference]?.unwritten += 1
+            let ticket = ticket(for: .piece(reference, index: index))
+            turn.perform(.apply(ticket, [.putPiece(bytes, index: index, of: reference.digest)]))
         }
     }
 }

@@ -3,36 +3,35 @@ import DHTEnvelope
 
 // Content and the store: what became of tickets, and what is to be forgotten.
 
-extension GatedEngine where Keeper: ~Copyable {
+extension ContentTransfers {
     /// The store is done with a ticket of ours.
-    mutating func completeTransfer(
+    mutating func complete(
         _ ticket: Ticket,
         with outcome: StorageOutcome,
-        at now: Now,
-        into actions: inout [EngineAction]
+        _ turn: inout ContentTurn
     ) {
-        guard let errand = transfers.errands.removeValue(forKey: ticket) else { return }
+        guard let errand = errands.removeValue(forKey: ticket) else { return }
         switch errand {
         case .outline(let reference):
             noteStored(.outline, of: reference, outcome.refusal)
-            written(reference, outcome.refusal, at: now, into: &actions)
+            written(reference, outcome.refusal, &turn)
         case .piece(let reference, let index):
             noteStored(.piece(index), of: reference, outcome.refusal)
-            written(reference, outcome.refusal, at: now, into: &actions)
+            written(reference, outcome.refusal, &turn)
         case .imported(let operation, let reference, let index):
             noteStored(index.map { .piece($0) } ?? .outline, of: reference, outcome.refusal)
-            imported(operation, reference, outcome.refusal, at: now, into: &actions)
+            imported(operation, reference, outcome.refusal, &turn)
         case .part(let name):
             var stored: StoredPart?
             if case .part(let read) = outcome { stored = read }
-            partLoaded(name, stored, isReadable: outcome.refusal == nil, at: now, into: &actions)
+            partLoaded(name, stored, isReadable: outcome.refusal == nil, &turn)
         case .survey:
             guard case .surveyed(let digests) = outcome else { return }
-            transfers.touchUploads(at: now.instant)
-            let forgotten = transfers.inventory.forget(unreferred: digests, at: now.instant)
+            touchUploads(at: turn.now.instant)
+            let forgotten = inventory.forget(unreferred: digests, at: turn.now.instant)
             guard !forgotten.isEmpty else { return }
-            let removal = transfers.ticket(for: .removal)
-            actions.append(.apply(removal, forgotten.map { .removeContent($0) }))
+            let removal = self.ticket(for: .removal)
+            turn.perform(.apply(removal, forgotten.map { .removeContent($0) }))
         case .removal: break
         }
     }
@@ -43,63 +42,60 @@ extension GatedEngine where Keeper: ~Copyable {
         _ refusal: Response.Refusal?
     ) {
         if refusal == nil {
-            transfers.inventory.note(part, of: reference.digest)
-            transfers.mending.noteWritten(part, of: reference.digest)
-            counters.mended = transfers.mending.mended
+            inventory.note(part, of: reference.digest)
+            mending.noteWritten(part, of: reference.digest)
         } else if part == .outline {
-            transfers.inventory.lost(.outline, of: reference.digest)
+            inventory.lost(.outline, of: reference.digest)
         }
     }
 
     private mutating func written(
         _ reference: ContentReference,
         _ refusal: Response.Refusal?,
-        at now: Now,
-        into actions: inout [EngineAction]
+        _ turn: inout ContentTurn
     ) {
-        transfers.incoming[reference]?.unwritten -= 1
+        incoming[reference]?.unwritten -= 1
         if let refusal {
-            guard let state = transfers.incoming.removeValue(forKey: reference) else { return }
-            return abandon(state, refusal, isUndelivered: false, at: now, into: &actions)
+            guard let state = incoming.removeValue(forKey: reference) else { return }
+            return abandon(state, refusal, isUndelivered: false, &turn)
         }
-        pursueIncoming(reference, at: now, into: &actions)
+        pursueIncoming(reference, &turn)
     }
 
     private mutating func partLoaded(
         _ name: PartName,
         _ stored: StoredPart?,
         isReadable: Bool,
-        at now: Now,
-        into actions: inout [EngineAction]
+        _ turn: inout ContentTurn
     ) {
-        let isKnown = transfers.inventory[name.content] != nil
-        let bytes = isReadable ? sound(stored, as: name, at: now) : nil
-        if isKnown, transfers.inventory[name.content] == nil {
+        let isKnown = inventory[name.content] != nil
+        let bytes = isReadable ? sound(stored, as: name, &turn) : nil
+        if isKnown, inventory[name.content] == nil {
             // Without its outline, and without a record, it is good for nothing.
-            actions.append(.apply(transfers.ticket(for: .removal), [.removeContent(name.content)]))
+            turn.perform(.apply(ticket(for: .removal), [.removeContent(name.content)]))
         }
         // What is only looked at is not at hand for others, whom the disk is to be read for.
-        if let bytes, transfers.loads[name]?.contains(where: { $0 != .mending }) == true {
-            transfers.cache.insert(bytes, as: name)
+        if let bytes, loads[name]?.contains(where: { $0 != .mending }) == true {
+            cache.insert(bytes, as: name)
         }
-        for recipient in transfers.loads.removeValue(forKey: name) ?? [] {
-            deliver(bytes, as: name, to: recipient, at: now, into: &actions)
+        for recipient in loads.removeValue(forKey: name) ?? [] {
+            deliver(bytes, as: name, to: recipient, &turn)
         }
     }
 
     /// Content the store holds at start.
-    package mutating func restore(_ content: StoredContent, at now: Now) {
-        transfers.inventory.restore(content, at: now.instant)
-        transfers.nextSurvey = now.instant + Transfers.surveyInterval
-        noteRestored(content, at: now)
+    mutating func restore(_ content: StoredContent, at now: Now) {
+        inventory.restore(content, at: now.instant)
+        nextSurvey = now.instant + Self.surveyInterval
+        noteRestored(content, at: now.instant)
     }
 
     /// Looks now and then for content that no record refers to.
-    mutating func surveyContent(at now: Now, into actions: inout [EngineAction]) {
-        guard let survey = transfers.nextSurvey, survey <= now.instant else { return }
-        let isEmpty = transfers.inventory.holdings.isEmpty
-        transfers.nextSurvey = isEmpty ? nil : now.instant + Transfers.surveyInterval
-        if !isEmpty { actions.append(.survey(transfers.ticket(for: .survey))) }
+    mutating func surveyContent(_ turn: inout ContentTurn) {
+        guard let survey = nextSurvey, survey <= turn.now.instant else { return }
+        let isEmpty = inventory.holdings.isEmpty
+        nextSurvey = isEmpty ? nil : turn.now.instant + Self.surveyInterval
+        if !isEmpty { turn.perform(.survey(ticket(for: .survey))) }
     }
 }
 

@@ -3,66 +3,61 @@ import DHTEnvelope
 
 // Content of users: long values they put, which go to our own store first, and long values they read.
 
-extension GatedEngine where Keeper: ~Copyable {
-    /// Content that is being brought or sent for users.
-    package var transferStates: [TransferState] { transfers.states }
-
+extension ContentTransfers {
     // MARK: Putting
 
     /// Puts the content into our own store, from which the replicas bring it, and then goes on.
     mutating func importContent(
         of put: Operation.Put,
         as id: OperationID,
-        at now: Now,
-        into actions: inout [EngineAction]
+        _ turn: inout ContentTurn
     ) {
         guard let content = put.content else { return }
         let reference = content.reference
         var put = put
         put.content = nil
-        let known = transfers.inventory[reference.digest]
-        guard makeRoom(for: reference, of: .users, at: now, into: &actions) else {
-            transfers.imports[id] = .init(put: put, unwritten: 1)
-            return imported(id, reference, .quota, at: now, into: &actions)
+        let known = inventory[reference.digest]
+        guard makeRoom(for: reference, of: .users, &turn) else {
+            imports[id] = .init(put: put, unwritten: 1)
+            return imported(id, reference, .quota, &turn)
         }
         var missing = (0..<reference.pieceCount).reversed().filter { known?.pieces.contains($0) != true }
         // As many at once as the store can be busy with: their bytes are there a second time.
-        let first = missing.suffix(Transfers.partLimit).reversed()
+        let first = missing.suffix(Self.partLimit).reversed()
         missing.removeLast(first.count)
-        transfers.imports[id] = .init(
+        imports[id] = .init(
             put: put,
             content: content,
             unasked: missing,
             unwritten: missing.count + first.count + 1
         )
-        transfers.inventory.expect(reference, for: .users, at: now.instant)
-        transfers.inventory.touch(reference.digest, at: now.instant)
-        _ = transfers.begin(reference, for: .users, at: now.instant)
+        inventory.expect(reference, for: .users, at: turn.now.instant)
+        inventory.touch(reference.digest, at: turn.now.instant)
+        _ = begin(reference, for: .users, at: turn.now.instant)
         // Also if it is there: the store minds no second time, and whatever was asked before is done then.
-        let ticket = transfers.ticket(for: .imported(id, reference, index: nil))
-        actions.append(.apply(ticket, [.beginContent(reference, outline: content.outline)]))
-        for index in first { importPiece(index, of: content, as: id, into: &actions) }
+        let ticket = ticket(for: .imported(id, reference, index: nil))
+        turn.perform(.apply(ticket, [.beginContent(reference, outline: content.outline)]))
+        for index in first { importPiece(index, of: content, as: id, &turn) }
     }
 
     private mutating func importPiece(
         _ index: Int,
         of content: Content,
         as id: OperationID,
-        into actions: inout [EngineAction]
+        _ turn: inout ContentTurn
     ) {
-        let ticket = transfers.ticket(for: .imported(id, content.reference, index: index))
+        let ticket = ticket(for: .imported(id, content.reference, index: index))
         let piece = content.piece(index)
-        actions.append(.apply(ticket, [.putPiece(piece, index: index, of: content.reference.digest)]))
+        turn.perform(.apply(ticket, [.putPiece(piece, index: index, of: content.reference.digest)]))
     }
 
     mutating func imported(
         _ id: OperationID,
         _ reference: ContentReference,
         _ refusal: Response.Refusal?,
-        at now: Now,
-        into actions: inout [EngineAction]
+        _ turn: inout ContentTurn
     ) {
-        guard var state = transfers.imports[id] else { return }
+        guard var state = imports[id] else { return }
         state.unwritten -= 1
         state.refusal = state.refusal ?? refusal
         if state.refusal != nil {
@@ -70,18 +65,14 @@ extension GatedEngine where Keeper: ~Copyable {
             state.unasked = []
         }
         if let index = state.unasked.popLast(), let content = state.content {
-            importPiece(index, of: content, as: id, into: &actions)
+            importPiece(index, of: content, as: id, &turn)
         }
-        transfers.imports[id] = state
+        imports[id] = state
         guard state.unwritten == 0 else { return }
-        transfers.imports[id] = nil
-        expectNoMore(of: reference, into: &actions)
-        if let refusal = state.refusal {
-            desk.giveUp(id, state.put, at: now)
-            actions.append(.finished(id, .unstorable(refusal)))
-            return
-        }
-        proceed(with: state.put, as: id, at: now, into: &actions)
+        imports[id] = nil
+        expectNoMore(of: reference, &turn)
+        if let refusal = state.refusal { return turn.take(.givenUp(id, state.put, refusal)) }
+        turn.take(.imported(id, state.put))
     }
 
     // MARK: Reading
@@ -93,46 +84,65 @@ extension GatedEngine where Keeper: ~Copyable {
         from contacts: [Contact],
         through outlet: ReadingOutlet? = nil,
         as id: OperationID,
-        at now: Now,
-        into actions: inout [EngineAction]
+        _ turn: inout ContentTurn
     ) {
         guard let reference = record.reference else {
-            actions.append(.finished(id, .fetched(Array(record.value))))
+            turn.perform(.finished(id, .fetched(Array(record.value))))
             return
         }
-        guard outlet != nil || transfers.activeReadings < Transfers.readingLimit else {
-            transfers.waiting.append(.new(id, record, contacts))
+        guard outlet != nil || activeReadings < Self.readingLimit else {
+            waiting.append(.new(id, record, contacts))
             return
         }
-        watchTransfers(at: now)
-        var reading = transfers.newReading(of: record, reference, from: contacts, through: outlet)
-        if !reading.isLocal { addSources(contacts, to: &reading, isOffer: true, at: now) }
+        watchTransfers(&turn)
+        var reading = newReading(of: record, reference, from: contacts, through: outlet)
+        if !reading.isLocal { addSources(contacts, to: &reading, isOffer: true, &turn) }
         let isLocal = reading.isLocal
-        transfers.readings[id] = consume reading
+        readings[id] = consume reading
         switch (isLocal, outlet == nil) {
-        case (true, true): readOwnPart(of: id, at: now, into: &actions)
+        case (true, true): readOwnPart(of: id, &turn)
         case (true, false): break
-        case (false, true): pursueReading(id, at: now, into: &actions)
-        case (false, false): pursueStream(id, at: now, into: &actions)
+        case (false, true): pursueReading(id, &turn)
+        case (false, false): pursueStream(id, &turn)
         }
+    }
+
+    /// A reading that begins; as a whole, it goes on where one of the same content got stuck.
+    private mutating func newReading(
+        of record: Record,
+        _ reference: ContentReference,
+        from contacts: [Contact],
+        through outlet: ReadingOutlet?
+    ) -> Reading {
+        if outlet == nil, var reading = stalled, reading.fetch.reference == reference {
+            stalled = nil
+            reading.isWidened = false
+            return reading
+        }
+        return Reading(
+            record: record,
+            contacts: contacts,
+            fetch: ContentFetch(reference),
+            bytes: [UInt8](repeating: 0, count: outlet == nil ? Int(reference.length) : 0),
+            outlet: outlet,
+            isLocal: inventory.isComplete(reference)
+        )
     }
 
     /// Reads the next part from our own store.
     mutating func readOwnPart(
         of id: OperationID,
-        at now: Now,
-        into actions: inout [EngineAction]
+        _ turn: inout ContentTurn
     ) {
-        guard let reference = transfers.readings[id]?.fetch.reference else { return }
-        if transfers.readings[id]?.outlet != nil, !wantsOwnPart(id, at: now, into: &actions) { return }
-        guard let part = transfers.readings[id]?.fetch.takePart() else {
-            return pursueReading(id, at: now, into: &actions)
+        guard let reference = readings[id]?.fetch.reference else { return }
+        if readings[id]?.outlet != nil, !wantsOwnPart(id, &turn) { return }
+        guard let part = readings[id]?.fetch.takePart() else {
+            return pursueReading(id, &turn)
         }
         serve(
             PartName(content: reference.digest, part: part),
             to: .reading(id),
-            at: now,
-            into: &actions
+            &turn
         )
     }
 
@@ -141,104 +151,139 @@ extension GatedEngine where Keeper: ~Copyable {
         _ bytes: [UInt8]?,
         _ part: ContentPart,
         of id: OperationID,
-        at now: Now,
-        into actions: inout [EngineAction]
+        _ turn: inout ContentTurn
     ) {
-        guard var reading = transfers.readings.removeValue(forKey: id) else { return }
+        guard var reading = readings.removeValue(forKey: id) else { return }
         let gain = bytes.flatMap { reading.fetch.supply($0, for: part) }
         if gain == nil {
             // What we have is damaged: others have it too.
             if bytes == nil { reading.fetch.giveBack(part) }
-            transfers.inventory.lost(part, of: reading.fetch.reference.digest)
+            inventory.lost(part, of: reading.fetch.reference.digest)
             reading.isLocal = false
-            addSources(reading.contacts, to: &reading, isOffer: true, at: now)
+            addSources(reading.contacts, to: &reading, isOffer: true, &turn)
         }
-        transfers.readings[id] = consume reading
-        guard let gain else { return pursueReading(id, at: now, into: &actions) }
+        readings[id] = consume reading
+        guard let gain else { return pursueReading(id, &turn) }
         take(gain, for: id)
-        readOwnPart(of: id, at: now, into: &actions)
+        readOwnPart(of: id, &turn)
     }
 
     mutating func take(_ gain: ContentFetch.CompletedPart, for id: OperationID) {
         guard case .piece(let bytes, let index) = gain else { return }
-        guard transfers.readings[id]?.outlet == nil else {
-            transfers.readings[id]?.outlet?.supply(bytes, at: index)
+        guard readings[id]?.outlet == nil else {
+            readings[id]?.outlet?.supply(bytes, at: index)
             return
         }
         let start = index * ContentLayout.pieceLength
-        transfers.readings[id]?.bytes.replaceSubrange(start..<start + bytes.count, with: bytes)
+        readings[id]?.bytes.replaceSubrange(start..<start + bytes.count, with: bytes)
     }
 
     /// Asks on, or ends it.
-    mutating func pursueReading(_ id: OperationID, at now: Now, into actions: inout [EngineAction]) {
-        guard transfers.readings[id]?.outlet == nil else { return pursueStream(id, at: now, into: &actions) }
-        guard var reading = transfers.readings.removeValue(forKey: id) else { return }
+    mutating func pursueReading(_ id: OperationID, _ turn: inout ContentTurn) {
+        guard readings[id]?.outlet == nil else { return pursueStream(id, &turn) }
+        guard var reading = readings.removeValue(forKey: id) else { return }
         if reading.fetch.isComplete {
-            return endReading(id, reading.bytes, at: now, into: &actions)
+            return endReading(id, reading.bytes, &turn)
         }
         if reading.fetch.isStuck {
             guard !reading.isWidened else {
-                stall(reading, id)
-                return endReading(id, nil, at: now, into: &actions)
+                stall(reading, id, &turn)
+                return endReading(id, nil, &turn)
             }
-            widen(&reading, at: now)
+            widen(&reading, &turn)
         }
-        let wishes = reading.fetch.nextWishes(limit: Transfers.partLimit, at: now.instant)
+        let wishes = reading.fetch.nextWishes(limit: Self.partLimit, at: turn.now.instant)
         let isOver = reading.fetch.isStuck
-        transfers.readings[id] = consume reading
-        for wish in wishes { ask(wish, for: .reading(id), at: now, into: &actions) }
+        readings[id] = consume reading
+        for wish in wishes { ask(wish, for: .reading(id), &turn) }
         // There was nobody to be asked besides.
-        if isOver { pursueReading(id, at: now, into: &actions) }
+        if isOver { pursueReading(id, &turn) }
     }
 
     /// The reading ends without its content; whoever wants that again need not begin anew. What is under way
     /// for it nobody waits for, and it must not count when it goes on.
-    mutating func stall(_ reading: consuming Transfers.Reading, _ id: OperationID) {
-        endChunkCalls(of: .reading(id))
+    mutating func stall(_ reading: consuming Reading, _ id: OperationID, _ turn: inout ContentTurn) {
+        endChunkCalls(of: .reading(id), &turn)
         reading.fetch.halt()
-        transfers.stalled = reading
+        stalled = reading
     }
 
     /// All who ought to have the content may be asked for it.
-    mutating func widen(_ reading: inout Transfers.Reading, at now: Now) {
+    mutating func widen(_ reading: inout Reading, _ turn: inout ContentTurn) {
         reading.isWidened = true
-        let closest = core.table.closest(to: reading.record.location, count: Kademlia.replicas * 2)
-        addSources(closest, to: &reading, isOffer: false, at: now)
+        let closest = turn.table.closest(to: reading.record.location, count: Kademlia.replicas * 2)
+        addSources(closest, to: &reading, isOffer: false, &turn)
     }
 
     mutating func endReading(
         _ id: OperationID,
         _ bytes: [UInt8]?,
-        at now: Now,
-        into actions: inout [EngineAction]
+        _ turn: inout ContentTurn
     ) {
-        actions.append(.finished(id, .fetched(bytes)))
-        beginWaitingReading(at: now, into: &actions)
+        turn.perform(.finished(id, .fetched(bytes)))
+        beginWaitingReading(&turn)
     }
 
     /// Those who may have the content may be asked for it.
     func addSources(
         _ contacts: [Contact],
-        to reading: inout Transfers.Reading,
+        to reading: inout Reading,
         isOffer: Bool,
-        at now: Now
+        _ turn: inout ContentTurn
     ) {
         let digest = reading.fetch.reference.digest
-        for contact in transfers.truthful(contacts, of: digest, at: now.instant) {
+        for contact in truthful(contacts, of: digest, at: turn.now.instant) {
             reading.fetch.add(contact, isOffer: isOffer)
         }
     }
 
     /// A reading is over, or asks for nothing: the next one begins, or goes on.
-    mutating func beginWaitingReading(at now: Now, into actions: inout [EngineAction]) {
-        while !transfers.waiting.isEmpty, transfers.activeReadings < Transfers.readingLimit {
-            switch transfers.waiting.removeFirst() {
+    mutating func beginWaitingReading(_ turn: inout ContentTurn) {
+        while !waiting.isEmpty, activeReadings < Self.readingLimit {
+            switch waiting.removeFirst() {
             case .new(let next, let record, let contacts):
-                fetch(record, from: contacts, as: next, at: now, into: &actions)
+                fetch(record, from: contacts, as: next, &turn)
             case .begun(let next):
-                transfers.readings[next]?.outlet?.isParked = false
-                pursueStream(next, at: now, into: &actions)
+                readings[next]?.outlet?.isParked = false
+                pursueStream(next, &turn)
             }
         }
+    }
+
+    // MARK: Cancelling
+
+    /// Nobody wants any more what only moves content; `false`: it is none.
+    mutating func cancel(_ id: OperationID, _ turn: inout ContentTurn) -> Bool {
+        if let reading = readings.removeValue(forKey: id) {
+            if reading.outlet != nil {
+                endChunkCalls(of: .reading(id), &turn)
+            } else if !reading.isLocal {
+                stall(reading, id, &turn)
+            }
+            beginWaitingReading(&turn)
+            return true
+        }
+        if let index = waiting.firstIndex(where: { $0.id == id }) {
+            waiting.remove(at: index)
+            return true
+        }
+        if let state = imports.removeValue(forKey: id) {
+            if let reference = ContentReference(encoded: state.put.value[...]) {
+                expectNoMore(of: reference, &turn)
+            }
+            turn.take(.givenUp(id, state.put, nil))
+            return true
+        }
+        return false
+    }
+
+    /// A put was broken off: our store need not have its content any more, unless a record of ours or another
+    /// put refers to it.
+    mutating func cancelUpload(of record: Record, _ turn: inout ContentTurn) {
+        endUpload(of: record)
+        guard let reference = record.reference, !isPut(reference), inventory.drop(reference.digest) else {
+            return
+        }
+        turn.perform(.apply(ticket(for: .removal), [.removeContent(reference.digest)]))
     }
 }

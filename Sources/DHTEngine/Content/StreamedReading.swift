@@ -31,59 +31,57 @@ struct ReadingOutlet: Sendable {
     }
 }
 
-extension GatedEngine where Keeper: ~Copyable {
-    /// The user of a value that is read piece by piece is ready for the next one: `piece` tells it, or
-    /// `finished` that there is none. Until then nothing is to be pulled. `false`: it is over, or was never
-    /// begun.
-    package mutating func pull(_ id: OperationID, at now: Now, into actions: inout [EngineAction]) -> Bool {
-        transfers.readings[id]?.outlet?.pull()
-        if transfers.readings[id]?.outlet == nil { return false }
-        if transfers.readings[id]?.isLocal == true {
-            readOwnPart(of: id, at: now, into: &actions)
+extension ContentTransfers {
+    /// The user is ready for the next piece; `false`: the reading is over, or was never begun.
+    mutating func pull(_ id: OperationID, _ turn: inout ContentTurn) -> Bool {
+        readings[id]?.outlet?.pull()
+        if readings[id]?.outlet == nil { return false }
+        if readings[id]?.isLocal == true {
+            readOwnPart(of: id, &turn)
         } else {
-            pursueStream(id, at: now, into: &actions)
+            pursueStream(id, &turn)
         }
         return true
     }
 
     /// Whether the next part is to be read from our own store; gives the user what is there.
-    mutating func wantsOwnPart(_ id: OperationID, at now: Now, into actions: inout [EngineAction]) -> Bool {
-        if let piece = transfers.readings[id]?.outlet?.take() { actions.append(.piece(id, piece)) }
-        guard transfers.readings[id]?.outlet?.isWaiting == true else { return false }
-        guard transfers.readings[id]?.outlet?.next == transfers.readings[id]?.fetch.reference.pieceCount
+    mutating func wantsOwnPart(_ id: OperationID, _ turn: inout ContentTurn) -> Bool {
+        if let piece = readings[id]?.outlet?.take() { turn.perform(.piece(id, piece)) }
+        guard readings[id]?.outlet?.isWaiting == true else { return false }
+        guard readings[id]?.outlet?.next == readings[id]?.fetch.reference.pieceCount
         else { return true }
-        transfers.readings[id] = nil
-        endReading(id, [], at: now, into: &actions)
+        readings[id] = nil
+        endReading(id, [], &turn)
         return false
     }
 
     /// Gives the user what is its turn, and asks peers for what comes after it, as far as there is room.
-    mutating func pursueStream(_ id: OperationID, at now: Now, into actions: inout [EngineAction]) {
-        let window = transfers.streamWindow
-        guard var reading = transfers.readings.removeValue(forKey: id) else { return }
+    mutating func pursueStream(_ id: OperationID, _ turn: inout ContentTurn) {
+        let window = streamWindow
+        guard var reading = readings.removeValue(forKey: id) else { return }
         guard var outlet = reading.outlet else { return }
         reading.outlet = nil
-        if let piece = outlet.take() { actions.append(.piece(id, piece)) }
+        if let piece = outlet.take() { turn.perform(.piece(id, piece)) }
         if outlet.isWaiting, outlet.next == reading.fetch.reference.pieceCount {
-            return endReading(id, [], at: now, into: &actions)
+            return endReading(id, [], &turn)
         }
-        if reading.fetch.isStuck, !reading.isWidened { widen(&reading, at: now) }
+        if reading.fetch.isStuck, !reading.isWidened { widen(&reading, &turn) }
         if reading.fetch.isStuck, outlet.isWaiting {
-            endChunkCalls(of: .reading(id))
-            return endReading(id, nil, at: now, into: &actions)
+            endChunkCalls(of: .reading(id), &turn)
+            return endReading(id, nil, &turn)
         }
         let underWay = reading.fetch.partsUnderWay
         let room = max(window - outlet.count - underWay, 0)
-        let mayBegin = underWay > 0 || transfers.activeReadings < Transfers.readingLimit
+        let mayBegin = underWay > 0 || activeReadings < Self.readingLimit
         if !mayBegin, room > 0, !reading.fetch.isComplete, !outlet.isParked {
             outlet.isParked = true
-            transfers.waiting.append(.begun(id))
+            waiting.append(.begun(id))
         }
-        let wishes = mayBegin ? reading.fetch.nextWishes(limit: room, at: now.instant) : []
+        let wishes = mayBegin ? reading.fetch.nextWishes(limit: room, at: turn.now.instant) : []
         let isIdle = reading.fetch.partsUnderWay == 0
         reading.outlet = outlet
-        transfers.readings[id] = reading
-        for wish in wishes { ask(wish, for: .reading(id), at: now, into: &actions) }
-        if isIdle { beginWaitingReading(at: now, into: &actions) }
+        readings[id] = reading
+        for wish in wishes { ask(wish, for: .reading(id), &turn) }
+        if isIdle { beginWaitingReading(&turn) }
     }
 }

@@ -59,7 +59,7 @@ struct Wants: Sendable {
         state.wants[reference.digest] = want
         peers[peer] = state
         if let begun = want.begun {
-            guard now.since(begun) < Transfers.allowance(for: reference.length) else { return false }
+            guard now.since(begun) < ContentTransfers.allowance(for: reference.length) else { return false }
         }
         if now.since(want.since) < Self.grace { return true }
         let patience = want.isWriting ? Self.writingPatience : Self.patience

@@ -75,10 +75,13 @@ extension GatedEngine where Keeper: ~Copyable {
                 let operation = desk.signed(record, by: signing, as: id)
                 core.submit(operation, as: id, at: now, into: &wishes)
             case .remember(let revision, let location): actions.append(.signed(revision, at: location))
-            case .importContent(let put): importContent(of: put, as: id, at: now, into: &actions)
+            case .importContent(let put):
+                transfer(at: now, into: &actions) { $0.importContent(of: put, as: id, &$1) }
             case .fetch(let record, let contacts, let isStreamed):
                 let outlet = isStreamed ? ReadingOutlet() : nil
-                fetch(record, from: contacts, through: outlet, as: id, at: now, into: &actions)
+                transfer(at: now, into: &actions) { transfers, turn in
+                    transfers.fetch(record, from: contacts, through: outlet, as: id, &turn)
+                }
             case .uploadEnded(let record): transfers.endUpload(of: record)
             case .finished(let outcome): actions.append(.finished(id, outcome))
             }

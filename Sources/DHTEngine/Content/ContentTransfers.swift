@@ -1,11 +1,14 @@
 import DHTCore
 import DHTEnvelope
 
-/// Content that is being brought, sent, read or written: the state of it all.
+/// Long values, as a machine: content that is being brought, sent, read, written or mended.
 ///
 /// The core knows records alone. A STORE of one that refers to content takes longer, that is all: its
 /// receiver brings the content first, and its sender asks again until that is done.
-struct Transfers: Sendable {
+///
+/// Events are members' requests and offers, chunks, the store's outcomes, users' wishes and time; each comes
+/// with a ``ContentTurn``, whose steps the engine does afterwards, in order.
+struct ContentTransfers: Sendable {
     /// Content that somebody wants us to keep.
     struct Incoming: Sendable {
         var fetch: ContentFetch
@@ -156,7 +159,32 @@ struct Transfers: Sendable {
     var refusals: [Offer: (refusal: Response.Refusal, until: Instant)] = [:]
     /// When to look for content that no record refers to; `nil`: there is none at all.
     var nextSurvey: Instant?
+    var counters = ContentCounters()
     private var nextName: UInt64 = 0
+
+    // MARK: Time
+
+    /// When ``advance(_:)`` has something to do.
+    var deadline: Instant? { [nextSurvey, nextLook, mending.deadline].compactMap(\.self).min() }
+
+    /// Does what has fallen due.
+    mutating func advance(_ turn: inout ContentTurn) {
+        lookAtTransfers(&turn)
+        surveyContent(&turn)
+        mendContent(&turn)
+    }
+
+    /// The collections that others can make grow. `calls`: as many are under way.
+    func bounds(calls: Int) -> [Bound] {
+        [
+            Bound("content brought", incoming.count, of: Self.incomingLimit),
+            Bound("content refused", refusals.count, of: Self.refusalCapacity),
+            Bound("bytes promised to members", inventory.promised, of: ContentInventory.strangeLimit),
+            Bound("content wanted", wants.count, of: calls),
+            Bound("liars about content", liars.count, of: ContentLiars.capacity),
+            Bound("parts at hand", cache.count, of: PartCache.capacity),
+        ]
+    }
 
     // MARK: Names
 
@@ -216,6 +244,29 @@ struct Transfers: Sendable {
     /// Content brought for a member.
     func incomingCount(of sender: Identity) -> Int { incoming.values.count { $0.sender == sender } }
 
+    // MARK: Requests of ours
+
+    /// We offer a record of ours or of others: its content is not to go meanwhile.
+    mutating func noteOffer(_ request: Request, at now: Instant) {
+        guard case .store(let record, _) = request, let reference = record.reference else { return }
+        inventory.touch(reference.digest, at: now)
+    }
+
+    /// The peer says that it brings the content of the record that the call offers, and has so much of it:
+    /// whether that is believed.
+    mutating func isWanted(by call: OutgoingCall, held: UInt32, at now: Instant) -> Bool {
+        guard case .store(let record, _) = call.request, let reference = record.reference else {
+            return false
+        }
+        return wants.claimed(reference, held: held, by: call.contact.identity, for: call.id, at: now)
+    }
+
+    /// The call is no more.
+    mutating func ended(_ call: OutgoingCall) {
+        guard case .store(let record, _) = call.request, let reference = record.reference else { return }
+        wants.ended(call.id, to: call.contact.identity, about: reference.digest)
+    }
+
     // MARK: Uploads
 
     mutating func beginUpload(of record: Record) {
@@ -244,71 +295,24 @@ struct Transfers: Sendable {
     }
 }
 
-/// How far content on its way is.
-package struct TransferState: Hashable, Sendable {
-    package let key: [UInt8]
-    /// To replicas; else to us.
-    package let isUpload: Bool
-    /// Bytes that arrived, at all replicas together, and those that are to.
-    package let done: UInt64
-    package let total: UInt64
-}
-
-extension Transfers {
-    /// What users wait for, by key.
-    var states: [TransferState] {
-        var states = uploads.values.map { upload in
-            TransferState(
-                key: upload.key,
-                isUpload: true,
-                done: upload.held.values.reduce(0) { $0 + UInt64($1) },
-                total: UInt64(upload.reference.length) * UInt64(max(upload.held.count, 1))
-            )
-        }
-        states += readings.values.map { reading in
-            TransferState(
-                key: Array(reading.record.key),
-                isUpload: false,
-                done: UInt64(reading.fetch.held),
-                total: UInt64(reading.fetch.reference.length)
-            )
-        }
-        return states.sorted {
-            $0.key == $1.key ? $0.isUpload && !$1.isUpload : $0.key.lexicographicallyPrecedes($1.key)
-        }
-    }
-}
-
 extension CallID {
     /// A chunk of content is asked for: none of the core's business.
     var isTransfer: Bool { rawValue >> 63 == 1 }
 }
 
 extension Ticket {
-    /// Given by ``Transfers``.
+    /// Given by ``ContentTransfers``.
     var isTransfer: Bool { rawValue >> 63 == 1 }
 }
 
-extension Transfers {
-    /// A reading that begins; as a whole, it goes on where one of the same content got stuck.
-    mutating func newReading(
-        of record: Record,
-        _ reference: ContentReference,
-        from contacts: [Contact],
-        through outlet: ReadingOutlet?
-    ) -> Reading {
-        if outlet == nil, var reading = stalled, reading.fetch.reference == reference {
-            stalled = nil
-            reading.isWidened = false
-            return reading
-        }
-        return Reading(
-            record: record,
-            contacts: contacts,
-            fetch: ContentFetch(reference),
-            bytes: [UInt8](repeating: 0, count: outlet == nil ? Int(reference.length) : 0),
-            outlet: outlet,
-            isLocal: inventory.isComplete(reference)
-        )
-    }
+/// What happened to content so far, in numbers.
+struct ContentCounters: Hashable, Sendable {
+    /// Chunks given to others, and got from them.
+    var chunksServed: UInt64 = 0
+    var chunksFetched: UInt64 = 0
+    /// Content that was to be kept and was given up.
+    var abandoned: UInt64 = 0
+    /// Parts that were not what they must be, and such as took so long that others were asked.
+    var brokenParts: UInt64 = 0
+    var slowParts: UInt64 = 0
 }

@@ -1,0 +1,116 @@
+import DHTCore
+import DHTEnvelope
+
+// Long values: the engine tells their machine what happens, and does what follows from it.
+
+extension GatedEngine where Keeper: ~Copyable {
+    /// Content that is being brought or sent for users.
+    package var transferStates: [TransferState] { transfers.states }
+
+    /// Lets something happen to long values, and does what follows.
+    mutating func transfer(
+        at now: Now,
+        into actions: inout [EngineAction],
+        _ event: (inout ContentTransfers, inout ContentTurn) -> Void
+    ) {
+        let steps = steps(at: now, event)
+        gatherCounters()
+        for step in steps {
+            switch step {
+            case .perform(let action): actions.append(action)
+            case .ask(let call, let contact, let request):
+                start(call, contact, request, isConfigured: false, at: now, into: &actions)
+            case .drop(let call): drop(call)
+            case .reply(let id, let response): reply(id, response, at: now, into: &actions)
+            case .applied(let ticket, let outcome):
+                var wishes: [KademliaAction] = []
+                core.applied(ticket, outcome, at: now, into: &wishes)
+                perform(wishes, at: now, into: &actions)
+            case .report(let offence, let peer): core.note(offence, of: peer, at: now.instant)
+            case .imported(let id, let put): proceed(with: put, as: id, at: now, into: &actions)
+            case .givenUp(let id, let put, let refusal):
+                desk.giveUp(id, put, at: now)
+                if let refusal { actions.append(.finished(id, .unstorable(refusal))) }
+            }
+        }
+    }
+
+    /// What the machine looks at is let go of before anything of it changes: nothing is copied.
+    private mutating func steps(
+        at now: Now,
+        _ event: (inout ContentTransfers, inout ContentTurn) -> Void
+    ) -> [ContentTurn.Step] {
+        var turn = ContentTurn(
+            at: now,
+            identity: identity,
+            table: core.table,
+            catalog: core.catalog,
+            revisions: desk.order.revisions
+        )
+        event(&transfers, &turn)
+        return turn.steps
+    }
+
+    /// Takes over what the machines count.
+    mutating func gatherCounters() {
+        (counters.replication, counters.evictions) = (core.replication.counters, core.catalog.evictions)
+        counters.losses = core.catalog.losses + transfers.mending.lost
+        counters.mended = transfers.mending.mended
+        counters.chunksServed = transfers.counters.chunksServed
+        counters.chunksFetched = transfers.counters.chunksFetched
+        counters.contentAbandoned = transfers.counters.abandoned
+        counters.brokenParts = transfers.counters.brokenParts
+        counters.slowParts = transfers.counters.slowParts
+    }
+
+    /// Answers a request that is about content, or begins what it takes; `false` if it is none.
+    mutating func answersAsContent(
+        _ id: RequestID,
+        _ inbound: Gate.InboundRequest,
+        from sender: Contact,
+        at now: Now,
+        into actions: inout [EngineAction]
+    ) -> Bool {
+        switch inbound.request {
+        case .findChunk(let content, let part, let chunk):
+            guard inbound.isLive else {
+                reply(id, .retry, at: now, into: &actions)
+                return true
+            }
+            let name = PartName(content: content, part: part)
+            transfer(at: now, into: &actions) { transfers, turn in
+                transfers.asked(for: Int(chunk), of: name, by: sender.identity, id, &turn)
+            }
+            return true
+        case .store(let record, let condition):
+            guard inbound.isLive, let reference = record.reference else { return false }
+            if transfers.inventory.isComplete(reference) { return false }
+            // What is not to be kept need not be brought.
+            switch core.judgement(of: record, condition, from: sender.identity, at: now) {
+            case .keep, .same: break
+            case .conflict, .refuse: return false
+            }
+            transfer(at: now, into: &actions) { transfers, turn in
+                let answer = transfers.offered(record, reference, by: sender, &turn)
+                turn.reply(id, answer)
+            }
+            return true
+        case .ping, .findNode, .findValue, .passOn: return false
+        }
+    }
+
+    /// The user of a value that is read piece by piece is ready for the next one: `piece` tells it, or
+    /// `finished` that there is none. Until then nothing is to be pulled. `false`: it is over, or was never
+    /// begun.
+    package mutating func pull(_ id: OperationID, at now: Now, into actions: inout [EngineAction]) -> Bool {
+        var isUnderWay = false
+        transfer(at: now, into: &actions) { transfers, turn in isUnderWay = transfers.pull(id, &turn) }
+        return isUnderWay
+    }
+
+    /// Content the store holds at start.
+    package mutating func restore(_ content: StoredContent, at now: Now) {
+        transfers.restore(content, at: now)
+        gatherCounters()
+    }
+}
