@@ -92,27 +92,32 @@ let package = Package(
             ],
             swiftSettings: strict
         ),
-        .testTarget(name: "DHTCoreTests", dependencies: ["DHTCore"], swiftSettings: tested),
-        .testTarget(name: "DHTCryptoTests", dependencies: ["DHTCrypto"], swiftSettings: tested),
-        .testTarget(name: "DHTEnvelopeTests", dependencies: ["DHTEnvelope"], swiftSettings: tested),
+        .target(name: "TestKit", dependencies: ["DHTCore"], path: "Tests/TestKit", swiftSettings: tested),
+        .testTarget(name: "DHTCoreTests", dependencies: ["DHTCore", "TestKit"], swiftSettings: tested),
+        .testTarget(name: "DHTCryptoTests", dependencies: ["DHTCrypto", "TestKit"], swiftSettings: tested),
+        .testTarget(
+            name: "DHTEnvelopeTests",
+            dependencies: ["DHTEnvelope", "TestKit"],
+            swiftSettings: tested
+        ),
         .testTarget(
             name: "DHTEngineTests",
-            dependencies: ["DHTEngine", "DHTStorage"],
+            dependencies: ["DHTEngine", "DHTSimulator", "DHTStorage", "TestKit"],
             swiftSettings: tested
         ),
         .testTarget(
             name: "DHTStorageTests",
-            dependencies: ["DHTStorage", .product(name: "GRDB", package: "GRDB.swift")],
+            dependencies: ["DHTStorage", "TestKit", .product(name: "GRDB", package: "GRDB.swift")],
             swiftSettings: tested
         ),
         .testTarget(name: "DHTSimulatorTests", dependencies: ["DHTSimulator"], swiftSettings: tested),
         .testTarget(name: "ChartsTests", dependencies: ["Charts"], swiftSettings: tested),
-        .testTarget(name: "SecureDHTTests", dependencies: ["SecureDHT"], swiftSettings: tested),
-        .testTarget(name: "DHTGatewayTests", dependencies: ["DHTGateway"], swiftSettings: tested),
+        .testTarget(name: "SecureDHTTests", dependencies: ["SecureDHT", "TestKit"], swiftSettings: tested),
+        .testTarget(name: "DHTGatewayTests", dependencies: ["DHTGateway", "TestKit"], swiftSettings: tested),
         .testTarget(name: "TidyTests", swiftSettings: tested),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["dht", "DHTEnvelope", "DHTStorage"],
+            dependencies: ["dht", "DHTEnvelope", "DHTStorage", "TestKit"],
             swiftSettings: tested
         ),
     ]

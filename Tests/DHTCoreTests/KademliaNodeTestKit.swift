@@ -12,17 +12,15 @@ extension Record {
         value: [UInt8] = [],
         kind: Kind = .value
     ) -> Record {
-        var bytes: [UInt8] = [RecordLayout.version, kind.rawValue, 1, location]
-        Identity.numbered(author).append(to: &bytes)
-        bytes.appendBigEndian(revision * 1000 << 16)
-        bytes.appendBigEndian(lifetime)
-        bytes.appendBigEndian(UInt16(value.count))
-        bytes.append(contentsOf: value)
-        bytes.append(contentsOf: [UInt8](repeating: 0, count: RecordLayout.signatureLength))
-        var digest = [UInt8](repeating: 0, count: 24)
-        digest.appendBigEndian(bytes.reduce(UInt64(0)) { $0 &* 31 &+ UInt64($1) })
-        guard let digest = Digest(digest[...]) else { preconditionFailure("24 and 8 bytes are 32 bytes") }
-        return Record(checkedBytes: bytes, location: NodeID(firstByte: location), digest: digest)
+        unsigned(
+            at: location,
+            by: .numbered(author),
+            key: [location],
+            revision: revision * 1000 << 16,
+            lifetime: lifetime,
+            value: value,
+            kind: kind
+        )
     }
 }
 
@@ -91,7 +89,7 @@ struct Transcript {
 
     /// Enters contacts as if each had answered a greeting.
     mutating func meet(_ places: UInt8..., at seconds: UInt64 = 0) {
-        for place in places { _ = node.table.answered(.at(place), at: DHTCoreTests.at(seconds)) }
+        for place in places { _ = node.table.answered(.at(place), at: TestKit.at(seconds)) }
         if node.membership.joining.state != .done { node.membership.joining = Joining(isDone: true) }
     }
 

@@ -1,28 +1,7 @@
 // swift-format-ignore-file: NeverForceUnwrap
 
 import DHTCore
-
-/// A small generator whose every seed gives the same numbers everywhere (Steele, Lea and Flood, 2014).
-struct SplitMix64: RandomNumberGenerator {
-    var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ word >> 30) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
-        return word ^ word >> 31
-    }
-
-    /// True once in `count` times.
-    mutating func oneIn(_ count: Int) -> Bool { Int.random(in: 0..<count, using: &self) == 0 }
-
-    mutating func bytes(_ count: Int) -> [UInt8] {
-        (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) }
-    }
-}
+@_exported import TestKit
 
 extension NodeID {
     /// The bytes 0, 1, 2 …
@@ -88,6 +67,3 @@ extension Sequence<Contact> {
     /// The numbers of contacts made by ``Contact/at(_:port:)``.
     var places: [UInt8] { map { $0.id.bytes[0] } }
 }
-
-/// Moments of a test: seconds since its start.
-func at(_ seconds: UInt64) -> Instant { Instant(nanoseconds: 0) + .seconds(seconds) }

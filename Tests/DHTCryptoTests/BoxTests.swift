@@ -13,7 +13,7 @@ struct BoxTests {
 
     @Test func `a box-key id is the first four bytes, and never 0`() throws {
         func id(_ first: [UInt8]) throws -> UInt32 {
-            try BoxPublicKey((first + [UInt8](repeating: 9, count: 28))[...]).unwrapped().id
+            try #require(BoxPublicKey((first + [UInt8](repeating: 9, count: 28))[...])).id
         }
         #expect(try id([1, 2, 3, 4]) == 0x0102_0304)
         #expect(try id([0xFF, 0, 0, 0]) == 0xFF00_0000)
@@ -24,7 +24,7 @@ struct BoxTests {
 
     @Test func `a box public key has 32 bytes and gives them back`() throws {
         let bytes = (0..<32).map { UInt8($0 * 7) }
-        let key = try BoxPublicKey(bytes[...]).unwrapped()
+        let key = try #require(BoxPublicKey(bytes[...]))
         #expect(key.bytes == bytes)
         var buffer: [UInt8] = [1]
         key.append(to: &buffer)
@@ -110,7 +110,7 @@ struct BoxTests {
         let slab = Slab(capacity: 1)
         slab.fill(0, from: ours, and: theirs.publicKey)
         let box = slab.seal(0, plaintext, behind: start)
-        let isDerived = slab.derive(0, from: ours, and: try BoxPublicKey(bytes(point)[...]).unwrapped())
+        let isDerived = slab.derive(0, from: ours, and: try #require(BoxPublicKey(bytes(point)[...])))
         #expect(!isDerived)
         #expect(slab.open(0, box, behind: start) == nil)
     }

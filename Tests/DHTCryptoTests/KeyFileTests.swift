@@ -15,7 +15,7 @@ struct KeyFileTests {
     private func write(_ name: String, replacing: Bool = false) throws(KeyFileError) -> String? {
         try KeyFile.write(
             key,
-            to: folder.path(name),
+            to: folder.file(name),
             name: "alpha",
             created: created,
             replacing: replacing
@@ -55,8 +55,8 @@ struct KeyFileTests {
 
     @Test func `a name cannot end its line, drive a terminal or go on for ever`() throws {
         let hostile = "a\r\nDHT-SECRET-KEY-1\u{2028}b\u{1B}[31m\u{202E}c" + String(repeating: "x", count: 100)
-        try KeyFile.write(key, to: folder.path("a.key"), name: hostile, created: created)
-        let file = try KeyFile(reading: folder.path("a.key"))
+        try KeyFile.write(key, to: folder.file("a.key"), name: hostile, created: created)
+        let file = try KeyFile(reading: folder.file("a.key"))
         #expect(file.identity == key.identity)
         #expect(file.name == "aDHT-SECRET-KEY-1b[31mc" + String(repeating: "x", count: 41))
     }
@@ -74,9 +74,9 @@ struct KeyFileTests {
     }
 
     @Test func `who has no file is told how to make one of its kind`() {
-        let missing = failure { _ = try read(folder.path("none")) }
+        let missing = failure { _ = try read(folder.file("none")) }
         #expect(missing?.description.hasSuffix("Make one: dht keygen -o FILE") == true)
-        let network = failure { _ = try NetworkKeyFile.read(folder.path("none")) }
+        let network = failure { _ = try NetworkKeyFile.read(folder.file("none")) }
         #expect(network?.description.hasSuffix("Make one: dht keygen --network -o FILE") == true)
     }
 
@@ -84,15 +84,15 @@ struct KeyFileTests {
 
     @Test func `what is written is read back`() throws {
         #expect(try write("a.key") == nil)
-        let file = try KeyFile(reading: folder.path("a.key"))
+        let file = try KeyFile(reading: folder.file("a.key"))
         #expect(file.identity == key.identity)
         #expect(file.name == "alpha")
         let isSealed = file.isSealed
         #expect(!isSealed)
-        #expect(file.path == folder.path("a.key"))
+        #expect(file.path == folder.file("a.key"))
         let again = try file.signingKey()
         #expect(again.identity == key.identity)
-        #expect(folder.names == ["a.key"])
+        #expect(try folder.names() == ["a.key"])
     }
 
     @Test func `a key file has mode 0600 whatever the umask`() async {
@@ -101,8 +101,8 @@ struct KeyFileTests {
             let folder = try Folder()
             for mask in [mode_t(0), 0o077, 0o277] {
                 umask(mask)
-                try KeyFile.write(signingKey(7), to: folder.path("\(mask).key"), name: nil, created: "now")
-                let mode = try folder.mode(of: "\(mask).key")
+                try KeyFile.write(signingKey(7), to: folder.file("\(mask).key"), name: nil, created: "now")
+                let mode = folder.mode("\(mask).key") ?? 0
                 precondition(mode == 0o600, "mode \(mode) under umask \(mask)")
             }
         }
@@ -114,48 +114,48 @@ struct KeyFileTests {
         #expect(error?.category == .exists)
         #expect(
             error?.description
-                == "\(folder.path("a.key")) exists and was left alone. Choose another name, or --force"
+                == "\(folder.file("a.key")) exists and was left alone. Choose another name, or --force"
         )
-        #expect(try folder.contents(of: "a.key") == "precious")
-        #expect(folder.names == ["a.key"])
+        #expect(folder.text("a.key") == "precious")
+        #expect(try folder.names() == ["a.key"])
     }
 
     @Test func `a file replaced is kept, each time under another name`() throws {
         try folder.write("first", to: "a.key")
-        #expect(try write("a.key", replacing: true) == folder.path("a.key.bak"))
+        #expect(try write("a.key", replacing: true) == folder.file("a.key.bak"))
         try folder.write("second", to: "a.key")
-        #expect(try write("a.key", replacing: true) == folder.path("a.key.bak2"))
-        #expect(folder.names == ["a.key", "a.key.bak", "a.key.bak2"])
-        #expect(try folder.contents(of: "a.key.bak") == "first")
-        #expect(try folder.contents(of: "a.key.bak2") == "second")
-        #expect(try folder.mode(of: "a.key") == 0o600)
-        #expect(try read(folder.path("a.key")) == key.identity)
+        #expect(try write("a.key", replacing: true) == folder.file("a.key.bak2"))
+        #expect(try folder.names() == ["a.key", "a.key.bak", "a.key.bak2"])
+        #expect(folder.text("a.key.bak") == "first")
+        #expect(folder.text("a.key.bak2") == "second")
+        #expect(folder.mode("a.key") == 0o600)
+        #expect(try read(folder.file("a.key")) == key.identity)
     }
 
     @Test func `replacing where nothing is keeps nothing`() throws {
         #expect(try write("a.key", replacing: true) == nil)
-        #expect(folder.names == ["a.key"])
+        #expect(try folder.names() == ["a.key"])
     }
 
     @Test func `a missing folder is an error that says how to make it`() {
         let error = failure { _ = try write("none/a.key") }
         #expect(error?.category == .notFound)
         #expect(
-            error?.description == "\(folder.path("none/a.key")) cannot be written: there is no folder "
-                + "\(folder.path("none")). Make it: mkdir -p \(folder.path("none"))"
+            error?.description == "\(folder.file("none/a.key")) cannot be written: there is no folder "
+                + "\(folder.file("none")). Make it: mkdir -p \(folder.file("none"))"
         )
     }
 
     @Test func `a key is not written over a folder, nor kept beside one`() throws {
         try FileManager.default.createDirectory(
-            atPath: folder.path("a.key"),
+            atPath: folder.file("a.key"),
             withIntermediateDirectories: false
         )
         for replacing in [false, true] {
             let error = failure { _ = try write("a.key", replacing: replacing) }
             #expect(error?.category == .exists)
         }
-        #expect(folder.names == ["a.key"])
+        #expect(try folder.names() == ["a.key"])
     }
 
     @Test func `a full disk leaves the file that was there and no piece of another`() async {
@@ -170,7 +170,7 @@ struct KeyFileTests {
                 do throws(KeyFileError) {
                     try KeyFile.write(
                         signingKey(7),
-                        to: folder.path(name),
+                        to: folder.file(name),
                         name: nil,
                         created: "now",
                         replacing: replacing
@@ -180,8 +180,8 @@ struct KeyFileTests {
                     precondition(error.category == .full, "\(error)")
                 }
             }
-            let contents = try folder.contents(of: "a.key")
-            precondition(folder.names == ["a.key"] && contents == "precious", "\(folder.names)")
+            let (names, contents) = (try folder.names(), folder.text("a.key"))
+            precondition(names == ["a.key"] && contents == "precious", "\(names)")
         }
     }
 
@@ -195,7 +195,7 @@ struct KeyFileTests {
     func `a file that others have access to is refused with the remedy`(mode: Int, words: String) throws {
         _ = try write("a.key")
         try folder.setMode(mode, of: "a.key")
-        let path = folder.path("a.key")
+        let path = folder.file("a.key")
         let error = failure { _ = try read(path) }
         #expect(error?.category == .permission)
         #expect(error?.description == "\(path) is \(words). Fix: chmod 600 \(path)")
@@ -205,51 +205,51 @@ struct KeyFileTests {
     func `a file that only its owner has access to is read`(mode: Int) throws {
         _ = try write("a.key")
         try folder.setMode(mode, of: "a.key")
-        #expect(try read(folder.path("a.key")) == key.identity)
+        #expect(try read(folder.file("a.key")) == key.identity)
     }
 
     @Test func `credentials of the service manager may have other modes, and only they`() throws {
         _ = try write("a.key")
         try folder.setMode(0o440, of: "a.key")
-        #expect(try read(folder.path("a.key"), credentials: folder.path) == key.identity)
-        #expect(try read(folder.path("a.key"), credentials: folder.path + "/") == key.identity)
-        let inner = folder.path("inner")
+        #expect(try read(folder.file("a.key"), credentials: folder.path) == key.identity)
+        #expect(try read(folder.file("a.key"), credentials: folder.path + "/") == key.identity)
+        let inner = folder.file("inner")
         try FileManager.default.createDirectory(atPath: inner, withIntermediateDirectories: false)
-        for directory in [inner, "/", folder.path("none"), String(folder.path.dropLast()), ""] {
+        for directory in [inner, "/", folder.file("none"), String(folder.path.dropLast()), ""] {
             #expect(
-                failure { _ = try read(folder.path("a.key"), credentials: directory) }?.category
+                failure { _ = try read(folder.file("a.key"), credentials: directory) }?.category
                     == .permission
             )
         }
         #expect(failure { _ = try read(inner + "/../a.key", credentials: inner) }?.category == .permission)
         try FileManager.default.createSymbolicLink(
             atPath: inner + "/a.key",
-            withDestinationPath: folder.path("a.key")
+            withDestinationPath: folder.file("a.key")
         )
         #expect(failure { _ = try read(inner + "/a.key", credentials: inner) }?.category == .permission)
     }
 
     @Test func `a missing file, a folder, a pipe and a large file are told apart`() throws {
-        #expect(failure { _ = try read(folder.path("none.key")) }?.category == .notFound)
-        #expect(failure { _ = try read(folder.path("none/a.key")) }?.category == .notFound)
+        #expect(failure { _ = try read(folder.file("none.key")) }?.category == .notFound)
+        #expect(failure { _ = try read(folder.file("none/a.key")) }?.category == .notFound)
         #expect(
             failure { _ = try read(folder.path) }?.description
                 == "\(folder.path) is a folder; name a file in it"
         )
-        mkfifo(folder.path("pipe"), 0o600)
-        #expect(failure { _ = try read(folder.path("pipe")) }?.category == .malformed)
+        mkfifo(folder.file("pipe"), 0o600)
+        #expect(failure { _ = try read(folder.file("pipe")) }?.category == .malformed)
         try folder.write(String(repeating: "#", count: 65_537), to: "large.key")
-        #expect(failure { _ = try read(folder.path("large.key")) }?.category == .malformed)
+        #expect(failure { _ = try read(folder.file("large.key")) }?.category == .malformed)
         let padding = String(repeating: "#", count: 60_000) + "\n"
         try folder.write(padding + text(key.secretText()), to: "fits.key")
-        #expect(try read(folder.path("fits.key")) == key.identity)
+        #expect(try read(folder.file("fits.key")) == key.identity)
     }
 
     @Test func `blanks, carriage returns, comments and a missing last newline do no harm`() throws {
         let secret = text(key.secretText())
         for contents in [secret, "\n\n  \(secret)\t\n", "# a\r\n\(secret)\r\n# b\r\n", secret.lowercased()] {
             try folder.write(contents, to: "a.key")
-            #expect(try read(folder.path("a.key")) == key.identity)
+            #expect(try read(folder.file("a.key")) == key.identity)
         }
     }
 
@@ -285,12 +285,12 @@ struct KeyFileTests {
 
     @Test func `a network key file is written, read back and like a key file in all else`() throws {
         let network = NetworkKey()
-        let path = folder.path("home.network")
+        let path = folder.file("home.network")
         try NetworkKeyFile.write(network, to: path, created: created)
-        #expect(try folder.mode(of: "home.network") == 0o600)
+        #expect(folder.mode("home.network") == 0o600)
         let again = try NetworkKeyFile.read(path)
         #expect(again.id == network.id)
-        let lines = try folder.contents(of: "home.network").split(separator: "\n")
+        let lines = folder.text("home.network").split(separator: "\n")
         #expect(lines[0] == "# dht network key, created 2026-11-24T17:06:00Z")
         #expect(lines[1].hasPrefix("DHT-NETWORK-1"))
         #expect(
@@ -298,7 +298,7 @@ struct KeyFileTests {
         )
         #expect(failure { _ = try read(path) }?.category == .malformed)
         _ = try write("a.key")
-        #expect(failure { _ = try NetworkKeyFile.read(folder.path("a.key")) }?.category == .malformed)
+        #expect(failure { _ = try NetworkKeyFile.read(folder.file("a.key")) }?.category == .malformed)
         try folder.setMode(0o644, of: "home.network")
         #expect(failure { _ = try NetworkKeyFile.read(path) }?.category == .permission)
     }

@@ -80,9 +80,9 @@ struct SealedKeyTests {
     // MARK: Files
 
     @Test func `a sealed key file tells its identity, and its key for the passphrase only`() throws {
-        let path = folder.path("a.key")
+        let path = folder.file("a.key")
         try KeyFile.write(key, to: path, name: "alpha", created: "now", sealed: sealed())
-        let contents = try folder.contents(of: "a.key")
+        let contents = folder.text("a.key")
         #expect(contents.contains("\nDHT-SEALED-KEY-1"))
         #expect(!contents.contains("DHT-SECRET-KEY-1"))
         let file = try KeyFile(reading: path)
@@ -110,7 +110,7 @@ struct SealedKeyTests {
     }
 
     @Test func `a key file in the clear asks for no passphrase`() throws {
-        let path = folder.path("a.key")
+        let path = folder.file("a.key")
         try KeyFile.write(key, to: path, name: nil, created: "now")
         let opened = try KeyFile(reading: path).signingKey(passphrase: secret("anything"))
         #expect(opened.identity == key.identity)

@@ -97,14 +97,14 @@ struct SigningTests {
 
     @Test(arguments: small)
     func `an identity of small order is no valid key`(point: String) throws {
-        let identity = try Identity(bytes(point)).unwrapped()
+        let identity = try #require(Identity(bytes(point)))
         #expect(identity.staticBoxKey == nil)
         #expect(!identity.isValidKey)
         #expect(!identity.verifies([UInt8](repeating: 0, count: 64), of: []))
     }
 
     @Test func `bytes off the curve are no valid key`() throws {
-        let identity = try Identity([2] + [UInt8](repeating: 0, count: 31)).unwrapped()
+        let identity = try #require(Identity([2] + [UInt8](repeating: 0, count: 31)))
         #expect(!identity.isValidKey)
     }
 }

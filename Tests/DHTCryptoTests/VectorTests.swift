@@ -80,7 +80,7 @@ struct VectorTests {
             #expect(text(key.secretText()) == vector.text)
             #expect(key.id.bytes == bytes(vector.network_id))
             for header in vector.header_keys {
-                let recipient = try Identity(bytes(header.recipient)).unwrapped()
+                let recipient = try #require(Identity(bytes(header.recipient)))
                 let own = key.headerKey(for: recipient)
                 own.withBytes { #expect(Array($0) == bytes(header.header_key)) }
             }

@@ -6,8 +6,6 @@ import Testing
 struct CallTableTests {
     private var table = CallTable()
 
-    private func at(_ seconds: UInt64) -> Instant { Instant(nanoseconds: 0) + .seconds(seconds) }
-
     private func call(_ number: UInt64, transaction: UInt64? = nil, transmissions: Int = 1) -> OutgoingCall {
         guard let identity = Identity([UInt8](repeating: UInt8(number), count: 32)) else {
             preconditionFailure("32 bytes are 32 bytes")

@@ -184,8 +184,6 @@ struct MendingMachineTests {
     private var mending = Mending()
     private let contents: [Digest] = [1, 2, 3].compactMap { Digest([UInt8](repeating: $0, count: 32)[...]) }
 
-    private func at(_ seconds: UInt64) -> Instant { Instant(nanoseconds: seconds * 1_000_000_000) }
-
     /// Pieces that are read until nothing is due, by content; each has two.
     private mutating func look(_ now: Instant) -> [Int] {
         var seen: [Int] = []

@@ -3,6 +3,9 @@ import DHTCrypto
 import DHTEngine
 import DHTEnvelope
 import DHTStorage
+@_exported import TestKit
+
+import struct DHTSimulator.EventQueue
 
 /// How the virtual network treats datagrams.
 struct Weather {

@@ -7,12 +7,8 @@ struct ProbeLimiterTests {
     private var limiter = ProbeLimiter()
     private let place = Endpoint(ipv4: 0x0A00_0001, port: 1)
 
-    private func at(_ milliseconds: UInt64) -> Instant {
-        Instant(nanoseconds: 0) + .milliseconds(milliseconds)
-    }
-
     private mutating func admits(_ endpoint: Endpoint, at milliseconds: UInt64) -> Bool {
-        limiter.admit(endpoint, at: at(milliseconds))
+        limiter.admit(endpoint, at: at(milliseconds: milliseconds))
     }
 
     @Test mutating func `two go to an address in 30 seconds`() {

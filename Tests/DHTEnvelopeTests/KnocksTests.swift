@@ -11,8 +11,7 @@ struct KnocksTests {
     private static func identity(_ number: Int) -> Identity {
         var bytes = [UInt8](repeating: 7, count: 32)
         (bytes[0], bytes[1]) = (UInt8(number >> 8), UInt8(number & 0xFF))
-        guard let identity = Identity(bytes) else { preconditionFailure("32 bytes are an identity") }
-        return identity
+        return certain(Identity(bytes))
     }
 
     private func place(_ number: UInt16) -> Endpoint { Endpoint(ipv4: 0x0A00_0001, port: number) }

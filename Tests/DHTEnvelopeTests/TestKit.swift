@@ -1,40 +1,12 @@
 import DHTCore
 import DHTCrypto
+@_exported import TestKit
 import Testing
 
 @testable import DHTEnvelope
 
-/// A small generator whose every seed gives the same numbers everywhere (Steele, Lea and Flood, 2014).
-struct SplitMix64: RandomNumberGenerator, Sendable {
-    var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ word >> 30) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
-        return word ^ word >> 31
-    }
-
-    mutating func bytes(_ count: Int) -> [UInt8] {
-        (0..<count).map { _ in UInt8(truncatingIfNeeded: next()) }
-    }
-
+extension SplitMix64 {
     mutating func number(_ range: ClosedRange<Int>) -> Int { Int.random(in: range, using: &self) }
-}
-
-/// Moments of a test: seconds since its start.
-func at(_ seconds: UInt64) -> Instant { Instant(nanoseconds: 0) + .seconds(seconds) }
-
-/// Moments of a test: milliseconds since its start.
-func at(milliseconds: UInt64) -> Instant { Instant(nanoseconds: 0) + .milliseconds(milliseconds) }
-
-/// What must be there for a test to make sense.
-func certain<Value>(_ value: Value?) -> Value {
-    guard let value else { preconditionFailure("no \(Value.self)") }
-    return value
 }
 
 /// 32 bytes that a name stands for: everybody's keys are made of their names.

@@ -13,7 +13,7 @@ struct ControlLimitsTests {
 
     /// A connection on which this was sent and nothing follows.
     private func begin(_ text: String) throws -> Int32 {
-        let descriptor = try Scratch.connect(to: place.path)
+        let descriptor = try UnixSocket.connect(to: place.path)
         let bytes = Array(text.utf8)
         try #require(write(descriptor, bytes, bytes.count) == bytes.count)
         return descriptor
@@ -92,10 +92,7 @@ struct ControlLimitsTests {
             }
             for descriptor in slow {
                 // It takes nothing until the node has given up, or all of it would come.
-                for _ in 0..<4800 where !hasHungUp(descriptor) {
-                    try await Task.sleep(for: .milliseconds(50))
-                }
-                #expect(hasHungUp(descriptor))
+                try await eventually("the node has given up", within: 240) { hasHungUp(descriptor) }
                 close(descriptor)
             }
         }
@@ -165,7 +162,7 @@ struct ControlLimitsTests {
         }
         let server = try await ControlServer.start(at: place.path, node: place.node, logger: logger)
         #expect(throws: Failure.self) { try ControlSocket.claim(place.path) }
-        for _ in 0..<600 where lines.withLock({ $0.isEmpty }) { try await Task.sleep(for: .milliseconds(50)) }
+        try await eventually("it is logged") { lines.withLock { !$0.isEmpty } }
         let line = lines.withLock { $0.first } ?? ""
         #expect(line.contains("another process wanted this node's control socket"))
         #expect(line.contains("\(getpid())"))

@@ -1,17 +1,20 @@
+import Glibc
 import Logging
+@_exported import TestKit
+import Testing
 
 @testable import DHTGateway
 
 /// A place for a control socket, and a made up node to serve there.
 struct ControlPlace {
     let node = FakeNode()
-    let scratch: Scratch
+    let folder: Folder
     let path: String
     let logger = Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
 
     init() throws {
-        scratch = try Scratch()
-        path = "\(scratch.path)/dht.sock"
+        folder = try Folder()
+        path = folder.file("dht.sock")
     }
 
     func client() -> ControlClient {
@@ -29,5 +32,20 @@ struct ControlPlace {
             throw error
         }
         await server.stop()
+    }
+
+    /// Sends a question, says that no more will come, and reads to the end.
+    func ask(_ question: String) throws -> String {
+        let descriptor = try UnixSocket.connect(to: path)
+        defer { close(descriptor) }
+        let bytes = Array(question.utf8)
+        try #require(write(descriptor, bytes, bytes.count) == bytes.count)
+        shutdown(descriptor, Int32(SHUT_WR))
+        var (answer, buffer) = ([UInt8](), [UInt8](repeating: 0, count: 4096))
+        while true {
+            let count = read(descriptor, &buffer, buffer.count)
+            guard count > 0 else { return String(decoding: answer, as: UTF8.self) }
+            answer += buffer[..<count]
+        }
     }
 }

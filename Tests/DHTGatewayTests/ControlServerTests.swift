@@ -46,14 +46,11 @@ struct ControlServerTests {
     @Test func `the system lists the socket under the name it has`() async throws {
         try await place.served { client in
             // The list may lack a line while others come and go.
-            var isListed = false
-            for _ in 0..<100 where !isListed {
+            try await eventually("it is listed") {
                 let list = try String(contentsOfFile: "/proc/net/unix", encoding: .utf8)
-                isListed = list.split(separator: "\n").contains { $0.hasSuffix(" \(place.path)") }
-                if !isListed { try await Task.sleep(for: .milliseconds(50)) }
+                return list.split(separator: "\n").contains { $0.hasSuffix(" \(place.path)") }
             }
-            #expect(isListed)
-            #expect(Scratch.mode(of: place.path) == 0o600)
+            #expect(place.folder.mode("dht.sock") == 0o600)
             try await expectIdentity(client)
         }
     }
@@ -89,15 +86,15 @@ struct ControlServerTests {
     }
 
     @Test func `the socket is its owner's alone, and gone after the stop`() async throws {
-        try await place.served { _ in #expect(Scratch.mode(of: place.path) == 0o600) }
-        #expect(Scratch.mode(of: place.path) == nil)
+        try await place.served { _ in #expect(place.folder.mode("dht.sock") == 0o600) }
+        #expect(place.folder.mode("dht.sock") == nil)
         let server = try await ControlServer.start(
             at: place.path,
             access: .group(getgid()),
             node: place.node,
             logger: place.logger
         )
-        #expect(Scratch.mode(of: place.path) == 0o660)
+        #expect(place.folder.mode("dht.sock") == 0o660)
         await server.stop()
     }
 
@@ -112,7 +109,7 @@ struct ControlServerTests {
     }
 
     @Test func `a crashed server's socket is taken over`() async throws {
-        close(try Scratch.listen(at: place.path))
+        close(try UnixSocket.listen(at: place.path))
         try await place.served { client in try await expectIdentity(client) }
     }
 
@@ -129,7 +126,7 @@ struct ControlServerTests {
     @Test func `the first place with a node behind it is taken`() async throws {
         try await place.served { _ in
             let client = ControlClient(candidates: [
-                .init(path: "\(place.scratch.path)/nobody", label: "a"), .init(path: place.path, label: "b"),
+                .init(path: place.folder.file("nobody"), label: "a"), .init(path: place.path, label: "b"),
             ])
             try await expectIdentity(client)
         }
@@ -152,11 +149,7 @@ struct ControlServerTests {
         place.node.state.withLock { $0.pause = .seconds(100) }
         let hasty = ControlClient(candidates: [.init(path: place.path, label: place.path)], timeout: 1)
         await #expect(throws: Failure.self) { try await hasty.get([1], GetQuery()) }
-        let patience = ContinuousClock.now + .seconds(60)
-        while place.node.state.withLock({ $0.cancelled }) == 0, ContinuousClock.now < patience {
-            try await Task.sleep(for: .milliseconds(10))
-        }
-        #expect(place.node.state.withLock { $0.cancelled } == 1)
+        try await eventually("it is cancelled") { place.node.state.withLock { $0.cancelled } == 1 }
         place.node.state.withLock { $0.pause = .zero }
         try await expectIdentity(place.client())
         await server.stop()
@@ -166,7 +159,7 @@ struct ControlServerTests {
         try await place.served { client in
             _ = try await client.put([1], [7], PutQuery())
             place.node.state.withLock { $0.pause = .milliseconds(300) }
-            let answer = try Scratch.ask(place.path, "GET /v1/values/AQ HTTP/1.1\r\nhost: dht\r\n\r\n")
+            let answer = try place.ask("GET /v1/values/AQ HTTP/1.1\r\nhost: dht\r\n\r\n")
             #expect(answer.hasPrefix("HTTP/1.1 200"))
             #expect(place.node.state.withLock { $0.cancelled } == 0)
         }

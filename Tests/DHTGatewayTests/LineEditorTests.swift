@@ -93,7 +93,7 @@ struct LineEditorTests {
     }
 
     @Test mutating func `every byte may come at any time`() {
-        var generator = SplitMix(state: 7)
+        var generator = SplitMix64(seed: 7)
         for _ in 0..<20_000 {
             _ = editor.feed(UInt8.random(in: 0...255, using: &generator))
             _ = editor.rendering(prompt: "> ", columns: 20)
@@ -112,18 +112,5 @@ struct LineEditorTests {
         #expect(editor.rendering(prompt: "> ", columns: 13) == "\r\u{1B}[K> 6789abcdef")
         type(Self.home)
         #expect(editor.rendering(prompt: "> ", columns: 13) == "\r\u{1B}[K> 0123456789\u{1B}[10D")
-    }
-}
-
-/// Sebastiano Vigna's SplitMix64: the same numbers in every run.
-private struct SplitMix: RandomNumberGenerator {
-    var state: UInt64
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var z = state
-        z = (z ^ (z >> 30)) &* 0xBF58_476D_1CE4_E5B9
-        z = (z ^ (z >> 27)) &* 0x94D0_49BB_1331_11EB
-        return z ^ (z >> 31)
     }
 }

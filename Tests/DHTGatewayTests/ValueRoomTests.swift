@@ -50,9 +50,9 @@ struct ValueRoomTests {
     }
 
     @Test func `a body is the same from memory and from a file that has no name`() async throws {
-        let scratch = try Scratch()
+        let folder = try Folder()
         for lengths in [[], [10], [60_000, 5536], [60_000, 5537], [1, 70_000, 0, 3]] as [[Int]] {
-            let spool = BodySpool(in: scratch.path)
+            let spool = BodySpool(in: folder.path)
             var expected: [UInt8] = []
             for (index, length) in lengths.enumerated() {
                 let part = [UInt8](repeating: UInt8(index + 1), count: length)
@@ -60,10 +60,10 @@ struct ValueRoomTests {
                 try await spool.append(ByteBuffer(bytes: part))
             }
             #expect(spool.count == expected.count)
-            #expect(try FileManager.default.contentsOfDirectory(atPath: scratch.path).isEmpty)
+            #expect(try folder.names().isEmpty)
             #expect(try await spool.take() == expected)
         }
-        let nowhere = BodySpool(in: "\(scratch.path)/nowhere")
+        let nowhere = BodySpool(in: folder.file("nowhere"))
         let long = ByteBuffer(repeating: 7, count: 70_000)
         let failure = await #expect(throws: Failure.self) { try await nowhere.append(long) }
         #expect(failure?.message.contains("No such file or directory. Nothing was written") == true)

@@ -88,13 +88,8 @@ extension RecordStoreConformance {
 
 /// Content of so many pieces, whose digest is made up.
 func content(_ byte: UInt8, pieces: Int) -> ContentReference {
-    guard let digest = Digest([UInt8](repeating: byte, count: 32)[...]),
-        let reference = ContentReference(
-            length: UInt32(pieces * ContentLayout.pieceLength),
-            digest: digest
-        )
-    else { preconditionFailure("32 bytes are 32 bytes") }
-    return reference
+    let digest = certain(Digest([UInt8](repeating: byte, count: 32)[...]))
+    return certain(ContentReference(length: UInt32(pieces * ContentLayout.pieceLength), digest: digest))
 }
 
 /// A record that refers to content.

@@ -14,9 +14,9 @@ struct NodeDatabaseTests {
         let database = try NodeDatabase(directory: folder.file("node"), owner: author(1))
         try database.noteKept([value.key: value])
         #expect(try database.kept() == [value])
-        #expect(try folder.mode("node") == 0o700)
+        #expect(folder.mode("node") == 0o700)
         for name in ["records.sqlite", "records.sqlite-wal", "records.sqlite-shm", "lock"] {
-            #expect(try folder.mode("node/\(name)") == 0o600, "\(name)")
+            #expect(folder.mode("node/\(name)") == 0o600, "\(name)")
         }
         database.close()
         #expect(

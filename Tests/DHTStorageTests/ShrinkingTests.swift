@@ -102,7 +102,7 @@ struct ShrinkingTests {
         #expect(steps > 10)
         let end = try store.database.size()
         #expect(end.file < 2_000_000 && end.log == 0 && end.free <= 1 << 20)
-        #expect(Int(try folder.length("records.sqlite")) == end.file)
+        #expect(folder.bytes("records.sqlite")?.count == end.file)
         let all = try store.all
         #expect(all.count == 2)
         #expect(try store.check(verifies: { _ in true }, author: { _ in "" }, proof: .none).isSound)

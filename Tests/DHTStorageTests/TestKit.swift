@@ -1,42 +1,11 @@
 import DHTCore
 import DHTStorage
-import Foundation
 import GRDB
+@_exported import TestKit
 
-/// A directory that goes when its owner does.
-final class Folder: Sendable {
-    let url: URL
-
-    init() throws {
-        url = FileManager.default.temporaryDirectory.appending(path: "dht-storage-\(UUID().uuidString)")
-        try FileManager.default.createDirectory(at: url, withIntermediateDirectories: true)
-    }
-
-    deinit { try? FileManager.default.removeItem(at: url) }
-
-    var path: String { url.path }
+extension Folder {
     /// Where a node's database would be.
     var database: String { file("records.sqlite") }
-
-    func file(_ name: String) -> String { url.appending(path: name).path }
-
-    func bytes(_ name: String) -> [UInt8]? {
-        FileManager.default.contents(atPath: file(name)).map { Array($0) }
-    }
-
-    func write(_ bytes: [UInt8], to name: String) throws {
-        try Data(bytes).write(to: url.appending(path: name))
-    }
-
-    func mode(_ name: String) throws -> Int? {
-        try FileManager.default.attributesOfItem(atPath: file(name))[.posixPermissions] as? Int
-    }
-
-    func length(_ name: String) throws -> UInt64 {
-        try FileManager.default.attributesOfItem(atPath: file(name))[.size] as? UInt64 ?? 0
-    }
-
-    func names() throws -> [String] { try FileManager.default.contentsOfDirectory(atPath: path).sorted() }
 }
 
 /// How a batch ended, to compare.

@@ -13,7 +13,7 @@ extension IntegrationTests {
             #expect(try Program.run("id", in: folder, variables: variable).line == beta.identity)
             let flag = try Program.run("-s", alpha.socket, "id", in: folder, variables: variable)
             #expect(flag.line == alpha.identity)
-            #expect(try folder.mode("dht") == 0o700)
+            #expect(folder.mode("dht") == 0o700)
 
             // A third finds the usual place taken, and does without.
             try members.makeKey("third")
@@ -27,7 +27,7 @@ extension IntegrationTests {
         @Test func `the control socket is for its owner alone, and goes with its node`() throws {
             let members = try Members(["alpha"])
             let alpha = try members.start("alpha")
-            #expect(try members.folder.mode("alpha.sock") == 0o600)
+            #expect(members.folder.mode("alpha.sock") == 0o600)
             #expect(try alpha.terminate() == 0)
             #expect(try !members.folder.names().contains("alpha.sock"))
         }
@@ -74,28 +74,13 @@ extension IntegrationTests {
             for _ in 0..<5 {
                 let alpha = try members.start("alpha", peers: [])
                 alpha.signal(SIGSTOP)
-                let connections = try (0..<60).map { _ in try connectUnix(alpha.socket) }
+                let connections = try (0..<60).map { _ in try UnixSocket.connect(to: alpha.socket) }
                 defer { connections.forEach { close($0) } }
                 alpha.signal(SIGTERM)
                 alpha.signal(SIGCONT)
                 #expect(try alpha.end() == 0)
                 #expect(!alpha.log.contains("Fatal error"))
             }
-        }
-
-        /// A connection on which nothing is said.
-        private func connectUnix(_ path: String) throws -> Int32 {
-            let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue), 0)
-            var address = sockaddr_un()
-            address.sun_family = sa_family_t(AF_UNIX)
-            withUnsafeMutableBytes(of: &address.sun_path) { $0.copyBytes(from: path.utf8) }
-            let result = withUnsafePointer(to: &address) { pointer in
-                pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                    connect(descriptor, $0, socklen_t(MemoryLayout<sockaddr_un>.size))
-                }
-            }
-            guard result == 0 else { throw NeverHappened(what: "a connection to \(path)") }
-            return descriptor
         }
 
         @Test func `every command has its answer in JSON, one object with a schema`() throws {

@@ -14,7 +14,7 @@ final class RawSocket {
                 bind(descriptor, $0, socklen_t(MemoryLayout<sockaddr_in>.size))
             }
         }
-        guard descriptor >= 0, bound == 0 else { throw NeverHappened(what: "a socket of our own") }
+        guard descriptor >= 0, bound == 0 else { throw NeverHappened("a socket of our own") }
         var length = socklen_t(MemoryLayout<sockaddr_in>.size)
         _ = withUnsafeMutablePointer(to: &address) { pointer in
             pointer.withMemoryRebound(to: sockaddr.self, capacity: 1) { getsockname(descriptor, $0, &length) }
@@ -104,19 +104,4 @@ final class DatagramTap: Sendable {
     func close() { isOpen.withLock { $0 = false } }
 
     var all: [Captured] { captured.withLock { $0 } }
-}
-
-/// Words from a seed, the same on every run.
-struct SplitMix64: RandomNumberGenerator {
-    private var state: UInt64
-
-    init(seed: UInt64) { state = seed }
-
-    mutating func next() -> UInt64 {
-        state &+= 0x9E37_79B9_7F4A_7C15
-        var word = state
-        word = (word ^ word >> 30) &* 0xBF58_476D_1CE4_E5B9
-        word = (word ^ word >> 27) &* 0x94D0_49BB_1331_11EB
-        return word ^ word >> 31
-    }
 }

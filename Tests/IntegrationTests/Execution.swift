@@ -17,8 +17,8 @@ final class Execution {
         input: Data = Data(),
         variables: [String: String] = [:]
     ) throws {
-        let inputFile = folder.fresh()
-        (output, errors) = (folder.fresh(), folder.fresh())
+        let inputFile = folder.stream()
+        (output, errors) = (folder.stream(), folder.stream())
         try input.write(to: inputFile)
         for file in [output, errors] { try Data().write(to: file) }
         process.executableURL = URL(filePath: executable)

@@ -22,7 +22,7 @@ extension IntegrationTests {
                 try members.settled()
                 for index in 0..<10 {
                     let put = try second.dht("put", "key-\(index)", "value \(index)")
-                    guard put.status == 0 else { throw NeverHappened(what: "put: \(put.errors)") }
+                    guard put.status == 0 else { throw NeverHappened("put: \(put.errors)") }
                     _ = try third.dht("get", "key-\(index)")
                 }
             }

@@ -43,7 +43,7 @@ final class NodeProcess {
         }
         let line = execution.text.split(separator: "\n").first { $0.hasPrefix("READY dht://") }
         guard let line, let at = line.firstIndex(of: "@") else {
-            throw NeverHappened(what: "\(name) serves: \(log)")
+            throw NeverHappened("\(name) serves: \(log)")
         }
         address = String(line[line.index(after: at)...])
     }
@@ -112,7 +112,7 @@ final class Members {
 
     func makeKey(_ name: String) throws {
         let ending = try Program.run("keygen", "-o", "\(name).key", in: folder)
-        guard ending.status == 0 else { throw NeverHappened(what: "keygen: \(ending.errors)") }
+        guard ending.status == 0 else { throw NeverHappened("keygen: \(ending.errors)") }
         identities[name] = ending.text.trimmingCharacters(in: .whitespacesAndNewlines)
     }
 

@@ -1,4 +1,5 @@
 import Foundation
+@_exported import TestKit
 import Testing
 
 /// The built program, found beside the tests.
@@ -68,23 +69,4 @@ enum Program {
             "SWIFT_BACKTRACE": "enable=no",
         ]
     }
-}
-
-/// Waits until something is so; what it waits for has no other sign.
-func eventually(
-    _ what: @autoclosure () -> String,
-    within seconds: Double = 30,
-    _ condition: () throws -> Bool
-) throws {
-    let end = Date().addingTimeInterval(seconds)
-    while Date() < end {
-        if try condition() { return }
-        usleep(20_000)
-    }
-    throw NeverHappened(what: what())
-}
-
-struct NeverHappened: Error, CustomStringConvertible {
-    let what: String
-    var description: String { "never happened: \(what)" }
 }

@@ -19,7 +19,7 @@ final class PythonNode {
         more: [String] = [],
         in folder: Folder
     ) throws {
-        output = folder.fresh()
+        output = folder.stream()
         try Data().write(to: output)
         process.executableURL = URL(filePath: "/usr/bin/python3")
         let script = Program.root.appending(path: "Tests/Interop").appending(path: script).path
@@ -35,7 +35,7 @@ final class PythonNode {
         try process.run()
         let line = try nextLine()
         guard line.hasPrefix("READY "), let at = line.firstIndex(of: "@") else {
-            throw NeverHappened(what: line)
+            throw NeverHappened(line)
         }
         uri = String(line.dropFirst(6))
         identity = String(line[..<at].dropFirst("READY dht://".count))

@@ -108,7 +108,7 @@ final class Terminal {
         guard master >= 0, ioctl(master, 0x4004_5431, &isLocked) == 0,
             ioctl(master, 0x8004_5430, &number) == 0
         else {
-            throw NeverHappened(what: "a pseudo-terminal")
+            throw NeverHappened("a pseudo-terminal")
         }
         let slave = open("/dev/pts/\(number)", O_RDWR | O_NOCTTY)
         var size = winsize(ws_row: 24, ws_col: 200, ws_xpixel: 0, ws_ypixel: 0)

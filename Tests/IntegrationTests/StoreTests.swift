@@ -83,7 +83,7 @@ extension IntegrationTests {
             #expect(file.status == 0 && file.output.isEmpty)
             #expect(file.errors == "wrote 7 records, 0 long values, 0 kept keys to all.jsonl\n")
             #expect(folder.text("all.jsonl") == export.text)
-            #expect(try folder.mode("all.jsonl") == 0o600)
+            #expect(folder.mode("all.jsonl") == 0o600)
 
             try Self.fill(folder, "two", Self.records(3, revision: 2 << 56))
             let piped = try Program.run("store", "import", "two", in: folder, input: export.output)
@@ -92,7 +92,7 @@ extension IntegrationTests {
             #expect(piped.errors == "dht store check two\n")
             let fresh = try Program.run("store", "import", "new", "all.jsonl", "--json", in: folder)
             #expect(fresh["stored"] as? Int == 7 && fresh["bad"] as? Int == 0 && fresh.errors.isEmpty)
-            #expect(try folder.mode("new") == 0o700)
+            #expect(folder.mode("new") == 0o700)
             #expect(try Program.run("store", "export", "new", in: folder).text == export.text)
             #expect(try Program.run("store", "check", "two", in: folder).status == 0)
         }

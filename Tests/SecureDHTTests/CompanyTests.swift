@@ -10,9 +10,7 @@ struct CompanyTests {
     private static let start: UInt64 = 1_700_000_000_000
 
     private static func contact(_ number: UInt8, _ answered: UInt64 = start) -> RememberedContact {
-        guard let identity = Identity([UInt8](repeating: number, count: 32)) else {
-            preconditionFailure("32 bytes are an identity")
-        }
+        let identity = certain(Identity([UInt8](repeating: number, count: 32)))
         let endpoint = Endpoint(ipv4: 0x0A00_0000 + UInt32(number), port: 4100)
         return RememberedContact(identity: identity, endpoint: endpoint, answered: answered)
     }

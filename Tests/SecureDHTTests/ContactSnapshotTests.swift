@@ -11,9 +11,7 @@ struct ContactSnapshotTests {
     private let cyd = Self.contact(3)
 
     private static func contact(_ number: UInt8, port: UInt16 = 4100) -> RememberedContact {
-        guard let identity = Identity([UInt8](repeating: number, count: 32)) else {
-            preconditionFailure("32 bytes are an identity")
-        }
+        let identity = certain(Identity([UInt8](repeating: number, count: 32)))
         let endpoint = Endpoint(ipv4: 0x0A00_0000 + UInt32(number), port: port)
         return RememberedContact(identity: identity, endpoint: endpoint, answered: UInt64(number))
     }

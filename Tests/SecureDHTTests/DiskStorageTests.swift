@@ -1,7 +1,6 @@
 import DHTCore
 import DHTCrypto
 import DHTStorage
-import Foundation
 import GRDB
 import Logging
 import Synchronization
@@ -34,8 +33,7 @@ struct DiskStorageTests {
     }
 
     @Test func `a kept value that the disk refused is written down with the next one`() async throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("kept-\(UUID())")
-        defer { try? FileManager.default.removeItem(at: folder) }
+        let folder = try Folder()
         let database = try NodeDatabase(directory: folder.path, owner: nil)
         let store = try SQLiteRecordStore(database) { _ in nil }
         let disk = DiskStorage(store, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
@@ -58,8 +56,7 @@ struct DiskStorageTests {
     }
 
     @Test func `what is deleted is given back to the system, while others write`() async throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("kept-\(UUID())")
-        defer { try? FileManager.default.removeItem(at: folder) }
+        let folder = try Folder()
         let database = try NodeDatabase(directory: folder.path, owner: nil)
         let store = try SQLiteRecordStore(database) { _ in nil }
         let disk = DiskStorage(store, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })

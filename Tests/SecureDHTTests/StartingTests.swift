@@ -268,6 +268,6 @@ private struct Footprint {
             guard text.hasPrefix(name) else { continue }
             return try #require(Int(text.dropFirst(name.count).filter(\.isNumber)))
         }
-        throw NeverHappened(what: "\(name) in /proc/self/status")
+        throw NeverHappened("\(name) in /proc/self/status")
     }
 }

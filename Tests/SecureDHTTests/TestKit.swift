@@ -1,6 +1,7 @@
 import DHTEnvelope
 import Logging
 import SecureDHT
+@_exported import TestKit
 
 /// A handful of nodes of one overlay in this process, over real sockets on the loopback interface.
 struct Team {
@@ -82,17 +83,4 @@ struct Team {
         }
         await team.stop()
     }
-}
-
-/// Waits until something is so; what it waits for has no other sign.
-func eventually(_ what: String, _ condition: () async throws -> Bool) async throws {
-    for _ in 0..<2000 {
-        if try await condition() { return }
-        try await Task.sleep(for: .milliseconds(10))
-    }
-    throw NeverHappened(what: what)
-}
-
-struct NeverHappened: Error {
-    let what: String
 }

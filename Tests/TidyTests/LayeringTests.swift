@@ -23,6 +23,9 @@ struct LayeringTests {
         ]),
     ]
 
+    /// What the kit may import that all tests share: were it to know more, each of them would wait for that.
+    static let kit: Set = ["DHTCore", "Foundation", "Glibc"]
+
     /// Targets at the outside of the house, which may import anything.
     static let outermost: Set = ["DHTGateway", "dht"]
 
@@ -55,6 +58,21 @@ struct LayeringTests {
             }
         }
         expectNone(findings)
+    }
+
+    @Test func `the kit of the tests sees the core alone, and no target sees the kit`() {
+        let kit = Tree.sources.filter { $0.path.hasPrefix("Tests/TestKit/") }
+        #expect(!kit.isEmpty)
+        expectNone(
+            Tree.sources.flatMap { file in
+                file.imports.filter {
+                    file.path.hasPrefix("Tests/TestKit/")
+                        ? !Self.kit.contains($0.module)
+                        : file.path.hasPrefix("Sources/") && $0.module == "TestKit"
+                }
+                .map { Finding(file.path, line: $0.line, "must not import \($0.module), see `kit`") }
+            }
+        )
     }
 
     @Test(arguments: diskless)

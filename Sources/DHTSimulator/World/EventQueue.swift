@@ -2,7 +2,7 @@ import DHTCore
 import HeapModule
 
 /// What will happen when, earliest first; of two at one moment the one that was entered first.
-struct EventQueue<Event> {
+package struct EventQueue<Event> {
     private struct Waiting: Comparable {
         let at: UInt64
         let number: UInt64
@@ -15,15 +15,17 @@ struct EventQueue<Event> {
     private var heap = Heap<Waiting>()
     private var inserted: UInt64 = 0
 
-    var count: Int { heap.count }
-    var nextTime: Instant? { heap.min.map { Instant(nanoseconds: $0.at) } }
+    package init() {}
 
-    mutating func insert(_ event: Event, at moment: Instant) {
+    var count: Int { heap.count }
+    package var nextTime: Instant? { heap.min.map { Instant(nanoseconds: $0.at) } }
+
+    package mutating func insert(_ event: Event, at moment: Instant) {
         inserted += 1
         heap.insert(Waiting(at: moment.nanoseconds, number: inserted, event: event))
     }
 
-    mutating func popFirst() -> (at: Instant, event: Event)? {
+    package mutating func popFirst() -> (at: Instant, event: Event)? {
         heap.popMin().map { (Instant(nanoseconds: $0.at), $0.event) }
     }
 }
