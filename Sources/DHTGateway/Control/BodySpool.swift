@@ -36,7 +36,7 @@ final class BodySpool: Sendable {
         if !isShort { try await NIOThreadPool.singleton.runIfActive { try self.write(buffer) } }
     }
 
-    /// All of it. What was in a file is there no more.
+    /// All of it. The file, if there was one, is emptied.
     func take() async throws -> [UInt8] {
         if state.withLock({ $0.descriptor < 0 }) {
             return state.withLock { state in

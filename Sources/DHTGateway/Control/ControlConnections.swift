@@ -2,7 +2,7 @@ import Hummingbird
 import NIOCore
 import Synchronization
 
-/// What a request comes with: besides all else the connection it came by.
+/// A request's context: besides all else the connection it came by.
 package struct ControlContext: RequestContext {
     package var coreContext: CoreRequestContextStorage
     let channel: any Channel
@@ -18,8 +18,8 @@ package struct ControlContext: RequestContext {
 ///
 /// A client that only says it will send no more, as some do after their request, is still there.
 final class ControlConnections: Sendable {
-    /// What ends it, of each connection that was ever asked something that may take long; `nil` between two
-    /// requests.
+    /// The function that ends the work for each connection that was ever asked something that may take long;
+    /// `nil` between two requests.
     private let endings = Mutex<[ObjectIdentifier: (@Sendable () -> Void)?]>([:])
 
     /// Makes an answer, as long as the connection it is for is open. A connection has one request at a time.

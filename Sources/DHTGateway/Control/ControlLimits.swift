@@ -1,8 +1,8 @@
 import Glibc
 import NIOCore
 
-/// What the users of a control socket may hold at once, and for how long: else a few who begin and never
-/// finish would fill the node's memory.
+/// Bounds on what the users of a control socket hold at once, and for how long: else a few who begin and
+/// never finish would fill the node's memory.
 package struct ControlLimits: Sendable {
     /// Open connections; further ones wait until one closes.
     package var connections = 128

@@ -7,7 +7,7 @@ import SecureDHT
 
 /// The control API on a Unix socket that only its owner, or one group, can open.
 package final class ControlServer: Sendable {
-    /// Who may open the socket.
+    /// The users who may open the socket.
     package enum Access: Hashable, Sendable {
         /// Mode 0600.
         case owner
@@ -96,7 +96,7 @@ package final class ControlServer: Sendable {
 
     /// Removes the socket, so that nobody finds the node any more; connections last as long as the process.
     ///
-    /// What a process does that ends next: cancelling a server that is just taking a connection would trap in
+    /// For a process that ends next: cancelling a server that is just taking a connection would trap in
     /// NIO ("Deinited NIOAsyncWriter without calling finish").
     package func withdraw() {
         if let file, SocketFile(path) == file { unsafe unlink(path) }

@@ -60,7 +60,7 @@ package enum ControlSocket {
         }
     }
 
-    /// What is found at the path of a socket.
+    /// The kinds of thing that a socket's path may lead to.
     package enum Occupant: Hashable, Sendable {
         case nothing
         /// A socket nobody listens on.
@@ -111,7 +111,7 @@ package enum ControlSocket {
         close(descriptor)
     }
 
-    /// Who listens on a socket, as the system tells: Linux's `struct ucred`.
+    /// The process that listens on a socket, as the system tells: Linux's `struct ucred`.
     struct Listener: Sendable {
         var process: pid_t = 0
         var user: uid_t = 0
@@ -223,7 +223,7 @@ extension ControlSocket {
     }
 }
 
-/// What the system says of the last call that failed.
+/// The system's words for the last call that failed.
 package func errnoText(_ number: Int32 = errno) -> String {
     guard let text = unsafe strerror(number) else { return "error \(number)" }
     return unsafe String(cString: text)

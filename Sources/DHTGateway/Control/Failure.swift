@@ -1,7 +1,6 @@
 import SecureDHT
 
-/// What the control socket and the command line end in when they do not end well: a code, and one line for
-/// people.
+/// The error of the control socket and of the command line: a code, and one line for people.
 package struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
     /// The codes of ``DHTError``, and `notFound`, which for the library is no error.
     package enum Code: String, CaseIterable, Codable, Sendable {
@@ -85,6 +84,6 @@ package struct FailureReply: Codable, Sendable {
         error = Cause(code: failure.code, exit: failure.code.exit, message: failure.message)
     }
 
-    /// What the other side of the socket said.
+    /// The failure that the other side of the socket told.
     package var failure: Failure { Failure(error.code, error.message) }
 }

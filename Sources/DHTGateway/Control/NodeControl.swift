@@ -1,7 +1,7 @@
 import DHTCore
 import SecureDHT
 
-/// What people and scripts may ask of a running node.
+/// Operations that people and scripts may ask of a running node.
 ///
 /// ``LocalNode`` answers in the node's own process, ``ControlClient`` through its socket; the control routes
 /// lead from one to the other, and the shell works on either.

@@ -6,7 +6,7 @@ final class StallGuard: ChannelOutboundHandler, RemovableChannelHandler {
     typealias OutboundIn = Any
     typealias OutboundOut = Any
 
-    /// What is seen of the client: as long as it changes, it takes something, or something else is written.
+    /// A look at the client: as long as it changes, it takes something, or something else is written.
     private struct Sight: Equatable {
         var waitingBytes = 0
         var writes = 0

@@ -1,8 +1,8 @@
 import NIOCore
 import Synchronization
 
-/// Who has room for a value, and who waits for it, first come first served. Whoever asks for more than there
-/// is gets all of it.
+/// Requests that have room for a value, and those that wait for it, first come first served. A request for
+/// more than there is gets all of it.
 struct RoomBook: Sendable {
     typealias Name = UInt64
 
@@ -73,7 +73,7 @@ final class ValueRoom: Sendable {
         }
     }
 
-    /// What is no longer than that needs no room.
+    /// Values no longer than that need no room.
     static let leastLength = 65_536
 
     private let state: Mutex<State>

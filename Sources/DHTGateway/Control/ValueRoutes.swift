@@ -32,7 +32,7 @@ struct ValueRoutes<Node: NodeControl>: Sendable {
         let opened = try await connections.whileOpen(channel) { try await node.open(key, query) }
         if isPlain {
             do { return try await plain(opened, on: channel) } catch let failure as Failure {
-                // What was to be read may have been replaced meanwhile, and gone.
+                // The value may have been replaced meanwhile, and gone.
                 guard failure.code == .unreachable else { throw failure }
                 let next = try await connections.whileOpen(channel) { try await node.open(key, query) }
                 guard next.reply.values.first?.revision != opened.reply.values.first?.revision else {
@@ -50,7 +50,7 @@ struct ValueRoutes<Node: NodeControl>: Sendable {
 
     private func plain(_ opened: OpenedReply, on channel: any Channel) async throws -> Response {
         guard let source = opened.sources.first else { throw Failure(.internal, "an answer without a value") }
-        // What cannot be had at all is an error with words of its own.
+        // A value that cannot be had at all is an error with words of its own.
         let first = try await connections.whileOpen(channel) { try await source.next() }
         var reply = opened.reply
         reply.values = Array(reply.values.prefix(1))
@@ -77,7 +77,7 @@ struct ValueRoutes<Node: NodeControl>: Sendable {
     /// JSON of long values: one after the other is read as a whole, and written.
     private func text(_ opened: OpenedReply, on channel: any Channel) async throws -> Response {
         let (sources, loop) = (opened.sources, channel.eventLoop)
-        // Whoever finds no room even for the first one is told so.
+        // A client for whose first value there is no room is told so.
         let (ticket, first) = try await connections.whileOpen(channel) {
             let ticket = try await rooms.texts.enter(sources[0].length, on: loop)
             return (ticket, try await sources[0].whole())
@@ -131,7 +131,7 @@ struct ValueRoutes<Node: NodeControl>: Sendable {
             query.turn = await node.takeTurn(of: key)
             defer { if let turn = query.turn { node.giveUp(turn) } }
             let spool = BodySpool(in: limits.spoolDirectory)
-            // Whoever does not go on has no answer to wait for.
+            // A client that does not go on has no answer to wait for.
             let alarm = StallAlarm(channel, after: limits.stallTime)
             alarm.moved()
             for try await buffer in request.body {

@@ -23,7 +23,7 @@ package struct ValueSource: Sendable {
     }
 }
 
-/// What a read found: as ``GetReply``, whose values are empty until they are read.
+/// Values that a read found: as ``GetReply``, whose values are empty until they are read.
 package struct OpenedReply: Sendable {
     package var reply: GetReply
     /// One for each value.

@@ -55,7 +55,7 @@ package struct KeptReply: Codable, Hashable, Sendable {
         package var state: String?
         /// Renewals in a row that failed.
         package var failures: Int?
-        /// Whose newer value stands under the key.
+        /// The author whose newer value stands under the key.
         package var supersededBy: ValueReply.Author?
 
         package init(

@@ -1,6 +1,6 @@
 /// The JSON objects of the control socket and of `--json`. Fields are added, never renamed: `docs/cli.md`.
 
-/// Who a node is.
+/// A node's identity.
 package struct IdentityReply: Codable, Hashable, Sendable {
     package private(set) var schema = 1
     /// `dht1…`
@@ -28,7 +28,7 @@ package struct IdentityReply: Codable, Hashable, Sendable {
     }
 }
 
-/// What a node knows of itself.
+/// A node's state.
 package struct StatusReply: Codable, Hashable, Sendable {
     package struct Peers: Codable, Hashable, Sendable {
         /// Contacts in the routing table.
@@ -107,7 +107,7 @@ package struct StatusReply: Codable, Hashable, Sendable {
     /// Whether all is well.
     package struct Health: Codable, Hashable, Sendable {
         package var ok: Bool
-        /// What is not: a word, a colon, a sentence.
+        /// One for each trouble: a word, a colon, a sentence.
         package var reasons: [String]
 
         package init(reasons: [String]) { (ok, self.reasons) = (reasons.isEmpty, reasons) }
@@ -115,7 +115,7 @@ package struct StatusReply: Codable, Hashable, Sendable {
 
     /// Somebody who asks in vain: the list does not name it.
     package struct Knocker: Codable, Hashable, Sendable {
-        /// Who it says it is.
+        /// The identity it claims.
         package var id: String
         package var address: String
         package var count: UInt64
@@ -197,7 +197,7 @@ package struct StatusReply: Codable, Hashable, Sendable {
     }
 }
 
-/// What a node knows of others.
+/// A node's knowledge of others.
 package struct PeersReply: Codable, Hashable, Sendable {
     package struct Peer: Codable, Hashable, Sendable {
         package var id: String

@@ -91,7 +91,7 @@ package struct ValueReply: Codable, Hashable, Sendable {
     }
 }
 
-/// What a read found: the newest value's fields beside `key`, and every author's in `values`.
+/// Values that a read found: the newest value's fields beside `key`, and every author's in `values`.
 package struct GetReply: Codable, Hashable, Sendable {
     package var key: Octets
     /// Newest first.
@@ -134,7 +134,7 @@ package struct GetReply: Codable, Hashable, Sendable {
     }
 }
 
-/// What became of a write.
+/// The outcome of a write.
 package struct PutReply: Codable, Hashable, Sendable {
     package struct Copies: Codable, Hashable, Sendable {
         /// Nodes that acknowledged.
@@ -145,7 +145,7 @@ package struct PutReply: Codable, Hashable, Sendable {
         package init(stored: Int, target: Int) { (self.stored, self.target) = (stored, target) }
     }
 
-    /// What one replica said.
+    /// One replica's answer.
     package struct Replica: Codable, Hashable, Sendable {
         package var id: String
         package var outcome: String
@@ -159,7 +159,7 @@ package struct PutReply: Codable, Hashable, Sendable {
     package var expires: UInt64
     package var copies: Copies
     package var replicas: [Replica]
-    /// Whose newer value readers see in its place.
+    /// The author whose newer value readers see in its place.
     package var hiddenBy: ValueReply.Author?
     /// Address families: members that have one of these alone may not see the value.
     package var unreached: [String]
@@ -210,7 +210,7 @@ package struct PutReply: Codable, Hashable, Sendable {
     }
 }
 
-/// What became of a deletion: the write of its tombstone.
+/// The outcome of a deletion: the write of its tombstone.
 package typealias DeleteReply = PutReply
 
 /// The one JSON form: keys sorted, slashes plain.

@@ -24,7 +24,7 @@ enum ValueText {
     /// Between two values.
     static let separator = Array(",".utf8)
 
-    /// What stands before, between and after the places of one value in an object.
+    /// The text before, between and after the places of one value in an object.
     struct Frame: Sendable {
         /// The value is text, else base64.
         private let isText: Bool
@@ -65,7 +65,7 @@ enum ValueText {
             (try? UTF8Span(validating: bytes.span)) != nil
         }
 
-        /// What stands for the value while the rest is encoded, of the same kind: nobody can guess it.
+        /// A placeholder for the value while the rest is encoded, of the same kind: nobody can guess it.
         private static func standIn(isText: Bool) -> Octets {
             var chance = SystemRandomNumberGenerator()
             let numbers = (0..<4).map { _ in UInt64.random(in: .min ... .max, using: &chance) }

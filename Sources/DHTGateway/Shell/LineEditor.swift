@@ -3,7 +3,7 @@
 /// Keys: ←/→ or ^B/^F, ↑/↓ or ^P/^N for the history, Home/End or ^A/^E, Backspace, Delete, ^K and ^U to cut
 /// after and before the cursor, ^W to cut a word, ^C to drop the line, ^D to end.
 package struct LineEditor: Sendable {
-    /// What a byte led to.
+    /// The result of a byte.
     package enum Event: Hashable, Sendable {
         /// The line goes on.
         case editing
@@ -36,7 +36,7 @@ package struct LineEditor: Sendable {
 
     package var text: String { String(line) }
 
-    /// What shows `prompt` and the line on the terminal's current row, the cursor in its place.
+    /// Bytes that show `prompt` and the line on the terminal's current row, the cursor in its place.
     ///
     /// Of a line longer than a row of `columns` the part around the cursor is shown.
     package func rendering(prompt: String, columns: Int) -> String {
@@ -48,7 +48,7 @@ package struct LineEditor: Sendable {
     }
 
     package mutating func feed(_ byte: UInt8) -> Event {
-        // What cannot go on a scalar ends it: a key pressed after half of one still counts.
+        // A byte that cannot go on a scalar ends it: a key pressed after half of one still counts.
         if let first = pending.first, first != 0x1B, byte & 0xC0 != 0x80 { garble() }
         if !pending.isEmpty || byte == 0x1B || byte >= 0x80 {
             pending.append(byte)

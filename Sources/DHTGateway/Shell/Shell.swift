@@ -1,6 +1,6 @@
 /// The interactive shell: a line in, lines out. Where the lines come from and go to is the caller's business.
 package struct Shell: Sendable {
-    /// What a line led to.
+    /// The result of a line.
     package struct Answer: Hashable, Sendable {
         /// Without line ends; empty for an empty line.
         package var lines: [String]

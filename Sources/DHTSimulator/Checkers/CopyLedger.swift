@@ -1,6 +1,6 @@
 import DHTCore
 
-/// Who had which record on a disk of its own, and could be asked for it, from when to when.
+/// Holders of each record: who had it on a disk of its own, and could be asked for it, from when to when.
 ///
 /// Of a write that cannot be read in the end it tells whether more was lost at once than can be made up for.
 struct CopyLedger {
@@ -90,7 +90,7 @@ struct CopyLedger {
 }
 
 extension World {
-    /// What the node has can be asked for from now on, or no longer.
+    /// The node's records can be asked for from now on, or no longer.
     func recordCopies(of node: SimulatedNode, isThere: Bool) {
         guard node.adversary == nil else { return }
         node.disk.store.forEach { record in

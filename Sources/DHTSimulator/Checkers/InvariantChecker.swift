@@ -39,7 +39,7 @@ extension World {
         }
     }
 
-    /// What all honest nodes that run made of their peers.
+    /// The failure detectors of all honest nodes that run, added up.
     var judgements: FailureDetectorCounters {
         nodes.lazy.filter(\.isHonest).compactMap(\.machine).reduce(into: FailureDetectorCounters()) {
             $0 += $1.core.judgements

@@ -3,8 +3,8 @@ import DHTEngine
 
 // R + W > K: whoever wants to hear R of K replicas meets one of the W that acknowledged.
 
-/// What a read can count on, if it is the same from its beginning to its end: a replica set that is known to
-/// the reader, and nobody who keeps silent.
+/// Conditions a read can count on, if they are the same from its beginning to its end: a replica set that is
+/// known to the reader, and no member that keeps silent.
 struct ReadPreconditions: Hashable {
     /// The closest nodes there are, the reader perhaps among them: all of them honest.
     let replicas: Set<Int>
@@ -67,7 +67,7 @@ extension Workload {
 }
 
 extension Read {
-    /// What the read tells of the write's author, or of all of them.
+    /// The record the read brought of the write's author, or of all of them.
     private func seen(of write: History.Write, in outcome: GetOutcome) -> Record? {
         guard isExhaustive else { return outcome.found.first?.record }
         return outcome.found.first { $0.record.author == write.record.author }?.record
@@ -80,7 +80,7 @@ extension Read {
         if seen.author == write.record.author { return !write.record.isNewer(than: seen) }
         // A page that ended with a value may have left out what counts once its author's next one is ahead.
         if seen.isNewer(than: write.record) { return true }
-        // What its author wrote since stands in its place, even where that comes after what others wrote.
+        // A later record of its author stands in its place, even where that comes after what others wrote.
         let later = outcome.found.first { $0.record.author == write.record.author }?.record
         let standing = later.map { $0.supersedes(write.record) ? $0 : write.record } ?? write.record
         return [wallAtStart, wall].contains {

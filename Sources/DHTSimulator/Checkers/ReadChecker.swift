@@ -18,7 +18,7 @@ struct Read {
     let preconditions: ReadPreconditions?
 }
 
-// What must be true of everything that is read.
+// Conditions that everything read must meet.
 
 extension Workload {
     func check(_ read: Read, _ outcome: GetOutcome) {
@@ -97,7 +97,7 @@ extension Workload {
         // Where clocks differ by minutes it may be too far ahead of somebody's, who then sees nothing of it.
         let earliest = wall - world.largestClockError - 30_000
         let mayBeHidden = margin + 30_000 > Int64(Revision.clockTolerance)
-        // What stands in its place may be too far ahead as well: what its author wrote since, or renewed.
+        // Its successor may be too far ahead as well: a record its author wrote since, or renewed.
         if mayBeHidden, history.isFollowed(write, of: key) || mix.keeps > 0 { return false }
         return Int64(write.record.expiry) > wall + margin
             && !write.record.revision.isFarAhead(of: UInt64(max(earliest, 0)))

@@ -1,6 +1,6 @@
 import DHTCore
 
-/// What falls apart so that no protocol can mend it: where everybody moved while nobody was in touch, neither
+/// Partitions that no protocol can mend: where everybody moved while nobody was in touch, neither
 /// side knows a single present address of the other. Then people name one.
 extension World {
     /// Tells one node of each component where somebody of the largest one is, as an operator would.
@@ -35,7 +35,7 @@ extension World {
             .sorted { $0[0] < $1[0] }
     }
 
-    /// Whom the node can reach: by its table, or since people named them.
+    /// Nodes that the node can reach: by its table, or since people named them.
     private func acquaintances(of node: SimulatedNode) -> [Int] {
         let known = node.machine?.core.table.contacts.map(\.contact) ?? []
         let reached = known.compactMap { contact in

@@ -37,7 +37,7 @@ extension World {
         inject(delivery)
     }
 
-    /// Whose address it is; whether it is there now, and on this port, shows when something arrives.
+    /// The node whose address it is; whether it is there now, and on this port, shows when something arrives.
     func owner(of endpoint: Endpoint) -> SimulatedNode? {
         guard let index = Self.index(at: endpoint), index < nodes.count else { return nil }
         return nodes[index].families.contains(endpoint.family) ? nodes[index] : nil
@@ -163,7 +163,7 @@ extension World {
             node.answerers.insert(delivery.sender)
         }
         if disposition == .accepted, !isAnswer { noteRequest(delivery, at: node) }
-        // Whatever reaches somebody its sender does not admit must have been meant for somebody else.
+        // A datagram that reaches a node its sender does not admit must have been meant for another.
         if !delivery.isAdmitted, sender.isHonest, !disposition.isUnread {
             violate("admission", "n\(sender.index) sent to n\(node.index), whom it does not admit")
         }

@@ -1,7 +1,7 @@
 import DHTCore
 import DHTEngine
 
-// What honest members are promised, whatever hostile ones do.
+// Promises to honest members, whatever hostile ones do.
 
 extension DHTEngine.Operation {
     /// Longest that it may take where nothing is amiss but that some members lie; `nil`: as long as it likes.
@@ -17,7 +17,7 @@ extension DHTEngine.Operation {
         }
     }
 
-    /// What a long value that is read may take besides, over lines as bad as they get: 1,000 bytes a second.
+    /// Time that reading a long value may take besides, over lines as bad as they get: 1,000 bytes a second.
     var readingTime: Interval {
         guard case .fetch(let record, _) = self else { return .milliseconds(0) }
         return .milliseconds(UInt64(record.reference?.length ?? 0))
@@ -92,7 +92,7 @@ struct Spoils {
 }
 
 extension World {
-    /// Who gives wrong pieces is not asked for the same ones over and over.
+    /// A member that gives wrong pieces is not asked for the same ones over and over.
     func inspectSpoils() {
         guard let (spoil, count) = collusion.spoils.most, count > Spoils.limit else { return }
         let (liar, victim) = (byIdentity[spoil.by] ?? -1, byIdentity[spoil.to] ?? -1)
@@ -125,7 +125,7 @@ extension World {
         }
     }
 
-    /// What all honest nodes that run counted, by name.
+    /// Sums of the counters of all honest nodes that run, by name.
     var counters: [String: UInt64] {
         nodes.lazy.filter(\.isHonest).compactMap(\.machine).reduce(into: [:]) { sums, machine in
             for (name, count) in machine.counters.named { sums[name, default: 0] += count }

@@ -37,7 +37,7 @@ final class FaultInjector {
         }
     }
 
-    /// Nothing more goes wrong, and the dead are started. What can be mended ``World/healAll()`` has mended.
+    /// Nothing more goes wrong, and the dead are started. ``World/healAll()`` has mended the rest.
     func stop() {
         isActive = false
         for node in world.nodes where !node.isUp && !node.isRevoked { restart(node) }

@@ -33,7 +33,7 @@ package enum Adversary: String, CaseIterable, Hashable, Sendable {
     case amnesiac
 }
 
-/// What hostile members know of each other.
+/// The common knowledge of all hostile members.
 final class Collusion {
     /// All colluding members.
     var accomplices: [Contact] = []
@@ -190,7 +190,7 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
     mutating func seal(_ response: Response, to inbound: Gate.InboundRequest, now: Instant) -> [UInt8]? {
         if case .ping = inbound.request { return base.seal(response, to: inbound, now: now) }
         let lie = lie(instead: response, to: inbound)
-        // Who wants and does not fetch lies, though its engine says the same.
+        // A member that wants and does not fetch lies, though its engine says the same.
         var isEmptyWord = false
         if adversary == .wanting, case .wanted? = lie { isEmptyWord = true }
         if lie != response || isEmptyWord { collusion.lies += 1 }

@@ -349,7 +349,7 @@ struct StandInGate: Gatekeeper {
         return record
     }
 
-    /// What is in a datagram of such a gate, in a few words.
+    /// The content of a datagram of such a gate, in a few words.
     static func summary(of datagram: [UInt8]) -> String {
         guard datagram.count > headerLength, let operation = OperationCode(rawValue: datagram[1]) else {
             return "?"

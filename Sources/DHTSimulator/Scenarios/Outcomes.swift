@@ -2,7 +2,7 @@ import DHTCore
 import DHTEngine
 
 extension Outcome {
-    /// What counts of an outcome, in one word.
+    /// The part of an outcome that the digest covers, in one word.
     var summary: UInt64 {
         switch self {
         case .put(let record, let outcome):

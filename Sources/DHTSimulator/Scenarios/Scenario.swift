@@ -1,6 +1,6 @@
 import DHTCore
 
-/// What happens in a world, by name. Each has numbers of its own, which options replace.
+/// Courses of events in a world, by name. Each has numbers of its own, which options replace.
 package enum Scenario: String, CaseIterable, Sendable {
     case calm, vanish, churn, replace, lossy, partition, roaming, restart, blackout, clocks, disks, revocation
     case hostile, eclipse, flood, wanting, dawdling, promising, haunting, spoiling, amnesiac, swarm
@@ -45,7 +45,7 @@ package enum Scenario: String, CaseIterable, Sendable {
         }
     }
     var adversary: Adversary { badFaith ?? (self == .flood ? .flooding : .colluding) }
-    /// What hostile members do against which honest ones are to get on as if nobody did.
+    /// The attack in spite of which honest members are to get on as if there were none.
     var badFaith: Adversary? {
         switch self {
         case .wanting: .wanting
@@ -63,7 +63,7 @@ package enum Scenario: String, CaseIterable, Sendable {
     var vanishing: Double { self == .vanish ? 0.3 : 0 }
 }
 
-/// What is to be simulated.
+/// Options of a simulation.
 package struct SimulationOptions: Sendable {
     package var scenario: Scenario
     package var nodes: Int
@@ -95,7 +95,7 @@ package struct SimulationOptions: Sendable {
     }
 }
 
-/// What became of it.
+/// The outcome of a simulation.
 package struct SimulationReport: Sendable {
     package struct Slice: Sendable {
         /// Hours since the run began.
@@ -139,7 +139,7 @@ package struct SimulationReport: Sendable {
     /// How often what the scenario tells of has happened, by name.
     package var faults: [String: Int]
     package var slices: [Slice]
-    /// What happened when, in hours: for a plot.
+    /// Events and their times in hours: for a plot.
     package var marks: [(hour: Double, label: String)]
 
     package var bytesPerNodeAndDay: Double { Double(bytes) / Double(nodes) / virtualHours * 24 }

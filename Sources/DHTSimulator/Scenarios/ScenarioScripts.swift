@@ -169,7 +169,7 @@ extension Simulation {
         }
     }
 
-    /// Who forgets everything shows a new process as well, which says so.
+    /// A node that forgets everything shows a new process as well, which says so.
     private func restartForgetful() {
         for node in world.nodes where node.adversary == .amnesiac && node.isUp {
             happened("forgot")

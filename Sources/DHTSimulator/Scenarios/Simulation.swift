@@ -32,7 +32,7 @@ package final class Simulation {
         let statistics = ReadStatistics(start: Instant(nanoseconds: 0), sliceLength: slice)
         workload = Workload(world, mix: mix, chance: chance.fork(), statistics: statistics)
         world.promisesHaste = Self.promisesHaste(options)
-        // Who is named by one member alone is not waited for, not even as long as one request takes to fail.
+        // A node named by one member alone is not waited for, not even until one request has failed.
         let isAlone = options.scenario == .haunting && world.plan.traitors.count == 1
         if isAlone { world.patienceOfGets = .seconds(3) }
         // A put can do without as many replicas, and waits for none of them.

@@ -26,7 +26,7 @@ struct SwarmPlan {
         if count >= 6, chance.happens(0.2) {
             for index in 1..<count where chance.happens(0.15) {
                 let omitted = 1 + chance.index(below: count - 1)
-                // Who does not admit itself reads nothing it wrote, and is promised nothing.
+                // A node that does not admit itself reads nothing it wrote, and is promised nothing.
                 if omitted != index { world.omissions[index] = [omitted] }
             }
         }

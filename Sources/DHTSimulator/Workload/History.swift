@@ -2,15 +2,15 @@ import DHTCore
 import DHTEngine
 import DHTEnvelope
 
-/// What users of a world wrote and were told of it.
+/// Writes of a world's users, and what they were told of them.
 struct History {
     /// A write that at least one replica acknowledged.
     struct Write {
         let author: Int
         let record: Record
-        /// Who acknowledged it: good for as long as the node keeps its disk.
+        /// Nodes that acknowledged it: good for as long as the node keeps its disk.
         let replicas: [Int]
-        /// Who ought to have it, as the author could know; `nil` if that changed while it was written.
+        /// Nodes that ought to have it, as the author could know; `nil` if that changed while it was written.
         let replicaSet: Set<Int>?
         let startedAt: Instant
         let acknowledgedAt: Instant
@@ -20,7 +20,7 @@ struct History {
 
     /// By key, in the order of their acknowledgement.
     private(set) var writes: [Int: [Write]] = [:]
-    /// What each value that somebody tried to write was: its number is in its first bytes.
+    /// Key and author of each value that somebody tried to write, by the number in its first bytes.
     private var attempts: [UInt64: (key: Int, author: Int)] = [:]
     /// The number of each value that is too long for a record, by what the record says instead.
     private var contents: [[UInt8]: UInt64] = [:]
@@ -118,8 +118,8 @@ struct History {
 
     // MARK: Writes
 
-    /// What the same author wrote before with a higher revision, its clock being far ahead then, need not be
-    /// read any more: it went back behind that.
+    /// Earlier writes of the same author with a higher revision, its clock being far ahead then, need not be
+    /// read any more: it went back behind them.
     mutating func note(_ write: Write, of key: Int) {
         writes[key]?.removeAll { earlier in
             earlier.author == write.author && earlier.acknowledgedAt <= write.startedAt

@@ -45,7 +45,7 @@ final class Workload {
     var wrong = 0
     private(set) var putsStarted = 0
     private(set) var putsFailed = 0
-    /// What was to be read at the end, and what of it was not there.
+    /// Records that were to be read at the end, and those of them that were not there.
     var recordsPut = 0
     var recordsLost = 0
     /// Long values of honest authors that were to be read, and of which nobody could be reached who has them.
@@ -105,7 +105,7 @@ final class Workload {
         return nil
     }
 
-    /// Who writes under a key: always the same, or one of three.
+    /// The node that writes under a key: always the same, or one of three.
     private func author(of key: Int) -> SimulatedNode? {
         let honest = world.nodes.count
         let turn = mix.sharesKeys ? chance.index(below: 3) : 0
@@ -207,12 +207,12 @@ final class Workload {
         let replicas = replies.replicas.compactMap { replica in
             replica.verdict == .stored ? world.byIdentity[replica.identity] : nil
         }
-        // What some readers may not see was not promised to anybody.
+        // A value that some readers may not see was not promised to anybody.
         guard !replicas.isEmpty, replies.unreached.isEmpty else {
             putsFailed += 1
             return nil
         }
-        // Whatever becomes of it later: what is acknowledged is on the disk by then.
+        // An acknowledged record is on the disk by then, whatever becomes of it later.
         for index in replicas
         where world.nodes[index].isHonest && !world.copyLedger.hasKept(record, at: index) {
             world.violate("durability", "key \(key): n\(index) acknowledged what its disk never had")
@@ -272,7 +272,7 @@ final class Workload {
         guard let record = outcome.found.first?.record, record.reference != nil, read.reader.isUp else {
             return
         }
-        // What a liar wrote it may be alone to have, and to spoil.
+        // A liar may be alone to have its own value, and spoil it.
         let count = world.byIdentity[record.author].map { world.nodes[$0].isHonest } ?? false ? 1 : 0
         contentsRead += count
         world.submit(.fetch(record, from: outcome.contacts), at: read.reader) { [self] outcome in

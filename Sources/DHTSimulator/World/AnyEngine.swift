@@ -9,7 +9,7 @@ protocol AnyEngine: AnyObject {
     var admission: AdmissionPolicy { get }
     var nextDeadline: Instant? { get }
     var callsInFlight: Int { get }
-    /// What the network can make grow, how large it is, and how large it may be.
+    /// The collections that the network can make grow, their sizes and their limits.
     var bounds: [Bound] { get }
 
     func receive(

@@ -1,7 +1,7 @@
 import DHTCore
 import HeapModule
 
-/// What will happen when, earliest first; of two at one moment the one that was entered first.
+/// Events to come, earliest first; of two at one moment the one that was entered first.
 package struct EventQueue<Event> {
     private struct Waiting: Comparable {
         let at: UInt64

@@ -116,7 +116,7 @@ extension World {
             return "n\(node.index) starts with \(node.disk.store.count) records\(traits)"
         }
         node.disk.store.forEach { record in
-            // What was admitted once may not be now; then the engine leaves it be.
+            // An author admitted once may not be now; then the engine leaves the record be.
             _ = machine.restore(record)
         }
         for content in node.disk.store.contents() { machine.restore(content, at: now(of: node)) }
@@ -171,7 +171,7 @@ extension World {
     // MARK: Engines
 
     private func makeMachine(_ node: SimulatedNode) -> any AnyEngine {
-        // Who starts later has to find its way in.
+        // A node that starts later has to find its way in.
         let isNative = !tables.isEmpty && node.seeds.isEmpty
         var core = KademliaNode(
             identity: node.identity,

@@ -36,7 +36,7 @@ final class SimulatedNode {
     var adversary: Adversary?
     /// Where it looks for others when it starts, by index.
     var seeds: [Int] = []
-    /// What the wall clock is wrong by, in milliseconds.
+    /// The wall clock's error, in milliseconds.
     var clockError: Int64 = 0
     /// How far its monotonic clock is ahead of the world's.
     var clockOrigin = Interval(nanoseconds: 0)

@@ -1,6 +1,6 @@
 import DHTCore
 
-/// What happened, summed up in one number, and told line by line to whoever wants it.
+/// All events, summed up in one number, and told line by line to a sink.
 ///
 /// Two runs with one digest went through the same events at the same times. It does not cover the bytes of
 /// sealed datagrams: box keys and challenges come from libsodium, and differ from run to run.

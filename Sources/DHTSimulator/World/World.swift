@@ -6,7 +6,7 @@ import DHTStorage
 /// Engines on a virtual network under one virtual clock: every run of one plan is the same run.
 ///
 /// It drives the very engines that real nodes run, and performs their actions as `NodeLoop` does, in order.
-/// What the network, the disks and the clocks do to them is drawn from the plan's seed.
+/// The faults of network, disks and clocks are drawn from the plan's seed.
 package final class World {
     /// A datagram that arrives.
     struct Delivery {
@@ -48,7 +48,7 @@ package final class World {
         let then: (Outcome) -> Void
     }
 
-    /// What went over the network.
+    /// Datagrams and bytes that went over the network.
     struct Traffic {
         var datagrams: UInt64 = 0
         var bytes: UInt64 = 0
@@ -167,7 +167,7 @@ package final class World {
         }
     }
 
-    /// What a node's two clocks say.
+    /// The time by a node's two clocks.
     func now(of node: SimulatedNode) -> Now {
         let wall = Int64(Self.epoch) + Int64(clock.nanoseconds / 1_000_000) + node.clockError
         return Now(instant: clock + node.clockOrigin, unixMilliseconds: UInt64(max(wall, 0)))
@@ -268,7 +268,7 @@ package final class World {
         return name
     }
 
-    /// Whoever began an operation wants it no more.
+    /// The user who began an operation wants it no more.
     func cancel(_ operation: OperationID) {
         guard let entry = waiting.removeValue(forKey: operation) else { return }
         let node = nodes[entry.node]
@@ -288,7 +288,7 @@ package final class World {
         for name in waiting.keys.sorted(by: { $0.rawValue < $1.rawValue }) {
             guard let entry = waiting[name], clock.since(entry.startedAt) > entry.end else { continue }
             let node = nodes[entry.node]
-            // What a liar puts may be long, and be wanted for as long by another.
+            // A liar's value may be long, and be wanted for as long by another.
             let isPromised = node.isUp && node.adversary == nil
             if isPromised, node.incarnation == entry.incarnation { overdue.append(entry.node) }
             waiting[name] = nil

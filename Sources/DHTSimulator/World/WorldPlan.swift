@@ -1,6 +1,6 @@
 import DHTCore
 
-/// What a world is made of. The same plan gives the same world, and the same run of it.
+/// The parameters of a world. The same plan gives the same world, and the same run of it.
 package struct WorldPlan: Sendable {
     /// Whether datagrams are really signed and encrypted.
     package enum Sealing: String, Sendable, CaseIterable {
@@ -29,9 +29,9 @@ package struct WorldPlan: Sendable {
     var traitors: [Int: Adversary] = [:]
     /// Members that never run, by index.
     var absent: Set<Int> = []
-    /// Who leaves whom out of its list, by index.
+    /// Members that a node leaves out of its list, by index.
     var omissions: [Int: Set<Int>] = [:]
-    /// Who has addresses of which family, by index; who is not here has IPv4 only. Empty: all have it, and
+    /// The address families of each node, by index; a node not named has IPv4 only. Empty: all have it, and
     /// nobody knows of any other.
     var families: [Int: Endpoint.Families] = [:]
     /// Identities are ground until they lie next to this place: by index of a node, a location.

@@ -11,7 +11,7 @@ struct Check: AsyncParsableCommand {
     @OptionGroup var options: NodeOptions
     @OptionGroup var globals: GlobalOptions
 
-    /// What a check found in order.
+    /// The settings that a check found in order.
     private struct Reply: Encodable {
         var schema = 1
         var ok = true

@@ -16,7 +16,7 @@ struct RunNode: AsyncParsableCommand {
 
     @OptionGroup var globals: GlobalOptions
 
-    /// What ends or changes a running node.
+    /// Events that end or change a running node.
     private enum Event: Sendable {
         case stop
         case reload

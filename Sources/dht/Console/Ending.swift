@@ -1,12 +1,12 @@
 import Glibc
 import Synchronization
 
-/// The one way out. What is registered with `atexit` runs once, to its end, whoever else wants to leave
-/// meanwhile.
+/// The one way out. Functions registered with `atexit` run once, to their end, whichever other thread wants
+/// to leave meanwhile.
 enum Ending {
     private static let isUnderWay = Atomic(false)
 
-    /// - Parameter lastWords: What there is to say; nothing is said on the way out of somebody else.
+    /// - Parameter lastWords: Prints the reason; not called if another thread is leaving already.
     static func exit(_ code: Int32, _ lastWords: () -> Void = {}) -> Never {
         // Another thread is leaving, with another code perhaps: it was first.
         while isUnderWay.exchange(true, ordering: .sequentiallyConsistent) { pause() }

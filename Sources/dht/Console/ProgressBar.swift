@@ -5,7 +5,7 @@ import Synchronization
 /// when the program ends, however it ends.
 enum ProgressBar {
     private struct State {
-        /// What stands on the terminal's line.
+        /// The text on the terminal's line.
         var shown = ""
         var drawnAt: ContinuousClock.Instant?
         var isOver = false

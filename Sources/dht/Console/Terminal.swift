@@ -2,7 +2,7 @@ import DHTGateway
 import Glibc
 import Synchronization
 
-/// The terminal's modes. Whatever was changed is restored when the program ends, however it ends.
+/// The terminal's modes. Changed modes are restored when the program ends, however it ends.
 enum Terminal {
     private struct Saved {
         var descriptor: Int32

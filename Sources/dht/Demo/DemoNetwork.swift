@@ -37,7 +37,7 @@ final class DemoNetwork: Sendable {
     /// Where a node's first words are awaited: that blocks.
     private let queue = DispatchQueue(label: "demo", attributes: .concurrent)
 
-    /// What is to be cleaned up: seen from `atexit`, so not an instance's.
+    /// Processes and files to be cleaned up: seen from `atexit`, so not an instance's.
     private struct Remains {
         var directory: String?
         var processes: [ChildProcess] = []

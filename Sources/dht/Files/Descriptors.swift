@@ -1,7 +1,7 @@
 import DHTGateway
 import Glibc
 
-/// What a process finds open, and how much it may open.
+/// Descriptors that a process finds open, and how many it may open.
 enum Descriptors {
     /// Opens `/dev/null` where standard input, output or error is closed: else the next file opened would
     /// take its number, and what is meant for people would be written into it.

@@ -3,7 +3,7 @@ import DHTGateway
 import Glibc
 
 /// A file that is written little by little. A regular file has its new content, and a new one its name, only
-/// once that is whole; it keeps mode and owner. What is no regular file is written to as it is.
+/// once that is whole; it keeps mode and owner. Anything else, a device say, is written to as it is.
 final class DraftFile {
     private enum Way {
         /// Aside, until it is whole.
@@ -84,7 +84,7 @@ final class DraftFile {
 
     /// Gives the file its name. Fails if that, or anything before it, did not work.
     func finish() throws(Failure) {
-        // What is no file cannot be flushed, and need not.
+        // Devices and FIFOs cannot be flushed, and need not.
         if problem == nil, fsync(descriptor) != 0, errno != EINVAL, errno != ENOTSUP { problem = errno }
         if problem == nil, case .replacing(let draft) = way, draft.replace() != 0 || draft.flush() != 0 {
             problem = errno

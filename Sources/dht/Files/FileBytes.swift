@@ -46,7 +46,7 @@ enum FileBytes {
         return true
     }
 
-    /// What is at `path` becomes `bytes`: a file as a ``DraftFile`` does it.
+    /// The file at `path` gets `bytes` for its content, as a ``DraftFile`` does it.
     static func replaceFile(_ path: String, with bytes: [UInt8]) throws(Failure) {
         let file = try DraftFile(path, mode: 0o666)
         file.append(bytes)

@@ -2,7 +2,7 @@ import ArgumentParser
 import DHTGateway
 import FoundationEssentials
 
-/// What every command that talks to a node, or is one, takes.
+/// Options of every command that talks to a node, or is one.
 struct GlobalOptions: ParsableArguments {
     @Option(
         name: [.customShort("s"), .long],

@@ -1,6 +1,6 @@
 import ArgumentParser
 
-/// What makes a node; `dht node` starts with it and `dht check` only looks at it.
+/// A node's settings; `dht node` starts with them and `dht check` only looks at it.
 struct NodeOptions: ParsableArguments {
     @Option(help: ArgumentHelp("The node's key file.", valueName: "file"), completion: .file())
     var key: String?

@@ -2,7 +2,7 @@ import ArgumentParser
 import DHTGateway
 import DHTSimulator
 
-/// What makes a world, as options of the command line.
+/// The parts of a world's plan as options of the command line.
 struct WorldOptions: ParsableArguments {
     static let defaultNodes = 50
     static let defaultHours = 1.0
@@ -121,7 +121,7 @@ struct WorldOptions: ParsableArguments {
     /// How many worlds to run.
     var worlds: Int { seeds ?? 1 }
 
-    /// What was asked for beside scenario, nodes, hours and seed: `--loss 0.1 --paths 2`.
+    /// Options that were given beside scenario, nodes, hours and seed: `--loss 0.1 --paths 2`.
     func changes(_ options: SimulationOptions) -> [String] {
         var words: [String] = []
         let shares = [

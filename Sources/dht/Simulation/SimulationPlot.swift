@@ -56,7 +56,7 @@ struct SimulationPlot {
 }
 
 extension SimulationReport {
-    /// The slices of the time that was asked for. What is read after it, to see whether everything is still
-    /// there, says nothing of how reads fared while things went wrong.
+    /// The slices of the time that was asked for. Reads after it, made to see whether everything is still
+    /// there, say nothing of how reads fared while things went wrong.
     func slices(within hours: Double) -> [Slice] { slices.filter { $0.hour <= hours } }
 }

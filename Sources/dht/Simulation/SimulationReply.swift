@@ -2,7 +2,7 @@ import DHTGateway
 import DHTSimulator
 import Glibc
 
-/// What became of a world, as JSON: `docs/cli.md`. But for `machine`, the same from every run.
+/// A world's report as JSON: `docs/cli.md`. But for `machine`, the same from every run.
 struct SimulationReply: Encodable {
     struct Lookups: Encodable {
         var count: Int
@@ -69,7 +69,7 @@ struct SimulationReply: Encodable {
         }
     }
 
-    /// What the run took here.
+    /// Resources of this machine that the run took.
     struct AnyEngine: Encodable {
         var seconds: Double
         var eventsPerSecond: UInt64
@@ -83,7 +83,7 @@ struct SimulationReply: Encodable {
             memoryBytes = Nullable(value: Self.residentBytes)
         }
 
-        /// What the process holds in memory, where the kernel tells.
+        /// Memory that the process holds, where the kernel tells.
         private static var residentBytes: Int? {
             guard let bytes = try? FileBytes.readFile("/proc/self/statm", limit: 1024) else { return nil }
             let fields = String(decoding: bytes, as: UTF8.self).split(separator: " ")

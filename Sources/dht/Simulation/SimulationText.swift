@@ -1,7 +1,7 @@
 import DHTGateway
 import DHTSimulator
 
-/// What became of a world, for people.
+/// A world's report as text, for people.
 enum SimulationText {
     /// `50 nodes for 1 h of virtual time, sealed for real, seed 4711`
     static func world(_ report: SimulationReport, _ options: SimulationOptions) -> String {

@@ -92,7 +92,7 @@ struct ImportStore: AsyncParsableCommand {
         }
     }
 
-    /// What is not as it was where the export was made.
+    /// The failure that names what differs from the place where the export was made.
     private func incomplete(_ summary: Import.Summary, _ name: String) -> Failure {
         var parts: [String] = []
         if summary.isCutOff { parts.append("its end is missing, or lines before it") }

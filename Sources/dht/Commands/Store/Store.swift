@@ -15,7 +15,7 @@ struct Store: AsyncParsableCommand {
     )
 }
 
-/// What the commands about a directory take.
+/// Options of the commands about a directory.
 struct StoreOptions: ParsableArguments {
     @Flag(help: "One JSON object on standard output; errors as JSON too.")
     var json = false
@@ -35,7 +35,7 @@ struct StoreOptions: ParsableArguments {
     }
 }
 
-/// Whose signatures count.
+/// The network whose signatures count.
 struct SignatureOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
