@@ -45,7 +45,7 @@ enum Main {
             } else {
                 try command.run()
             }
-            Ending.exit(0)
+            ProcessExit.exit(0)
         } catch {
             finish(error, asJSON: arguments.prefix { $0 != "--" }.contains("--json"))
         }
@@ -96,17 +96,17 @@ enum Main {
         case let failure as Failure:
             end(failure, asJSON)
         case let code as ExitCode:
-            Ending.exit(code.rawValue)
+            ProcessExit.exit(code.rawValue)
         default:
             if DHT.exitCode(for: error) == .success {  // --help, --version, a completion script
                 Output.text(DHT.fullMessage(for: error) + "\n")
-                Ending.exit(0)
+                ProcessExit.exit(0)
             }
             end(Failure(.invalidArgument, DHT.message(for: error)), asJSON)
         }
     }
 
     private static func end(_ failure: Failure, _ asJSON: Bool) -> Never {
-        Ending.exit(failure.code.exit) { Output.report(failure, asJSON: asJSON) }
+        ProcessExit.exit(failure.code.exit) { Output.report(failure, asJSON: asJSON) }
     }
 }

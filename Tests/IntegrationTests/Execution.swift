@@ -50,13 +50,13 @@ final class Execution {
     }
 
     /// Waits for its end.
-    func finish() throws -> Program.Ending {
+    func finish() throws -> Program.Exit {
         let id = process.processIdentifier
         let alarm = DispatchWorkItem { Foundation.kill(id, SIGKILL) }
         DispatchQueue.global().asyncAfter(deadline: .now() + Self.patience, execute: alarm)
         process.waitUntilExit()
         alarm.cancel()
-        return Program.Ending(
+        return Program.Exit(
             status: process.terminationStatus,
             isKilled: process.terminationReason == .uncaughtSignal,
             output: try Data(contentsOf: output),

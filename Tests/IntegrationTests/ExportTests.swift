@@ -88,7 +88,7 @@ extension IntegrationTests {
             let folder = members.folder
             let text = try Program.run("store", "export", "alpha.data", in: folder).text
             let lines = text.split(separator: "\n", omittingEmptySubsequences: true)
-            func take(_ directory: String, _ input: String) throws -> Program.Ending {
+            func take(_ directory: String, _ input: String) throws -> Program.Exit {
                 let arguments = ["store", "import", directory, "--network", "net.network"]
                 return try Program.run(arguments, in: folder, input: Data(input.utf8))
             }

@@ -9,7 +9,7 @@ extension IntegrationTests {
 
         init() throws { members = try Members(["alpha"]) }
 
-        private func shell(_ script: String, _ more: String...) throws -> Program.Ending {
+        private func shell(_ script: String, _ more: String...) throws -> Program.Exit {
             try Program.run(["-c", script, Program.path] + more, in: folder, executable: "/bin/sh")
         }
 

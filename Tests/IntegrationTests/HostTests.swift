@@ -4,7 +4,7 @@ import Testing
 extension IntegrationTests {
     /// What a shell, a terminal and a file system do to the program.
     @Suite(.serialized) struct HostTests {
-        private func shell(_ script: String, in folder: Folder, _ more: String...) throws -> Program.Ending {
+        private func shell(_ script: String, in folder: Folder, _ more: String...) throws -> Program.Exit {
             try Program.run(["-c", script, Program.path] + more, in: folder, executable: "/bin/sh")
         }
 
@@ -99,7 +99,7 @@ extension IntegrationTests {
         @Test func `keys and values are the bytes that were given, all else is text or refused`() throws {
             let members = try Members(["alpha"])
             let alpha = try members.start("alpha")
-            func dht(_ words: String) throws -> Program.Ending {
+            func dht(_ words: String) throws -> Program.Exit {
                 let line = "b=$(printf '\\377') c=$(printf '\\376'); \"$0\" -s \"$1\" \(words)"
                 return try shell(line, in: members.folder, alpha.socket)
             }

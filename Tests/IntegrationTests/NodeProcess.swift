@@ -48,11 +48,11 @@ final class NodeProcess {
         address = String(line[line.index(after: at)...])
     }
 
-    func dht(_ arguments: String..., input: Data = Data()) throws -> Program.Ending {
+    func dht(_ arguments: String..., input: Data = Data()) throws -> Program.Exit {
         try dht(arguments, input: input)
     }
 
-    func dht(_ arguments: [String], input: Data = Data()) throws -> Program.Ending {
+    func dht(_ arguments: [String], input: Data = Data()) throws -> Program.Exit {
         try Program.run(arguments + ["--socket", socket], in: folder, input: input)
     }
 

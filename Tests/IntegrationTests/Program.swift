@@ -18,7 +18,7 @@ enum Program {
     }()
 
     /// How a run ended.
-    struct Ending {
+    struct Exit {
         /// The exit code, or the number of the signal that ended it.
         let status: Int32
         let isKilled: Bool
@@ -47,7 +47,7 @@ enum Program {
         input: Data = Data(),
         executable: String = path,
         variables: [String: String] = [:]
-    ) throws -> Ending {
+    ) throws -> Exit {
         try run(arguments, in: folder, input: input, executable: executable, variables: variables)
     }
 
@@ -57,7 +57,7 @@ enum Program {
         input: Data = Data(),
         executable: String = path,
         variables: [String: String] = [:]
-    ) throws -> Ending {
+    ) throws -> Exit {
         try Execution(executable, arguments, in: folder, input: input, variables: variables).finish()
     }
 

@@ -8,7 +8,7 @@ extension IntegrationTests {
             "--nodes", "5", "--hours", "0.05", "--reads", "20", "--sealing", "stand-in",
         ]
 
-        private func simulate(_ more: String..., in folder: Folder) throws -> Program.Ending {
+        private func simulate(_ more: String..., in folder: Folder) throws -> Program.Exit {
             try Program.run(["simulate"] + Self.small + more, in: folder)
         }
 

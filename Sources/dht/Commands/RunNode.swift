@@ -198,7 +198,7 @@ struct RunNode: AsyncParsableCommand {
     private func forceExit(after seconds: Int, _ logger: Logger) {
         DispatchQueue.global().asyncAfter(deadline: .now() + .seconds(seconds)) {
             logger.warning("the stop took too long; records may not all have been handed over")
-            Ending.exit(0)
+            ProcessExit.exit(0)
         }
     }
 

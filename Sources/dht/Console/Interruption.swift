@@ -24,7 +24,7 @@ enum Interruption {
 
     /// From now on `signal` ends the program with `code`, whatever is registered with `atexit` done first.
     static func exits(on signal: Int32, with code: Int32) {
-        on(signal) { Ending.exit(code) }
+        on(signal) { ProcessExit.exit(code) }
     }
 
     /// ^C ends the program with 130.

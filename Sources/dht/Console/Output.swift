@@ -15,7 +15,7 @@ enum Output {
     static func bytes(_ bytes: [UInt8]) {
         guard FileBytes.writeAll(bytes, to: STDOUT_FILENO) else {
             let failure = Failure(.internal, "standard output: \(errnoText())")
-            Ending.exit(failure.code.exit) { report(failure, asJSON: false) }
+            ProcessExit.exit(failure.code.exit) { report(failure, asJSON: false) }
         }
     }
 

@@ -49,7 +49,7 @@ final class DraftFile {
         guard case .replacing(let draft) = way else { return }
         Interruption.on(SIGINT) {
             draft.discard()
-            Ending.exit(Interruption.exitCode)
+            ProcessExit.exit(Interruption.exitCode)
         }
     }
 

@@ -3,7 +3,7 @@ import Synchronization
 
 /// The one way out. Functions registered with `atexit` run once, to their end, whichever other thread wants
 /// to leave meanwhile.
-enum Ending {
+enum ProcessExit {
     private static let isUnderWay = Atomic(false)
 
     /// - Parameter lastWords: Prints the reason; not called if another thread is leaving already.
