@@ -31,7 +31,7 @@ struct Check: AsyncParsableCommand {
     }
 
     func run() async throws {
-        Interruption.exitOnInterrupt()
+        Signals.exitOnInterrupt()
         let setup = try NodeSetup(options, environment: GlobalOptions.environment)
         let configuration = setup.configuration
         let reply = Reply(

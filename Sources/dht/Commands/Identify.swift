@@ -18,7 +18,7 @@ struct Identify: AsyncParsableCommand {
     func run() async throws {
         let reply: IdentityReply
         if let file {
-            Interruption.exitOnInterrupt()
+            Signals.exitOnInterrupt()
             reply = try read(file)
         } else {
             reply = try await globals.node().identity()

@@ -36,7 +36,7 @@ struct Keygen: AsyncParsableCommand {
     @OptionGroup var passphraseSource: PassphraseOptions
 
     mutating func run() async throws {
-        Interruption.exitOnInterrupt()
+        Signals.exitOnInterrupt()
         if output == "-" { output = nil }
         guard output != nil || !json else {
             throw Failure(

@@ -182,15 +182,15 @@ struct RunNode: AsyncParsableCommand {
     /// SIGTERM and SIGINT stop in good order, a second SIGINT at once; SIGHUP reloads. As long as there is
     /// nothing to hand over, SIGTERM and SIGINT end at once, whatever is waited for; SIGHUP waits.
     private func listenToSignals(_ trigger: AsyncStream<Event>.Continuation, whileStarting: Bool) {
-        Interruption.on(SIGHUP) { trigger.yield(.reload) }
+        Signals.on(SIGHUP) { trigger.yield(.reload) }
         if whileStarting {
-            Interruption.exits(on: SIGTERM, with: 0)
-            Interruption.exitOnInterrupt()
+            Signals.exits(on: SIGTERM, with: 0)
+            Signals.exitOnInterrupt()
             return
         }
-        Interruption.on(SIGTERM) { trigger.yield(.stop) }
-        Interruption.on(SIGINT) {
-            Interruption.exitOnInterrupt()
+        Signals.on(SIGTERM) { trigger.yield(.stop) }
+        Signals.on(SIGINT) {
+            Signals.exitOnInterrupt()
             trigger.yield(.stop)
         }
     }

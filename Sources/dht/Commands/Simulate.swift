@@ -57,7 +57,7 @@ struct Simulate: AsyncParsableCommand {
     var quiet = false
 
     func run() async throws {
-        Interruption.exitOnInterrupt()
+        Signals.exitOnInterrupt()
         let options = try world.checked(seed: world.seed ?? UInt64(UInt32.random(in: 0...UInt32.max)))
         guard world.worlds == 1 || (plot == nil && trace == nil) else {
             throw Failure(.invalidArgument, "--plot and --trace are for one world: give no --seeds")

@@ -25,8 +25,8 @@ struct Demo: AsyncParsableCommand {
                 "\(nodes) nodes: a demo has \(Self.sizes.lowerBound) to \(Self.sizes.upperBound)"
             )
         }
-        Interruption.exitOnInterrupt()
-        for signal in [SIGTERM, SIGHUP] { Interruption.exits(on: signal, with: 128 + signal) }
+        Signals.exitOnInterrupt()
+        for signal in [SIGTERM, SIGHUP] { Signals.exits(on: signal, with: 128 + signal) }
         let narrator = Narrator()
         let tour = Tour(try DemoNetwork(), narrator)
         let first = try await tour.run(nodes: nodes)

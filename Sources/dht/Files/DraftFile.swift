@@ -47,9 +47,9 @@ final class DraftFile {
         }
         guard descriptor >= 0 else { throw Self.failure(path, errno) }
         guard case .replacing(let draft) = way else { return }
-        Interruption.on(SIGINT) {
+        Signals.on(SIGINT) {
             draft.discard()
-            ProcessExit.exit(Interruption.exitCode)
+            ProcessExit.exit(Signals.exitCode)
         }
     }
 

@@ -36,7 +36,7 @@ struct GlobalOptions: ParsableArguments {
 
     /// The node behind the socket.
     func node() throws(Failure) -> ControlClient {
-        Interruption.exitOnInterrupt()
+        Signals.exitOnInterrupt()
         try Descriptors.require(4)
         let seconds = try DurationText.seconds(timeout, in: 1...86_400, for: "--timeout")
         let isTold = ProgressBar.isVisible && !quiet && !json

@@ -43,7 +43,7 @@ struct CheckStore: AsyncParsableCommand {
     }
 
     func run() async throws {
-        Interruption.exitOnInterrupt()
+        Signals.exitOnInterrupt()
         let verifies = try signatures.verifier()
         let store = try SQLiteRecordStore.open(directory)
         defer { store.database.close() }

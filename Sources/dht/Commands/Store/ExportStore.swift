@@ -32,7 +32,7 @@ struct ExportStore: AsyncParsableCommand {
     }
 
     func run() async throws {
-        Interruption.exitOnInterrupt()
+        Signals.exitOnInterrupt()
         let store = try SQLiteRecordStore.open(directory)
         defer { store.database.close() }
         let output = output == "-" ? nil : output

@@ -54,7 +54,7 @@ struct ImportStore: AsyncParsableCommand {
     }
 
     func run() async throws {
-        Interruption.exitOnInterrupt()
+        Signals.exitOnInterrupt()
         let verifies = try signatures.verifier()
         let lines = try LineReader(file == "-" ? nil : file)
         let first = try beginning(of: lines)

@@ -3,7 +3,7 @@ import Glibc
 import Synchronization
 
 /// Signals as calls on a queue of their own.
-enum Interruption {
+enum Signals {
     /// The exit code of a program that ^C ended.
     static let exitCode: Int32 = 130
 
