@@ -23,7 +23,7 @@ struct StandInGate: Gatekeeper {
     let identity: Identity
     private(set) var admission: AdmissionPolicy
     /// Whether everybody counts as having answered, as after a long and quiet time.
-    private let isAcquainted: Bool
+    private let isSettled: Bool
     private let bootSecret: UInt64
     /// Which of its processes this is of the node, as a box key tells: the first is 1.
     private let process: UInt32
@@ -42,12 +42,12 @@ struct StandInGate: Gatekeeper {
         admission: AdmissionPolicy,
         bootSecret: UInt64,
         process: UInt32,
-        isAcquainted: Bool,
+        isSettled: Bool,
         isNative: Bool
     ) {
         (self.identity, self.admission) = (identity, admission)
-        (self.bootSecret, self.process, self.isAcquainted) = (bootSecret, process, isAcquainted)
-        initialProcess = isAcquainted && isNative ? 1 : nil
+        (self.bootSecret, self.process, self.isSettled) = (bootSecret, process, isSettled)
+        initialProcess = isSettled && isNative ? 1 : nil
         sessions = SessionTable(
             members: admission.memberCount,
             budgetRate: Gate.Limits().requestsByPeer
@@ -67,11 +67,11 @@ struct StandInGate: Gatekeeper {
     }
 
     func hasProved(_ identity: Identity, at endpoint: Endpoint) -> Bool {
-        isAcquainted || sessions.hasProved(identity, at: endpoint)
+        isSettled || sessions.hasProved(identity, at: endpoint)
     }
 
     func expectsLife(of identity: Identity, at endpoint: Endpoint, now: Instant) -> Bool {
-        isAcquainted || sessions.expectsLife(of: identity, at: endpoint, ownKey: process, now: now)
+        isSettled || sessions.expectsLife(of: identity, at: endpoint, ownKey: process, now: now)
     }
 
     func answeredAt(_ identity: Identity) -> Instant? { sessions.answeredAt(identity) }
@@ -159,10 +159,10 @@ struct StandInGate: Gatekeeper {
         _ now: Instant
     ) -> Gate.Verdict {
         let (counter, boxKey) = (Self.counter(of: datagram), Self.boxKey(process))
-        if !isAcquainted, sessions.hasSeen(counter, of: sender, boxKey) { return .dropped(.replay) }
+        if !isSettled, sessions.hasSeen(counter, of: sender, boxKey) { return .dropped(.replay) }
         guard let request = MessageCodec.decodeRequest(body) else { return .dropped(.malformed) }
         var acceptance = SessionTable.Acceptance(isLive: true)
-        if isAcquainted {
+        if isSettled {
             acceptance.isNewProcess = noteProcess(process, of: sender)
         } else {
             guard sessions.charge(sender, boxKey, at: now) else { return .dropped(.budget) }
@@ -216,7 +216,7 @@ struct StandInGate: Gatekeeper {
         guard let response = MessageCodec.decodeResponse(body) else { return .dropped(.malformed) }
         pending[body.number] = nil
         var isNews = false
-        if isAcquainted {
+        if isSettled {
             isNews = noteProcess(process, of: sender)
         } else {
             let answered = sessions.answered(
@@ -264,7 +264,7 @@ struct StandInGate: Gatekeeper {
         let padded = max(payload.count, options.answerLength - Datagram.overhead)
         pending[options.transaction] = Pending(peer: peer, endpoint: endpoint, request: request)
         var (counter, challenge): (UInt64, UInt64) = (0, 0)
-        if !isAcquainted {
+        if !isSettled {
             guard let next = sessions.outgoing(for: peer, ownKey: process, at: now) else { return nil }
             (counter, challenge) = next
         }

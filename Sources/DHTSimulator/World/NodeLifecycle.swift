@@ -192,7 +192,7 @@ extension World {
                 admission: node.policy,
                 bootSecret: chance.next(),
                 process: UInt32(node.incarnation),
-                isAcquainted: plan.beginning == .settled,
+                isSettled: plan.beginning == .settled,
                 isNative: isNative && node.incarnation == 1
             )
             return machine(node, gate, core)
