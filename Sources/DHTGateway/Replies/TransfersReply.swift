@@ -1,5 +1,3 @@
-import SecureDHT
-
 /// Long values on their way, for whoever waits for them.
 package struct TransfersReply: Codable, Hashable, Sendable {
     package struct Transfer: Codable, Hashable, Sendable {
