@@ -3,6 +3,20 @@ import Testing
 
 /// Documents say what is there.
 struct DocumentTests {
+    /// The names of all files and folders.
+    private static let files = Set(Tree.paths.flatMap { $0.split(separator: "/") })
+
+    /// All words of the sources, with those in strings, without comments.
+    private static let words: Set<Substring> = {
+        let word = #/\w+/#
+        return Set(
+            Tree.sources.flatMap(\.lines).flatMap { line in
+                line.prefix(upTo: line.firstRange(of: "//")?.lowerBound ?? line.endIndex).matches(of: word)
+                    .map(\.0)
+            }
+        )
+    }()
+
     private static let documents = Tree.paths.filter { $0.hasSuffix(".md") }
 
     @Test(arguments: [
@@ -48,6 +62,22 @@ struct DocumentTests {
                             )
                         }
                 }
+            }
+        )
+    }
+
+    @Test(arguments: ["docs/architecture.md", "docs/repair.md", "docs/CONTRIBUTING.md"])
+    func `names of types, functions and files stand in the sources`(document: String) {
+        let name = #/`(?:(\w+\.(?:swift|md|py|json))|\.?([A-Za-z]\w*(?:\.\w+)*)(?:\([\w:]*\))?)`/#
+        expectNone(
+            Self.prose(document).flatMap { number, line in
+                line.matches(of: name).filter { match in
+                    if let file = match.1 { return !Self.files.contains(file) }
+                    return match.2?.split(separator: ".").contains {
+                        !Self.words.contains($0) && !Self.files.contains($0)
+                    } ?? true
+                }
+                .map { Finding(document, line: number, "names \($0.0), which is nowhere: mend the name") }
             }
         )
     }
