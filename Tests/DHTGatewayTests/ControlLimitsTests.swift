@@ -98,6 +98,46 @@ struct ControlLimitsTests {
         }
     }
 
+    /// Takes this many bytes as they come; the thread is free meanwhile, for the node needs it. `false`: the
+    /// answer ends before.
+    private func take(_ count: Int, from descriptor: Int32) async throws -> Bool {
+        var (rest, buffer) = (count, [UInt8](repeating: 0, count: count))
+        while rest > 0 {
+            let taken = recv(descriptor, &buffer, rest, Int32(MSG_DONTWAIT))
+            guard taken > 0 || (taken < 0 && errno == EAGAIN) else { return false }
+            if taken < 0 { try await Task.sleep(for: .milliseconds(5)) } else { rest -= taken }
+        }
+        return true
+    }
+
+    /// Takes 12,000 bytes 24 times, in three times the time after which nobody waits for a client any more.
+    /// Whether the node went on answering; once nothing more is taken, it does not.
+    private func takesLittle(outOf value: [UInt8], stallTime: Int) async throws -> Bool {
+        var limits = patient
+        limits.stallTime = .milliseconds(Int64(stallTime))
+        var isServed = true
+        try await place.served(limits) { client in
+            _ = try await client.put([1], value, PutQuery())
+            let descriptor = try ask("accept: application/octet-stream\r\n")
+            defer { close(descriptor) }
+            for _ in 0..<24 where isServed {
+                isServed = try await take(12_000, from: descriptor)
+                try await Task.sleep(for: .milliseconds(stallTime / 8))
+            }
+            try await eventually("the node has given up", within: 240) { hasHungUp(descriptor) }
+        }
+        return isServed
+    }
+
+    @Test func `who takes little but steadily is not cut off`() async throws {
+        let value = [UInt8](repeating: 1, count: 2_000_000)
+        // A machine may be too slow even for that: then there is more time.
+        for stallTime in [1000, 4000, 16_000, 64_000] {
+            if try await takesLittle(outOf: value, stallTime: stallTime) { return }
+        }
+        Issue.record("cut off each time")
+    }
+
     private func hasHungUp(_ descriptor: Int32) -> Bool {
         var look = pollfd(fd: descriptor, events: 0, revents: 0)
         return poll(&look, 1, 0) > 0 && look.revents & Int16(POLLHUP) != 0

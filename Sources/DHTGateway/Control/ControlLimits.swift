@@ -15,7 +15,8 @@ package struct ControlLimits: Sendable {
     package var roomPatience = TimeAmount.seconds(20)
     /// A connection on which no request is being answered, and nothing comes, is closed after this time.
     package var idleTime = TimeAmount.seconds(60)
-    /// A body of which nothing comes for this time, or an answer of which nothing is taken, never gets on.
+    /// A body of which nothing comes for this time, or an answer of which less than 8,064 bytes are taken,
+    /// never gets on: the kernel tells of no fewer.
     package var stallTime = TimeAmount.seconds(30)
     /// Where bodies wait until they are whole, in files without a name.
     package var spoolDirectory = ControlLimits.temporaryDirectory

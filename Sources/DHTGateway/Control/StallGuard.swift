@@ -1,7 +1,7 @@
 import NIOCore
 
-/// Closes a connection whose client takes nothing, for too long, of what it is answered: the answer's writer
-/// would wait for ever, at its last part as at its first.
+/// Closes a connection whose client takes nothing, for too long, of its answer: the answer's writer would
+/// wait for ever, at its last part as at its first.
 final class StallGuard: ChannelOutboundHandler, RemovableChannelHandler {
     typealias OutboundIn = Any
     typealias OutboundOut = Any
@@ -16,6 +16,10 @@ final class StallGuard: ChannelOutboundHandler, RemovableChannelHandler {
     /// that had no processor itself for a while must not take that for its client's doing.
     private static let looks = 4
 
+    /// The kernel's buffer for answers, in bytes, which the system doubles. Progress is seen whenever the
+    /// client has taken what is in it, 8,064 bytes; of the usual buffer these would be 182,720.
+    private static let sendBufferLength: SocketOptionValue = 4096
+
     private let time: TimeAmount
     private var writes = 0
     private var last = Sight()
@@ -23,6 +27,11 @@ final class StallGuard: ChannelOutboundHandler, RemovableChannelHandler {
     private var isWatching = false
 
     init(after time: TimeAmount) { self.time = time }
+
+    func handlerAdded(context: ChannelHandlerContext) {
+        // If the system refuses, slow clients are taken for clients that take nothing.
+        try? context.channel.syncOptions?.setOption(.socketOption(.so_sndbuf), value: Self.sendBufferLength)
+    }
 
     func write(context: ChannelHandlerContext, data: NIOAny, promise: EventLoopPromise<Void>?) {
         writes += 1
