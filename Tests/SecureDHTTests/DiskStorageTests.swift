@@ -1,6 +1,7 @@
 import DHTCore
 import DHTCrypto
 import DHTStorage
+import Foundation
 import GRDB
 import Logging
 import Synchronization
@@ -10,8 +11,7 @@ import Testing
 
 struct DiskStorageTests {
     @Test func `telling what became of a ticket is as short a way after many as after one`() async throws {
-        let folder = FileManager.default.temporaryDirectory.appendingPathComponent("kept-\(UUID())")
-        defer { try? FileManager.default.removeItem(at: folder) }
+        let folder = try Folder()
         let database = try NodeDatabase(directory: folder.path, owner: nil)
         let store = try SQLiteRecordStore(database) { _ in nil }
         let disk = DiskStorage(store, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })

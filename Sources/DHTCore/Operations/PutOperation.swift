@@ -23,6 +23,26 @@ struct PutOperation: Sendable {
         var state: State
     }
 
+    /// Ourselves.
+    private struct Owner: Sendable {
+        let id: NodeID
+        let identity: Identity
+        let families: Endpoint.Families
+    }
+
+    /// Our own store, if it is one of the replicas.
+    private struct OwnStore: Sendable {
+        var verdict: PutOutcome.Verdict?
+        var isPending = false
+        var isBegun = false
+    }
+
+    /// Lookups that are to bring contacts, and have not ended; and what the others brought.
+    private struct Lookups: Sendable {
+        var left: Int
+        var found: [Contact] = []
+    }
+
     /// How long the rest is waited for, once there are copies enough: this, or a quarter of the time it took
     /// to make those.
     static let patience = Interval.seconds(1)
@@ -32,21 +52,17 @@ struct PutOperation: Sendable {
 
     let record: Record
     let condition: Request.Condition?
-    private let own: NodeID
-    private let ownIdentity: Identity
+    private let owner: Owner
     private let width: Int
     /// Those for whom it is to count.
     private let audiences: [PutAudience]
-    private let ownFamilies: Endpoint.Families
     /// Copies its user wants at least.
     private let copies: Int
     private var begun: Instant?
     /// When it is over, whoever is still to answer; `nil` while there are too few copies.
     private(set) var deadline: Instant?
     private var targets: [Target] = []
-    private var ownVerdict: PutOutcome.Verdict?
-    private var isOwnPending = false
-    private var isOwnBegun = false
+    private var ownStore = OwnStore()
     /// What those who took the record said of it.
     private var hiders: [Identity: Response.Receipt.Hider] = [:]
     /// Contacts to ask next, nearest first.
@@ -58,9 +74,7 @@ struct PutOperation: Sendable {
     private var roundsLeft = PutOperation.persistence.rounds
     /// How it goes to those out of our reach.
     var passing = PassingOn()
-    /// Lookups that are to bring contacts, and have not ended; and what the others brought.
-    private var lookupsLeft: Int
-    private var known: [Contact] = []
+    private var lookups: Lookups
     /// Closer nodes that replicas spoke of.
     private(set) var news: Set<UInt32> = []
 
@@ -78,22 +92,22 @@ struct PutOperation: Sendable {
     ) {
         self.record = record
         self.condition = condition
-        self.own = own
-        ownIdentity = identity
+        owner = Owner(id: own, identity: identity, families: ownFamilies)
         self.width = width
         self.copies = copies
-        (self.audiences, self.ownFamilies) = (audiences, ownFamilies)
-        lookupsLeft = lookups
+        self.audiences = audiences
+        self.lookups = Lookups(left: lookups)
         chasesLeft = lookups > 0 ? 0 : Kademlia.parallelism
     }
 
     /// One of the lookups has ended. When all have: what they brought, nearest first.
     mutating func lookedUp(_ contacts: [Contact]) -> [Contact]? {
-        known += contacts.filter { contact in !known.contains { $0.identity == contact.identity } }
-        lookupsLeft -= 1
-        guard lookupsLeft <= 0 else { return nil }
+        let found = lookups.found
+        lookups.found += contacts.filter { contact in !found.contains { $0.identity == contact.identity } }
+        lookups.left -= 1
+        guard lookups.left <= 0 else { return nil }
         let location = record.location
-        return known.sorted { $0.id.distance(to: location) < $1.id.distance(to: location) }
+        return lookups.found.sorted { $0.id.distance(to: location) < $1.id.distance(to: location) }
     }
 
     /// Whom to ask first.
@@ -106,11 +120,11 @@ struct PutOperation: Sendable {
                 among: contacts,
                 at: record.location,
                 width: width,
-                own: own,
-                ownFamilies: ownFamilies
+                own: owner.id,
+                ownFamilies: owner.families
             )
             wanted.formUnion(replicas.contacts.map(\.identity))
-            isOwnPending = isOwnPending || replicas.isOwn
+            ownStore.isPending = ownStore.isPending || replicas.isOwn
         }
         spares = contacts.filter { !wanted.contains($0.identity) }
         return ask(contacts.filter { wanted.contains($0.identity) })
@@ -121,10 +135,10 @@ struct PutOperation: Sendable {
     /// A short record it takes at once. What takes long may be broken off, and is then to be nowhere if it
     /// can: with it our store waits for the first of the others, or until all of them are heard or overdue.
     mutating func takesOwnTurn() -> Bool {
-        guard isOwnPending, !isOwnBegun else { return false }
+        guard ownStore.isPending, !ownStore.isBegun else { return false }
         let waits = record.reference != nil && targets.contains { $0.state == .asked }
-        isOwnBegun = !waits || targets.contains { $0.state == .ended(.stored) }
-        return isOwnBegun
+        ownStore.isBegun = !waits || targets.contains { $0.state == .ended(.stored) }
+        return ownStore.isBegun
     }
 
     /// A replica stored the record, and told who hides it.
@@ -133,8 +147,8 @@ struct PutOperation: Sendable {
     }
 
     mutating func ownStoreEnded(_ verdict: PutOutcome.Verdict) {
-        isOwnPending = false
-        ownVerdict = verdict
+        ownStore.isPending = false
+        ownStore.verdict = verdict
     }
 
     /// A replica gave its verdict. Returns whom to ask in its stead, if it did not take the record for
@@ -166,7 +180,7 @@ struct PutOperation: Sendable {
         let location = record.location.prefix
         let limit = audiences.map { edge(for: $0) }.max() ?? .max
         let closer = prefixes.filter { prefix in
-            prefix ^ location < limit && prefix != own.prefix && !news.contains(prefix)
+            prefix ^ location < limit && prefix != owner.id.prefix && !news.contains(prefix)
                 && !targets.contains { $0.contact.id.prefix == prefix }
         }
         guard !closer.isEmpty else { return [] }
@@ -214,16 +228,16 @@ struct PutOperation: Sendable {
     /// Two fewer than there ought to be, so that every read of three sees one. A copy that we alone have is
     /// none, where anybody else was asked.
     private func enough(for audience: PutAudience) -> Int {
-        let isOwn = isOwnPending || ownVerdict != nil
+        let isOwn = ownStore.isPending || ownStore.verdict != nil
         let asked =
             targets.count { audience.reaches($0.contact) }
-            + (isOwn && audience.reaches(ownFamilies) ? 1 : 0)
+            + (isOwn && audience.reaches(owner.families) ? 1 : 0)
         return max(min(asked, width) - (Kademlia.parallelism - 1), min(asked, 2))
     }
 
     private func stored(for audience: PutAudience) -> Int {
         targets.count { $0.state == .ended(.stored) && audience.reaches($0.contact) }
-            + (ownVerdict == .stored && audience.reaches(ownFamilies) ? 1 : 0)
+            + (ownStore.verdict == .stored && audience.reaches(owner.families) ? 1 : 0)
     }
 
     /// How far the last of its replicas is, by the beginnings of their ids.
@@ -231,13 +245,13 @@ struct PutOperation: Sendable {
         let location = record.location.prefix
         let distances =
             targets.filter { audience.reaches($0.contact) }.map { $0.contact.id.prefix ^ location }
-            + [own.prefix ^ location]
+            + [owner.id.prefix ^ location]
         return distances.count < width ? .max : distances.sorted()[width - 1]
     }
 
     /// Whether all that can still be learnt is how late the late ones are.
     var isFinished: Bool {
-        guard !isOwnPending, chasing == 0, lookupsLeft == 0, !passing.isUnderWay,
+        guard !ownStore.isPending, chasing == 0, lookups.left == 0, !passing.isUnderWay,
             !targets.contains(where: { $0.state == .asked })
         else { return false }
         return isFull || !targets.contains { $0.state == .overdue }
@@ -264,9 +278,11 @@ struct PutOperation: Sendable {
     /// What to tell the user; those that have not answered count as timed out.
     var outcome: PutOutcome {
         var replicas: [PutOutcome.Replica] = []
-        if isOwnPending || ownVerdict != nil {
-            let hider = hiders[ownIdentity]
-            replicas.append(.init(identity: ownIdentity, verdict: ownVerdict ?? .timeout, hiddenBy: hider))
+        if ownStore.isPending || ownStore.verdict != nil {
+            let hider = hiders[owner.identity]
+            replicas.append(
+                .init(identity: owner.identity, verdict: ownStore.verdict ?? .timeout, hiddenBy: hider)
+            )
         }
         for target in targets {
             let verdict: PutOutcome.Verdict

@@ -18,7 +18,9 @@ struct RecordStorage: Sendable {
     var problem: String? { disk?.problem }
 
     /// Takes what became of tickets; called on other threads.
-    func report(to completion: @escaping DiskStorage.Completion) { disk?.report(to: completion) }
+    func report(to completed: @escaping @Sendable ([(Ticket, StorageOutcome)]) -> Void) {
+        disk?.report(to: completed)
+    }
 
     // MARK: The engine's tickets
 
