@@ -47,8 +47,7 @@ struct ControlServerTests {
         try await place.served { client in
             // The list may lack a line while others come and go.
             try await eventually("it is listed") {
-                let list = try String(contentsOfFile: "/proc/net/unix", encoding: .utf8)
-                return list.split(separator: "\n").contains { $0.hasSuffix(" \(place.path)") }
+                try systemList("/proc/net/unix").contains { $0.hasSuffix(" \(place.path)") }
             }
             #expect(place.folder.mode("dht.sock") == 0o600)
             try await expectIdentity(client)
