@@ -39,22 +39,25 @@ class Control(http.client.HTTPConnection):
         self.sock.connect(self.path)
 
     def ask(self, method, path, body=None):
-        self.request(method, path, body)
-        answer = self.getresponse()
+        answer = self.respond(method, path, body)
         return answer.status, json.loads(answer.read() or b"null")
 
     def get(self, path):
         """The value that is read there, or None."""
-        def ask():
-            self.request("GET", path, headers={"accept": "application/octet-stream"})
-            return self.getresponse()
-        try:
-            answer = ask()
-        except (ConnectionError, http.client.RemoteDisconnected):
-            self.close()  # the node closes one on which nothing was asked for a minute
-            answer = ask()
+        answer = self.respond("GET", path, headers={"accept": "application/octet-stream"})
         value = answer.read()
         return value if answer.status == 200 else None
+
+    def respond(self, method, *request, **options):
+        try:
+            self.request(method, *request, **options)
+            return self.getresponse()
+        except ConnectionError:
+            self.close()  # the node closes one on which nothing was asked for a minute
+            if method != "GET":
+                raise
+            self.request(method, *request, **options)
+            return self.getresponse()
 
 
 class Node:
