@@ -146,4 +146,22 @@ struct ReplicationMachineTests {
         #expect(puts.takeDue(at: now(201), mayBegin: true).put == nil)
         #expect(puts.count == 0)
     }
+
+    // MARK: Departure
+
+    @Test func `leaving ends once, when every goodbye was answered or not`() {
+        var departure = Departure()
+        let name = OperationID(rawValue: 1)
+        #expect(departure.begin(name) == true)
+        #expect(departure.begin(OperationID(rawValue: 2)) == false)
+        #expect(departure.isUnderWay)
+        #expect([departure.saysGoodbye(), departure.saysGoodbye()] == [true, false])
+        for _ in 0..<2 { departure.expectAnswer() }
+        for isOver in [false, true] {
+            departure.answered()
+            #expect(departure.end() == (isOver ? name : nil))
+        }
+        #expect(departure.end() == nil)
+        #expect(!departure.isUnderWay)
+    }
 }

@@ -137,12 +137,18 @@ struct Forgery {
             + body
     }
 
-    var datagram: [UInt8] {
+    /// Signature and body.
+    var contents: [UInt8] { signingKey(signer).sign(signedInput) + body }
+
+    var datagram: [UInt8] { boxing(contents) }
+
+    /// The datagram of somebody who has the keys for header and box, with these contents.
+    func boxing(_ contents: [UInt8]) -> [UInt8] {
         var bytes = nonce
         networkKey(network).headerKey(for: recipient).seal(header, nonce: nonce[...], appendingTo: &bytes)
         var slab = SharedKeySlab(capacity: 1)
         precondition(slab.derive(0, from: boxKey(boxOwner), and: boxPeer), "the key is good")
-        slab.seal(0, signingKey(signer).sign(signedInput) + body, appendingTo: &bytes)
+        slab.seal(0, contents, appendingTo: &bytes)
         return bytes
     }
 }

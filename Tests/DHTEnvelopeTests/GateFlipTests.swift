@@ -58,16 +58,9 @@ import Testing
     @Test func `under a good box every byte of signature and body is under the signature`() {
         let (alice, bob) = friends()
         let request = Forgery.request(from: "alice", to: "bob", counter: 5000)
-        let contents = signingKey("alice").sign(request.signedInput) + request.body
-        var sealedHeader = request.nonce
-        networkKey("home").headerKey(for: bob.identity)
-            .seal(request.header, nonce: request.nonce[...], appendingTo: &sealedHeader)
-        var slab = SharedKeySlab(capacity: 1)
-        #expect(slab.derive(0, from: boxKey("alice"), and: request.boxPeer) == true)
+        let contents = request.contents
         for offset in contents.indices {
-            var datagram = sealedHeader
-            slab.seal(0, contents.flipping(1, at: offset), appendingTo: &datagram)
-            let verdict = bob.hear(datagram, from: alice)
+            let verdict = bob.hear(request.boxing(contents.flipping(1, at: offset)), from: alice)
             // Bytes 64 to 67 are operation, status and reserved; 84 on are payload and padding.
             let isMalformed = (64..<68).contains(offset) || offset > 84
             #expect(verdict == .dropped(isMalformed ? .malformed : .signature))

@@ -60,14 +60,8 @@ import Testing
         forCarol.signer = "bob"
         #expect(carol.hear(forCarol.datagram, from: alice) == .dropped(.signature))
         // The very signature and body of the first, in a box that Bob can make.
-        var passedOn = forBob.nonce
-        networkKey("home").headerKey(for: carol.identity)
-            .seal(forCarol.header, nonce: forBob.nonce[...], appendingTo: &passedOn)
-        var slab = SharedKeySlab(capacity: 1)
-        #expect(slab.derive(0, from: boxKey("bob"), and: forCarol.boxPeer) == true)
-        let contents = signingKey("alice").sign(forBob.signedInput) + forBob.body
-        slab.seal(0, contents, appendingTo: &passedOn)
-        #expect(carol.hear(passedOn, from: alice) == .dropped(.signature))
+        #expect(forCarol.nonce == forBob.nonce)
+        #expect(carol.hear(forCarol.boxing(forBob.contents), from: alice) == .dropped(.signature))
     }
 
     @Test func `a request thrown back at its sender opens nothing`() {
@@ -188,13 +182,8 @@ import Testing
             \.network,
             "elsewhere"
         )
-        var carried = there.nonce
-        networkKey("home").headerKey(for: bob.identity)
-            .seal(there.header, nonce: there.nonce[...], appendingTo: &carried)
-        #expect(bob.hear(carried + there.datagram[120...], from: alice) == .dropped(.box))
-        var slab = SharedKeySlab(capacity: 1)
-        #expect(slab.derive(0, from: boxKey("alice"), and: there.boxPeer) == true)
-        slab.seal(0, signingKey("alice").sign(there.signedInput) + there.body, appendingTo: &carried)
+        let carried = there.with(\.network, "home").boxing(there.contents)
+        #expect(bob.hear(Array(carried[..<120]) + there.datagram[120...], from: alice) == .dropped(.box))
         #expect(bob.hear(carried, from: alice) == .dropped(.signature))
     }
 

@@ -143,15 +143,6 @@ struct ControlLimitsTests {
         return poll(&look, 1, 0) > 0 && look.revents & Int16(POLLHUP) != 0
     }
 
-    /// How a request fails in the end, since another, made before it, takes all room by and by.
-    private func failureOfBusy(_ request: () async throws -> some Sendable) async throws -> Failure? {
-        for _ in 0..<1000 {
-            do { _ = try await request() } catch let failure as Failure { return failure }
-            try await Task.sleep(for: .milliseconds(50))
-        }
-        return nil
-    }
-
     @Test func `who finds no room for a long value is told to come again`() async throws {
         var limits = patient
         limits.textBytes = 100_000
@@ -161,8 +152,12 @@ struct ControlLimitsTests {
             _ = try await client.put([1], value, PutQuery())
             let slow = try ask("")
             defer { close(slow) }
-            let failure = try await failureOfBusy {
-                try await client.get([1], GetQuery(all: true))
+            var failure: Failure?
+            try await eventually("the other request, made before, takes all room", within: 60) {
+                do { _ = try await client.get([1], GetQuery(all: true)) } catch let busy as Failure {
+                    failure = busy
+                }
+                return failure != nil
             }
             #expect(failure?.code == .partial && failure?.message.contains("the node is busy") == true)
             // Who writes needs none of that room.

@@ -10,11 +10,19 @@ import Testing
 @testable import SecureDHT
 
 struct DiskStorageTests {
+    private let folder: Folder
+    private let database: NodeDatabase
+    private let store: SQLiteRecordStore
+    private let disk: DiskStorage
+
+    init() throws {
+        folder = try Folder()
+        database = try NodeDatabase(directory: folder.path, owner: nil)
+        store = try SQLiteRecordStore(database) { _ in nil }
+        disk = DiskStorage(store, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
+    }
+
     @Test func `telling what became of a ticket is as short a way after many as after one`() async throws {
-        let folder = try Folder()
-        let database = try NodeDatabase(directory: folder.path, owner: nil)
-        let store = try SQLiteRecordStore(database) { _ in nil }
-        let disk = DiskStorage(store, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let depths = Mutex<[Int]>([])
         disk.report { _ in depths.withLock { $0.append(Thread.callStackReturnAddresses.count) } }
         for number in 1...100 as ClosedRange<UInt64> {
@@ -33,10 +41,6 @@ struct DiskStorageTests {
     }
 
     @Test func `a kept value that the disk refused is written down with the next one`() async throws {
-        let folder = try Folder()
-        let database = try NodeDatabase(directory: folder.path, owner: nil)
-        let store = try SQLiteRecordStore(database) { _ in nil }
-        let disk = DiskStorage(store, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         try await database.pool.writeWithoutTransaction {
             try $0.execute(
                 sql: "CREATE TEMP TRIGGER no BEFORE INSERT ON main.kept BEGIN SELECT RAISE(ABORT, 'no'); END"
@@ -56,10 +60,6 @@ struct DiskStorageTests {
     }
 
     @Test func `what is deleted is given back to the system, while others write`() async throws {
-        let folder = try Folder()
-        let database = try NodeDatabase(directory: folder.path, owner: nil)
-        let store = try SQLiteRecordStore(database) { _ in nil }
-        let disk = DiskStorage(store, logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() })
         let digest = try #require(Digest([UInt8](repeating: 1, count: 32)[...]))
         let reference = try #require(ContentReference(length: 12_800_000, digest: digest))
         try store.apply([.beginContent(reference, outline: [])])

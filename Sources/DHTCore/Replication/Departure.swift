@@ -1,7 +1,8 @@
 /// How far we are with leaving: first records are handed over, then everybody is told goodbye.
 ///
-/// ``begin(_:)`` starts it, ``sayGoodbye(to:)`` once nothing is to be handed over any more, ``answered()``
-/// for each goodbye that was answered or not; ``end()`` says whom to tell when all of it is done.
+/// ``begin(_:)`` starts it. Once nothing is to be handed over any more ``saysGoodbye()`` says that it is time
+/// for that; ``expectAnswer()`` counts each goodbye, and ``answered()`` its answer or the lack of one.
+/// ``end()`` says whom to tell when all of it is done.
 struct Departure: Sendable {
     /// STOREs and PINGs under way at once.
     static let parallelism = 32
@@ -20,13 +21,14 @@ struct Departure: Sendable {
         return true
     }
 
-    /// Whether goodbye is still to be said; it is now, to so many.
-    mutating func sayGoodbye(to count: Int) -> Bool {
+    /// Whether goodbye is still to be said; it is now.
+    mutating func saysGoodbye() -> Bool {
         guard !hasSaidGoodbye else { return false }
         hasSaidGoodbye = true
-        goodbyes += count
         return true
     }
+
+    mutating func expectAnswer() { goodbyes += 1 }
 
     mutating func answered() { goodbyes -= 1 }
 

@@ -34,9 +34,11 @@ extension KademliaNode {
         }
         sendRepairs(at: now, into: &actions)
         guard replication.walk == nil, replication.queue.isIdle else { return }
-        let peers = table.contacts.filter { $0.reachability.grade != .bad }.map(\.contact)
-        if replication.departure.sayGoodbye(to: peers.count) {
-            for peer in peers { call(peer, .ping(isLeaving: true), .goodbye, into: &actions) }
+        if replication.departure.saysGoodbye() {
+            for entry in table.contacts where entry.reachability.grade != .bad {
+                replication.departure.expectAnswer()
+                call(entry.contact, .ping(isLeaving: true), .goodbye, into: &actions)
+            }
         }
         guard let operation = replication.departure.end() else { return }
         actions.append(.finished(operation, .left))

@@ -132,3 +132,9 @@ package struct NetworkKey: ~Copyable, Sendable {
         try unsafe body(UnsafeRawBufferPointer(start: key, count: DHT_SECRETBOX_KEY_BYTES))
     }
 }
+
+/// A nonce of the right length, as libsodium reads without asking.
+private func checked(_ nonce: ArraySlice<UInt8>) -> [UInt8] {
+    precondition(nonce.count == DHT_NONCE_BYTES, "a nonce has 24 bytes, not \(nonce.count)")
+    return Array(nonce)
+}

@@ -87,9 +87,3 @@ private func withBoxNonce(
         return unsafe body(place)
     }
 }
-
-/// A nonce of the right length, as libsodium reads without asking.
-func checked(_ nonce: ArraySlice<UInt8>) -> [UInt8] {
-    precondition(nonce.count == DHT_NONCE_BYTES, "a nonce has 24 bytes, not \(nonce.count)")
-    return Array(nonce)
-}

@@ -23,7 +23,6 @@ extension GatedEngine where Keeper: ~Copyable {
         }
         counters.cancelled += 1
     }
-
 }
 
 extension CallBook {
