@@ -3,14 +3,18 @@ import base64
 import http.client
 import os
 import random
+import statistics
 import threading
 import time
 
 from team import Control, Team, path_of
 
 SHORT_KEYS, LONG_KEYS = 60, 3
-# What a node may have more of in the last quarter than it had in the second one.
-GROWTH = {"resident MiB": (1.10, 16), "descriptors": (1, 8), "threads": (1, 2), "disk MiB": (1.25, 64)}
+# What a node may have more of in the last quarter than it had in the second one, median against median: what is
+# lost for good raises every sample, while several long values that pass through at once raise one.
+GROWTH = {"resident MiB": (1.10, 8), "descriptors": (1, 8), "threads": (1, 2), "disk MiB": (1.25, 64)}
+# What no sample may reach: 150 MiB above an idle node, as for clients that do not read.
+MOST_RESIDENT = 170
 
 
 def figures(node):
@@ -152,9 +156,12 @@ def judge(samples):
     for name, taken in samples.items():
         quarter = max(len(taken) // 4, 1)
         for what, (factor, slack) in GROWTH.items():
-            early = max(sample[what] for sample in taken[quarter:2 * quarter] or taken)
-            late = max(sample[what] for sample in taken[-quarter:])
-            print(f"{name}: {what} {early:.0f}, {late:.0f}", flush=True)
+            early = statistics.median(sample[what] for sample in taken[quarter:2 * quarter] or taken)
+            late = statistics.median(sample[what] for sample in taken[-quarter:])
+            most = max(sample[what] for sample in taken)
+            print(f"{name}: {what} {early:.0f}, {late:.0f}, at most {most:.0f}", flush=True)
             if late > early * factor + slack:
                 broken.append(f"{name}: {what} grew from {early:.0f} to {late:.0f}")
+            if what == "resident MiB" and most > MOST_RESIDENT:
+                broken.append(f"{name}: {what} reached {most:.0f}")
     return broken
