@@ -5,7 +5,7 @@ import DHTEnvelope
 /// A node's machine: every datagram is sealed and opened by libsodium.
 package typealias Engine = GatedEngine<Gate>
 
-/// One node as a machine: datagrams, wishes and time in; datagrams, storage work and outcomes out.
+/// One node as a machine: datagrams, operations and time in; datagrams, storage work and outcomes out.
 ///
 /// Performs no IO and reads no clock. After each call the driver performs the actions in order, then re-arms
 /// its one timer to ``nextDeadline``. Every datagram goes through the gate before ``KademliaNode`` sees what
@@ -40,11 +40,10 @@ extension GatedEngine where Keeper: ~Copyable {
     package mutating func receive(
         _ datagram: [UInt8],
         from endpoint: Endpoint,
-        at now: Now,
-        into actions: inout [EngineAction]
+        in turn: inout EngineTurn
     ) -> Disposition {
         counters.received += 1
-        switch gate.receive(datagram, from: endpoint, at: now.instant) {
+        switch gate.receive(datagram, from: endpoint, at: turn.now.instant) {
         case .dropped(let reason):
             counters.count(reason)
             return .dropped(reason)
@@ -54,16 +53,16 @@ extension GatedEngine where Keeper: ~Copyable {
                 return .dropped(.capacity)
             }
             counters.inboundRequests += 1
-            noteSender(of: inbound, at: now, into: &actions)
-            dispatch(inbound, at: now, into: &actions)
+            noteSender(of: inbound, in: &turn)
+            dispatch(inbound, in: &turn)
         case .answer(let answer):
             counters.answers += 1
             counters.struckOut += UInt64(answer.struckOut)
-            if answer.recordsStruckOut > 0 { core.note(.struckOut, of: answer.sender, at: now.instant) }
-            if answer.namesTwin { core.note(.twoProcesses, of: identity, at: now.instant) }
-            if answer.unusable > 0 { core.note(.unusableContacts, of: answer.sender, at: now.instant) }
-            if answer.showsNewKey { noteRestart(of: answer.sender, at: answer.endpoint, now, into: &actions) }
-            accept(answer, at: now, into: &actions)
+            if answer.recordsStruckOut > 0 { core.note(.struckOut, of: answer.sender, at: turn.now.instant) }
+            if answer.namesTwin { core.note(.twoProcesses, of: identity, at: turn.now.instant) }
+            if answer.unusable > 0 { core.note(.unusableContacts, of: answer.sender, at: turn.now.instant) }
+            if answer.showsNewKey { noteRestart(of: answer.sender, at: answer.endpoint, in: &turn) }
+            accept(answer, in: &turn)
         }
         return .accepted
     }
@@ -72,13 +71,12 @@ extension GatedEngine where Keeper: ~Copyable {
     package mutating func complete(
         _ ticket: Ticket,
         with outcome: StorageOutcome,
-        at now: Now,
-        into actions: inout [EngineAction]
+        in turn: inout EngineTurn
     ) {
-        if ticket.isTransfer {
-            return transfer(at: now, into: &actions) { $0.complete(ticket, with: outcome, &$1) }
+        if ticket.isContent {
+            return transfer(in: &turn) { $0.complete(ticket, with: outcome, &$1) }
         }
-        var wishes: [KademliaAction] = []
+        var inner = KademliaTurn(at: turn.now)
         switch outcome {
         case .part, .surveyed: preconditionFailure("content came for a ticket that asked for none")
         case .loaded(let records):
@@ -86,40 +84,28 @@ extension GatedEngine where Keeper: ~Copyable {
             // written to by others than us.
             let kept = records.filter { gate.accepts($0) }
             let withheld = records.filter { !gate.admission.mayWrite($0.author) }.map(\.digest)
-            core.loaded(ticket, kept, withheld: withheld, at: now, into: &wishes)
-        case .applied: core.applied(ticket, .done, at: now, into: &wishes)
-        case .full: core.applied(ticket, .failed(.quota), at: now, into: &wishes)
-        case .unavailable: core.storeFailed(ticket, at: now, into: &wishes)
+            core.loaded(ticket, kept, withheld: withheld, in: &inner)
+        case .applied: core.applied(ticket, .done, in: &inner)
+        case .full: core.applied(ticket, .failed(.quota), in: &inner)
+        case .unavailable: core.storeFailed(ticket, in: &inner)
         }
-        perform(wishes, at: now, into: &actions)
+        perform(inner.actions, in: &turn)
     }
 
     /// Peers whose addresses the operator named; `resolve` asks for each when it is needed.
-    package mutating func setSeeds(_ identities: [Identity], at now: Now, into actions: inout [EngineAction])
-    {
-        var wishes: [KademliaAction] = []
+    package mutating func setSeeds(_ identities: [Identity], in turn: inout EngineTurn) {
         let seeds = identities.map { ($0, gate.admission.nodeID(of: $0)) }
-        core.setSeeds(seeds, at: now, into: &wishes)
-        perform(wishes, at: now, into: &actions)
+        tellCore(in: &turn) { $0.setSeeds(seeds, in: &$1) }
     }
 
     /// The network of this machine is not what it was; `hasMoved`: nor are its addresses.
-    package mutating func networkChanged(hasMoved: Bool, at now: Now, into actions: inout [EngineAction]) {
-        var wishes: [KademliaAction] = []
-        core.networkChanged(hasMoved: hasMoved, at: now, into: &wishes)
-        perform(wishes, at: now, into: &actions)
+    package mutating func networkChanged(hasMoved: Bool, in turn: inout EngineTurn) {
+        tellCore(in: &turn) { $0.networkChanged(hasMoved: hasMoved, in: &$1) }
     }
 
     /// The addresses a seed has now; none if its name does not resolve.
-    package mutating func resolved(
-        seed: Int,
-        _ endpoints: [Endpoint],
-        at now: Now,
-        into actions: inout [EngineAction]
-    ) {
-        var wishes: [KademliaAction] = []
-        core.resolved(seed: seed, endpoints, at: now, into: &wishes)
-        perform(wishes, at: now, into: &actions)
+    package mutating func resolved(seed: Int, _ endpoints: [Endpoint], in turn: inout EngineTurn) {
+        tellCore(in: &turn) { $0.resolved(seed: seed, endpoints, in: &$1) }
     }
 
     /// Replaces who is admitted; those who no longer are, are forgotten. What those wrote who no longer may
@@ -152,21 +138,21 @@ extension GatedEngine where Keeper: ~Copyable {
     }
 
     /// Does what has fallen due.
-    package mutating func advance(to now: Now, into actions: inout [EngineAction]) {
-        gate.advance(to: now.instant)
-        while let due = calls.popDue(at: now.instant) { timedOut(due, at: now, into: &actions) }
-        var wishes: [KademliaAction] = []
-        if core.nextDeadline <= now.instant { core.advance(to: now, into: &wishes) }
-        perform(wishes, at: now, into: &actions)
-        renewKept(at: now, into: &actions)
-        if let deadline = transfers.deadline, deadline <= now.instant {
-            transfer(at: now, into: &actions) { $0.advance(&$1) }
+    package mutating func advance(in turn: inout EngineTurn) {
+        gate.advance(to: turn.now.instant)
+        while let due = calls.popDue(at: turn.now.instant) { timedOut(due, in: &turn) }
+        tellCore(in: &turn) { core, turn in
+            if core.nextDeadline <= turn.now.instant { core.advance(in: &turn) }
+        }
+        renewKept(in: &turn)
+        if let deadline = transfers.deadline, deadline <= turn.now.instant {
+            transfer(in: &turn) { $0.advance(&$1) }
         }
     }
 
     // MARK: Queries
 
-    /// When ``advance(to:into:)`` is to be called next.
+    /// When ``advance(in:)`` is to be called next.
     package var nextDeadline: Instant? {
         mutating get {
             var own = min(gate.nextDeadline, core.nextDeadline)
@@ -216,83 +202,71 @@ extension Response {
 // MARK: What the core wants
 
 extension GatedEngine where Keeper: ~Copyable {
-    mutating func perform(_ wishes: [KademliaAction], at now: Now, into actions: inout [EngineAction]) {
+    /// Tells the core of something, and performs what it wants done.
+    mutating func tellCore(
+        in turn: inout EngineTurn,
+        _ event: (inout KademliaNode, inout KademliaTurn) -> Void
+    ) {
+        var inner = KademliaTurn(at: turn.now)
+        event(&core, &inner)
+        perform(inner.actions, in: &turn)
+    }
+
+    mutating func perform(_ actions: [KademliaAction], in turn: inout EngineTurn) {
         gatherCounters()
         // What is over may begin something new, whose changes must not get in front of these.
-        let (begun, over) = (wishes.filter { !$0.isEnd }, wishes.filter(\.isEnd))
-        for wish in begun + over {
-            switch wish {
+        let (begun, over) = (actions.filter { !$0.isEnd }, actions.filter(\.isEnd))
+        for action in begun + over {
+            switch action {
             case .call(let id, let contact, let request, let isConfigured):
-                start(id, contact, request, isConfigured: isConfigured, at: now, into: &actions)
+                start(id, contact, request, isConfigured: isConfigured, in: &turn)
             case .reply(let id, let response):
-                reply(id, response, at: now, into: &actions)
+                reply(id, response, in: &turn)
             case .load(let ticket, let location, let authors):
-                actions.append(.load(ticket, location: location, authors: authors))
+                turn.actions.append(.load(ticket, location: location, authors: authors))
             case .apply(let ticket, let changes):
-                transfer(at: now, into: &actions) { $0.apply(ticket, changes, &$1) }
-            case .resolve(let seed): actions.append(.resolve(seed: seed))
-            case .retry(let endpoint): actions.append(.retry(endpoint))
-            case .finished(let id, let outcome): finish(id, outcome, at: now, into: &actions)
+                transfer(in: &turn) { $0.apply(ticket, changes, &$1) }
+            case .resolve(let seed): turn.actions.append(.resolve(seed: seed))
+            case .retry(let endpoint): turn.actions.append(.retry(endpoint))
+            case .finished(let id, let outcome): finish(id, outcome, in: &turn)
             }
         }
     }
 
     /// Answers an inbound request.
-    mutating func reply(
-        _ id: RequestID,
-        _ response: Response,
-        at now: Now,
-        into actions: inout [EngineAction]
-    ) {
+    mutating func reply(_ id: RequestID, _ response: Response, in turn: inout EngineTurn) {
         guard let inbound = inboundRequests.removeValue(forKey: id) else { return }
         let response = response.naming(gate.twin(of: inbound))
-        if let datagram = gate.seal(response, to: inbound, now: now.instant) {
-            transmit(datagram, to: inbound.endpoint, into: &actions)
+        if let datagram = gate.seal(response, to: inbound, now: turn.now.instant) {
+            transmit(datagram, to: inbound.endpoint, in: &turn)
         }
     }
 
     /// What a request says of its sender besides what it asks.
-    private mutating func noteSender(
-        of inbound: Gate.InboundRequest,
-        at now: Now,
-        into actions: inout [EngineAction]
-    ) {
-        if inbound.twin != nil { core.note(.twoProcesses, of: inbound.sender, at: now.instant) }
+    private mutating func noteSender(of inbound: Gate.InboundRequest, in turn: inout EngineTurn) {
+        if inbound.twin != nil { core.note(.twoProcesses, of: inbound.sender, at: turn.now.instant) }
         if inbound.showsNewKey {
-            noteRestart(of: inbound.sender, at: inbound.endpoint, now, into: &actions)
+            noteRestart(of: inbound.sender, at: inbound.endpoint, in: &turn)
         }
         guard inbound.provesAddress, inbound.request != .ping(isLeaving: true) else { return }
         counters.proofs += 1
         calls.heard(from: inbound.endpoint)
-        var wishes: [KademliaAction] = []
         let id = gate.admission.nodeID(of: inbound.sender)
         let contact = Contact(identity: inbound.sender, id: id, endpoint: inbound.endpoint)
-        core.proved(contact, at: now, into: &wishes)
-        perform(wishes, at: now, into: &actions)
+        tellCore(in: &turn) { $0.proved(contact, in: &$1) }
     }
 
-    private mutating func noteRestart(
-        of peer: Identity,
-        at endpoint: Endpoint,
-        _ now: Now,
-        into actions: inout [EngineAction]
-    ) {
-        var wishes: [KademliaAction] = []
+    private mutating func noteRestart(of peer: Identity, at endpoint: Endpoint, in turn: inout EngineTurn) {
         let contact = Contact(identity: peer, id: gate.admission.nodeID(of: peer), endpoint: endpoint)
-        core.restarted(contact, at: now, into: &wishes)
-        perform(wishes, at: now, into: &actions)
+        tellCore(in: &turn) { $0.restarted(contact, in: &$1) }
     }
 
-    mutating func transmit(_ datagram: [UInt8], to endpoint: Endpoint, into actions: inout [EngineAction]) {
+    mutating func transmit(_ datagram: [UInt8], to endpoint: Endpoint, in turn: inout EngineTurn) {
         counters.transmitted += 1
-        actions.append(.transmit(datagram, to: endpoint))
+        turn.actions.append(.transmit(datagram, to: endpoint))
     }
 
-    private mutating func dispatch(
-        _ inbound: Gate.InboundRequest,
-        at now: Now,
-        into actions: inout [EngineAction]
-    ) {
+    private mutating func dispatch(_ inbound: Gate.InboundRequest, in turn: inout EngineTurn) {
         nextRequest += 1
         let id = RequestID(rawValue: nextRequest)
         inboundRequests[id] = inbound
@@ -301,22 +275,15 @@ extension GatedEngine where Keeper: ~Copyable {
             id: gate.admission.nodeID(of: inbound.sender),
             endpoint: inbound.endpoint
         )
-        var wishes: [KademliaAction] = []
         if let record = inbound.request.record, inbound.isLive,
             !gate.admission.mayWrite(record.author)
         {
-            wishes.append(.reply(id, .refused(.denied)))
-        } else if !answersAsContent(id, inbound, from: sender, at: now, into: &actions) {
-            core.handleRequest(
-                id,
-                by: sender,
-                inbound.request,
-                isLive: inbound.isLive,
-                at: now,
-                into: &wishes
-            )
+            reply(id, .refused(.denied), in: &turn)
+        } else if !answersAsContent(id, inbound, from: sender, in: &turn) {
+            tellCore(in: &turn) { core, turn in
+                core.handleRequest(id, by: sender, inbound.request, isLive: inbound.isLive, in: &turn)
+            }
         }
-        perform(wishes, at: now, into: &actions)
     }
 }
 

@@ -1,6 +1,8 @@
 import DHTCore
 import DHTEnvelope
 
+package typealias EngineTurn = Turn<EngineAction>
+
 /// What the engine wants done. The driver performs actions in order.
 package enum EngineAction: Sendable {
     /// Send these bytes there; that they are lost is nobody's fault.

@@ -14,15 +14,15 @@ import Testing
 
         init(_ node: KademliaNode) { self.node = node }
 
-        mutating func act(_ body: (inout KademliaNode, Now, inout [KademliaAction]) -> Void) {
-            var (actions, next) = ([KademliaAction](), 0)
-            let now = Now(instant: clock, unixMilliseconds: clock.seconds * 1000)
-            body(&node, now, &actions)
-            while next < actions.count {
-                switch actions[next] {
+        mutating func act(_ body: (inout KademliaNode, inout KademliaTurn) -> Void) {
+            var turn = KademliaTurn(at: Now(instant: clock, unixMilliseconds: clock.seconds * 1000))
+            var next = 0
+            body(&node, &turn)
+            while next < turn.actions.count {
+                switch turn.actions[next] {
                 case .resolve(let seed):
                     let endpoint = Endpoint(ipv4: 0x0A00_0000 + UInt32(seed) + 1, port: 4000)
-                    node.resolved(seed: seed, [endpoint], at: now, into: &actions)
+                    node.resolved(seed: seed, [endpoint], in: &turn)
                 case .call(let call, let contact, _, _):
                     asked.append((clock, contact.identity))
                     failing.append((clock + .milliseconds(3500), call))
@@ -42,9 +42,9 @@ import Testing
                 clock = max(clock, next)
                 if let first = failing.first, first.at <= clock {
                     failing.removeFirst()
-                    act { node, now, actions in node.failed(first.call, at: now, into: &actions) }
+                    act { node, turn in node.failed(first.call, in: &turn) }
                 } else {
-                    act { node, now, actions in node.advance(to: now, into: &actions) }
+                    act { node, turn in node.advance(in: &turn) }
                 }
             }
             clock = end
@@ -83,7 +83,7 @@ import Testing
     @Test func `thousands of absent members are asked once at once, and then five a second in all`() {
         var alone = Alone(.at(1))
         let seeds = seeds(2000)
-        alone.act { node, now, actions in node.setSeeds(seeds, at: now, into: &actions) }
+        alone.act { node, turn in node.setSeeds(seeds, in: &turn) }
         let begun = alone.clock
         alone.run(for: .seconds(5))
         #expect(Set(alone.asked.map(\.peer)).count == 2000)
@@ -99,7 +99,7 @@ import Testing
 
     @Test func `a few absent members are asked as often as ever`() {
         var alone = Alone(.at(1))
-        alone.act { node, now, actions in node.setSeeds(seeds(4), at: now, into: &actions) }
+        alone.act { node, turn in node.setSeeds(seeds(4), in: &turn) }
         alone.run(for: .minutes(10))
         let times = Dictionary(grouping: alone.asked, by: \.peer).mapValues(\.count)
         #expect(times.values.allSatisfy { $0 >= 25 })
@@ -110,12 +110,12 @@ import Testing
         let seeds = seeds(600)
         for (index, seed) in seeds.enumerated() {
             let endpoint = Endpoint(ipv4: 0x0B00_0000 + UInt32(index), port: 4000)
-            alone.act { node, now, actions in
+            alone.act { node, turn in
                 let contact = Contact(identity: seed.0, id: seed.1, endpoint: endpoint)
-                node.proved(contact, at: now, into: &actions)
+                node.proved(contact, in: &turn)
             }
         }
-        alone.act { node, now, actions in node.setSeeds(seeds, at: now, into: &actions) }
+        alone.act { node, turn in node.setSeeds(seeds, in: &turn) }
         let contacts = alone.node.table.contacts.count
         #expect(contacts > 60)
         // A quarter of an hour they are believed to be there.

@@ -76,7 +76,8 @@ struct CatalogTests {
             _ condition: Request.Condition? = .anything
         ) -> Catalog.Decision {
             let now = seconds * 1000
-            return catalog.decision(on: earlier, condition: condition, unixMilliseconds: now, from: sender)
+            return catalog.decide(on: earlier, condition: condition, unixMilliseconds: now, from: sender)
+                .decision
         }
         #expect(offered(by: stranger, at: 10) == .conflict(author: author))
         #expect(offered(by: nil, at: 10) == .conflict(author: author))

@@ -95,14 +95,13 @@ struct EvictionTests {
         transcript.meet(200)
         let (far, near) = (Record.sample(at: 192, revision: 10), Record.sample(at: 1, revision: 10))
         func store(_ record: Record, _ inbound: UInt64) {
-            transcript.on { node, actions in
+            transcript.on(at: now(10)) { node, turn in
                 node.handleRequest(
                     RequestID(rawValue: inbound),
                     by: .at(200),
                     .store(record, condition: nil),
                     isLive: true,
-                    at: now(10),
-                    into: &actions
+                    in: &turn
                 )
             }
         }
@@ -112,7 +111,7 @@ struct EvictionTests {
         let ticket = transcript.tickets[0]
         let changes = [RecordChange.remove(location: far.location, author: far.author), .put(near)]
         #expect(transcript.actions.contains(.apply(ticket, changes)))
-        transcript.on { node, actions in node.applied(ticket, .failed(.quota), at: now(10), into: &actions) }
+        transcript.on(at: now(10)) { node, turn in node.applied(ticket, .failed(.quota), in: &turn) }
         #expect(transcript.replies == [.refused(.quota)])
         #expect(transcript.node.catalog.locations == [far.location])
     }

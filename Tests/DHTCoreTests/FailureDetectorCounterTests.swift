@@ -32,7 +32,7 @@ import Testing
         }
     }
 
-    @Test func `what is foretold is what becomes of it, whatever that is`() {
+    @Test func `what is decided is what becomes of it, whatever that is`() {
         var kinds: Set<String> = []
         var evictions: UInt64 = 0
         for seed in 0..<20 as Range<UInt64> {
@@ -44,20 +44,20 @@ import Testing
             for step in 0..<300 as Range<UInt64> {
                 if step % 50 == 49 { mute(.random(in: authors, using: &generator), in: &catalog) }
                 let (record, condition) = (record(&generator), condition(&generator))
-                let foretold = catalog.decision(
+                let judgement = catalog.decide(
                     on: record,
                     condition: condition,
                     unixMilliseconds: 15_000,
                     eviction: eviction
                 )
-                let offer = catalog.offer(
-                    record,
-                    condition: condition,
-                    unixMilliseconds: 15_000,
-                    eviction: eviction
-                )
-                #expect(foretold == offer.decision, "seed \(seed), step \(step)")
-                kinds.insert("\(foretold)".prefix { $0 != ":" }.description)
+                let before = (catalog.count, catalog.byteCount)
+                catalog.commit(record, judgement)
+                let isThere = catalog.entry(at: record.location, by: record.author)?.digest == record.digest
+                switch judgement.decision {
+                case .keep, .same: #expect(isThere, "seed \(seed), step \(step)")
+                case .conflict, .refuse: #expect((catalog.count, catalog.byteCount) == before)
+                }
+                kinds.insert("\(judgement.decision)".prefix { $0 != ":" }.description)
             }
             #expect(catalog.count <= quota.records)
             evictions += catalog.evictions
@@ -66,11 +66,11 @@ import Testing
         #expect(evictions > 0)
     }
 
-    @Test func `what is foretold of a second record with one revision is not yet an equivocation`() {
+    @Test func `what is decided of a second record with one revision is not counted before it is done`() {
         var catalog = Catalog()
         let (first, second) = (Record.sample(value: [1]), Record.sample(value: [2]))
         _ = catalog.offer(first, condition: nil, unixMilliseconds: 10_000)
-        _ = catalog.decision(on: second, condition: nil, unixMilliseconds: 10_000)
+        _ = catalog.decide(on: second, condition: nil, unixMilliseconds: 10_000).decision
         #expect(catalog.equivocations == 0)
         _ = catalog.offer(second, condition: nil, unixMilliseconds: 10_000)
         #expect(catalog.equivocations == 1)

@@ -73,14 +73,14 @@ struct FamilyTests {
         var transcript = Transcript(.at(0))
         transcript.node.setFamilies(.ipv4)
         transcript.meet(1)
-        transcript.on { node, actions in
-            node.beginSearch(.refresh, target: NodeID(firstByte: 8), at: now(2), into: &actions)
+        transcript.on(at: now(2)) { node, turn in
+            node.beginSearch(.refresh, target: NodeID(firstByte: 8), in: &turn)
         }
         let call = transcript.requests.first { $0.contact == .at(1) && $0.request.operation == .findNode }
-        transcript.on { node, actions in
+        transcript.on(at: now(2)) { node, turn in
             guard let call else { return }
             let named = [onlySix(8), both(9)]
-            node.answered(call.call, .nodes(named), at: now(2), into: &actions)
+            node.answered(call.call, .nodes(named), in: &turn)
         }
         #expect(!transcript.asked.contains(8))
         #expect(transcript.requests.contains { $0.contact == .at(9) && $0.request.operation == .findNode })
@@ -91,21 +91,20 @@ struct FamilyTests {
     @Test func `a peer whose live request came is asked at once, though it was asked on hearsay just now`() {
         var transcript = Transcript(.at(0))
         transcript.meet(1)
-        transcript.on { node, actions in node.noteHints([.at(128)], at: now(1), into: &actions) }
+        transcript.on(at: now(1)) { node, turn in node.noteHints([.at(128)], in: &turn) }
         let call = transcript.requests.first { $0.contact == .at(128) }?.call
-        transcript.on { node, actions in
-            if let call { node.failed(call, at: now(4), into: &actions) }
+        transcript.on(at: now(4)) { node, turn in
+            if let call { node.failed(call, in: &turn) }
         }
-        transcript.on { node, actions in node.noteHints([.at(128)], at: now(5), into: &actions) }
+        transcript.on(at: now(5)) { node, turn in node.noteHints([.at(128)], in: &turn) }
         #expect(call != nil && transcript.asked.isEmpty)
-        transcript.on { node, actions in
+        transcript.on(at: now(6)) { node, turn in
             node.handleRequest(
                 RequestID(rawValue: 1),
                 by: .at(128),
                 .ping(isLeaving: false),
                 isLive: true,
-                at: now(6),
-                into: &actions
+                in: &turn
             )
         }
         #expect(transcript.asked == [128])
@@ -120,14 +119,13 @@ struct FamilyTests {
             #expect(transcript.node.isMixed)
             let givers: [Contact] = isGivenAgain ? [.at(1), .at(3)] : [.at(1)]
             for (number, giver) in givers.enumerated() {
-                transcript.on { node, actions in
+                transcript.on(at: now(1)) { node, turn in
                     node.handleRequest(
                         RequestID(rawValue: UInt64(number)),
                         by: giver,
                         .store(.sample(at: 0), condition: nil),
                         isLive: true,
-                        at: now(1),
-                        into: &actions
+                        in: &turn
                     )
                 }
             }
@@ -141,14 +139,13 @@ struct FamilyTests {
         let record = Record.sample(at: 0)
         let place = record.id
         for number in 0..<2 {
-            transcript.on { node, actions in
+            transcript.on(at: now(1)) { node, turn in
                 node.handleRequest(
                     RequestID(rawValue: UInt64(number)),
                     by: .at(3),
                     .store(record, condition: nil),
                     isLive: true,
-                    at: now(1),
-                    into: &actions
+                    in: &turn
                 )
                 if number == 0 {
                     node.catalog.note(.underReplicated, of: record.digest, at: place, second: 1)
@@ -164,14 +161,13 @@ struct FamilyTests {
         let (old, newer) = (Record.sample(at: 0), Record.sample(at: 0, revision: 2))
         let asked: [Request] = [.store(old, condition: nil), .passOn(old, condition: nil)]
         for (number, request) in asked.enumerated() {
-            transcript.on { node, actions in
+            transcript.on(at: now(10)) { node, turn in
                 node.handleRequest(
                     RequestID(rawValue: UInt64(number)),
                     by: .at(1),
                     request,
                     isLive: true,
-                    at: now(10),
-                    into: &actions
+                    in: &turn
                 )
             }
             transcript.answers[2] = .conflict(newer)

@@ -16,7 +16,7 @@ struct FarAheadTests {
         settings.replicas = 2
         transcript = Transcript(.at(1, settings: settings))
         transcript.meet(4, 8, 128, at: 200)
-        transcript.on { node, actions in node.advance(to: now(200), into: &actions) }
+        transcript.on(at: now(200)) { node, turn in node.advance(in: &turn) }
     }
 
     private func id(_ number: UInt64) -> Identity { .numbered(number) }
@@ -27,9 +27,9 @@ struct FarAheadTests {
 
     private mutating func receiveRequest(at seconds: UInt64 = 300) {
         let request = Request.findValue(location: far.location, author: nil, offset: 0)
-        transcript.on { node, actions in
+        transcript.on(at: now(seconds)) { node, turn in
             let name = RequestID(rawValue: 1)
-            node.handleRequest(name, by: .at(4), request, isLive: true, at: now(seconds), into: &actions)
+            node.handleRequest(name, by: .at(4), request, isLive: true, in: &turn)
         }
     }
 
@@ -82,7 +82,7 @@ struct FarAheadTests {
         #expect(shown == [])
         receiveRequest(at: 700)
         let ticket = try #require(transcript.tickets.first)
-        transcript.on { node, actions in node.loaded(ticket, [soon], at: now(700), into: &actions) }
+        transcript.on(at: now(700)) { node, turn in node.loaded(ticket, [soon], in: &turn) }
         #expect(shown == [soon])
     }
 
@@ -97,10 +97,10 @@ struct FarAheadTests {
     @Test mutating func `it stands in the way of no condition`() {
         transcript.node.restore(far)
         let new = Record.sample(at: 0, by: 9, revision: 300)
-        #expect(transcript.node.judgement(of: new, .absent, at: now(300)) == .keep)
+        #expect(transcript.node.judgement(of: new, .absent, at: now(300)).decision == .keep)
         transcript.node.restore(other)
         let condition = Request.Condition.revision(other.revision)
-        #expect(transcript.node.judgement(of: new, condition, at: now(300)) == .keep)
+        #expect(transcript.node.judgement(of: new, condition, at: now(300)).decision == .keep)
     }
 
     @Test mutating func `it is given to nobody, and nobody is spared for refusing it`() {
@@ -113,7 +113,7 @@ struct FarAheadTests {
     @Test mutating func `its author alone may go back behind it`() {
         transcript.node.restore(far)
         func judge(_ sender: UInt64) -> Catalog.Decision {
-            transcript.node.judgement(of: old, .anything, from: id(sender), at: now(300))
+            transcript.node.judgement(of: old, .anything, from: id(sender), at: now(300)).decision
         }
         #expect(judge(8) == .conflict(author: id(7)))
         #expect(judge(7) == .keep)
@@ -130,7 +130,7 @@ struct TrimmingTests {
 
     /// The removals of the first moment, by place.
     private func removed(by transcript: inout Transcript, at seconds: UInt64 = 10) -> [UInt8] {
-        transcript.on { node, actions in node.advance(to: now(seconds), into: &actions) }
+        transcript.on(at: now(seconds)) { node, turn in node.advance(in: &turn) }
         return transcript.actions.flatMap { action -> [UInt8] in
             guard case .apply(_, let changes) = action else { return [] }
             return changes.compactMap { change in

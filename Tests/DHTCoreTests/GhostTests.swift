@@ -150,28 +150,28 @@ import Testing
         var transcript = Transcript(.at(200))
         transcript.meet(10, 20, 30)
         let location = NodeID(firstByte: 0)
-        transcript.on { node, actions in
+        transcript.on(at: now(1)) { node, turn in
             let get = KademliaOperation.get(
                 location: location,
                 author: nil,
                 replicas: 3,
                 isExhaustive: false
             )
-            node.submit(get, as: OperationID(rawValue: 1), at: now(1), into: &actions)
+            node.submit(get, as: OperationID.user(1), in: &turn)
         }
         var (pending, late): ([KademliaAction], [CallID]) = (transcript.actions, [])
         var outcomes: [KademliaOutcome] = []
         while !pending.isEmpty {
-            transcript.on { node, actions in
+            transcript.on(at: now(1)) { node, turn in
                 switch pending.removeFirst() {
                 case .call(let call, let contact, .findValue, _) where contact.id.bytes[0] >= 10:
                     // Member 10 lies, the others know of each other.
                     let named: [UInt8] = contact.id.bytes[0] == 10 ? [1, 2, 3, 4] : [10, 20, 30]
                     let response = Response.values([], total: 0, closer: named.map { Contact.at($0) })
-                    node.answered(call, response, at: now(1), into: &actions)
+                    node.answered(call, response, in: &turn)
                 case .call(let call, _, _, _):
                     late.append(call)
-                    node.overdue(call, at: now(1), into: &actions)
+                    node.overdue(call, in: &turn)
                 case .finished(_, let outcome): outcomes.append(outcome)
                 default: break
                 }

@@ -17,8 +17,8 @@ struct HandoverTests {
     }
 
     private mutating func leave() {
-        transcript.on { node, actions in
-            node.submit(.leave, as: OperationID(rawValue: 1), at: now(20), into: &actions)
+        transcript.on(at: now(20)) { node, turn in
+            node.submit(.leave, as: OperationID.user(1), in: &turn)
         }
     }
 
@@ -26,17 +26,15 @@ struct HandoverTests {
         transcript.meet(4, 8, 128)
         leave()
         var order: [String] = []
-        var pending = transcript.actions
-        while !pending.isEmpty {
-            let action = pending.removeFirst()
+        transcript.performAll(at: now(20)) { action, node, turn in
             switch action {
             case .load(let ticket, let location, _):
                 let found = records.filter { $0.location == location }
-                transcript.node.loaded(ticket, found, at: now(20), into: &pending)
+                node.loaded(ticket, found, in: &turn)
             case .call(let call, let contact, let request, _):
                 order.append("\(request.operation) \(contact.id.bytes[0])")
                 let receipt = Response.stored(.init(lifetime: 1, closest: []))
-                transcript.node.answered(call, receipt, at: now(20), into: &pending)
+                node.answered(call, receipt, in: &turn)
             case .finished(_, let outcome):
                 #expect(outcome == .left)
                 order.append("left")
@@ -71,14 +69,12 @@ struct HandoverTests {
 
     @Test mutating func `a peer that does not answer does not keep us`() {
         transcript.meet(4, 8)
-        var pending: [KademliaAction] = []
         leave()
-        pending = transcript.actions
         var hasLeft = false
-        while !pending.isEmpty {
-            switch pending.removeFirst() {
-            case .load(let ticket, _, _): transcript.node.storeFailed(ticket, at: now(20), into: &pending)
-            case .call(let call, _, _, _): transcript.node.failed(call, at: now(20), into: &pending)
+        transcript.performAll(at: now(20)) { action, node, turn in
+            switch action {
+            case .load(let ticket, _, _): node.storeFailed(ticket, in: &turn)
+            case .call(let call, _, _, _): node.failed(call, in: &turn)
             case .finished: hasLeft = true
             default: break
             }
@@ -98,16 +94,16 @@ struct HandoverTests {
 
     private mutating func leaveAnswering() -> Int {
         leave()
-        var (stores, pending) = (0, transcript.actions)
-        while !pending.isEmpty {
-            switch pending.removeFirst() {
+        var stores = 0
+        transcript.performAll(at: now(20)) { action, node, turn in
+            switch action {
             case .load(let ticket, let location, _):
                 let found = records.filter { $0.location == location }
-                transcript.node.loaded(ticket, found, at: now(20), into: &pending)
+                node.loaded(ticket, found, in: &turn)
             case .call(let call, _, let request, _):
                 stores += request.isWrite ? 1 : 0
                 let receipt = Response.stored(.init(lifetime: 1, closest: []))
-                transcript.node.answered(call, receipt, at: now(20), into: &pending)
+                node.answered(call, receipt, in: &turn)
             default: break
             }
         }

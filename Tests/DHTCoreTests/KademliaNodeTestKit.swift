@@ -51,9 +51,23 @@ struct Transcript {
 
     init(_ node: KademliaNode) { self.node = node }
 
-    mutating func on(_ event: (inout KademliaNode, inout [KademliaAction]) -> Void) {
-        actions = []
-        event(&node, &actions)
+    mutating func on(at now: Now = now(0), _ event: (inout KademliaNode, inout KademliaTurn) -> Void) {
+        var turn = KademliaTurn(at: now)
+        event(&node, &turn)
+        actions = turn.actions
+    }
+
+    /// Performs what the last event brought, and what that brings, in order, until nothing is left.
+    mutating func performAll(
+        at now: Now,
+        _ perform: (KademliaAction, inout KademliaNode, inout KademliaTurn) -> Void
+    ) {
+        var turn = KademliaTurn(at: now, actions: actions)
+        var next = 0
+        while next < turn.actions.count {
+            perform(turn.actions[next], &node, &turn)
+            next += 1
+        }
     }
 
     /// The requests the last event brought, with whom they are for.
@@ -95,11 +109,11 @@ struct Transcript {
 
     /// The contact answers a request of ours.
     mutating func hear(_ contact: Contact, at seconds: UInt64) {
-        on { node, actions in node.call(contact, .ping(isLeaving: false), .upkeep, into: &actions) }
+        on { node, turn in node.call(contact, .ping(isLeaving: false), .upkeep, in: &turn) }
         let call = requests[0].call
-        on { node, actions in
+        on(at: now(seconds)) { node, turn in
             let pong = Response.pong(observed: .port(1), endpoints: [])
-            node.answered(call, pong, at: now(seconds), into: &actions)
+            node.answered(call, pong, in: &turn)
         }
     }
 
@@ -107,11 +121,11 @@ struct Transcript {
     mutating func lose(_ place: UInt8, at seconds: UInt64) {
         silent.insert(place)
         for _ in 0..<2 {
-            on { node, actions in
-                node.call(.at(place), .ping(isLeaving: false), .upkeep, into: &actions)
+            on { node, turn in
+                node.call(.at(place), .ping(isLeaving: false), .upkeep, in: &turn)
             }
             let call = requests[0].call
-            on { node, actions in node.failed(call, at: now(seconds), into: &actions) }
+            on(at: now(seconds)) { node, turn in node.failed(call, in: &turn) }
         }
     }
 }
@@ -134,54 +148,52 @@ extension Transcript {
     ) -> [Store] {
         var stores: [Store] = []
         for second in first...last {
-            var pending: [KademliaAction] = []
-            node.advance(to: now(second), into: &pending)
-            while !pending.isEmpty {
-                let action = pending.removeFirst()
+            on(at: now(second)) { node, turn in node.advance(in: &turn) }
+            answerAll(at: second, holding: records) { action in
                 if case .call(_, let contact, let request, _) = action, request.isWrite {
                     stores.append(Store(seconds: second, contact: contact, request: request))
                 }
-                perform(action, at: now(second), records, into: &pending)
             }
         }
         return stores
     }
 
     /// Lets all that was asked for in the last event be answered, and what that brings.
-    mutating func answerAll(at seconds: UInt64, holding records: [Record] = []) {
-        var pending = actions
-        while !pending.isEmpty {
-            perform(pending.removeFirst(), at: now(seconds), records, into: &pending)
+    mutating func answerAll(
+        at seconds: UInt64,
+        holding records: [Record] = [],
+        seeing see: (KademliaAction) -> Void = { _ in }
+    ) {
+        let (silent, answers) = (silent, answers)
+        performAll(at: now(seconds)) { action, node, turn in
+            see(action)
+            switch action {
+            case .call(let call, let contact, _, _) where silent.contains(contact.id.bytes[0]):
+                node.failed(call, in: &turn)
+            case .call(let call, let contact, let request, _):
+                node.answered(call, Self.answer(to: request, of: contact, answers, records), in: &turn)
+            case .load(let ticket, let location, let authors):
+                let found = records.filter { $0.location == location && authors.contains($0.author) }
+                node.loaded(ticket, found, in: &turn)
+            case .apply(let ticket, _): node.applied(ticket, .done, in: &turn)
+            case .reply, .resolve, .retry, .finished: break
+            }
         }
     }
 
     /// Lets the store do what the last event told it.
     mutating func apply(at seconds: UInt64) {
         for ticket in tickets {
-            on { node, actions in node.applied(ticket, .done, at: now(seconds), into: &actions) }
+            on(at: now(seconds)) { node, turn in node.applied(ticket, .done, in: &turn) }
         }
     }
 
-    private mutating func perform(
-        _ action: KademliaAction,
-        at now: Now,
-        _ records: [Record],
-        into actions: inout [KademliaAction]
-    ) {
-        switch action {
-        case .call(let call, let contact, _, _) where silent.contains(contact.id.bytes[0]):
-            node.failed(call, at: now, into: &actions)
-        case .call(let call, let contact, let request, _):
-            node.answered(call, answer(to: request, of: contact, records), at: now, into: &actions)
-        case .load(let ticket, let location, let authors):
-            let found = records.filter { $0.location == location && authors.contains($0.author) }
-            node.loaded(ticket, found, at: now, into: &actions)
-        case .apply(let ticket, _): node.applied(ticket, .done, at: now, into: &actions)
-        case .reply, .resolve, .retry, .finished: break
-        }
-    }
-
-    private func answer(to request: Request, of contact: Contact, _ records: [Record]) -> Response {
+    private static func answer(
+        to request: Request,
+        of contact: Contact,
+        _ answers: [UInt8: Response],
+        _ records: [Record]
+    ) -> Response {
         switch request {
         case .ping: .pong(observed: .port(1), endpoints: [])
         case .findNode: .nodes([])

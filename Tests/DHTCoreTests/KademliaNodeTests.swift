@@ -13,28 +13,21 @@ struct KademliaNodeTests {
         isLive: Bool = true,
         at seconds: UInt64 = 10
     ) {
-        transcript.on { node, actions in
+        transcript.on(at: now(seconds)) { node, turn in
             let name = RequestID(rawValue: 1)
-            node.handleRequest(
-                name,
-                by: .at(place),
-                request,
-                isLive: isLive,
-                at: now(seconds),
-                into: &actions
-            )
+            node.handleRequest(name, by: .at(place), request, isLive: isLive, in: &turn)
         }
     }
 
     mutating func submit(_ wish: KademliaOperation, at seconds: UInt64 = 10) {
-        transcript.on { node, actions in
-            node.submit(wish, as: OperationID(rawValue: 1), at: now(seconds), into: &actions)
+        transcript.on(at: now(seconds)) { node, turn in
+            node.submit(wish, as: OperationID.user(1), in: &turn)
         }
     }
 
     /// The contact at a place answers what it was asked last.
     mutating func answer(_ call: CallID, _ response: Response, at seconds: UInt64 = 10) {
-        transcript.on { node, actions in node.answered(call, response, at: now(seconds), into: &actions) }
+        transcript.on(at: now(seconds)) { node, turn in node.answered(call, response, in: &turn) }
     }
 
     mutating func store(
@@ -42,11 +35,11 @@ struct KademliaNodeTests {
         _ ticket: Ticket,
         at seconds: UInt64 = 10
     ) {
-        transcript.on { node, actions in node.applied(ticket, outcome, at: now(seconds), into: &actions) }
+        transcript.on(at: now(seconds)) { node, turn in node.applied(ticket, outcome, in: &turn) }
     }
 
     mutating func load(_ records: [Record]?, _ ticket: Ticket, at seconds: UInt64 = 10) {
-        transcript.on { node, actions in node.loaded(ticket, records, at: now(seconds), into: &actions) }
+        transcript.on(at: now(seconds)) { node, turn in node.loaded(ticket, records, in: &turn) }
     }
 
     // MARK: Requests
@@ -108,9 +101,9 @@ struct KademliaNodeTests {
             var sender = Contact.at(0b1000_0000)
             sender.endpoint = asker
             let told = requests.map { request in
-                transcript.on { node, actions in
+                transcript.on(at: now(10)) { node, turn in
                     let name = RequestID(rawValue: 1)
-                    node.handleRequest(name, by: sender, request, isLive: true, at: now(10), into: &actions)
+                    node.handleRequest(name, by: sender, request, isLive: true, in: &turn)
                 }
                 return transcript.replies.first
             }
@@ -175,7 +168,7 @@ struct KademliaNodeTests {
             by: 0b0100_0000
         )
         let ticket = transcript.tickets[0]
-        transcript.on { node, actions in node.storeFailed(ticket, at: now(10), into: &actions) }
+        transcript.on(at: now(10)) { node, turn in node.storeFailed(ticket, in: &turn) }
         #expect(transcript.replies == [.retry])
     }
 
@@ -184,9 +177,9 @@ struct KademliaNodeTests {
     @Test mutating func `what has expired is swept from the store`() {
         let record = Record.sample(revision: 1, lifetime: 9)
         transcript.node.restore(record)
-        transcript.on { node, actions in node.advance(to: now(9), into: &actions) }
+        transcript.on(at: now(9)) { node, turn in node.advance(in: &turn) }
         #expect(transcript.actions.isEmpty)
-        transcript.on { node, actions in node.advance(to: now(39), into: &actions) }
+        transcript.on(at: now(39)) { node, turn in node.advance(in: &turn) }
         let remove = RecordChange.remove(location: record.location, author: record.author)
         #expect(transcript.actions == [.apply(transcript.tickets[0], [remove])])
     }
@@ -194,7 +187,7 @@ struct KademliaNodeTests {
     @Test mutating func `the next deadline lies ahead after every advance`() {
         transcript.meet(0b1000_0000, 0b0100_0000)
         for second in stride(from: 1, to: 4000, by: 7) as StrideTo<UInt64> {
-            transcript.on { node, actions in node.advance(to: now(second), into: &actions) }
+            transcript.on(at: now(second)) { node, turn in node.advance(in: &turn) }
             for (call, _, _) in transcript.requests { answer(call, pong, at: second) }
             #expect(transcript.node.nextDeadline > at(second))
         }

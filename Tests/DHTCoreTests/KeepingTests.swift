@@ -11,20 +11,13 @@ struct KeepingTests {
 
     private mutating func store(_ record: Record, inbound: UInt64) {
         let (sender, inbound) = (sender, RequestID(rawValue: inbound))
-        transcript.on { node, actions in
-            node.handleRequest(
-                inbound,
-                by: sender,
-                .store(record, condition: nil),
-                isLive: true,
-                at: now(10),
-                into: &actions
-            )
+        transcript.on(at: now(10)) { node, turn in
+            node.handleRequest(inbound, by: sender, .store(record, condition: nil), isLive: true, in: &turn)
         }
     }
 
     private mutating func end(_ ticket: Ticket, _ outcome: KademliaNode.StoreOutcome) {
-        transcript.on { node, actions in node.applied(ticket, outcome, at: now(11), into: &actions) }
+        transcript.on(at: now(11)) { node, turn in node.applied(ticket, outcome, in: &turn) }
     }
 
     @Test mutating func `a record that is stored again while the store works waits for it too`() {
@@ -77,7 +70,7 @@ struct KeepingTests {
         transcript.node.restore(newer)
         store(older, inbound: 1)
         let ticket = transcript.tickets[0]
-        transcript.on { node, actions in node.storeFailed(ticket, at: now(10), into: &actions) }
+        transcript.on(at: now(10)) { node, turn in node.storeFailed(ticket, in: &turn) }
         #expect(transcript.replies == [.refused(.unavailable)])
     }
 }

@@ -13,7 +13,7 @@ struct LossClaimTests {
         settings.replicas = 2
         transcript = Transcript(.at(1, settings: settings))
         transcript.meet(4, 8, 128, at: 200)
-        transcript.on { node, actions in node.advance(to: now(200), into: &actions) }
+        transcript.on(at: now(200)) { node, turn in node.advance(in: &turn) }
         transcript.node.restore(record)
         // It is not put again while these tests last.
         let place = record.id
@@ -23,11 +23,11 @@ struct LossClaimTests {
     /// The peer shows another box key, and does not have what it is asked for; how many STOREs that brings
     /// within ten seconds.
     private mutating func lose(at seconds: UInt64) -> Int {
-        transcript.on { node, actions in node.restarted(.at(4), at: now(seconds), into: &actions) }
+        transcript.on(at: now(seconds)) { node, turn in node.restarted(.at(4), in: &turn) }
         for (call, _, request) in transcript.requests where request.operation == .findValue {
-            transcript.on { node, actions in
+            transcript.on(at: now(seconds)) { node, turn in
                 let nothing = Response.values([], total: 0, closer: [])
-                node.answered(call, nothing, at: now(seconds), into: &actions)
+                node.answered(call, nothing, in: &turn)
             }
         }
         return transcript.live(from: seconds, through: seconds + 10, holding: [record])
@@ -76,10 +76,10 @@ struct LossClaimTests {
     @Test mutating func `one that leaves and comes back is given all there is at once the first time`() {
         var given: [Int] = []
         for seconds in [1000, 1040, 1080] as [UInt64] {
-            transcript.on { node, actions in
+            transcript.on(at: now(seconds)) { node, turn in
                 let name = RequestID(rawValue: 1)
                 let goodbye = Request.ping(isLeaving: true)
-                node.handleRequest(name, by: .at(4), goodbye, isLive: true, at: now(seconds), into: &actions)
+                node.handleRequest(name, by: .at(4), goodbye, isLive: true, in: &turn)
             }
             _ = transcript.live(from: seconds, through: seconds + 9, holding: [record])
             transcript.hear(.at(4), at: seconds + 10)
@@ -94,28 +94,28 @@ struct LossClaimTests {
     /// A read that only the peer answers without the record; how many repairs that brings.
     private mutating func read(at seconds: UInt64) -> Int {
         let (record, peer) = (record, peer)
-        transcript.on { node, actions in
+        transcript.on(at: now(seconds)) { node, turn in
             let get = KademliaOperation.get(
                 location: record.location,
                 author: nil,
                 replicas: 2,
                 isExhaustive: true
             )
-            node.submit(get, as: OperationID(rawValue: 1), at: now(seconds), into: &actions)
+            node.submit(get, as: OperationID.user(1), in: &turn)
         }
         var (pending, repairs) = (transcript.actions, 0)
         while !pending.isEmpty {
-            transcript.on { node, actions in
+            transcript.on(at: now(seconds)) { node, turn in
                 switch pending.removeFirst() {
                 case .load(let ticket, _, _):
-                    node.loaded(ticket, [record], at: now(seconds), into: &actions)
+                    node.loaded(ticket, [record], in: &turn)
                 case .call(let call, _, .findValue, _):
                     let nothing = Response.values([], total: 0, closer: [])
-                    node.answered(call, nothing, at: now(seconds), into: &actions)
+                    node.answered(call, nothing, in: &turn)
                 case .call(let call, let contact, .store, _):
                     repairs += contact.identity == peer ? 1 : 0
                     let stored = Response.stored(.init(lifetime: 1, closest: []))
-                    node.answered(call, stored, at: now(seconds), into: &actions)
+                    node.answered(call, stored, in: &turn)
                 default: break
                 }
             }

@@ -9,10 +9,10 @@ struct LossTests {
     private let newer = Record.sample(revision: 6, value: [6])
 
     private mutating func receiveRequest(_ request: Request) {
-        transcript.on { node, actions in
+        transcript.on(at: now(10)) { node, turn in
             let name = RequestID(rawValue: 1)
             let sender = Contact.at(0b1000_0000)
-            node.handleRequest(name, by: sender, request, isLive: true, at: now(10), into: &actions)
+            node.handleRequest(name, by: sender, request, isLive: true, in: &turn)
         }
     }
 
@@ -24,8 +24,8 @@ struct LossTests {
 
     private mutating func load(_ records: [Record]?, _ ticket: Ticket?, withheld: [Digest] = []) throws {
         let ticket = try #require(ticket)
-        transcript.on { node, actions in
-            node.loaded(ticket, records, withheld: withheld, at: now(10), into: &actions)
+        transcript.on(at: now(10)) { node, turn in
+            node.loaded(ticket, records, withheld: withheld, in: &turn)
         }
     }
 
@@ -75,7 +75,7 @@ struct LossTests {
         try load([record], read())
         #expect(transcript.node.catalog.losses == 0)
         let reading = read()
-        transcript.on { node, actions in node.applied(writing, .done, at: now(11), into: &actions) }
+        transcript.on(at: now(11)) { node, turn in node.applied(writing, .done, in: &turn) }
         // It was read before it was written, and is told of after.
         try load([record], reading)
         #expect(transcript.node.catalog.losses == 0)

@@ -48,7 +48,7 @@ struct MembershipMachineTests {
         #expect(!joining.isSettled(at: at(11), patience: .seconds(2)))
         #expect(joining.isSettled(at: at(12), patience: .seconds(2)))
         #expect(joining.patienceEnd(.seconds(2)) == at(12))
-        let names = (1...3).map { OperationID(rawValue: $0) }
+        let names = (1...3).map { OperationID.user($0) }
         joining.wait(.ping(.numbered(1), id: NodeID(firstByte: 1)), as: names[0])
         joining.wait(.ping(.numbered(2), id: NodeID(firstByte: 2)), as: names[1])
         joining.wait(.leave, as: names[2])

@@ -9,12 +9,12 @@ struct MembershipTests {
 
     private mutating func setSeeds(_ places: UInt8..., at seconds: UInt64 = 1) {
         let seeds = places.map { (Contact.at($0).identity, Contact.at($0).id) }
-        transcript.on { node, actions in node.setSeeds(seeds, at: now(seconds), into: &actions) }
+        transcript.on(at: now(seconds)) { node, turn in node.setSeeds(seeds, in: &turn) }
     }
 
     private mutating func resolve(_ seed: Int, _ endpoints: [Endpoint], at seconds: UInt64 = 1) {
-        transcript.on { node, actions in
-            node.resolved(seed: seed, endpoints, at: now(seconds), into: &actions)
+        transcript.on(at: now(seconds)) { node, turn in
+            node.resolved(seed: seed, endpoints, in: &turn)
         }
     }
 
@@ -24,17 +24,17 @@ struct MembershipTests {
         at seconds: UInt64 = 1,
         wasLive: Bool = true
     ) {
-        transcript.on { node, actions in
-            node.answered(call, response, wasLive: wasLive, at: now(seconds), into: &actions)
+        transcript.on(at: now(seconds)) { node, turn in
+            node.answered(call, response, wasLive: wasLive, in: &turn)
         }
     }
 
     private mutating func fail(_ call: CallID, at seconds: UInt64) {
-        transcript.on { node, actions in node.failed(call, at: now(seconds), into: &actions) }
+        transcript.on(at: now(seconds)) { node, turn in node.failed(call, in: &turn) }
     }
 
     private mutating func advance(to seconds: UInt64) {
-        transcript.on { node, actions in node.advance(to: now(seconds), into: &actions) }
+        transcript.on(at: now(seconds)) { node, turn in node.advance(in: &turn) }
     }
 
     private mutating func expel(_ isGone: (Identity) -> Bool) {
@@ -49,14 +49,8 @@ struct MembershipTests {
         resolve(0, [Contact.at(0x80).endpoint])
         let call = transcript.requests[0].call
         #expect(transcript.actions == [.call(call, .at(0x80), .ping(isLeaving: false), isConfigured: true)])
-        transcript.on { node, actions in
-            node.answered(
-                call,
-                .pong(observed: .port(1), endpoints: []),
-                wasLive: false,
-                at: now(0),
-                into: &actions
-            )
+        transcript.on(at: now(0)) { node, turn in
+            node.answered(call, .pong(observed: .port(1), endpoints: []), wasLive: false, in: &turn)
         }
         // The lookup carries the challenge: that is greeting enough.
         #expect(transcript.requests.map(\.request) == [.findNode(target: transcript.node.id)])
@@ -105,8 +99,8 @@ struct MembershipTests {
             replicas: 1,
             isExhaustive: false
         )
-        transcript.on { node, actions in
-            node.submit(get, as: OperationID(rawValue: 1), at: now(1), into: &actions)
+        transcript.on(at: now(1)) { node, turn in
+            node.submit(get, as: OperationID.user(1), in: &turn)
         }
         #expect(transcript.actions.isEmpty)
         #expect(transcript.node.nextDeadline == at(3))
@@ -118,8 +112,8 @@ struct MembershipTests {
 
     /// A lookup meets `hints` in the answer of the one node known. Returns whom we then ask to verify.
     private mutating func hear(_ hints: [Contact], at seconds: UInt64 = 10) -> [Contact] {
-        transcript.on { node, actions in
-            node.beginSearch(.refresh, target: NodeID(firstByte: 0x80), at: now(seconds), into: &actions)
+        transcript.on(at: now(seconds)) { node, turn in
+            node.beginSearch(.refresh, target: NodeID(firstByte: 0x80), in: &turn)
         }
         answer(transcript.requests[0].call, .nodes(hints), at: seconds)
         return transcript.requests.filter { $0.request == .ping(isLeaving: false) }.map(\.contact)
@@ -137,7 +131,7 @@ struct MembershipTests {
         let call = transcript.requests.first {
             $0.contact == .at(0x40) && $0.request == .ping(isLeaving: false)
         }?.call
-        fail(call ?? CallID(rawValue: 0), at: 14)
+        fail(call ?? CallID.core(0), at: 14)
         transcript.node.table.remove(.numbered(0x81), id: NodeID(firstByte: 0x81))
         #expect(hear([.at(0x40)], at: 39).isEmpty)
         #expect(hear([.at(0x40)], at: 41).places == [0x40])
@@ -170,7 +164,7 @@ struct MembershipTests {
         }
         #expect(distances == distances.sorted())
         answer(
-            transcript.requests.first { $0.contact == asked[0] }?.call ?? CallID(rawValue: 0),
+            transcript.requests.first { $0.contact == asked[0] }?.call ?? CallID.core(0),
             pong,
             at: 10
         )
@@ -204,11 +198,11 @@ struct MembershipTests {
     @Test mutating func `each judgement is counted once`() {
         transcript.meet(0x80, 0x81)
         for second in 10...13 as ClosedRange<UInt64> {
-            transcript.on { node, actions in
-                node.call(.at(0x80), .ping(isLeaving: false), .upkeep, into: &actions)
+            transcript.on { node, turn in
+                node.call(.at(0x80), .ping(isLeaving: false), .upkeep, in: &turn)
             }
             let call = transcript.requests[0].call
-            transcript.on { node, actions in node.overdue(call, at: now(second), into: &actions) }
+            transcript.on(at: now(second)) { node, turn in node.overdue(call, in: &turn) }
             fail(call, at: second)
         }
         let judgements = transcript.node.judgements
@@ -227,8 +221,8 @@ struct MembershipTests {
                 )
             }
         }
-        transcript.on { node, actions in
-            node.call(.at(0x81), .ping(isLeaving: false), .upkeep, into: &actions)
+        transcript.on { node, turn in
+            node.call(.at(0x81), .ping(isLeaving: false), .upkeep, in: &turn)
         }
         answer(transcript.requests[0].call, pong, at: 20)
         let pinged = transcript.requests.filter { $0.request == .ping(isLeaving: false) }.map(\.contact)
@@ -264,12 +258,12 @@ struct MembershipTests {
 
     /// Asks the contact at 0x80, as a lookup does, and lets it answer.
     private mutating func converse(at seconds: UInt64, wasLive: Bool) {
-        transcript.on { node, actions in
-            node.call(.at(0x80), .ping(isLeaving: false), .upkeep, into: &actions)
+        transcript.on { node, turn in
+            node.call(.at(0x80), .ping(isLeaving: false), .upkeep, in: &turn)
         }
         let (call, pong) = (transcript.requests[0].call, pong)
-        transcript.on { node, actions in
-            node.answered(call, pong, wasLive: wasLive, at: now(seconds), into: &actions)
+        transcript.on(at: now(seconds)) { node, turn in
+            node.answered(call, pong, wasLive: wasLive, in: &turn)
         }
     }
 
@@ -288,17 +282,10 @@ struct MembershipTests {
 
     @Test mutating func `a stranger we just answered is neither greeted nor asked`() {
         func receiveRequest(at seconds: UInt64) {
-            transcript.on { node, actions in
+            transcript.on(at: now(seconds)) { node, turn in
                 let ping = Request.ping(isLeaving: false)
                 let inbound = RequestID(rawValue: seconds)
-                node.handleRequest(
-                    inbound,
-                    by: .at(0x90),
-                    ping,
-                    isLive: false,
-                    at: now(seconds),
-                    into: &actions
-                )
+                node.handleRequest(inbound, by: .at(0x90), ping, isLive: false, in: &turn)
             }
         }
         transcript.meet(0x80)
@@ -333,27 +320,20 @@ struct MembershipTests {
 
     @Test mutating func `who answers a challenge of ours enters the table, and is not asked if it is there`()
     {
-        transcript.on { node, actions in node.proved(.at(0x80), at: now(0), into: &actions) }
+        transcript.on(at: now(0)) { node, turn in node.proved(.at(0x80), in: &turn) }
         #expect(transcript.node.table.entry(for: Contact.at(0x80).identity, id: Contact.at(0x80).id) != nil)
         #expect(transcript.requests.map(\.request) == [.findNode(target: transcript.node.id)])
-        transcript.on { node, actions in
-            node.noteInbound(.at(0x80), at: now(1), into: &actions)
+        transcript.on(at: now(1)) { node, turn in
+            node.noteInbound(.at(0x80), in: &turn)
         }
         #expect(transcript.requests.isEmpty)
     }
 
     @Test mutating func `a live request is a sign of life of a good contact where it is known to be`() {
         func receiveRequest(_ contact: Contact, at seconds: UInt64) {
-            transcript.on { node, actions in
+            transcript.on(at: now(seconds)) { node, turn in
                 let inbound = RequestID(rawValue: seconds)
-                node.handleRequest(
-                    inbound,
-                    by: contact,
-                    .ping(isLeaving: false),
-                    isLive: true,
-                    at: now(seconds),
-                    into: &actions
-                )
+                node.handleRequest(inbound, by: contact, .ping(isLeaving: false), isLive: true, in: &turn)
             }
         }
         transcript.meet(0x80)

@@ -14,7 +14,7 @@ struct MutedTests {
         settings.quota.records = 3
         transcript = Transcript(.at(1, settings: settings))
         transcript.meet(4, 8, 128, at: 200)
-        transcript.on { node, actions in node.advance(to: now(200), into: &actions) }
+        transcript.on(at: now(200)) { node, turn in node.advance(in: &turn) }
         transcript.node.restore(record)
         transcript.node.restore(other)
     }
@@ -24,9 +24,9 @@ struct MutedTests {
     }
 
     private mutating func receiveRequest(_ request: Request, at seconds: UInt64 = 300) {
-        transcript.on { node, actions in
+        transcript.on(at: now(seconds)) { node, turn in
             let name = RequestID(rawValue: 1)
-            node.handleRequest(name, by: .at(4), request, isLive: true, at: now(seconds), into: &actions)
+            node.handleRequest(name, by: .at(4), request, isLive: true, in: &turn)
         }
     }
 
@@ -45,19 +45,19 @@ struct MutedTests {
     @Test mutating func `it stands in nobody's way`() {
         let new = Record.sample(at: 0, by: 9, revision: 20)
         transcript.node.catalog.remove(at: other.location, by: other.author)
-        #expect(conflicts(transcript.node.judgement(of: new, .absent, at: now(300))))
+        #expect(conflicts(transcript.node.judgement(of: new, .absent, at: now(300)).decision))
         mute(7)
-        #expect(transcript.node.judgement(of: new, .absent, at: now(300)) == .keep)
+        #expect(transcript.node.judgement(of: new, .absent, at: now(300)).decision == .keep)
         mute()
-        #expect(conflicts(transcript.node.judgement(of: new, .absent, at: now(300))))
+        #expect(conflicts(transcript.node.judgement(of: new, .absent, at: now(300)).decision))
     }
 
     @Test mutating func `it is not the newest that a condition is about`() {
         let new = Record.sample(at: 0, by: 9, revision: 20)
         let condition = Request.Condition.revision(other.revision)
-        #expect(conflicts(transcript.node.judgement(of: new, condition, at: now(300))))
+        #expect(conflicts(transcript.node.judgement(of: new, condition, at: now(300)).decision))
         mute(7)
-        #expect(transcript.node.judgement(of: new, condition, at: now(300)) == .keep)
+        #expect(transcript.node.judgement(of: new, condition, at: now(300)).decision == .keep)
     }
 
     @Test mutating func `it is neither read nor counted for others`() {
@@ -98,14 +98,14 @@ struct MutedTests {
 
     @Test mutating func `no peer is asked for it as a sample`() {
         mute(7, 8)
-        transcript.on { node, actions in node.restarted(.at(4), at: now(300), into: &actions) }
+        transcript.on(at: now(300)) { node, turn in node.restarted(.at(4), in: &turn) }
         #expect(transcript.requests.isEmpty)
     }
 
     @Test mutating func `it is not handed over`() {
         mute(7, 8)
-        transcript.on { node, actions in
-            node.submit(.leave, as: OperationID(rawValue: 1), at: now(300), into: &actions)
+        transcript.on(at: now(300)) { node, turn in
+            node.submit(.leave, as: OperationID.user(1), in: &turn)
         }
         #expect(transcript.requests.allSatisfy { $0.request == .ping(isLeaving: true) })
     }
@@ -120,7 +120,7 @@ struct MutedTests {
         #expect(transcript.node.catalog.count == 2)
         var swept: [RecordChange] = []
         for seconds in day + 340...day + 400 {
-            transcript.on { node, actions in node.advance(to: now(seconds), into: &actions) }
+            transcript.on(at: now(seconds)) { node, turn in node.advance(in: &turn) }
             for case .apply(_, let changes) in transcript.actions { swept += changes }
             transcript.apply(at: seconds)
         }
@@ -133,7 +133,7 @@ struct MutedTests {
         let fourth = Record.sample(at: 202, by: 9, revision: 10, lifetime: 1000)
         receiveRequest(.store(third, condition: nil))
         transcript.apply(at: 300)
-        #expect(transcript.node.judgement(of: fourth, nil, at: now(300)) == .refuse(.quota))
+        #expect(transcript.node.judgement(of: fourth, nil, at: now(300)).decision == .refuse(.quota))
         mute(7)
         _ = transcript.live(from: 301, through: 340, holding: [record, other, third])
         receiveRequest(.store(fourth, condition: nil), at: 341)

@@ -8,8 +8,8 @@ struct NetworkChangesTests {
     private let pong = Response.pong(observed: .port(1), endpoints: [])
 
     private mutating func change(hasMoved: Bool, at seconds: UInt64) {
-        transcript.on { node, actions in
-            node.networkChanged(hasMoved: hasMoved, at: now(seconds), into: &actions)
+        transcript.on(at: now(seconds)) { node, turn in
+            node.networkChanged(hasMoved: hasMoved, in: &turn)
         }
     }
 
@@ -24,14 +24,13 @@ struct NetworkChangesTests {
     }
 
     private mutating func receiveRequest(_ contact: Contact, at seconds: UInt64) {
-        transcript.on { node, actions in
+        transcript.on(at: now(seconds)) { node, turn in
             node.handleRequest(
                 RequestID(rawValue: seconds),
                 by: contact,
                 .ping(isLeaving: false),
                 isLive: true,
-                at: now(seconds),
-                into: &actions
+                in: &turn
             )
         }
     }
@@ -51,8 +50,8 @@ struct NetworkChangesTests {
         // It answers as to somebody whose address it does not know, though we told it two seconds ago.
         let first = transcript.requests.first { $0.contact == .at(0x80) }
         guard let call = first?.call else { return }
-        transcript.on { [pong] node, actions in
-            node.answered(call, pong, wasLive: false, at: now(1002), into: &actions)
+        transcript.on(at: now(1002)) { [pong] node, turn in
+            node.answered(call, pong, wasLive: false, in: &turn)
         }
         let greeting = transcript.requests.first { $0.contact == .at(0x80) }
         guard case .findNode? = greeting?.request else {
@@ -63,15 +62,15 @@ struct NetworkChangesTests {
 
     @Test mutating func `after a change peers of the configuration are looked for at once`() {
         let seed = Contact.at(0x80)
-        transcript.on { node, actions in
-            node.setSeeds([(seed.identity, seed.id)], at: now(1), into: &actions)
+        transcript.on(at: now(1)) { node, turn in
+            node.setSeeds([(seed.identity, seed.id)], in: &turn)
         }
         for second in 2..<8 as Range<UInt64> {
-            transcript.on { node, actions in
-                node.resolved(seed: 0, [seed.endpoint], at: now(second), into: &actions)
+            transcript.on(at: now(second)) { node, turn in
+                node.resolved(seed: 0, [seed.endpoint], in: &turn)
             }
             guard let call = transcript.requests.first?.call else { continue }
-            transcript.on { node, actions in node.failed(call, at: now(second), into: &actions) }
+            transcript.on(at: now(second)) { node, turn in node.failed(call, in: &turn) }
         }
         var generator: any RandomNumberGenerator & Sendable = SplitMix64(seed: 1)
         _ = transcript.node.membership.seeds.failed(0, at: at(20), using: &generator)
@@ -88,7 +87,7 @@ struct NetworkChangesTests {
         }
         var asked: [UInt8: Int] = [:]
         for second in 161...190 as ClosedRange<UInt64> {
-            transcript.on { node, actions in node.advance(to: now(second), into: &actions) }
+            transcript.on(at: now(second)) { node, turn in node.advance(in: &turn) }
             for place in pinged { asked[place, default: 0] += 1 }
         }
         #expect(asked.count == 2)
@@ -101,7 +100,7 @@ struct NetworkChangesTests {
         transcript.hear(.at(0x81), at: 160)
         var asked = 0
         for second in 161...190 as ClosedRange<UInt64> {
-            transcript.on { node, actions in node.advance(to: now(second), into: &actions) }
+            transcript.on(at: now(second)) { node, turn in node.advance(in: &turn) }
             asked += pinged.count
         }
         #expect(asked <= 2)
@@ -128,12 +127,12 @@ struct NetworkChangesTests {
             return
         }
         // It does not receive yet: the probe fails. It asks one thing more, and is heard no more.
-        transcript.on { node, actions in node.failed(call, at: now(162), into: &actions) }
+        transcript.on(at: now(162)) { node, turn in node.failed(call, in: &turn) }
         receiveRequest(.at(0x80), at: 162)
         var asked: [UInt64] = []
         for second in 163...170 as ClosedRange<UInt64> {
             transcript.hear(.at(0x81), at: second)
-            transcript.on { node, actions in node.advance(to: now(second), into: &actions) }
+            transcript.on(at: now(second)) { node, turn in node.advance(in: &turn) }
             if pinged.contains(0x80) { asked.append(second) }
         }
         #expect(asked.first == 164)
@@ -142,19 +141,19 @@ struct NetworkChangesTests {
     @Test mutating func `who just joined is awake when one that fell silent is to be asked`() {
         transcript.meet(0x80, 0x81)
         transcript.lose(0x80, at: 10)
-        transcript.on { node, actions in node.advance(to: now(11), into: &actions) }
+        transcript.on(at: now(11)) { node, turn in node.advance(in: &turn) }
         guard let call = transcript.requests.first(where: { $0.contact == .at(0x80) })?.call else {
             Issue.record("it is not asked after a second")
             return
         }
-        transcript.on { node, actions in node.failed(call, at: now(12), into: &actions) }
-        transcript.on { node, actions in node.advance(to: now(13), into: &actions) }
+        transcript.on(at: now(12)) { node, turn in node.failed(call, in: &turn) }
+        transcript.on(at: now(13)) { node, turn in node.advance(in: &turn) }
         #expect(transcript.node.nextDeadline == at(14))
     }
 
     @Test mutating func `where somebody is said to be is tried whatever the system said of it`() {
         transcript.meet(0x80)
-        transcript.on { node, actions in node.noteHints([.at(0x40)], at: now(5), into: &actions) }
+        transcript.on(at: now(5)) { node, turn in node.noteHints([.at(0x40)], in: &turn) }
         #expect(pinged == [0x40])
         #expect(retried == [Contact.at(0x40).endpoint])
     }

@@ -8,7 +8,7 @@ struct NodeMachineTests {
 
     @Test func `a peer is late from when its answer is overdue until it says anything`() {
         var calls = OutstandingCalls()
-        let names = (1...2).map { CallID(rawValue: $0) }
+        let names = (1...2).map { CallID.core($0) }
         for name in names { calls.begin(name, .at(2), .upkeep) }
         #expect(calls.delay(names[0])?.contact == .at(2))
         #expect(calls.isLate(.numbered(2)) == true)
@@ -27,8 +27,8 @@ struct NodeMachineTests {
     // MARK: Requests to the store
 
     private let record = Record.sample(at: 1)
-    private let first = Ticket(rawValue: 1)
-    private let second = Ticket(rawValue: 2)
+    private let first = Ticket.core(1)
+    private let second = Ticket.core(2)
 
     private func located(_ record: Record) -> Catalog.Located {
         var catalog = Catalog(quota: .init())
@@ -38,7 +38,7 @@ struct NodeMachineTests {
 
     @Test func `what the store was to have and does not bring is lost`() {
         var requests = StoreRequests()
-        requests.beginRead(.tellConflict(OperationID(rawValue: 1)), as: first, expecting: [located(record)])
+        requests.beginRead(.tellConflict(OperationID.user(1)), as: first, expecting: [located(record)])
         let ended = requests.endRead(first, found: [])
         #expect(ended?.lost.map(\.id) == [record.id])
         #expect(requests.endRead(first, found: []) == nil)
@@ -47,7 +47,7 @@ struct NodeMachineTests {
 
     @Test func `what the store brings, could not read, or has not got yet is not lost`() {
         var requests = StoreRequests()
-        let request = StoreRequest.tellConflict(OperationID(rawValue: 1))
+        let request = StoreRequest.tellConflict(OperationID.user(1))
         requests.beginRead(request, as: first, expecting: [located(record)])
         #expect(requests.endRead(first, found: [record.digest])?.lost.isEmpty == true)
         requests.beginRead(request, as: first, expecting: [located(record)])
@@ -96,7 +96,7 @@ struct NodeMachineTests {
 
     @Test func `a put under the same name of another record is another attempt`() {
         var puts = PutTable()
-        let name = OperationID(rawValue: 1)
+        let name = OperationID.user(1)
         puts.begin(put(record), as: name)
         #expect(puts.isUnderWay(PutAttempt(operation: name, record: record.digest)))
         puts.begin(put(.sample(at: 1, revision: 2)), as: name)
@@ -108,7 +108,7 @@ struct NodeMachineTests {
 
     @Test func `those who ask that a record be passed on share one put`() {
         var puts = PutTable()
-        let (name, clients) = (OperationID(rawValue: 1), (1...2).map { RequestID(rawValue: $0) })
+        let (name, clients) = (OperationID.user(1), (1...2).map { RequestID(rawValue: $0) })
         #expect(puts.joinRelay(of: record.digest, clients[0]) == false)
         puts.begin(put(record), as: name)
         puts.relay(record.digest, as: name, for: clients[0])
@@ -120,7 +120,7 @@ struct NodeMachineTests {
 
     @Test func `only puts with copies enough are handed out, once the first of them is over`() {
         var puts = PutTable()
-        let names = (1...2).map { OperationID(rawValue: $0) }
+        let names = (1...2).map { OperationID.user($0) }
         for name in names { puts.begin(put(record), as: name) }
         _ = puts[names[1]]?.begin([.at(1), .at(2), .at(3)])
         puts[names[1]]?.notice(at(0))

@@ -186,7 +186,7 @@ extension KademliaNodeTests {
         let location = NodeID(firstByte: 0x80)
         submit(.get(location: location, author: nil, replicas: 8, isExhaustive: false, paths: ofGet))
         #expect(transcript.asked.count == asked)
-        transcript.on { $0.beginSearch(.refresh, target: location, at: now(10), into: &$1) }
+        transcript.on(at: now(10)) { $0.beginSearch(.refresh, target: location, in: &$1) }
         #expect(transcript.asked.count == 3, "upkeep goes one path")
     }
 
@@ -200,11 +200,11 @@ extension KademliaNodeTests {
     }
 
     @Test mutating func `answers to nothing are nothing`() {
-        answer(CallID(rawValue: 99), pong)
+        answer(CallID.core(99), pong)
         #expect(transcript.actions.isEmpty)
-        store(.done, Ticket(rawValue: 99))
+        store(.done, Ticket.core(99))
         #expect(transcript.actions.isEmpty)
-        transcript.on { node, actions in node.failed(CallID(rawValue: 99), at: now(1), into: &actions) }
+        transcript.on(at: now(1)) { node, turn in node.failed(CallID.core(99), in: &turn) }
         #expect(transcript.actions.isEmpty)
     }
 }

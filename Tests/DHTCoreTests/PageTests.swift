@@ -19,10 +19,10 @@ struct PageTests {
     }
 
     private mutating func receiveRequest(author: Identity? = nil, offset: UInt16 = 0) -> [Identity]? {
-        transcript.on { node, actions in
+        transcript.on(at: now(2100)) { node, turn in
             let name = RequestID(rawValue: 1)
             let request = Request.findValue(location: Self.location, author: author, offset: offset)
-            node.handleRequest(name, by: .at(4), request, isLive: true, at: now(2100), into: &actions)
+            node.handleRequest(name, by: .at(4), request, isLive: true, in: &turn)
         }
         guard case .load(_, _, let authors)? = transcript.actions.first else { return nil }
         return authors
@@ -30,7 +30,7 @@ struct PageTests {
 
     private mutating func answer(_ records: [Record]) throws -> (records: [Record], total: UInt16) {
         let ticket = try #require(transcript.tickets.first)
-        transcript.on { node, actions in node.loaded(ticket, records, at: now(2100), into: &actions) }
+        transcript.on(at: now(2100)) { node, turn in node.loaded(ticket, records, in: &turn) }
         guard case .values(let records, let total, _)? = transcript.replies.first else { return ([], 0) }
         return (records, total)
     }
@@ -98,14 +98,14 @@ struct PageTests {
     // MARK: Our own
 
     private mutating func read(isExhaustive: Bool) -> [Identity]? {
-        transcript.on { node, actions in
+        transcript.on(at: now(2000)) { node, turn in
             let get = KademliaOperation.get(
                 location: Self.location,
                 author: nil,
                 replicas: 3,
                 isExhaustive: isExhaustive
             )
-            node.submit(get, as: OperationID(rawValue: 1), at: now(2000), into: &actions)
+            node.submit(get, as: OperationID.user(1), in: &turn)
         }
         for case .load(_, _, let authors) in transcript.actions { return authors }
         return nil

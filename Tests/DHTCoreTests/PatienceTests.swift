@@ -5,7 +5,7 @@ import Testing
 /// Peers that never say what they make of a record, and those who need not wait for them.
 struct PatienceTests {
     private var transcript: Transcript
-    private static let name = OperationID(rawValue: 1)
+    private static let name = OperationID.user(1)
 
     init() {
         var settings = KademliaNode.Settings()
@@ -15,24 +15,24 @@ struct PatienceTests {
     }
 
     private mutating func put(_ record: Record = .sample(at: 0, revision: 10), copies: Int = 0) {
-        transcript.on { node, actions in
+        transcript.on(at: now(20)) { node, turn in
             let put = KademliaOperation.put(record, condition: nil, copies: copies)
-            node.submit(put, as: Self.name, at: now(20), into: &actions)
+            node.submit(put, as: Self.name, in: &turn)
         }
     }
 
     /// Those asked by the last event answer, but for these; what else that brings.
     private mutating func answer(besides silent: Set<UInt8>, at seconds: UInt64) -> [KademliaAction] {
-        var brought: [KademliaAction] = []
+        var turn = KademliaTurn(at: now(seconds))
         for (call, contact, _) in transcript.requests where !silent.contains(contact.id.bytes[0]) {
             let receipt = Response.stored(.init(lifetime: 1, closest: []))
-            transcript.node.answered(call, receipt, at: now(seconds), into: &brought)
+            transcript.node.answered(call, receipt, in: &turn)
         }
-        return brought
+        return turn.actions
     }
 
     private mutating func advance(to seconds: UInt64) -> [PutOutcome] {
-        transcript.on { node, actions in node.advance(to: now(seconds), into: &actions) }
+        transcript.on(at: now(seconds)) { node, turn in node.advance(in: &turn) }
         return transcript.outcomes.compactMap { if case .put(let outcome) = $0 { outcome } else { nil } }
     }
 
@@ -52,7 +52,7 @@ struct PatienceTests {
         #expect(transcript.node.replication.queue.backoff.isBackingOff(.numbered(3), at: at(22)))
         for (call, contact, _) in calls where contact.id.bytes[0] == 3 {
             let receipt = Response.stored(.init(lifetime: 1, closest: []))
-            transcript.on { node, actions in node.answered(call, receipt, at: now(22), into: &actions) }
+            transcript.on(at: now(22)) { node, turn in node.answered(call, receipt, in: &turn) }
             #expect(transcript.actions.isEmpty)
         }
         #expect(!transcript.node.replication.queue.backoff.isBackingOff(.numbered(3), at: at(22)))
@@ -79,21 +79,21 @@ struct PatienceTests {
 
     @Test
     mutating func `a get that was cancelled ends without a word, and what it asked is answered to nobody`() {
-        transcript.on { node, actions in
+        transcript.on(at: now(20)) { node, turn in
             let get = KademliaOperation.get(
                 location: NodeID(firstByte: 0),
                 author: nil,
                 replicas: 4,
                 isExhaustive: true
             )
-            node.submit(get, as: Self.name, at: now(20), into: &actions)
+            node.submit(get, as: Self.name, in: &turn)
         }
         let calls = transcript.requests
         #expect(!calls.isEmpty)
         #expect(transcript.node.cancel(Self.name) == true)
         for (call, _, _) in calls {
-            transcript.on { node, actions in
-                node.answered(call, .values([], total: 0, closer: []), at: now(21), into: &actions)
+            transcript.on(at: now(21)) { node, turn in
+                node.answered(call, .values([], total: 0, closer: []), in: &turn)
             }
             #expect(transcript.actions.isEmpty)
         }
@@ -118,24 +118,24 @@ struct PatienceTests {
                 .init(id: record.id, digest: record.digest, targets: [.at(target)])
             )
         }
-        var (pending, given, held) = ([KademliaAction](), [UInt8: Int](), 0)
+        var (given, held) = ([UInt8: Int](), 0)
         for step in 0..<100 as Range<UInt64> {
             let moment = Now(instant: at(300) + .milliseconds(step * 100), unixMilliseconds: 300_000)
-            transcript.node.sendRepairs(at: moment, into: &pending)
-            while !pending.isEmpty {
-                switch pending.removeFirst() {
+            transcript.on(at: moment) { node, turn in node.sendRepairs(in: &turn) }
+            transcript.performAll(at: moment) { action, node, turn in
+                switch action {
                 case .load(let ticket, _, let authors):
                     let found = records.filter { authors.contains($0.author) }
-                    transcript.node.loaded(ticket, found, at: moment, into: &pending)
+                    node.loaded(ticket, found, in: &turn)
                 case .call(let call, let contact, _, _):
                     let place = contact.id.bytes[0]
                     given[place, default: 0] += 1
                     guard place != 128 else {
                         held += 1
-                        continue
+                        return
                     }
                     let receipt = Response.stored(.init(lifetime: 1, closest: []))
-                    transcript.node.answered(call, receipt, at: moment, into: &pending)
+                    node.answered(call, receipt, in: &turn)
                 default: break
                 }
             }

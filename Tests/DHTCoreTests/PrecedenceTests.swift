@@ -50,14 +50,14 @@ struct PrecedenceTests {
         let before = Record.sample(by: 2, revision: 102)
         let location = timely.location
         transcript.meet(2, 3)
-        transcript.on { node, actions in
+        transcript.on(at: now(100)) { node, turn in
             let get = KademliaOperation.get(
                 location: location,
                 author: nil,
                 replicas: 2,
                 isExhaustive: false
             )
-            node.submit(get, as: OperationID(rawValue: 1), at: now(100), into: &actions)
+            node.submit(get, as: OperationID.user(1), in: &turn)
         }
         #expect(transcript.asked == [3, 2])
         let calls = transcript.requests.map(\.call)
@@ -77,9 +77,9 @@ struct PrecedenceTests {
     }
 
     private mutating func answer(_ call: CallID, _ records: [Record], of total: UInt16) {
-        transcript.on { node, actions in
+        transcript.on(at: now(100)) { node, turn in
             let response = Response.values(records, total: total, closer: [])
-            node.answered(call, response, at: now(100), into: &actions)
+            node.answered(call, response, in: &turn)
         }
     }
 
@@ -122,10 +122,10 @@ struct PrecedenceTests {
     // MARK: Writers
 
     private mutating func store(_ record: Record) -> Response? {
-        transcript.on { node, actions in
+        transcript.on(at: now(100)) { node, turn in
             let name = RequestID(rawValue: 1)
             let request = Request.store(record, condition: nil)
-            node.handleRequest(name, by: .at(4), request, isLive: true, at: now(100), into: &actions)
+            node.handleRequest(name, by: .at(4), request, isLive: true, in: &turn)
         }
         if transcript.replies.isEmpty { transcript.apply(at: 100) }
         return transcript.replies.first
@@ -158,9 +158,9 @@ struct PrecedenceTests {
     @Test mutating func `our own store tells as well`() {
         let timely = timely
         _ = store(ahead)
-        transcript.on { node, actions in
+        transcript.on(at: now(100)) { node, turn in
             let put = KademliaOperation.put(timely, condition: nil)
-            node.submit(put, as: OperationID(rawValue: 1), at: now(100), into: &actions)
+            node.submit(put, as: OperationID.user(1), in: &turn)
         }
         transcript.apply(at: 100)
         guard case .put(let outcome)? = transcript.outcomes.first else {

@@ -20,12 +20,12 @@ struct ReplicationMachineTests {
         #expect(first.map { (at(12)...at(14)).contains($0) } == true)
         #expect(changes.record(change(3, .went, at: 11)) == .recorded(isFirst: false))
         let turn = changes.beginTurn(at: at(14), using: &generator)
-        #expect(turn?.kind == .nearest)
+        #expect(turn?.turn == .nearest)
         #expect(turn?.changes == [change(2, .came, at: 10), change(3, .went, at: 11)])
         #expect(changes.beginTurn(at: at(40), using: &generator) == nil)
         #expect(changes.nextTurn.map { (at(44)...at(74)).contains($0) } == true)
         let second = changes.beginTurn(at: at(74), using: &generator)
-        #expect(second?.kind == .farthest && second?.changes == turn?.changes)
+        #expect(second?.turn == .farthest && second?.changes == turn?.changes)
         #expect(changes.nextTurn == nil)
     }
 
@@ -151,9 +151,9 @@ struct ReplicationMachineTests {
 
     @Test func `leaving ends once, when every goodbye was answered or not`() {
         var departure = Departure()
-        let name = OperationID(rawValue: 1)
+        let name = OperationID.user(1)
         #expect(departure.begin(name) == true)
-        #expect(departure.begin(OperationID(rawValue: 2)) == false)
+        #expect(departure.begin(OperationID.user(2)) == false)
         #expect(departure.isUnderWay)
         #expect([departure.saysGoodbye(), departure.saysGoodbye()] == [true, false])
         for _ in 0..<2 { departure.expectAnswer() }

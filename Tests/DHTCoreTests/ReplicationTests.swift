@@ -12,14 +12,14 @@ struct ReplicationTests {
         settings.replicas = 2
         transcript = Transcript(.at(1, settings: settings))
         transcript.meet(4, 8, 128, at: 200)
-        transcript.on { node, actions in node.advance(to: now(200), into: &actions) }
+        transcript.on(at: now(200)) { node, turn in node.advance(in: &turn) }
         keep(record)
     }
 
     private mutating func keep(_ record: Record, at seconds: UInt64 = 200) {
-        transcript.on { node, actions in
+        transcript.on { node, turn in
             let offer = node.offer(record, condition: nil, at: now(seconds))
-            node.keep(record, displacing: offer.displaced, offer.evicted, for: nil, into: &actions)
+            node.keep(record, displacing: offer.displaced, offer.evicted, for: nil, in: &turn)
         }
         transcript.apply(at: seconds)
     }
@@ -52,23 +52,22 @@ struct ReplicationTests {
     }
 
     @Test mutating func `one failed request moves nobody up`() {
-        transcript.on { node, actions in
-            node.call(.at(4), .ping(isLeaving: false), .upkeep, into: &actions)
+        transcript.on { node, turn in
+            node.call(.at(4), .ping(isLeaving: false), .upkeep, in: &turn)
         }
         let call = transcript.requests[0].call
-        transcript.on { node, actions in node.failed(call, at: now(300), into: &actions) }
+        transcript.on(at: now(300)) { node, turn in node.failed(call, in: &turn) }
         #expect(given(from: 300, through: 400).isEmpty)
     }
 
     @Test mutating func `who leaves in good order is followed by the next one as well`() {
-        transcript.on { node, actions in
+        transcript.on(at: now(300)) { node, turn in
             node.handleRequest(
                 RequestID(rawValue: 1),
                 by: .at(4),
                 .ping(isLeaving: true),
                 isLive: true,
-                at: now(300),
-                into: &actions
+                in: &turn
             )
         }
         #expect(given(from: 300, through: 400) == [8])
@@ -143,7 +142,7 @@ struct ReplicationTests {
         settings.replicas = 2
         transcript = Transcript(.at(8, settings: settings))
         transcript.meet(1, 16, at: 200)
-        transcript.on { node, actions in node.advance(to: now(200), into: &actions) }
+        transcript.on(at: now(200)) { node, turn in node.advance(in: &turn) }
         keep(record)
         transcript.hear(.at(4), at: 300)
         #expect(given(from: 300, through: 325).isEmpty)
@@ -164,10 +163,10 @@ struct ReplicationTests {
     @Test mutating func `a copy that could not be read when it was to be given is given minutes later`() {
         transcript.hear(.at(2), at: 300)
         for second in 301...310 as ClosedRange<UInt64> {
-            transcript.on { node, actions in node.advance(to: now(second), into: &actions) }
+            transcript.on(at: now(second)) { node, turn in node.advance(in: &turn) }
             for ticket in transcript.tickets {
-                transcript.on { node, actions in
-                    node.storeFailed(ticket, at: now(second), into: &actions)
+                transcript.on(at: now(second)) { node, turn in
+                    node.storeFailed(ticket, in: &turn)
                 }
                 #expect(transcript.requests.isEmpty)
             }
@@ -196,14 +195,14 @@ struct ReplicationTests {
     // MARK: Reads
 
     private mutating func read(at location: UInt8, finding records: [Record]) {
-        transcript.on { node, actions in
+        transcript.on(at: now(300)) { node, turn in
             let get = KademliaOperation.get(
                 location: NodeID(firstByte: location),
                 author: nil,
                 replicas: 2,
                 isExhaustive: true
             )
-            node.submit(get, as: OperationID(rawValue: 1), at: now(300), into: &actions)
+            node.submit(get, as: OperationID.user(1), in: &turn)
         }
         transcript.answerAll(at: 300, holding: records)
     }
@@ -231,7 +230,7 @@ struct ReplicationTests {
 
     /// The contact shows another box key; then it has these of the records it is asked for.
     private mutating func restart(_ place: UInt8, at seconds: UInt64, having records: [Record]) -> [Request] {
-        transcript.on { node, actions in node.restarted(.at(place), at: now(seconds), into: &actions) }
+        transcript.on(at: now(seconds)) { node, turn in node.restarted(.at(place), in: &turn) }
         return tell(records, at: seconds)
     }
 
@@ -239,9 +238,9 @@ struct ReplicationTests {
     private mutating func tell(_ records: [Record], at seconds: UInt64) -> [Request] {
         let requests = transcript.requests
         for (call, _, _) in requests {
-            transcript.on { node, actions in
+            transcript.on(at: now(seconds)) { node, turn in
                 let values = Response.values(records, total: UInt16(records.count), closer: [])
-                node.answered(call, values, at: now(seconds), into: &actions)
+                node.answered(call, values, in: &turn)
             }
         }
         return requests.map(\.request)
@@ -256,9 +255,9 @@ struct ReplicationTests {
 
     @Test mutating func `who started anew and did not tell is asked again when it answers anything`() {
         transcript.hear(.at(4), at: 250)
-        transcript.on { node, actions in node.restarted(.at(4), at: now(300), into: &actions) }
+        transcript.on(at: now(300)) { node, turn in node.restarted(.at(4), in: &turn) }
         for (call, _, _) in transcript.requests {
-            transcript.on { node, actions in node.failed(call, at: now(305), into: &actions) }
+            transcript.on(at: now(305)) { node, turn in node.failed(call, in: &turn) }
         }
         #expect(transcript.node.size(of: "doubts") == 1)
         transcript.hear(.at(4), at: 310)
@@ -296,10 +295,10 @@ struct ReplicationTests {
         settings.replicas = 2
         transcript = Transcript(.at(1, settings: settings))
         transcript.node.restore(record)
-        transcript.on { node, actions in
-            node.setSeeds([(.numbered(9), NodeID(firstByte: 9))], at: now(0), into: &actions)
+        transcript.on(at: now(0)) { node, turn in
+            node.setSeeds([(.numbered(9), NodeID(firstByte: 9))], in: &turn)
         }
-        transcript.on { node, actions in node.advance(to: now(200), into: &actions) }
+        transcript.on(at: now(200)) { node, turn in node.advance(in: &turn) }
         transcript.hear(.at(3), at: 210)
         #expect(given(from: 210, through: 260).isEmpty)
         let unhandled = Record.sample(at: 0, by: 2, revision: 260, lifetime: 3600)
@@ -327,18 +326,17 @@ struct ReplicationTests {
         for step in 0..<1200 as Range<UInt64> {
             let moment = Now(instant: at(300) + .milliseconds(step * 10), unixMilliseconds: 300_000)
             guard transcript.node.nextDeadline <= moment.instant else { continue }
-            var pending: [KademliaAction] = []
-            transcript.node.advance(to: moment, into: &pending)
-            longest = max(longest, pending.count)
-            while !pending.isEmpty {
-                switch pending.removeFirst() {
+            transcript.on(at: moment) { node, turn in node.advance(in: &turn) }
+            longest = max(longest, transcript.actions.count)
+            transcript.performAll(at: moment) { action, node, turn in
+                switch action {
                 case .load(let ticket, _, let authors):
                     let found = authors.flatMap { records[$0] ?? [] }
-                    transcript.node.loaded(ticket, found, at: moment, into: &pending)
+                    node.loaded(ticket, found, in: &turn)
                 case .call(let call, _, let request, _):
                     if request.isWrite { sent.append(step / 100) }
                     let receipt = Response.stored(.init(lifetime: 1, closest: []))
-                    transcript.node.answered(call, receipt, at: moment, into: &pending)
+                    node.answered(call, receipt, in: &turn)
                 default: break
                 }
             }
@@ -355,7 +353,7 @@ struct ReplicationTests {
         transcript.hear(.at(2), at: 300)
         var loads = 0
         for second in 300...330 as ClosedRange<UInt64> {
-            transcript.on { node, actions in node.advance(to: now(second), into: &actions) }
+            transcript.on(at: now(second)) { node, turn in node.advance(in: &turn) }
             loads += transcript.tickets.count
         }
         #expect(loads == transcript.node.settings.repairParallelism / RepairQueue.peerShare)

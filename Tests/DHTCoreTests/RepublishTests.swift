@@ -63,18 +63,17 @@ struct RepublishTests {
 
     init() {
         transcript.meet(2, 4, 8)
-        transcript.on { node, actions in node.advance(to: now(10), into: &actions) }
+        transcript.on(at: now(10)) { node, turn in node.advance(in: &turn) }
     }
 
     private mutating func store(_ record: Record, at seconds: UInt64) {
-        transcript.on { node, actions in
+        transcript.on(at: now(seconds)) { node, turn in
             node.handleRequest(
                 RequestID(rawValue: seconds),
                 by: .at(2),
                 .store(record, condition: nil),
                 isLive: true,
-                at: now(seconds),
-                into: &actions
+                in: &turn
             )
         }
         transcript.apply(at: seconds)
@@ -141,13 +140,8 @@ struct RepublishTests {
         transcript = Transcript(.at(0x80, settings: settings))
         transcript.meet(1, 2, 4)
         let record = record
-        transcript.on { node, actions in
-            node.submit(
-                .put(record, condition: nil),
-                as: OperationID(rawValue: 1),
-                at: now(10),
-                into: &actions
-            )
+        transcript.on(at: now(10)) { node, turn in
+            node.submit(.put(record, condition: nil), as: OperationID.user(1), in: &turn)
         }
         #expect(transcript.asked == [1, 2])
         transcript.answers = [2: .refused(.unavailable), 4: .refused(.unavailable)]
@@ -166,9 +160,9 @@ struct RepublishTests {
         transcript = Transcript(.at(0x80, settings: settings))
         transcript.meet(1, 2, 4)
         let (record, newer) = (record, Record.sample(at: 0, revision: 20, lifetime: 3600))
-        transcript.on { node, actions in
-            let name = OperationID(rawValue: 1)
-            node.submit(.put(record, condition: nil), as: name, at: now(10), into: &actions)
+        transcript.on(at: now(10)) { node, turn in
+            let name = OperationID.user(1)
+            node.submit(.put(record, condition: nil), as: name, in: &turn)
         }
         transcript.answers = [2: .refused(.unavailable), 4: .refused(.unavailable)]
         transcript.answerAll(at: 10)
@@ -187,7 +181,7 @@ struct RepublishTests {
         settings.replicas = 2
         transcript = Transcript(.at(0x80, settings: settings))
         transcript.meet(1, 2, 4)
-        transcript.on { node, actions in node.advance(to: now(10), into: &actions) }
+        transcript.on(at: now(10)) { node, turn in node.advance(in: &turn) }
         store(record, at: 10)
         #expect(
             transcript.node.underReplicated == 1,

@@ -11,12 +11,12 @@ struct ScarcityTests {
 
     init() {
         transcript.meet(1, 4, 8, at: 200)
-        transcript.on { node, actions in node.advance(to: now(200), into: &actions) }
+        transcript.on(at: now(200)) { node, turn in node.advance(in: &turn) }
         transcript.lose(4, at: 210)
         let record = record
-        transcript.on { node, actions in
+        transcript.on(at: now(220)) { node, turn in
             let put = KademliaOperation.put(record, condition: nil)
-            node.submit(put, as: OperationID(rawValue: 1), at: now(220), into: &actions)
+            node.submit(put, as: OperationID.user(1), in: &turn)
         }
     }
 
@@ -44,14 +44,13 @@ struct ScarcityTests {
     @Test mutating func `that others offer the record meanwhile does not make its author forget`() {
         transcript.answerAll(at: 220)
         let record = record
-        transcript.on { node, actions in
+        transcript.on(at: now(300)) { node, turn in
             node.handleRequest(
                 RequestID(rawValue: 1),
                 by: .at(1),
                 .store(record, condition: nil),
                 isLive: true,
-                at: now(300),
-                into: &actions
+                in: &turn
             )
         }
         heal(at: 401)
@@ -60,14 +59,14 @@ struct ScarcityTests {
 
     @Test mutating func `what is put before anybody is met goes to those who are met first`() {
         transcript = Transcript(.at(2))
-        transcript.on { node, actions in
+        transcript.on(at: now(100)) { node, turn in
             let seed = Contact.at(4)
-            node.setSeeds([(seed.identity, seed.id)], at: now(100), into: &actions)
+            node.setSeeds([(seed.identity, seed.id)], in: &turn)
         }
         let record = record
-        transcript.on { node, actions in
+        transcript.on(at: now(103)) { node, turn in
             let put = KademliaOperation.put(record, condition: nil)
-            node.submit(put, as: OperationID(rawValue: 1), at: now(103), into: &actions)
+            node.submit(put, as: OperationID.user(1), in: &turn)
         }
         transcript.answerAll(at: 103)
         transcript.hear(.at(4), at: 110)

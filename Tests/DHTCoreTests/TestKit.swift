@@ -1,7 +1,8 @@
 // swift-format-ignore-file: NeverForceUnwrap
 
-import DHTCore
 @_exported import TestKit
+
+@testable import DHTCore
 
 extension NodeID {
     /// The bytes 0, 1, 2 …
@@ -66,4 +67,25 @@ extension Sequence<Contact> {
 
     /// The numbers of contacts made by ``Contact/at(_:port:)``.
     var places: [UInt8] { map { $0.id.bytes[0] } }
+}
+
+extension Catalog {
+    /// Decides on an offer, and does as was decided.
+    mutating func offer(
+        _ record: Record,
+        condition: Request.Condition?,
+        unixMilliseconds now: UInt64,
+        from sender: Identity? = nil,
+        eviction: Eviction? = nil
+    ) -> Judgement {
+        let judgement = decide(
+            on: record,
+            condition: condition,
+            unixMilliseconds: now,
+            from: sender,
+            eviction: eviction
+        )
+        commit(record, judgement)
+        return judgement
+    }
 }

@@ -18,7 +18,7 @@ struct CallBookTests {
             preconditionFailure("32 bytes are 32 bytes")
         }
         return OutgoingCall(
-            id: CallID(rawValue: number),
+            id: CallID.core(number),
             contact: Contact(
                 identity: identity,
                 id: NodeID(firstByte: peer),
@@ -55,9 +55,9 @@ struct CallBookTests {
     }
 
     /// What becomes of the calls that are due, each by its number.
-    private mutating func due(at milliseconds: UInt64) -> [(UInt64, CallBook.DueCall.Step)] {
-        var due: [(UInt64, CallBook.DueCall.Step)] = []
-        while let next = book.popDue(at: at(milliseconds)) { due.append((next.call.id.rawValue, next.step)) }
+    private mutating func due(at milliseconds: UInt64) -> [(CallID, CallBook.DueCall.Step)] {
+        var due: [(CallID, CallBook.DueCall.Step)] = []
+        while let next = book.popDue(at: at(milliseconds)) { due.append((next.call.id, next.step)) }
         return due
     }
 
@@ -83,9 +83,9 @@ struct CallBookTests {
         #expect(book.send(call(2), to: unknown, at: at(0)) == nil)
         #expect(book.send(call(3, to: 2), to: unknown, at: at(0)) != nil)
         let answer = try answered(101, at: 10)
-        #expect(answer.held == [CallID(rawValue: 2)])
-        #expect(book.release(CallID(rawValue: 2), to: live, at: at(10))?.isRepeated == false)
-        #expect(book.release(CallID(rawValue: 2), to: live, at: at(10)) == nil, "it is on its way")
+        #expect(answer.held == [CallID.core(2)])
+        #expect(book.release(CallID.core(2), to: live, at: at(10))?.isRepeated == false)
+        #expect(book.release(CallID.core(2), to: live, at: at(10)) == nil, "it is on its way")
     }
 
     @Test mutating func `an answer to a ping that went ahead is followed by the request`() throws {
@@ -138,7 +138,7 @@ struct CallBookTests {
         for number: UInt64 in 1...8 {
             _ = book.send(call(number), to: live, at: at(number * 1000))
             _ = try answered(100 + number, at: number * 1000 + 4)
-            book.remove(CallID(rawValue: number))
+            book.remove(CallID.core(number))
         }
         let roundTrip = try #require(book.roundTrips.smoothed(to: call(1).contact.identity))
         #expect(roundTrip == .milliseconds(4))

@@ -16,7 +16,7 @@ struct CallTableTests {
             endpoint: Endpoint(ipv4: 0x0A00_0001, port: UInt16(number))
         )
         return OutgoingCall(
-            id: CallID(rawValue: number),
+            id: CallID.core(number),
             contact: contact,
             request: .ping(isLeaving: false),
             isConfigured: false,
@@ -27,13 +27,13 @@ struct CallTableTests {
         )
     }
 
-    private mutating func due(at seconds: UInt64) -> [UInt64] {
-        var numbers: [UInt64] = []
+    private mutating func due(at seconds: UInt64) -> [CallID] {
+        var calls: [CallID] = []
         while let call = table.popDue(at: at(seconds)) {
-            numbers.append(call.id.rawValue)
+            calls.append(call.id)
             table.remove(call.id)
         }
-        return numbers
+        return calls
     }
 
     @Test mutating func `calls fall due in order of time, then of age`() {
@@ -42,17 +42,17 @@ struct CallTableTests {
         table.keep(call(2), due: at(5))
         #expect(table.nextDeadline == at(5))
         #expect(due(at: 4) == [])
-        #expect(due(at: 9) == [2, 3, 1])
+        #expect(due(at: 9) == [.core(2), .core(3), .core(1)])
         #expect(table.nextDeadline == nil)
         #expect(table.count == 0)
     }
 
     @Test mutating func `a call is found by its name and by its transaction`() {
         table.keep(call(1), due: at(1))
-        #expect(table[CallID(rawValue: 1)]?.transaction == 101)
-        #expect(table[transaction: 101]?.id == CallID(rawValue: 1))
+        #expect(table[CallID.core(1)]?.transaction == 101)
+        #expect(table[transaction: 101]?.id == CallID.core(1))
         #expect(table[transaction: 7] == nil)
-        table.remove(CallID(rawValue: 1))
+        table.remove(CallID.core(1))
         #expect(table[transaction: 101] == nil)
     }
 
@@ -70,13 +70,13 @@ struct CallTableTests {
         table.keep(call(1, transmissions: 2), due: at(3))
         #expect(table.nextDeadline == at(3))
         #expect(due(at: 2) == [])
-        #expect(due(at: 3) == [1])
+        #expect(due(at: 3) == [.core(1)])
     }
 
     @Test mutating func `a call that was answered never falls due`() {
         table.keep(call(1), due: at(1))
-        table.remove(CallID(rawValue: 1))
-        table.remove(CallID(rawValue: 1))
+        table.remove(CallID.core(1))
+        table.remove(CallID.core(1))
         #expect(table.nextDeadline == nil)
         #expect(due(at: 10) == [])
     }

@@ -7,7 +7,7 @@ import Testing
 /// What users wanted and want no more.
 struct CancelTests {
     private func cancel(_ name: OperationID, at index: Int, of overlay: Overlay) {
-        overlay.act(overlay[index]) { engine, now, actions in engine.cancel(name, at: now, into: &actions) }
+        overlay.act(overlay[index]) { engine, turn in engine.cancel(name, in: &turn) }
     }
 
     /// Nine hosts, a long value at eight of them, and the ninth, which knows its record.

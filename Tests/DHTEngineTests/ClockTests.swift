@@ -52,7 +52,7 @@ struct ClockTests {
         overlay.kill(1)
         overlay[1].clockError = 0
         overlay.start(1, seeds: [0])
-        overlay.act(overlay[1]) { engine, _, _ in engine.remember(overlay[1].revisions) }
+        overlay.act(overlay[1]) { engine, _ in engine.remember(overlay[1].revisions) }
         overlay.run(for: .seconds(8))
         #expect(overlay.put("value", "right", at: 1)?.stored == 5)
         #expect(overlay.text("value", at: 3) == "right")
@@ -108,6 +108,7 @@ struct ClockTests {
         let now = overlay.now(at: overlay[2])
         func decision(_ sender: Int, _ condition: Request.Condition?) -> Catalog.Decision {
             overlay[2].engine.core.judgement(of: old, condition, from: overlay[sender].identity, at: now)
+                .decision
         }
         #expect(decision(0, .anything) == .conflict(author: overlay[1].identity))
         #expect(decision(1, nil) == .conflict(author: overlay[1].identity), "copies go forward only")
@@ -164,7 +165,7 @@ struct ClockTests {
         overlay.kill(1)
         overlay[1].wall = wall
         overlay.start(1, seeds: [0])
-        overlay.act(overlay[1]) { engine, _, _ in engine.remember(overlay[1].revisions) }
+        overlay.act(overlay[1]) { engine, _ in engine.remember(overlay[1].revisions) }
         overlay.run(for: .seconds(30))
         overlay[1].wall = nil
         #expect(overlay.put("value", "again", at: 1)?.stored == 4)

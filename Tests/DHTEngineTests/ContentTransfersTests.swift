@@ -61,14 +61,14 @@ struct ContentTransfersTests {
                     contact: contact,
                     request: request,
                     isConfigured: false,
-                    transaction: id.rawValue,
+                    transaction: 1,
                     isPrelude: false,
                     firstSent: Instant(nanoseconds: 0)
                 )
                 call.transmissions = 1
                 let response = chunk(request)
                 open += steps { $0.chunkAnswered(call, response, &$1) }
-            case .perform(.apply(let ticket, _)) where ticket.isTransfer:
+            case .perform(.apply(let ticket, _)) where ticket.isContent:
                 open += steps { $0.complete(ticket, with: store, &$1) }
             default: rest.append(step)
             }
@@ -136,12 +136,12 @@ struct ContentTransfersTests {
     /// Puts a long value of a user; returns what comes of it.
     private mutating func put(store: StorageOutcome) -> ContentTurn.Step? {
         let put = DHTEngine.Operation.Put(key: [1], content: content, lifetime: 3600)
-        let first = steps { $0.importContent(of: put, as: OperationID(rawValue: 1), &$1) }
+        let first = steps { $0.importContent(of: put, as: OperationID.user(1), &$1) }
         return run(first, store: store) { _ in .absent }.first
     }
 
     @Test mutating func `a long value of a user is put once it is in our store`() {
-        guard case .imported(OperationID(rawValue: 1), let put)? = put(store: .applied) else {
+        guard case .imported(OperationID.user(1), let put)? = put(store: .applied) else {
             Issue.record("it is not put")
             return
         }
@@ -150,7 +150,7 @@ struct ContentTransfersTests {
     }
 
     @Test mutating func `a long value for which our store has no room is not put`() {
-        guard case .givenUp(OperationID(rawValue: 1), _, .quota)? = put(store: .full) else {
+        guard case .givenUp(OperationID.user(1), _, .quota)? = put(store: .full) else {
             Issue.record("it is not given up")
             return
         }
@@ -161,11 +161,11 @@ struct ContentTransfersTests {
         let (record, sender) = (record, sender)
         var asked: [CallID] = []
         for number in 1...5 as ClosedRange<UInt64> {
-            let begun = steps { $0.fetch(record, from: [sender], as: OperationID(rawValue: number), &$1) }
+            let begun = steps { $0.fetch(record, from: [sender], as: OperationID.user(number), &$1) }
             for case .ask(let call, _, _) in begun where number == 1 { asked.append(call) }
             #expect(begun.isEmpty == (number == 5), "four go at once")
         }
-        let ended = steps { _ = $0.cancel(OperationID(rawValue: 1), &$1) }
+        let ended = steps { _ = $0.cancel(OperationID.user(1), &$1) }
         let dropped = ended.compactMap { if case .drop(let call) = $0 { call } else { nil } }
         #expect(!asked.isEmpty && dropped == asked)
         #expect(ended.contains { if case .ask = $0 { true } else { false } })
@@ -174,7 +174,7 @@ struct ContentTransfersTests {
 
     @Test mutating func `a value that nobody has is read in vain`() {
         let (record, sender) = (record, sender)
-        let first = steps { $0.fetch(record, from: [sender], as: OperationID(rawValue: 1), &$1) }
+        let first = steps { $0.fetch(record, from: [sender], as: OperationID.user(1), &$1) }
         let rest = run(first) { _ in .absent }
         guard case .perform(.finished(_, .fetched(nil)))? = rest.last else {
             Issue.record("it did not end with nothing")

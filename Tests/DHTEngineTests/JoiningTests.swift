@@ -111,8 +111,8 @@ struct JoiningTests {
         overlay.startAll()
         overlay.run(for: .milliseconds(500))
         overlay.move(4, toPort: 4999)
-        overlay.act(overlay.hosts[4]) { engine, now, actions in
-            engine.networkChanged(hasMoved: true, at: now, into: &actions)
+        overlay.act(overlay.hosts[4]) { engine, turn in
+            engine.networkChanged(hasMoved: true, in: &turn)
         }
         overlay.run(for: .seconds(1))
         let moved = overlay.hosts[4]

@@ -93,7 +93,7 @@ struct KeptTests {
         overlay.kill(1)
         overlay.run(for: .minutes(6))
         overlay.start(1, seeds: [0])
-        overlay.act(overlay[1]) { engine, now, _ in engine.restoreKept(kept, at: now) }
+        overlay.act(overlay[1]) { engine, turn in engine.restoreKept(kept, at: turn.now) }
         let hasChanges = overlay[1].engine.hasKeptChanges
         #expect(!hasChanges, "it is stored already")
         overlay.run(for: .minutes(20))
@@ -107,12 +107,12 @@ struct KeptTests {
         overlay.kill(1)
         overlay.run(for: .minutes(11))
         overlay.start(1, seeds: [0])
-        overlay.act(overlay[1]) { engine, now, _ in engine.restoreKept(kept, at: now) }
+        overlay.act(overlay[1]) { engine, turn in engine.restoreKept(kept, at: turn.now) }
         #expect(overlay[1].engine.keptKeys.isEmpty)
         #expect(overlay[1].engine.keptStates.map(\.phase) == [.ended])
-        overlay.act(overlay[1]) { engine, now, _ in
+        overlay.act(overlay[1]) { engine, turn in
             #expect(engine.takeKeptChanges() == [key: nil], "the next process is not to look for it again")
-            #expect(engine.takeKeptNews(at: now.instant) == KeptNews(ended: 1))
+            #expect(engine.takeKeptNews(at: turn.now.instant) == KeptNews(ended: 1))
         }
     }
 
@@ -127,8 +127,8 @@ struct KeptTests {
         let state = try #require(overlay[1].engine.keptStates.first)
         #expect(state.phase == .superseded(by: overlay[2].identity))
         #expect(state.key.key == key)
-        overlay.act(overlay[1]) { engine, now, _ in
-            #expect(engine.takeKeptNews(at: now.instant) == KeptNews(superseded: 1))
+        overlay.act(overlay[1]) { engine, turn in
+            #expect(engine.takeKeptNews(at: turn.now.instant) == KeptNews(superseded: 1))
             #expect(engine.takeKeptChanges() == [key: nil])
         }
         // Whoever means it puts it again.
@@ -152,7 +152,7 @@ struct KeptTests {
 
     @Test func `each write is one change of what is to be stored`() {
         var changes: [[UInt8]: KeptKey?] = [:]
-        func take() { overlay.act(overlay[1]) { engine, _, _ in changes = engine.takeKeptChanges() } }
+        func take() { overlay.act(overlay[1]) { engine, _ in changes = engine.takeKeptChanges() } }
         for number in 0..<20 {
             let put = Operation.Put(key: [UInt8(number)], value: [1], lifetime: 600, isKept: true)
             _ = overlay.finish(overlay.submit(.put(put), at: 1), at: 1)

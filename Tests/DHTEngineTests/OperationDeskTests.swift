@@ -10,8 +10,8 @@ struct OperationDeskTests {
     private var desk = OperationDesk()
     private let identity = LiarTests.contact(1).identity
     private let others = (2...5).map { LiarTests.contact($0) }
-    private let first = OperationID(rawValue: 1)
-    private let second = OperationID(rawValue: 2)
+    private let first = OperationID.user(1)
+    private let second = OperationID.user(2)
 
     private func now(_ seconds: UInt64 = 0) -> Now {
         Now(

@@ -140,7 +140,7 @@ final class Overlay {
         host.store.forEach { record in precondition(host.engine.restore(record), "a kept record is no good") }
         for content in host.store.contents() { host.engine.restore(content, at: now(at: host)) }
         let identities = seeds.map { hosts[$0].identity }
-        act(host) { engine, now, actions in engine.setSeeds(identities, at: now, into: &actions) }
+        act(host) { engine, turn in engine.setSeeds(identities, in: &turn) }
     }
 
     func kill(_ index: Int) { hosts[index].isAlive = false }
@@ -152,7 +152,7 @@ final class Overlay {
 
     func admit(_ policy: AdmissionPolicy, at index: Int) {
         policies[index] = policy
-        act(hosts[index]) { engine, _, _ in engine.replaceAdmission(policy) }
+        act(hosts[index]) { engine, _ in engine.replaceAdmission(policy) }
     }
 
     // MARK: Time
@@ -179,7 +179,7 @@ final class Overlay {
                 let host = hosts[index]
                 guard host.isAlive, host.incarnation == incarnation, host.timer == at else { continue }
                 host.timer = nil
-                act(host) { engine, now, actions in engine.advance(to: now, into: &actions) }
+                act(host) { engine, turn in engine.advance(in: &turn) }
             }
         }
         return true
@@ -189,47 +189,42 @@ final class Overlay {
         guard let host = hosts.first(where: { $0.endpoint == destination && $0.isAlive }) else { return }
         host.spins = 0
         if host.lie != nil { return host.answerFalsely(datagram, from: source, on: self) }
-        act(host) { engine, now, actions in engine.receive(datagram, from: source, at: now, into: &actions) }
+        act(host) { engine, turn in engine.receive(datagram, from: source, in: &turn) }
     }
 
     // MARK: Actions
 
     /// Lets something happen to the engine and performs what it wants.
-    func act(_ host: Host, _ body: (inout Engine, Now, inout [EngineAction]) -> Void) {
-        var actions: [EngineAction] = []
-        body(&host.engine, now(at: host), &actions)
+    func act(_ host: Host, _ body: (inout Engine, inout EngineTurn) -> Void) {
+        var turn = EngineTurn(at: now(at: host))
+        body(&host.engine, &turn)
         var next = 0
-        while next < actions.count {
-            perform(actions[next], of: host, into: &actions)
+        while next < turn.actions.count {
+            perform(turn.actions[next], of: host, in: &turn)
             next += 1
         }
         arm(host)
     }
 
-    private func perform(_ action: EngineAction, of host: Host, into actions: inout [EngineAction]) {
+    private func perform(_ action: EngineAction, of host: Host, in turn: inout EngineTurn) {
         switch action {
         case .load where host.isStoreStuck, .apply where host.isStoreStuck: break
         case .loadPart(let ticket, let content, let part):
             let outcome = StorageOutcome.part(host.store.part(part, of: content))
-            host.engine.complete(ticket, with: outcome, at: now(at: host), into: &actions)
+            host.engine.complete(ticket, with: outcome, in: &turn)
         case .survey(let ticket):
             let outcome = StorageOutcome.surveyed(host.store.unreferredContent())
-            host.engine.complete(ticket, with: outcome, at: now(at: host), into: &actions)
+            host.engine.complete(ticket, with: outcome, in: &turn)
         case .transmit(let datagram, let destination): send(datagram, from: host, to: destination)
         case .load(let ticket, let location, let authors):
             let found = host.store.records(at: location, by: authors)
-            host.engine.complete(ticket, with: .loaded(found), at: now(at: host), into: &actions)
+            host.engine.complete(ticket, with: .loaded(found), in: &turn)
         case .apply(let ticket, let changes):
             var outcome = StorageOutcome.applied
             do { try host.store.apply(changes) } catch { outcome = error == .full ? .full : .unavailable }
-            host.engine.complete(ticket, with: outcome, at: now(at: host), into: &actions)
+            host.engine.complete(ticket, with: outcome, in: &turn)
         case .resolve(let seed):
-            host.engine.resolved(
-                seed: seed,
-                [host.seedEndpoints[seed]],
-                at: now(at: host),
-                into: &actions
-            )
+            host.engine.resolved(seed: seed, [host.seedEndpoints[seed]], in: &turn)
         case .signed(let revision, let location): host.revisions[location] = revision
         case .retry: break
         case .piece(let operation, let bytes): host.pieces[operation, default: []].append(bytes)
@@ -274,9 +269,9 @@ final class Overlay {
     /// Begins an operation and returns its name.
     func submit(_ operation: Operation, at index: Int) -> OperationID {
         nextOperation += 1
-        let name = OperationID(rawValue: nextOperation)
-        act(hosts[index]) { engine, now, actions in
-            engine.submit(operation, as: name, at: now, into: &actions)
+        let name = OperationID.user(nextOperation)
+        act(hosts[index]) { engine, turn in
+            engine.submit(operation, as: name, in: &turn)
         }
         return name
     }

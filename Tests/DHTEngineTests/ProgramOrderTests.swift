@@ -20,7 +20,7 @@ struct ProgramOrderTests {
     }
 
     private func cancel(_ name: OperationID) {
-        overlay.act(overlay[0]) { engine, now, actions in engine.cancel(name, at: now, into: &actions) }
+        overlay.act(overlay[0]) { engine, turn in engine.cancel(name, in: &turn) }
     }
 
     private var isIdle: Bool {
@@ -92,7 +92,7 @@ struct ProgramOrderTests {
         let key = try #require(written.keys.sorted().first { !overlay.holders(of: $0).contains(0) })
         let before = try #require(written[key]?.revision)
         // Its process forgets what it wrote, and its clock is behind.
-        overlay.act(overlay[0]) { engine, _, _ in engine.remember([:]) }
+        overlay.act(overlay[0]) { engine, _ in engine.remember([:]) }
         overlay[0].clockError = -60_000
         let names = ["first", "second"].map {
             overlay.submit(.put(.init(key: Array(key.utf8), value: Array($0.utf8), lifetime: 3600)), at: 0)
@@ -106,7 +106,7 @@ struct ProgramOrderTests {
     @Test func `a write has its turn until it ends, and what was begun last is last`() throws {
         var order = WriteOrder()
         let (here, there) = (overlay.location("here"), overlay.location("there"))
-        let names = (1...4).map { OperationID(rawValue: $0) }
+        let names = (1...4).map { OperationID.user($0) }
         func revision(_ number: UInt64) -> Revision { Revision(unixMilliseconds: number, above: nil) }
         for (number, name) in zip(UInt64(1)..., names.prefix(3)) {
             let turn = order.begin(name, at: here, catalogued: nil, unixMilliseconds: number)

@@ -34,13 +34,13 @@ struct RestartTests {
         let askers = Array(1..<8)
         for index in askers { #expect(overlay.knows(index, 0)) }
         let gaveUp = askers.map { overlay[$0].engine.counters.timeouts }
-        let names = (0..<Self.callsEach).map { CallID(rawValue: UInt64(1_000_000 + $0)) }
+        let names = (0..<Self.callsEach).map { CallID.core(UInt64(1_000_000 + $0)) }
         for index in askers {
             for (number, name) in names.enumerated() {
                 let request = request(number, by: overlay[index], on: overlay)
                 let contact = overlay[0].contact
-                overlay.act(overlay[index]) { engine, now, actions in
-                    engine.start(name, contact, request, isConfigured: false, at: now, into: &actions)
+                overlay.act(overlay[index]) { engine, turn in
+                    engine.start(name, contact, request, isConfigured: false, in: &turn)
                 }
             }
         }

@@ -33,7 +33,7 @@ struct StreamedReadingTests {
         func pull(_ name: OperationID, at index: Int) {
             let host = overlay[index]
             let before = host.pieces[name]?.count
-            overlay.act(host) { engine, now, actions in _ = engine.pull(name, at: now, into: &actions) }
+            overlay.act(host) { engine, turn in _ = engine.pull(name, in: &turn) }
             overlay.run(until: overlay.clock + .seconds(120)) {
                 host.pieces[name]?.count != before || host.outcomes[name] != nil
             }
@@ -113,7 +113,7 @@ struct StreamedReadingTests {
         for (count, window) in [(1, 16), (16, 16), (32, 8), (300, 1)] {
             transfers.readings = [:]
             for name in 0..<UInt64(count) {
-                transfers.readings[OperationID(rawValue: name)] = .init(
+                transfers.readings[OperationID.user(name)] = .init(
                     record: scene.record,
                     contacts: [],
                     fetch: ContentFetch(reference),
@@ -145,7 +145,7 @@ struct StreamedReadingTests {
         let cancelled = scene.begin(at: scene.reader)
         scene.overlay.run(for: .milliseconds(50))
         #expect(host.engine.callsInFlight > 0)
-        scene.overlay.act(host) { engine, now, actions in engine.cancel(cancelled, at: now, into: &actions) }
+        scene.overlay.act(host) { engine, turn in engine.cancel(cancelled, in: &turn) }
         #expect(host.engine.callsInFlight == 0)
         #expect(host.engine.transfers.readings.isEmpty)
         // All have all but one piece.
@@ -175,16 +175,17 @@ struct StreamedReadingTests {
         let overlay = Overlay(1)
         overlay.startAll()
         let content = try #require(Content(ContentTests.bytes(16_000_000)))
-        var actions: [EngineAction] = []
-        let name = OperationID(rawValue: 77)
-        overlay.act(overlay[0]) { engine, now, _ in
+        var stored: [EngineAction] = []
+        let name = OperationID.user(77)
+        overlay.act(overlay[0]) { engine, turn in
             let put = Operation.Put(key: [1], content: content, lifetime: 3600)
-            engine.submit(.put(put), as: name, at: now, into: &actions)
+            engine.submit(.put(put), as: name, in: &turn)
+            swap(&stored, &turn.actions)
         }
-        let changes = actions.count { if case .apply = $0 { true } else { false } }
+        let changes = stored.count { if case .apply = $0 { true } else { false } }
         #expect(changes == ContentTransfers.partLimit + 1)
         // The store is done with each at once.
-        overlay.act(overlay[0]) { _, _, rest in rest += actions }
+        overlay.act(overlay[0]) { _, turn in turn.actions = stored }
         #expect(overlay.finish(name, at: 0) != nil)
         #expect(overlay.getLong("\u{1}", at: 0) == content.bytes)
     }

@@ -26,7 +26,7 @@ struct WantsTests {
         at seconds: UInt64
     ) -> Bool {
         let now = Instant(nanoseconds: seconds * 1_000_000_000)
-        let call = CallID(rawValue: call)
+        let call = CallID.core(call)
         return wants.claimed(reference ?? content, held: held, by: peer, for: call, at: now)
     }
 
@@ -90,9 +90,9 @@ struct WantsTests {
     @Test mutating func `what was said is forgotten with the last call about it`() {
         #expect(claims(at: 100))
         #expect(claims(call: 2, at: 103))
-        wants.ended(CallID(rawValue: 1), to: peer, about: content.digest)
+        wants.ended(CallID.core(1), to: peer, about: content.digest)
         #expect(!claims(call: 2, at: 106))
-        wants.ended(CallID(rawValue: 2), to: peer, about: content.digest)
+        wants.ended(CallID.core(2), to: peer, about: content.digest)
         #expect(wants.count == 0)
         #expect(claims(call: 3, at: 107))
     }

@@ -82,8 +82,8 @@ MUTATIONS = [
          "guard record.expiry == 0 else { return false }"),
     ]),
     Mutation("failed-disk-acknowledged", "freshness", SWARM, [
-        ("DHTCore/Node/Requests.swift", "applied(ticket, .failed(.unavailable), at: now, into: &actions)",
-         "applied(ticket, .done, at: now, into: &actions)"),
+        ("DHTCore/Node/Requests.swift", "applied(ticket, .failed(.unavailable), in: &turn)",
+         "applied(ticket, .done, in: &turn)"),
     ]),
     # order
     Mutation("signed-anew-over-the-later-one", "order", SWARM, [
@@ -105,8 +105,8 @@ MUTATIONS = [
     ]),
     Mutation("swept-too-soon", "durability", SWARM, [
         ("DHTCore/Replication/Replication.swift",
-         "                if located.entry.expiry > now.unixMilliseconds,\n",
-         "                if located.entry.expiry > now.unixMilliseconds + 3_600_000,\n"),
+         "                if located.entry.expiry > turn.now.unixMilliseconds,\n",
+         "                if located.entry.expiry > turn.now.unixMilliseconds + 3_600_000,\n"),
     ]),
     Mutation("restart-forgets", "durability", BLACKOUT, [
         ("DHTEngine/Engine.swift", "        core.restore(record)\n", ""),
@@ -117,17 +117,17 @@ MUTATIONS = [
     # table
     Mutation("hints-are-believed", "table", SWARM, [
         ("DHTCore/Membership/Verification.swift",
-         "            membership.verifications.hint(contact.alone, at: now.instant)\n",
-         "            _ = table.answered(contact, at: now.instant)\n"),
+         "            membership.verifications.hint(contact.alone, at: turn.now.instant)\n",
+         "            _ = table.answered(contact, at: turn.now.instant)\n"),
     ]),
     Mutation("whoever-asks-enters", "table", SWARM, [
-        ("DHTCore/Node/Requests.swift", "            noteArriving(sender, at: now.instant)\n",
-         "            _ = table.answered(sender, at: now.instant)\n"),
+        ("DHTCore/Node/Requests.swift", "            noteArriving(sender, at: turn.now.instant)\n",
+         "            _ = table.answered(sender, at: turn.now.instant)\n"),
     ]),
     Mutation("replays-move-contacts", "table", SWARM, [
-        ("DHTCore/Node/Requests.swift", "            noteArriving(sender, at: now.instant)\n",
+        ("DHTCore/Node/Requests.swift", "            noteArriving(sender, at: turn.now.instant)\n",
          "            if table.entry(for: sender.identity, id: sender.id) != nil {\n"
-         "                _ = table.answered(sender, at: now.instant)\n            }\n"),
+         "                _ = table.answered(sender, at: turn.now.instant)\n            }\n"),
     ]),
     Mutation("the-expelled-stay", "table", SWARM, [
         ("DHTEngine/Engine.swift", "core.forget { !policy.admits($0) }", "_ = policy"),
@@ -191,7 +191,7 @@ MUTATIONS = [
          "let more: [Contact] = []"),
     ]),
     Mutation("lost-tickets", "liveness", SWARM, [
-        ("DHTEngine/Engine.swift", "case .unavailable: core.storeFailed(ticket, at: now, into: &wishes)",
+        ("DHTEngine/Engine.swift", "case .unavailable: core.storeFailed(ticket, in: &inner)",
          "case .unavailable: break"),
     ]),
     # convergence

@@ -26,7 +26,7 @@ struct DiskStorageTests {
         let depths = Mutex<[Int]>([])
         disk.report { _ in depths.withLock { $0.append(Thread.callStackReturnAddresses.count) } }
         for number in 1...100 as ClosedRange<UInt64> {
-            disk.load(Ticket(rawValue: number), at: sha1([1]), by: [])
+            disk.load(Ticket.core(number), at: sha1([1]), by: [])
             for _ in 0..<6000 where depths.withLock({ $0.count }) < number {
                 try await Task.sleep(for: .milliseconds(10))
             }

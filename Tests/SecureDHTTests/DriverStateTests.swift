@@ -53,7 +53,7 @@ struct DriverStateTests {
 
     @Test func `memory answers at once`() throws {
         var storage = RecordStorage(nil)
-        let ticket = Ticket(rawValue: 1)
+        let ticket = Ticket.core(1)
         guard case .applied? = storage.apply(ticket, []) else {
             Issue.record("nothing is not stored")
             return

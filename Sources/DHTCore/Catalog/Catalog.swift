@@ -99,6 +99,17 @@ package struct Catalog: Sendable {
         case refuse(Response.Refusal)
     }
 
+    /// What is to become of an offer. ``revert(_:to:evicted:)`` needs what goes, should the store fail.
+    package struct Judgement {
+        package var decision: Decision
+        /// What the record takes the place of.
+        var displaced: Entry?
+        /// What has to go for want of room.
+        var evicted: [Located] = []
+        /// The author signed another record with the same revision.
+        var isEquivocation = false
+    }
+
     struct Usage {
         var records = 0
         var bytes = 0
@@ -137,25 +148,14 @@ package struct Catalog: Sendable {
 
     // MARK: Events
 
-    /// Decides on an offer, and enters it if it is to be kept. `displaced` and `evicted`, what had to go for
-    /// want of room, are what ``revert(_:to:evicted:)`` needs should the store fail. `sender`: whose session
-    /// brought it. Without `eviction` nothing is thrown out.
-    mutating func offer(
-        _ record: Record,
-        condition: Request.Condition?,
-        unixMilliseconds now: UInt64,
-        from sender: Identity? = nil,
-        eviction: Eviction? = nil
-    ) -> (decision: Decision, displaced: Entry?, evicted: [Located]) {
-        let old = entry(at: record.location, by: record.author)
-        let judgement = judge(record, from: sender, displacing: old, condition, eviction, now: now)
+    /// Does as was decided, just now, on an offer of this record.
+    mutating func commit(_ record: Record, _ judgement: Judgement) {
         if judgement.isEquivocation { equivocations += 1 }
-        guard judgement.decision == .keep else { return (judgement.decision, nil, []) }
+        guard judgement.decision == .keep else { return }
         for located in judgement.evicted { remove(at: located.location, by: located.entry.author) }
         evictions += UInt64(judgement.evicted.count)
         dropMutedPlaces()
         enter(record)
-        return (.keep, old, judgement.evicted)
     }
 
     /// Enters a record that the store already holds: at start.
@@ -233,37 +233,16 @@ package struct Catalog: Sendable {
         index.farthest(from: place.opposite, limit: count).filter { !muted.contains($0.entry.author) }
     }
 
-    // MARK: Private
-
-    /// What an offer comes to.
-    private struct Judgement {
-        var decision: Decision
-        /// What has to go for the record.
-        var evicted: [Located] = []
-        /// The author signed another record with the same revision.
-        var isEquivocation = false
-    }
-
-    /// What would become of an offer; nothing is copied for it.
-    func decision(
+    /// What is to become of an offer. `sender`: whose session brought it. Without `eviction` nothing is
+    /// thrown out.
+    func decide(
         on record: Record,
         condition: Request.Condition?,
         unixMilliseconds now: UInt64,
         from sender: Identity? = nil,
         eviction: Eviction? = nil
-    ) -> Decision {
-        let old = entry(at: record.location, by: record.author)
-        return judge(record, from: sender, displacing: old, condition, eviction, now: now).decision
-    }
-
-    private func judge(
-        _ record: Record,
-        from sender: Identity?,
-        displacing old: Entry?,
-        _ condition: Request.Condition?,
-        _ eviction: Eviction?,
-        now: UInt64
     ) -> Judgement {
+        let old = entry(at: record.location, by: record.author)
         if record.revision.isFarAhead(of: now) {
             return Judgement(decision: .refuse(.clock(unixMilliseconds: now)))
         }
@@ -284,8 +263,15 @@ package struct Catalog: Sendable {
         guard isWithinAuthorsQuota(record, displacing: old),
             let evicted = room(for: record, displacing: old, eviction, now: now)
         else { return Judgement(decision: .refuse(.quota), isEquivocation: isEquivocation) }
-        return Judgement(decision: .keep, evicted: evicted, isEquivocation: isEquivocation)
+        return Judgement(
+            decision: .keep,
+            displaced: old,
+            evicted: evicted,
+            isEquivocation: isEquivocation
+        )
     }
+
+    // MARK: Private
 
     /// The decision if the condition does not hold.
     private func obstacle(at location: NodeID, against condition: Request.Condition, now: UInt64) -> Decision?

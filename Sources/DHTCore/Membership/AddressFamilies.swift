@@ -137,8 +137,7 @@ extension KademliaNode {
         of peer: Contact,
         observed seen: Endpoint,
         _ places: [Endpoint],
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
         if seen.isUsable(namedBy: peer.endpoint) { addresses.observe(seen) }
         guard let known = table.entry(for: peer.identity, id: peer.id)?.contact else { return }
@@ -148,8 +147,8 @@ extension KademliaNode {
                 continue
             }
             let contact = Contact(identity: peer.identity, id: peer.id, endpoint: place)
-            membership.verifications.hint(contact, at: now.instant)
-            return followHints(at: now, into: &actions)
+            membership.verifications.hint(contact, at: turn.now.instant)
+            return followHints(in: &turn)
         }
     }
 }

@@ -8,6 +8,13 @@ struct Membership: Sendable {
     static let smallCrowd = 64
     static let placesLookedAt = 8
 
+    /// What upkeep is due for. All of it is looked at whichever it is.
+    enum Timer: Int, CaseIterable, Sendable {
+        /// Something happened, or nothing did for long.
+        case look
+        case rejoin, waitingOperations, savedContacts, seeds, hints, contacts, isolation, refresh
+    }
+
     var joining: Joining
     var seeds = Seeds()
     var saved = SavedContacts()
@@ -21,12 +28,13 @@ struct Membership: Sendable {
     /// Some contacts have IPv4 only, some IPv6 only, and we have both: two kinds of readers, each of which
     /// sees the closest nodes of its own kind, and of ours.
     var isMixed = false
-    var nextUpkeep = Instant(nanoseconds: 0)
+    var timers = TimerTable<Timer>()
 
     /// `hasJoined`: the neighbours are known from before.
     init(own: NodeID, hasJoined: Bool) {
         joining = Joining(isDone: hasJoined)
         verifications = Verifications(own: own)
+        timers[.look] = Instant(nanoseconds: 0)
     }
 
     /// Whether operations need not wait: the neighbours are known, or there is nobody to wait for.
@@ -38,42 +46,34 @@ struct Membership: Sendable {
 extension KademliaNode {
     /// Peers whose addresses the operator named. They are asked until they answer, with growing pauses, and
     /// again whenever they are lost.
-    package mutating func setSeeds(
-        _ identities: [(Identity, NodeID)],
-        at now: Now,
-        into actions: inout [KademliaAction]
-    ) {
+    package mutating func setSeeds(_ identities: [(Identity, NodeID)], in turn: inout KademliaTurn) {
         membership.seeds.replace(
             with: identities,
             own: identity,
             knowsOthers: !membership.saved.isEmpty,
-            at: now.instant
+            at: turn.now.instant
         )
-        membership.joining.start(at: now.instant)
-        membership.nextUpkeep = now.instant
-        upkeep(at: now, into: &actions)
+        membership.joining.start(at: turn.now.instant)
+        membership.timers[.look] = turn.now.instant
+        upkeep(in: &turn)
     }
 
     /// The addresses a seed's name has now; none if it does not resolve.
-    package mutating func resolved(
-        seed index: Int,
-        _ endpoints: [Endpoint],
-        at now: Now,
-        into actions: inout [KademliaAction]
-    ) {
+    package mutating func resolved(seed index: Int, _ endpoints: [Endpoint], in turn: inout KademliaTurn) {
         guard let seed = membership.seeds.underWay(index) else { return }
         let usable = endpoints.filter { $0.isUnicast && families.contains($0.family) }
         guard !usable.isEmpty else {
-            seedFailed(index, at: now)
+            seedFailed(index, at: turn.now)
             return
         }
         let endpoint = usable[Int(seed.attempts % UInt64(usable.count))]
         let contact = Contact(identity: seed.identity, id: seed.id, endpoint: endpoint)
-        call(contact, .ping(isLeaving: false), .seed(index), isConfigured: true, into: &actions)
+        call(contact, .ping(isLeaving: false), .seed(index), isConfigured: true, in: &turn)
     }
 
     private mutating func seedFailed(_ index: Int, at now: Now) {
-        wake(at: membership.seeds.failed(index, at: now.instant, using: &generator))
+        let next = membership.seeds.failed(index, at: now.instant, using: &generator)
+        membership.timers.set(.seeds, noLaterThan: next)
     }
 
     /// Members that are no longer admitted are forgotten.
@@ -106,55 +106,45 @@ extension KademliaNode {
 
     // MARK: What calls tell
 
-    mutating func noteAnswer(
-        of call: OutstandingCalls.Call,
-        wasLive: Bool,
-        at now: Now,
-        into actions: inout [KademliaAction]
-    ) {
+    mutating func noteAnswer(of call: OutstandingCalls.Call, wasLive: Bool, in turn: inout KademliaTurn) {
         let contact = call.contact
         membership.verifications.end(contact)
-        if case .seed(let index) = call.purpose { membership.seeds.answered(index, at: now.instant) }
-        noteLife(of: contact, isKnownThere: wasLive, at: now, into: &actions)
+        if case .seed(let index) = call.purpose { membership.seeds.answered(index, at: turn.now.instant) }
+        noteLife(of: contact, isKnownThere: wasLive, in: &turn)
     }
 
     /// A request from the peer answered a challenge of ours: it receives there as surely as if it had
     /// answered a request, and it knows us.
-    package mutating func proved(_ contact: Contact, at now: Now, into actions: inout [KademliaAction]) {
-        noteLife(of: contact, isKnownThere: true, at: now, into: &actions)
+    package mutating func proved(_ contact: Contact, in turn: inout KademliaTurn) {
+        noteLife(of: contact, isKnownThere: true, in: &turn)
     }
 
     /// The contact is where it is said to be. `isKnownThere`: it knows our process, and where that is.
-    private mutating func noteLife(
-        of contact: Contact,
-        isKnownThere: Bool,
-        at now: Now,
-        into actions: inout [KademliaAction]
-    ) {
+    private mutating func noteLife(of contact: Contact, isKnownThere: Bool, in turn: inout KademliaTurn) {
         let known = table.entry(for: contact.identity, id: contact.id)
         let wasGivenUp = known?.reachability.grade == .bad
         let wasSilent = known.map { $0.reachability.grade != .good } ?? false
-        let admission = table.answered(contact, at: now.instant)
+        let admission = table.answered(contact, at: turn.now.instant)
         if admission != .refreshed || wasSilent { noteKinds() }
         switch admission {
         case .inserted, .replaced:
             membership.joining.met()
             if isKnownThere, let join {
                 searches[join]?.lookup.pass(contact)
-                pursue(join, at: now, into: &actions)
+                pursue(join, in: &turn)
             }
             // The first is asked for our own place, which tells it of us.
             let isKnownThere = isKnownThere || membership.joining.state == .none
-            introduce(contact, isKnownThere: isKnownThere, isNew: true, at: now, into: &actions)
-            noteCame(contact, at: now)
-            beginJoin(at: now, into: &actions)
+            introduce(contact, isKnownThere: isKnownThere, isNew: true, in: &turn)
+            noteCame(contact, at: turn.now)
+            beginJoin(in: &turn)
         case .refreshed, .moved:
-            introduce(contact, isKnownThere: isKnownThere, isNew: false, at: now, into: &actions)
+            introduce(contact, isKnownThere: isKnownThere, isNew: false, in: &turn)
         case .cached, .refused: break
         }
-        if wasGivenUp, let known { noteReturned(contact, lastHeard: known.lastAnswered, at: now) }
-        if wasSilent { reviveOthers(at: now, into: &actions) }
-        followHints(at: now, into: &actions)
+        if wasGivenUp, let known { noteReturned(contact, lastHeard: known.lastAnswered, at: turn.now) }
+        if wasSilent { reviveOthers(in: &turn) }
+        followHints(in: &turn)
     }
 
     /// Sees to it that a contact knows us, as we are now: it answered as to somebody whose process or address
@@ -163,15 +153,16 @@ extension KademliaNode {
         _ contact: Contact,
         isKnownThere: Bool,
         isNew: Bool,
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
         guard let entry = table.entry(for: contact.identity, id: contact.id) else { return }
-        if !isKnownThere, !membership.verifications.isArriving(contact, at: now.instant) {
-            guard isNew || now.instant.since(entry.lastTold) >= Membership.greetingInterval else { return }
-            greet(contact, into: &actions)
+        if !isKnownThere, !membership.verifications.isArriving(contact, at: turn.now.instant) {
+            guard isNew || turn.now.instant.since(entry.lastTold) >= Membership.greetingInterval else {
+                return
+            }
+            greet(contact, in: &turn)
         }
-        table.told(contact.identity, id: contact.id, at: now.instant)
+        table.told(contact.identity, id: contact.id, at: turn.now.instant)
     }
 
     /// The lookup of our own place.
@@ -179,74 +170,75 @@ extension KademliaNode {
 
     /// Asks who else there is, which is as dear as a PING and tells of others: what the lookup of our own
     /// place would ask soon, or about a place of which we know little.
-    private mutating func greet(_ contact: Contact, into actions: inout [KademliaAction]) {
+    private mutating func greet(_ contact: Contact, in turn: inout KademliaTurn) {
         if let join, searches[join]?.lookup.claim(contact) == true {
-            return call(contact, .findNode(target: id), .search(join), into: &actions)
+            return call(contact, .findNode(target: id), .search(join), in: &turn)
         }
-        call(contact, .findNode(target: obscurePlace()), .greeting, into: &actions)
+        call(contact, .findNode(target: obscurePlace()), .greeting, in: &turn)
     }
 
     /// One that had fallen silent answers: perhaps it was us who were cut off. So the others that were given
     /// up are asked at once, and not when their back-offs of minutes are over.
-    private mutating func reviveOthers(at now: Now, into actions: inout [KademliaAction]) {
+    private mutating func reviveOthers(in turn: inout KademliaTurn) {
         let others = table.contacts.filter { $0.reachability.grade == .bad }.map(\.contact)
         guard !others.isEmpty else { return }
-        let isDue = membership.isolation.revive(others.count, paying: &membership.absence, at: now.instant)
+        let isDue = membership.isolation.revive(
+            others.count,
+            paying: &membership.absence,
+            at: turn.now.instant
+        )
         guard isDue else { return }
-        for contact in others { probe(contact, at: now, into: &actions) }
-        beginSearch(.join, target: id, at: now, into: &actions)
+        for contact in others { probe(contact, in: &turn) }
+        beginSearch(.join, target: id, in: &turn)
     }
 
-    mutating func noteSilence(
-        of call: OutstandingCalls.Call,
-        at now: Now,
-        into actions: inout [KademliaAction]
-    ) {
+    mutating func noteSilence(of call: OutstandingCalls.Call, in turn: inout KademliaTurn) {
         let contact = call.contact
         membership.verifications.end(contact)
-        if case .seed(let index) = call.purpose { seedFailed(index, at: now) }
+        if case .seed(let index) = call.purpose { seedFailed(index, at: turn.now) }
         // Another address of the peer that did not answer says nothing about the one we know.
         let entry = table.entry(for: contact.identity, id: contact.id)
         let known = entry.flatMap { $0.contact.reached(by: families) ?? $0.contact }
         if known == nil || known?.endpoint == contact.endpoint,
-            let failure = table.failed(contact.identity, id: contact.id, at: now.instant)
+            let failure = table.failed(contact.identity, id: contact.id, at: turn.now.instant)
         {
             calls.count(failure, of: entry?.reachability.grade)
             if failure != .questionable { noteKinds() }
             if failure != .questionable, let entry, entry.reachability.grade != .bad {
-                noteWent(entry.contact, lastHeard: entry.lastAnswered, at: now.instant)
+                noteWent(entry.contact, lastHeard: entry.lastAnswered, at: turn.now.instant)
             }
-            if case .replaced(let newest) = failure { notePromoted(newest, at: now.instant) }
-            wake(at: now.instant + Reachability.firstBackoff)
+            if case .replaced(let newest) = failure { notePromoted(newest, at: turn.now.instant) }
+            let next = turn.now.instant + Reachability.firstBackoff
+            membership.timers.set(.contacts, noLaterThan: next)
             // Of one that was given up others would have told since, in answers to whatever we asked.
             if entry?.reachability.grade != .bad,
-                membership.relocationLookups.begin(for: contact.identity, at: now.instant)
+                membership.relocationLookups.begin(for: contact.identity, at: turn.now.instant)
             {
-                beginSearch(.rescue(contact.identity), target: contact.id, at: now, into: &actions)
+                beginSearch(.rescue(contact.identity), target: contact.id, in: &turn)
             }
         }
-        followHints(at: now, into: &actions)
+        followHints(in: &turn)
     }
 
     /// A live request came from the peer: it receives there. It enters the table once it answers us.
-    mutating func noteInbound(_ contact: Contact, at now: Now, into actions: inout [KademliaAction]) {
+    mutating func noteInbound(_ contact: Contact, in turn: inout KademliaTurn) {
         let entry = table.entry(for: contact.identity, id: contact.id)
         if let entry, entry.contact.isAt(contact.endpoint), entry.reachability.grade == .good {
-            table.heard(contact, at: now.instant)
+            table.heard(contact, at: turn.now.instant)
             return
         }
         guard entry != nil || table.hasRoom(for: contact.id) else { return }
         if let entry, entry.contact.isAt(contact.endpoint) {
             // It is where we know it to be, and was only silent.
-            guard membership.verifications.returned(contact, at: now.instant) else {
+            guard membership.verifications.returned(contact, at: turn.now.instant) else {
                 // The last probe may have come too early, and this may be the last request for long.
-                let due = now.instant + Verifications.returnInterval
+                let due = turn.now.instant + Verifications.returnInterval
                 table.hastened(contact.identity, id: contact.id, to: due)
-                return wake(at: due)
+                return membership.timers.set(.contacts, noLaterThan: due)
             }
-            return probe(contact, at: now, into: &actions)
+            return probe(contact, in: &turn)
         }
-        verify(contact, .inbound, at: now, into: &actions)
+        verify(contact, .inbound, in: &turn)
     }
 
     /// A request came from one that has not proved yet that it receives there, and is answered. The answer

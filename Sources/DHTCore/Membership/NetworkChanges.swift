@@ -4,41 +4,37 @@ extension KademliaNode {
     /// Links, addresses or routes of this machine changed: whoever is not good is asked at once, and not when
     /// a pause of minutes is over. `hasMoved`: our addresses did, so all contacts are asked, and learn from
     /// where we ask.
-    package mutating func networkChanged(
-        hasMoved: Bool,
-        at now: Now,
-        into actions: inout [KademliaAction]
-    ) {
+    package mutating func networkChanged(hasMoved: Bool, in turn: inout KademliaTurn) {
         membership.verifications.hurry()
         for entry in table.contacts where hasMoved || entry.reachability.grade != .good {
             // An answer with a challenge is then followed by a request that shows it.
             if hasMoved { table.told(entry.contact.identity, id: entry.contact.id, at: .distantPast) }
-            probe(entry.contact, at: now, into: &actions)
+            probe(entry.contact, in: &turn)
         }
-        membership.seeds.hurry(at: now.instant)
+        membership.seeds.hurry(at: turn.now.instant)
         membership.saved.hurry()
-        membership.nextUpkeep = now.instant
-        upkeep(at: now, into: &actions)
+        membership.timers[.look] = turn.now.instant
+        upkeep(in: &turn)
     }
 
     /// Who counts on nobody asks one contact after the other: the first that answers shows that the others
     /// may be there as well.
-    mutating func probeIfIsolated(at now: Now, into actions: inout [KademliaAction]) {
+    mutating func probeIfIsolated(in turn: inout KademliaTurn) {
         let contacts = table.contacts
         guard !contacts.isEmpty, !contacts.contains(where: { $0.reachability.grade == .good }) else {
             return membership.isolation.end()
         }
-        let (index, next) = membership.isolation.probe(of: contacts.count, at: now.instant)
-        if let index { probe(contacts[index].contact, at: now, into: &actions) }
-        wake(at: next)
+        let (index, next) = membership.isolation.probe(of: contacts.count, at: turn.now.instant)
+        if let index { probe(contacts[index].contact, in: &turn) }
+        membership.timers.set(.isolation, noLaterThan: next)
     }
 
     /// Asks a contact whether it is there, whatever the system said of its address lately.
-    mutating func probe(_ contact: Contact, at now: Now, into actions: inout [KademliaAction]) {
+    mutating func probe(_ contact: Contact, in turn: inout KademliaTurn) {
         let contact = contact.reached(by: families) ?? contact
-        table.probed(contact.identity, id: contact.id, at: now.instant)
-        actions.append(.retry(contact.endpoint))
-        call(contact, .ping(isLeaving: false), .upkeep, into: &actions)
+        table.probed(contact.identity, id: contact.id, at: turn.now.instant)
+        turn.actions.append(.retry(contact.endpoint))
+        call(contact, .ping(isLeaving: false), .upkeep, in: &turn)
     }
 }
 

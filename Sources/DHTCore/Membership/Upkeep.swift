@@ -3,73 +3,66 @@
 extension KademliaNode {
     // MARK: Joining
 
-    mutating func beginJoin(at now: Now, into actions: inout [KademliaAction]) {
+    mutating func beginJoin(in turn: inout KademliaTurn) {
         guard membership.joining.begin() else { return }
-        beginSearch(.join, target: id, at: now, into: &actions)
+        beginSearch(.join, target: id, in: &turn)
     }
 
     /// Looks up our own place once more.
-    private mutating func rejoin(
-        _ rejoin: Joining.Rejoin,
-        at now: Now,
-        into actions: inout [KademliaAction]
-    ) {
+    private mutating func rejoin(_ rejoin: Joining.Rejoin, in turn: inout KademliaTurn) {
         if rejoin.isFirst {
             // Who knows so many was told of those around it by them.
-            guard table.count < Membership.smallCrowd else { return joined(at: now, into: &actions) }
-            lookAround(into: &actions)
+            guard table.count < Membership.smallCrowd else { return joined(in: &turn) }
+            lookAround(in: &turn)
         }
         // Any of those closest to us knows who else came to it, so at first a few will do.
         let width = rejoin.isLast ? settings.replicas : settings.parallelism
-        beginSearch(.join, target: id, width: width, at: now, into: &actions)
+        beginSearch(.join, target: id, width: width, in: &turn)
     }
 
-    mutating func joined(at now: Now, into actions: inout [KademliaAction]) {
-        if let due = membership.joining.ended(at: now.instant) { wake(at: due) }
-        beginWaiting(at: now, into: &actions)
+    mutating func joined(in turn: inout KademliaTurn) {
+        if let due = membership.joining.ended(at: turn.now.instant) {
+            membership.timers.set(.rejoin, noLaterThan: due)
+        }
+        beginWaiting(in: &turn)
     }
 
     // MARK: Upkeep
 
-    /// Calls ``upkeep(at:into:)`` no later than `instant`.
-    mutating func wake(at instant: Instant) {
-        membership.nextUpkeep = min(membership.nextUpkeep, instant)
-    }
-
-    mutating func upkeep(at now: Now, into actions: inout [KademliaAction]) {
-        guard now.instant >= membership.nextUpkeep else { return }
-        // Default deadline; the steps below move it earlier.
-        membership.nextUpkeep = now.instant + Interval.seconds(30)
-        consultMemory(at: now, into: &actions)
-        if let due = membership.joining.takeRejoin(at: now.instant) {
-            rejoin(due, at: now, into: &actions)
+    mutating func upkeep(in turn: inout KademliaTurn) {
+        guard membership.timers.isDue(at: turn.now.instant) else { return }
+        membership.timers.clear()
+        membership.timers[.look] = turn.now.instant + Interval.seconds(30)
+        consultMemory(in: &turn)
+        if let due = membership.joining.takeRejoin(at: turn.now.instant) {
+            rejoin(due, in: &turn)
         } else if let next = membership.joining.nextRejoin {
-            wake(at: next)
+            membership.timers.set(.rejoin, noLaterThan: next)
         }
-        followHints(at: now, into: &actions)
-        for contact in table.contactsDue(at: now.instant) {
+        followHints(in: &turn)
+        for contact in table.contactsDue(at: turn.now.instant) {
             if table.entry(for: contact.id)?.reachability.grade == .bad,
-                !membership.absence.take(at: now.instant)
+                !membership.absence.take(at: turn.now.instant)
             {
                 table.postponed(contact.identity, id: contact.id, until: membership.absence.next)
-                wake(at: membership.absence.next)
+                membership.timers.set(.contacts, noLaterThan: membership.absence.next)
                 continue
             }
-            table.probed(contact.identity, id: contact.id, at: now.instant)
-            call(contact, signOfLife(of: contact, at: now.instant), .upkeep, into: &actions)
+            table.probed(contact.identity, id: contact.id, at: turn.now.instant)
+            call(contact, signOfLife(of: contact, at: turn.now.instant), .upkeep, in: &turn)
         }
-        wake(at: table.nextCheck)
-        probeIfIsolated(at: now, into: &actions)
+        membership.timers.set(.contacts, noLaterThan: table.nextCheck)
+        probeIfIsolated(in: &turn)
         // After the contacts, of which there are fewer: who is listed may be thousands.
-        attemptSeeds(at: now, into: &actions)
-        if membership.joining.state == .done { refresh(at: now, into: &actions) }
+        attemptSeeds(in: &turn)
+        if membership.joining.state == .done { refresh(in: &turn) }
         if membership.joining.hasWaiting,
             let end = membership.joining.patienceEnd(settings.joinPatience)
         {
-            wake(at: max(end, now.instant))
+            membership.timers.set(.waitingOperations, noLaterThan: max(end, turn.now.instant))
         }
         // Never a busy loop, whatever falls due.
-        membership.nextUpkeep = max(membership.nextUpkeep, now.instant + Interval.milliseconds(20))
+        membership.timers.postpone(to: turn.now.instant + Interval.milliseconds(20))
     }
 
     /// What to ask a contact that was quiet for long: any answer is a sign of life, and one that tells of
@@ -85,34 +78,36 @@ extension KademliaNode {
     }
 
     /// Looks through the parts of the key space of which nobody told for long.
-    private mutating func refresh(at now: Now, into actions: inout [KademliaAction]) {
-        switch membership.joining.takeFirstRefresh(at: now.instant) {
+    private mutating func refresh(in turn: inout KademliaTurn) {
+        switch membership.joining.takeFirstRefresh(at: turn.now.instant) {
         case .done: break
-        case .later(let instant): return wake(at: instant)
+        case .later(let instant): return membership.timers.set(.refresh, noLaterThan: instant)
         case .due:
             // In a crowd whoever is still missing is named by others soon.
             let isCrowd = table.count >= Membership.smallCrowd
             let enough = isCrowd ? settings.replicas / 2 : settings.replicas
             for bucket in table.bucketsKnown(count: settings.replicas, enough: enough) {
-                table.refreshed(bucket, at: now.instant)
+                table.refreshed(bucket, at: turn.now.instant)
             }
         }
-        for bucket in table.bucketsDue(at: now.instant, interval: settings.refreshInterval) {
-            table.refreshed(bucket, at: now.instant)
-            beginSearch(.refresh, target: randomTarget(in: bucket), at: now, into: &actions)
+        for bucket in table.bucketsDue(at: turn.now.instant, interval: settings.refreshInterval) {
+            table.refreshed(bucket, at: turn.now.instant)
+            beginSearch(.refresh, target: randomTarget(in: bucket), in: &turn)
         }
-        wake(at: table.nextDeadline(refreshInterval: settings.refreshInterval))
+        let next = table.nextDeadline(refreshInterval: settings.refreshInterval)
+        membership.timers.set(.refresh, noLaterThan: next)
     }
 
     /// Asks the seeds that are due.
-    private mutating func attemptSeeds(at now: Now, into actions: inout [KademliaAction]) {
+    private mutating func attemptSeeds(in turn: inout KademliaTurn) {
         let table = table
-        let due = membership.seeds.take(at: now.instant, paying: &membership.absence, own: identity) { seed in
+        let due = membership.seeds.take(at: turn.now.instant, paying: &membership.absence, own: identity) {
+            seed in
             let grade = table.entry(for: seed.identity, id: seed.id)?.reachability.grade
             return grade == nil || grade == .bad
         }
-        actions += due.map { .resolve(seed: $0) }
-        wake(at: membership.seeds.nextAttempt)
+        turn.actions += due.map { .resolve(seed: $0) }
+        membership.timers.set(.seeds, noLaterThan: membership.seeds.nextAttempt)
     }
 
     private mutating func randomTarget(in bucket: Int) -> NodeID {
@@ -123,11 +118,11 @@ extension KademliaNode {
 
     /// Asks who is at a few places. Of those closest to a place answers name eight: where few are known, that
     /// finds whomever nobody named so far.
-    private mutating func lookAround(into actions: inout [KademliaAction]) {
+    private mutating func lookAround(in turn: inout KademliaTurn) {
         for _ in 0..<Membership.placesLookedAt {
             let place = anyPlace()
             guard let nearest = table.closest(to: place, count: 1).first else { return }
-            call(nearest, .findNode(target: place), .upkeep, into: &actions)
+            call(nearest, .findNode(target: place), .upkeep, in: &turn)
         }
     }
 

@@ -6,16 +6,15 @@ extension KademliaNode {
     mutating func noteHints(
         _ contacts: [Contact],
         namedBy namer: Identity? = nil,
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
-        for contact in reachable(contacts, namedBy: namer, at: now.instant) where contact.identity != identity
-        {
+        for contact in reachable(contacts, namedBy: namer, at: turn.now.instant)
+        where contact.identity != identity {
             if let entry = table.entry(for: contact.identity, id: contact.id) {
                 if entry.reachability.grade == .good {
                     // It may have an address of the other family that we do not know.
                     let spare = contact.keeping { entry.contact.endpoint(of: $0.family) == nil }
-                    if let spare { membership.verifications.hint(spare, at: now.instant) }
+                    if let spare { membership.verifications.hint(spare, at: turn.now.instant) }
                     continue
                 }
                 // One that we count on no more may be back where it was.
@@ -25,31 +24,28 @@ extension KademliaNode {
             } else if !table.hasRoom(for: contact.id) {
                 continue
             }
-            membership.verifications.hint(contact.alone, at: now.instant)
+            membership.verifications.hint(contact.alone, at: turn.now.instant)
         }
-        followHints(at: now, into: &actions)
+        followHints(in: &turn)
     }
 
-    mutating func followHints(at now: Now, into actions: inout [KademliaAction]) {
-        while let contact = membership.verifications.nextHint(at: now.instant) {
+    mutating func followHints(in turn: inout KademliaTurn) {
+        while let contact = membership.verifications.nextHint(at: turn.now.instant) {
             let entry = table.entry(for: contact.identity, id: contact.id)
             if let entry, entry.contact.isAt(contact.endpoint), entry.reachability.grade != .bad {
                 continue
             }
-            verify(contact, .named, at: now, into: &actions)
+            verify(contact, .named, in: &turn)
         }
-        if let due = membership.verifications.hints.nextDue { wake(at: due) }
+        if let due = membership.verifications.hints.nextDue {
+            membership.timers.set(.hints, noLaterThan: due)
+        }
     }
 
     /// Asks by PING whether somebody is there.
-    mutating func verify(
-        _ contact: Contact,
-        _ source: Verifications.Source,
-        at now: Now,
-        into actions: inout [KademliaAction]
-    ) {
-        guard membership.verifications.begin(contact, source, at: now.instant) else { return }
-        actions.append(.retry(contact.endpoint))
-        call(contact, .ping(isLeaving: false), .verification, into: &actions)
+    mutating func verify(_ contact: Contact, _ source: Verifications.Source, in turn: inout KademliaTurn) {
+        guard membership.verifications.begin(contact, source, at: turn.now.instant) else { return }
+        turn.actions.append(.retry(contact.endpoint))
+        call(contact, .ping(isLeaving: false), .verification, in: &turn)
     }
 }

@@ -1,7 +1,8 @@
-/// Names a request of ours from when the core asks for it until it is answered or has failed.
-package struct CallID: Hashable, Sendable {
-    package let rawValue: UInt64
-    package init(rawValue: UInt64) { self.rawValue = rawValue }
+/// Names a request of ours from when it is asked for until it is answered or has failed.
+package enum CallID: Hashable, Comparable, Sendable {
+    case core(UInt64)
+    /// A chunk of a long value is asked for: none of the core's business.
+    case content(UInt64)
 }
 
 /// Names a request of somebody else's until it is answered. Given by the driver.
@@ -11,10 +12,13 @@ package struct RequestID: Hashable, Sendable {
 }
 
 /// Names work for the store until it is complete.
-package struct Ticket: Hashable, Sendable {
-    package let rawValue: UInt64
-    package init(rawValue: UInt64) { self.rawValue = rawValue }
+package enum Ticket: Hashable, Sendable {
+    case core(UInt64)
+    /// It is about the pieces of long values.
+    case content(UInt64)
 }
+
+package typealias KademliaTurn = Turn<KademliaAction>
 
 /// What the core wants done. The driver performs actions in order.
 package enum KademliaAction: Hashable, Sendable {

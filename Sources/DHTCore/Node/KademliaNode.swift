@@ -97,83 +97,84 @@ package struct KademliaNode: Sendable {
         _ response: Response,
         struckOut: Int = 0,
         wasLive: Bool = true,
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
         guard let call = calls.end(callID) else { return }
-        noteAnswer(of: call, wasLive: wasLive, at: now, into: &actions)
-        settleDoubt(about: call.contact, at: now, into: &actions)
+        noteAnswer(of: call, wasLive: wasLive, in: &turn)
+        settleDoubt(about: call.contact, in: &turn)
         switch response {
         case .nodes(let contacts), .values(_, _, let contacts):
-            noteHints(contacts, namedBy: call.contact.identity, at: now, into: &actions)
+            noteHints(contacts, namedBy: call.contact.identity, in: &turn)
         case .pong(let observed, let places):
-            noteWhereabouts(of: call.contact, observed: observed, places, at: now, into: &actions)
+            noteWhereabouts(of: call.contact, observed: observed, places, in: &turn)
         case .stored, .conflict, .refused, .wanted, .chunk, .absent, .retry: break
         }
         switch call.purpose {
         case .search(let search):
-            searchAnswered(search, call.contact, response, struckOut: struckOut, at: now, into: &actions)
-        case .put(let put): putAnswered(put, call.contact, response, at: now, into: &actions)
+            searchAnswered(search, call.contact, response, struckOut: struckOut, in: &turn)
+        case .put(let put): putAnswered(put, call.contact, response, in: &turn)
         case .passing(let put):
-            passingAnswered(put, by: call.contact, response, at: now, into: &actions)
-        case .chase(let put, let news): chaseAnswered(put, news, response, at: now, into: &actions)
+            passingAnswered(put, by: call.contact, response, in: &turn)
+        case .chase(let put, let news): chaseAnswered(put, news, response, in: &turn)
         case .newcomer(let put):
-            newcomerAnswered(put, call.contact, isThere: true, at: now, into: &actions)
+            newcomerAnswered(put, call.contact, isThere: true, in: &turn)
         case .ping(let operation, let sent):
-            actions.append(.finished(operation, .pinged(now.instant.since(sent))))
+            turn.actions.append(.finished(operation, .pinged(turn.now.instant.since(sent))))
         case .copy(let place, let digest):
-            copyAnswered(place, digest, by: call.contact, response, at: now, into: &actions)
-            given(1, to: [call.contact], at: now, into: &actions)
+            copyAnswered(place, digest, by: call.contact, response, in: &turn)
+            given(1, to: [call.contact], in: &turn)
         case .repair(let place, let digest):
-            copyAnswered(place, digest, by: call.contact, response, at: now, into: &actions)
-            if case .stored = response { noteRepaired(digest, at: call.contact.identity, now: now.instant) }
-        case .sample(let lastHeard): sampled(call.contact, lastHeard: lastHeard, response, at: now)
-        case .goodbye: saidGoodbye(at: now, into: &actions)
+            copyAnswered(place, digest, by: call.contact, response, in: &turn)
+            if case .stored = response {
+                noteRepaired(digest, at: call.contact.identity, now: turn.now.instant)
+            }
+        case .sample(let lastHeard): sampled(call.contact, lastHeard: lastHeard, response, at: turn.now)
+        case .goodbye: saidGoodbye(in: &turn)
         case .verification, .greeting, .seed, .upkeep: break
         }
     }
 
     /// The peer has not answered in its usual time; it may still.
-    package mutating func overdue(_ callID: CallID, at now: Now, into actions: inout [KademliaAction]) {
+    package mutating func overdue(_ callID: CallID, in turn: inout KademliaTurn) {
         guard let call = calls.delay(callID) else { return }
         switch call.purpose {
         case .search(let search):
             searches[search]?.lookup.slow(call.contact.identity)
-            pursue(search, at: now, into: &actions)
+            pursue(search, in: &turn)
         case .put(let put):
             guard puts.isUnderWay(put) else { break }
             let more = puts[put.operation]?.overdue(call.contact.identity) ?? []
-            offer(put.operation, to: more, into: &actions)
-            finishIfDone(put.operation, at: now, into: &actions)
+            offer(put.operation, to: more, in: &turn)
+            finishIfDone(put.operation, in: &turn)
         default: break
         }
     }
 
     /// The peer will not answer.
-    package mutating func failed(_ callID: CallID, at now: Now, into actions: inout [KademliaAction]) {
+    package mutating func failed(_ callID: CallID, in turn: inout KademliaTurn) {
         guard let call = calls.end(callID) else { return }
-        noteSilence(of: call, at: now, into: &actions)
+        noteSilence(of: call, in: &turn)
         switch call.purpose {
         case .search(let search):
             searches[search]?.lookup.failed(call.contact.identity)
-            pursue(search, at: now, into: &actions)
+            pursue(search, in: &turn)
         case .put(let put):
             guard puts.isUnderWay(put) else { break }
             let more = puts[put.operation]?.answered(call.contact.identity, .timeout) ?? []
-            offer(put.operation, to: more, into: &actions)
-            finishIfDone(put.operation, at: now, into: &actions)
-        case .passing(let put): passingAnswered(put, by: call.contact, nil, at: now, into: &actions)
-        case .chase(let put, let news): chaseAnswered(put, news, nil, at: now, into: &actions)
+            offer(put.operation, to: more, in: &turn)
+            finishIfDone(put.operation, in: &turn)
+        case .passing(let put): passingAnswered(put, by: call.contact, nil, in: &turn)
+        case .chase(let put, let news): chaseAnswered(put, news, nil, in: &turn)
         case .newcomer(let put):
-            newcomerAnswered(put, call.contact, isThere: false, at: now, into: &actions)
-        case .ping(let operation, _): actions.append(.finished(operation, .pinged(nil)))
+            newcomerAnswered(put, call.contact, isThere: false, in: &turn)
+        case .ping(let operation, _): turn.actions.append(.finished(operation, .pinged(nil)))
         case .copy(let place, let digest):
-            copyAnswered(place, digest, by: call.contact, nil, at: now, into: &actions)
-            given(1, to: [call.contact], at: now, into: &actions)
+            copyAnswered(place, digest, by: call.contact, nil, in: &turn)
+            given(1, to: [call.contact], in: &turn)
         case .repair(let place, let digest):
-            copyAnswered(place, digest, by: call.contact, nil, at: now, into: &actions)
-        case .sample(let lastHeard): sampled(call.contact, lastHeard: lastHeard, nil, at: now)
-        case .goodbye: saidGoodbye(at: now, into: &actions)
+            copyAnswered(place, digest, by: call.contact, nil, in: &turn)
+        case .sample(let lastHeard): sampled(call.contact, lastHeard: lastHeard, nil, at: turn.now)
+        case .goodbye: saidGoodbye(in: &turn)
         case .verification, .greeting, .seed, .upkeep: break
         }
     }
@@ -192,35 +193,28 @@ package struct KademliaNode: Sendable {
     package mutating func submit(
         _ operation: KademliaOperation,
         as name: OperationID,
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
-        guard membership.isSettled(at: now.instant, patience: settings.joinPatience) || operation == .leave
+        guard
+            membership.isSettled(at: turn.now.instant, patience: settings.joinPatience) || operation == .leave
         else {
             membership.joining.wait(operation, as: name)
-            if let end = membership.joining.patienceEnd(settings.joinPatience) { wake(at: end) }
+            if let end = membership.joining.patienceEnd(settings.joinPatience) {
+                membership.timers.set(.waitingOperations, noLaterThan: end)
+            }
             return
         }
-        begin(operation, as: name, at: now, into: &actions)
+        begin(operation, as: name, in: &turn)
     }
 
     private mutating func begin(
         _ operation: KademliaOperation,
         as name: OperationID,
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
         switch operation {
         case .put(let record, let condition, let copies):
-            beginPut(
-                record,
-                condition,
-                copies: copies,
-                to: audiences,
-                as: name,
-                at: now,
-                into: &actions
-            )
+            beginPut(record, condition, copies: copies, to: audiences, as: name, in: &turn)
         case .get(let location, let author, let replicas, let isExhaustive, let paths):
             let get = GetOperation(
                 location: location,
@@ -228,19 +222,19 @@ package struct KademliaNode: Sendable {
                 replicas: replicas,
                 isExhaustive: isExhaustive
             )
-            beginGet(get, paths: paths, as: name, at: now, into: &actions)
-        case .ping(let identity, let id): beginPing(identity, id, as: name, at: now, into: &actions)
-        case .leave: beginLeaving(as: name, at: now, into: &actions)
+            beginGet(get, paths: paths, as: name, in: &turn)
+        case .ping(let identity, let id): beginPing(identity, id, as: name, in: &turn)
+        case .leave: beginLeaving(as: name, in: &turn)
         }
     }
 
     /// Begins what waited for the neighbours, once they are known.
-    mutating func beginWaiting(at now: Now, into actions: inout [KademliaAction]) {
+    mutating func beginWaiting(in turn: inout KademliaTurn) {
         guard membership.joining.hasWaiting,
-            membership.isSettled(at: now.instant, patience: settings.joinPatience)
+            membership.isSettled(at: turn.now.instant, patience: settings.joinPatience)
         else { return }
         for (name, operation) in membership.joining.takeWaiting() {
-            begin(operation, as: name, at: now, into: &actions)
+            begin(operation, as: name, in: &turn)
         }
     }
 
@@ -248,28 +242,29 @@ package struct KademliaNode: Sendable {
         _ peer: Identity,
         _ id: NodeID,
         as name: OperationID,
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
         if let contact = table.entry(for: peer, id: id)?.contact {
-            call(contact, .ping(isLeaving: false), .ping(name, sent: now.instant), into: &actions)
+            call(contact, .ping(isLeaving: false), .ping(name, sent: turn.now.instant), in: &turn)
         } else {
-            beginSearch(.peer(name, peer), target: id, at: now, into: &actions)
+            beginSearch(.peer(name, peer), target: id, in: &turn)
         }
     }
 
     // MARK: Time
 
     /// Does what has fallen due.
-    package mutating func advance(to now: Now, into actions: inout [KademliaAction]) {
-        upkeep(at: now, into: &actions)
-        beginWaiting(at: now, into: &actions)
-        endPuts(at: now, into: &actions)
-        replicate(at: now, into: &actions)
+    package mutating func advance(in turn: inout KademliaTurn) {
+        upkeep(in: &turn)
+        beginWaiting(in: &turn)
+        endPuts(in: &turn)
+        replicate(in: &turn)
     }
 
-    /// When ``advance(to:into:)`` is to be called next.
-    package var nextDeadline: Instant { min(membership.nextUpkeep, replication.wakeAt, puts.nextEnd) }
+    /// When ``advance(in:)`` is to be called next.
+    package var nextDeadline: Instant {
+        [membership.timers.next, replication.timers.next].compactMap(\.self).reduce(puts.nextEnd, min)
+    }
 
     /// What became of requests, and of contacts that did not answer.
     package var judgements: FailureDetectorCounters { calls.counters }
@@ -288,15 +283,15 @@ package struct KademliaNode: Sendable {
         _ request: Request,
         _ purpose: Purpose,
         isConfigured: Bool = false,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
-        let name = CallID(rawValue: freshName())
+        let name = CallID.core(freshName())
         let contact = (contact.reached(by: families) ?? contact).alone
         calls.begin(name, contact, purpose)
-        actions.append(.call(name, contact, request, isConfigured: isConfigured))
+        turn.actions.append(.call(name, contact, request, isConfigured: isConfigured))
     }
 
-    mutating func freshTicket() -> Ticket { Ticket(rawValue: freshName()) }
+    mutating func freshTicket() -> Ticket { .core(freshName()) }
 
     mutating func freshName() -> UInt64 {
         nextName += 1

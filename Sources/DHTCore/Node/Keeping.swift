@@ -10,14 +10,9 @@ extension KademliaNode {
         from sender: Identity? = nil,
         reaching reached: Endpoint.Families? = nil,
         at now: Now
-    ) -> (decision: Catalog.Decision, displaced: Catalog.Entry?, evicted: [Catalog.Located]) {
-        let offer = catalog.offer(
-            record,
-            condition: condition,
-            unixMilliseconds: now.unixMilliseconds,
-            from: sender,
-            eviction: eviction
-        )
+    ) -> Catalog.Judgement {
+        let offer = judgement(of: record, condition, from: sender, at: now)
+        catalog.commit(record, offer)
         if offer.decision == .keep || offer.decision == .same {
             let place = record.id
             let second = ContactChange.second(of: now.instant)
@@ -43,14 +38,14 @@ extension KademliaNode {
         return offer
     }
 
-    /// What would become of a record if it were offered now. Nothing is copied for it.
+    /// What would become of a record if it were offered now.
     package func judgement(
         of record: Record,
         _ condition: Request.Condition?,
         from sender: Identity? = nil,
         at now: Now
-    ) -> Catalog.Decision {
-        catalog.decision(
+    ) -> Catalog.Judgement {
+        catalog.decide(
             on: record,
             condition: condition,
             unixMilliseconds: now.unixMilliseconds,
@@ -72,12 +67,12 @@ extension KademliaNode {
         displacing displaced: Catalog.Entry?,
         _ evicted: [Catalog.Located],
         for client: WriteWaiter?,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
         let changes = evicted.map { RecordChange.remove(location: $0.location, author: $0.entry.author) }
         let ticket = freshTicket()
         storeRequests.beginWrite(record, displacing: displaced, evicted, for: client, as: ticket)
-        actions.append(.apply(ticket, changes + [.put(record)]))
+        turn.actions.append(.apply(ticket, changes + [.put(record)]))
     }
 
     /// The store could not keep the record: what it displaced stands again, also for those that displaced it
@@ -92,44 +87,43 @@ extension KademliaNode {
         _ client: WriteWaiter,
         _ outcome: StoreOutcome,
         _ record: Record,
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
         if case .operation(let name) = client {
             guard puts.isUnderWay(PutAttempt(operation: name, record: record.digest)) else { return }
         }
         switch (client, outcome) {
         case (.inbound(let inbound), .done):
-            actions.append(.reply(inbound, .stored(receipt(for: record, at: now))))
+            turn.actions.append(.reply(inbound, .stored(receipt(for: record, at: turn.now))))
         case (.inbound(let inbound), .failed(let refusal)):
-            actions.append(.reply(inbound, .refused(refusal)))
+            turn.actions.append(.reply(inbound, .refused(refusal)))
         case (.operation(let operation), .done):
-            noteOwnHider(of: record, for: operation, at: now)
+            noteOwnHider(of: record, for: operation, at: turn.now)
             puts[operation]?.ownStoreEnded(.stored)
-            finishIfDone(operation, at: now, into: &actions)
+            finishIfDone(operation, in: &turn)
         case (.operation(let operation), .failed(let refusal)):
             puts[operation]?.ownStoreEnded(.refused(refusal))
-            finishIfDone(operation, at: now, into: &actions)
+            finishIfDone(operation, in: &turn)
         }
     }
 }
 
 extension KademliaNode {
     /// Has the store remove what the catalog does not name any more.
-    mutating func sweep(_ removals: [RecordChange], into actions: inout [KademliaAction]) {
+    mutating func sweep(_ removals: [RecordChange], in turn: inout KademliaTurn) {
         let ticket = freshTicket()
         storeRequests.beginSweep(as: ticket)
-        actions.append(.apply(ticket, removals))
+        turn.actions.append(.apply(ticket, removals))
     }
 
     /// The store may hold more than it may by now: the bounds were set lower, or it was filled by a tool.
-    mutating func trim(at now: Now, into actions: inout [KademliaAction]) {
-        var rest = catalog.trim(own: id, unixMilliseconds: now.unixMilliseconds)[...]
+    mutating func trim(in turn: inout KademliaTurn) {
+        var rest = catalog.trim(own: id, unixMilliseconds: turn.now.unixMilliseconds)[...]
         while !rest.isEmpty {
             let removals = rest.prefix(RepairQueue.capacity).map {
                 RecordChange.remove(location: $0.location, author: $0.entry.author)
             }
-            sweep(removals, into: &actions)
+            sweep(removals, in: &turn)
             rest = rest.dropFirst(removals.count)
         }
     }

@@ -7,15 +7,14 @@ extension KademliaNode {
         for storeRequest: StoreRequest,
         at location: NodeID,
         by authors: [Identity],
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
         let ticket = freshTicket()
         let entries = authors.flatMap { author in
-            catalog.entries(at: location, by: author, unixMilliseconds: now.unixMilliseconds)
+            catalog.entries(at: location, by: author, unixMilliseconds: turn.now.unixMilliseconds)
                 .map { Catalog.Located(location: location, entry: $0) }
         }
         storeRequests.beginRead(storeRequest, as: ticket, expecting: entries)
-        actions.append(.load(ticket, location: location, authors: authors))
+        turn.actions.append(.load(ticket, location: location, authors: authors))
     }
 }

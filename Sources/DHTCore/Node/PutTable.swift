@@ -46,7 +46,7 @@ struct PutTable: Sendable {
     mutating func takeDue(at now: Instant) -> [OperationID] {
         guard nextEnd <= now else { return [] }
         nextEnd = Instant(nanoseconds: .max)
-        return puts.filter { $0.value.deadline != nil }.keys.sorted { $0.rawValue < $1.rawValue }
+        return puts.filter { $0.value.deadline != nil }.keys.sorted()
     }
 
     // MARK: Relays

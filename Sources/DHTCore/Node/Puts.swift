@@ -7,8 +7,7 @@ extension KademliaNode {
         copies: Int = 0,
         to audiences: [PutAudience],
         as name: OperationID,
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
         let location = record.location
         // One lookup serves all, but for those who have one family only.
@@ -31,68 +30,51 @@ extension KademliaNode {
         )
         puts.begin(put, as: name)
         guard !isComplete else {
-            return targetsFound(name, nearest(to: location, for: audiences), at: now, into: &actions)
+            return targetsFound(name, nearest(to: location, for: audiences), in: &turn)
         }
         for family in families {
-            beginSearch(
-                .put(name),
-                target: location,
-                goal: .reachable,
-                having: family,
-                at: now,
-                into: &actions
-            )
+            beginSearch(.put(name), target: location, goal: .reachable, having: family, in: &turn)
         }
     }
 
     /// One of the lookups for a put has ended.
-    mutating func lookedUp(
-        _ name: OperationID,
-        _ contacts: [Contact],
-        at now: Now,
-        into actions: inout [KademliaAction]
-    ) {
+    mutating func lookedUp(_ name: OperationID, _ contacts: [Contact], in turn: inout KademliaTurn) {
         guard let found = puts[name]?.lookedUp(contacts) else { return }
-        targetsFound(name, found, at: now, into: &actions)
+        targetsFound(name, found, in: &turn)
     }
 
-    mutating func targetsFound(
-        _ name: OperationID,
-        _ contacts: [Contact],
-        at now: Now,
-        into actions: inout [KademliaAction]
-    ) {
+    mutating func targetsFound(_ name: OperationID, _ contacts: [Contact], in turn: inout KademliaTurn) {
         guard let ask = puts[name]?.begin(contacts) else { return }
-        offer(name, to: ask, into: &actions)
-        finishIfDone(name, at: now, into: &actions)
+        offer(name, to: ask, in: &turn)
+        finishIfDone(name, in: &turn)
     }
 
-    mutating func offer(_ name: OperationID, to contacts: [Contact], into actions: inout [KademliaAction]) {
+    mutating func offer(_ name: OperationID, to contacts: [Contact], in turn: inout KademliaTurn) {
         guard let put = puts[name] else { return }
         var (contacts, next) = (contacts, 0)
         while next < contacts.count {
             let contact = contacts[next]
             next += 1
             let attempt = PutAttempt(operation: name, record: put.record.digest)
-            call(contact, .store(put.record, condition: put.condition), .put(attempt), into: &actions)
+            call(contact, .store(put.record, condition: put.condition), .put(attempt), in: &turn)
             if isSuspect(contact) { contacts += puts[name]?.overdue(contact.identity) ?? [] }
         }
     }
 
-    private mutating func keepOwn(_ name: OperationID, at now: Now, into actions: inout [KademliaAction]) {
+    private mutating func keepOwn(_ name: OperationID, in turn: inout KademliaTurn) {
         guard let put = puts[name] else { return }
-        let offer = offer(put.record, condition: put.condition, from: identity, at: now)
+        let offer = offer(put.record, condition: put.condition, from: identity, at: turn.now)
         switch offer.decision {
         case .keep:
             let client = WriteWaiter.operation(name)
-            keep(put.record, displacing: offer.displaced, offer.evicted, for: client, into: &actions)
+            keep(put.record, displacing: offer.displaced, offer.evicted, for: client, in: &turn)
         case .same:
             guard !storeRequests.join(put.record, .operation(name)) else { return }
-            noteOwnHider(of: put.record, for: name, at: now)
+            noteOwnHider(of: put.record, for: name, at: turn.now)
             puts[name]?.ownStoreEnded(.stored)
         case .conflict(nil): puts[name]?.ownStoreEnded(.conflict(nil))
         case .conflict(let author?):
-            load(for: .tellConflict(name), at: put.record.location, by: [author], at: now, into: &actions)
+            load(for: .tellConflict(name), at: put.record.location, by: [author], in: &turn)
         case .refuse(let refusal): puts[name]?.ownStoreEnded(.refused(refusal))
         }
     }
@@ -107,8 +89,7 @@ extension KademliaNode {
         _ attempt: PutAttempt,
         _ contact: Contact,
         _ response: Response,
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
         let name = attempt.operation
         guard puts.isUnderWay(attempt) else {
@@ -120,43 +101,43 @@ extension KademliaNode {
             puts[name]?.noteHider(receipt.hiddenBy, by: contact.identity)
         }
         let more = puts[name]?.answered(contact.identity, .init(response)) ?? []
-        offer(name, to: more, into: &actions)
+        offer(name, to: more, in: &turn)
         if case .stored(let receipt) = response {
-            chase(attempt, receipt.closest, toldBy: contact, at: now, into: &actions)
+            chase(attempt, receipt.closest, toldBy: contact, in: &turn)
         }
-        finishIfDone(name, at: now, into: &actions)
+        finishIfDone(name, in: &turn)
     }
 
-    mutating func finishIfDone(_ name: OperationID, at now: Now, into actions: inout [KademliaAction]) {
-        if puts[name]?.takesOwnTurn() == true { keepOwn(name, at: now, into: &actions) }
-        passOn(name, at: now, into: &actions)
-        puts[name]?.notice(now.instant)
+    mutating func finishIfDone(_ name: OperationID, in turn: inout KademliaTurn) {
+        if puts[name]?.takesOwnTurn() == true { keepOwn(name, in: &turn) }
+        passOn(name, in: &turn)
+        puts[name]?.notice(turn.now.instant)
         // What we put on our own behalf has its next time.
-        let again = name.isOwn ? [] : puts[name]?.insist(at: now.instant) ?? []
-        offer(name, to: again, into: &actions)
+        let again = name.isMaintenance ? [] : puts[name]?.insist(at: turn.now.instant) ?? []
+        offer(name, to: again, in: &turn)
         guard again.isEmpty, let put = puts[name] else { return }
         let end = put.deadline ?? Instant(nanoseconds: .max)
-        guard put.isFinished || end <= now.instant else {
+        guard put.isFinished || end <= turn.now.instant else {
             puts.awaitEnd(at: end)
             return
         }
-        if let relay = puts.end(name)?.relay { return relayed(relay, put, at: now, into: &actions) }
-        if name.isOwn {
-            republished(put, at: now, into: &actions)
+        if let relay = puts.end(name)?.relay { return relayed(relay, put, in: &turn) }
+        if name.isMaintenance {
+            republished(put, in: &turn)
             return
         }
-        if put.outcome.stored > 0 { noteCopies(of: put, at: now) }
-        actions.append(.finished(name, .put(put.outcome)))
+        if put.outcome.stored > 0 { noteCopies(of: put, at: turn.now) }
+        turn.actions.append(.finished(name, .put(put.outcome)))
         let place = put.record.id
         let purpose = Purpose.repair(place, put.record.digest)
-        for contact in put.bare { call(contact, .store(put.record, condition: nil), purpose, into: &actions) }
+        for contact in put.bare { call(contact, .store(put.record, condition: nil), purpose, in: &turn) }
     }
 }
 
 extension KademliaNode {
     /// Ends the puts that have copies enough and have waited for the rest.
-    mutating func endPuts(at now: Now, into actions: inout [KademliaAction]) {
-        for name in puts.takeDue(at: now.instant) { finishIfDone(name, at: now, into: &actions) }
+    mutating func endPuts(in turn: inout KademliaTurn) {
+        for name in puts.takeDue(at: turn.now.instant) { finishIfDone(name, in: &turn) }
     }
 }
 
@@ -168,18 +149,17 @@ extension KademliaNode {
         _ put: PutAttempt,
         _ prefixes: [UInt32],
         toldBy replica: Contact,
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
         // Bad contacts count as known: that others still speak of them is no news.
         let unknown = prefixes.filter { prefix in
-            !table.holds(prefix: prefix) && !membership.unfindable.holds(prefix, at: now.instant)
-                && !membership.outOfReach.holds(prefix: prefix, at: now.instant)
+            !table.holds(prefix: prefix) && !membership.unfindable.holds(prefix, at: turn.now.instant)
+                && !membership.outOfReach.holds(prefix: prefix, at: turn.now.instant)
         }
         guard !unknown.isEmpty, let news = puts[put.operation]?.chase(unknown), !news.isEmpty,
             let location = puts[put.operation]?.record.location
         else { return }
-        call(replica, .findNode(target: location), .chase(put, news: news), into: &actions)
+        call(replica, .findNode(target: location), .chase(put, news: news), in: &turn)
     }
 
     /// The replica said where they are, or nothing: each is asked whether it is there.
@@ -187,19 +167,21 @@ extension KademliaNode {
         _ put: PutAttempt,
         _ news: [UInt32],
         _ response: Response?,
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
         var contacts: [Contact] = []
         if case .nodes(let named)? = response {
             // Who told of those out of reach was noted when the answer came.
             contacts = named.filter { news.contains($0.id.prefix) }.compactMap { $0.reached(by: families) }
         }
-        recordUnfindable(news.filter { prefix in !contacts.contains { $0.id.prefix == prefix } }, at: now)
+        recordUnfindable(
+            news.filter { prefix in !contacts.contains { $0.id.prefix == prefix } },
+            at: turn.now
+        )
         guard puts.isUnderWay(put) else { return }
         puts[put.operation]?.chased(furtherQuestions: contacts.count)
-        for contact in contacts { call(contact, .ping(isLeaving: false), .newcomer(put), into: &actions) }
-        finishIfDone(put.operation, at: now, into: &actions)
+        for contact in contacts { call(contact, .ping(isLeaving: false), .newcomer(put), in: &turn) }
+        finishIfDone(put.operation, in: &turn)
     }
 
     /// One that a replica spoke of answered, or did not.
@@ -207,14 +189,13 @@ extension KademliaNode {
         _ put: PutAttempt,
         _ contact: Contact,
         isThere: Bool,
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
-        if !isThere { recordUnfindable([contact.id.prefix], at: now) }
+        if !isThere { recordUnfindable([contact.id.prefix], at: turn.now) }
         guard puts.isUnderWay(put) else { return }
         puts[put.operation]?.chased()
-        if isThere { offer(put.operation, to: puts[put.operation]?.found(contact) ?? [], into: &actions) }
-        finishIfDone(put.operation, at: now, into: &actions)
+        if isThere { offer(put.operation, to: puts[put.operation]?.found(contact) ?? [], in: &turn) }
+        finishIfDone(put.operation, in: &turn)
     }
 
     private mutating func recordUnfindable(_ prefixes: [UInt32], at now: Now) {

@@ -5,37 +5,33 @@
 
 extension KademliaNode {
     /// If there are members out of our reach, asks one who reaches them to give them the record.
-    mutating func passOn(_ name: OperationID, at now: Now, into actions: inout [KademliaAction]) {
+    mutating func passOn(_ name: OperationID, in turn: inout KademliaTurn) {
         guard families != .all, let put = puts[name], put.passing.isOpen,
-            membership.outOfReach.number(at: now.instant) > 0
+            membership.outOfReach.number(at: turn.now.instant) > 0
         else { return }
         let lacking = Endpoint.Families.all.subtracting(families)
         puts[name]?.passing.leave(lacking)
         // Content is brought by who has it.
         guard put.record.reference == nil || !put.takers.isEmpty else { return }
-        let bridges = bridges(to: put.record.location, at: now.instant)
+        let bridges = bridges(to: put.record.location, at: turn.now.instant)
             .filter { !put.passing.tried.contains($0.identity) }
         guard put.record.reference != nil else {
-            return bridges.first.map { ask($0, toPassOn: name, into: &actions) } ?? ()
+            return bridges.first.map { ask($0, toPassOn: name, in: &turn) } ?? ()
         }
         if let bridge = bridges.first(where: { bridge in
             put.takers.contains { $0.identity == bridge.identity }
         }) {
-            ask(bridge, toPassOn: name, into: &actions)
+            ask(bridge, toPassOn: name, in: &turn)
         } else if let bridge = bridges.first, !put.isTarget(bridge.identity) {
-            offer(name, to: puts[name]?.found(bridge) ?? [], into: &actions)
+            offer(name, to: puts[name]?.found(bridge) ?? [], in: &turn)
         }
     }
 
-    private mutating func ask(
-        _ bridge: Contact,
-        toPassOn name: OperationID,
-        into actions: inout [KademliaAction]
-    ) {
+    private mutating func ask(_ bridge: Contact, toPassOn name: OperationID, in turn: inout KademliaTurn) {
         guard let put = puts[name] else { return }
         puts[name]?.passing.begin(bridge.identity)
         let attempt = PutAttempt(operation: name, record: put.record.digest)
-        call(bridge, .passOn(put.record, condition: put.condition), .passing(attempt), into: &actions)
+        call(bridge, .passOn(put.record, condition: put.condition), .passing(attempt), in: &turn)
     }
 
     /// Contacts that told of members out of our reach, nearest first.
@@ -49,13 +45,12 @@ extension KademliaNode {
         _ attempt: PutAttempt,
         by bridge: Contact,
         _ response: Response?,
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
         guard puts.isUnderWay(attempt) else { return }
         let verdict = PutOutcome.Verdict(response)
         puts[attempt.operation]?.passing.ended(bridge.identity, verdict)
-        finishIfDone(attempt.operation, at: now, into: &actions)
+        finishIfDone(attempt.operation, in: &turn)
     }
 }
 
@@ -68,41 +63,28 @@ extension KademliaNode {
         from sender: Contact,
         _ record: Record,
         _ condition: Request.Condition?,
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
         guard !puts.joinRelay(of: record.digest, inbound) else { return }
         let isHere = catalog.entry(at: record.location, by: record.author)?.digest == record.digest
-        guard families == .all, membership.isSettled(at: now.instant, patience: settings.joinPatience),
+        guard families == .all, membership.isSettled(at: turn.now.instant, patience: settings.joinPatience),
             puts.relayCount < Relay.limit, record.reference == nil || isHere
-        else { return actions.append(.reply(inbound, .refused(.unavailable))) }
-        let name = OperationID.own(freshName())
+        else { return turn.actions.append(.reply(inbound, .refused(.unavailable))) }
+        let name = OperationID.maintenance(freshName())
         puts.relay(record.digest, as: name, for: inbound)
         let family: Endpoint.Family = sender.endpoint.family == .ipv4 ? .ipv6 : .ipv4
-        beginPut(
-            record,
-            condition,
-            to: [PutAudience(family: family)],
-            as: name,
-            at: now,
-            into: &actions
-        )
+        beginPut(record, condition, to: [PutAudience(family: family)], as: name, in: &turn)
     }
 
     /// All was done for it.
-    mutating func relayed(
-        _ relay: Relay,
-        _ put: PutOperation,
-        at now: Now,
-        into actions: inout [KademliaAction]
-    ) {
+    mutating func relayed(_ relay: Relay, _ put: PutOperation, in turn: inout KademliaTurn) {
         // What one of them did not take is put again from here, if we have it: who asked cannot.
         let isSettled = put.unreached.isEmpty && put.outcome.isComplete
-        for newer in put.outcome.successors(of: put.record, unixMilliseconds: now.unixMilliseconds) {
-            adoptNewer(newer, at: now, into: &actions)
+        for newer in put.outcome.successors(of: put.record, unixMilliseconds: turn.now.unixMilliseconds) {
+            adoptNewer(newer, in: &turn)
         }
         let place = put.record.id
-        let second = ContactChange.second(of: now.instant)
+        let second = ContactChange.second(of: turn.now.instant)
         if !isSettled {
             catalog.note(.underReplicated, of: put.record.digest, at: place, second: second)
         } else if catalog.entry(at: place.location, by: place.author)?.replicationState == .inOneFamily {
@@ -113,10 +95,10 @@ extension KademliaNode {
             if case .conflict(let record)? = conflict {
                 .conflict(record)
             } else if put.unreached.isEmpty {
-                .stored(receipt(for: put.record, at: now))
+                .stored(receipt(for: put.record, at: turn.now))
             } else {
                 .refused(.unavailable)
             }
-        for client in relay.clients { actions.append(.reply(client, response)) }
+        for client in relay.clients { turn.actions.append(.reply(client, response)) }
     }
 }

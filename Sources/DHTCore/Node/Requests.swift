@@ -7,47 +7,38 @@ extension KademliaNode {
         by sender: Contact,
         _ request: Request,
         isLive: Bool,
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
         switch request {
         case .ping(let isLeaving):
             let told = addresses.told(to: sender.endpoint, in: families)
-            actions.append(.reply(inbound, .pong(observed: sender.endpoint, endpoints: told)))
+            turn.actions.append(.reply(inbound, .pong(observed: sender.endpoint, endpoints: told)))
             if isLeaving, isLive {
-                noteLeaving(sender, at: now)
+                noteLeaving(sender, at: turn.now)
                 return
             }
         case .findNode(let target):
-            actions.append(.reply(inbound, .nodes(closest(to: target, for: sender))))
+            turn.actions.append(.reply(inbound, .nodes(closest(to: target, for: sender))))
         case .findValue(let location, let author, let offset):
-            answerFindValue(
-                inbound,
-                from: sender,
-                location,
-                author,
-                offset: Int(offset),
-                at: now,
-                into: &actions
-            )
+            answerFindValue(inbound, from: sender, location, author, offset: Int(offset), in: &turn)
         case .store(let record, let condition):
             guard isLive else {
-                actions.append(.reply(inbound, .retry))
+                turn.actions.append(.reply(inbound, .retry))
                 return
             }
-            answerStore(inbound, from: sender, record, condition, at: now, into: &actions)
+            answerStore(inbound, from: sender, record, condition, in: &turn)
         case .passOn(let record, let condition):
             guard isLive else {
-                actions.append(.reply(inbound, .retry))
+                turn.actions.append(.reply(inbound, .retry))
                 return
             }
-            answerPassOn(inbound, from: sender, record, condition, at: now, into: &actions)
-        case .findChunk: actions.append(.reply(inbound, .absent))  // content is the engine's
+            answerPassOn(inbound, from: sender, record, condition, in: &turn)
+        case .findChunk: turn.actions.append(.reply(inbound, .absent))  // content is the engine's
         }
         if isLive {
-            noteInbound(sender, at: now, into: &actions)
+            noteInbound(sender, in: &turn)
         } else {
-            noteArriving(sender, at: now.instant)
+            noteArriving(sender, at: turn.now.instant)
         }
     }
 
@@ -57,20 +48,19 @@ extension KademliaNode {
         _ location: NodeID,
         _ author: Identity?,
         offset: Int,
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
         let entries = catalog.entries(
             at: location,
             by: author,
             for: sender.identity,
-            unixMilliseconds: now.unixMilliseconds
+            unixMilliseconds: turn.now.unixMilliseconds
         )
         let page = Page(of: entries, from: offset)
         guard !page.authors.isEmpty else {
             let closest = closest(to: location, for: sender)
             let total = UInt16(clamping: entries.count)
-            actions.append(.reply(inbound, .values([], total: total, closer: closest)))
+            turn.actions.append(.reply(inbound, .values([], total: total, closer: closest)))
             return
         }
         let storeRequest = StoreRequest.answerInbound(
@@ -80,7 +70,7 @@ extension KademliaNode {
             page,
             requester: sender
         )
-        load(for: storeRequest, at: location, by: page.authors, at: now, into: &actions)
+        load(for: storeRequest, at: location, by: page.authors, in: &turn)
     }
 
     /// What was read of a page, out of all that is there. What the store does not bring is not counted.
@@ -129,8 +119,7 @@ extension KademliaNode {
         from sender: Contact,
         _ record: Record,
         _ condition: Request.Condition?,
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
         let known = table.entry(for: sender.identity, id: sender.id)?.contact
         let offer = offer(
@@ -138,19 +127,19 @@ extension KademliaNode {
             condition: condition,
             from: sender.identity,
             reaching: known?.families ?? sender.families,
-            at: now
+            at: turn.now
         )
         switch offer.decision {
         case .keep:
             let client = WriteWaiter.inbound(inbound)
-            keep(record, displacing: offer.displaced, offer.evicted, for: client, into: &actions)
+            keep(record, displacing: offer.displaced, offer.evicted, for: client, in: &turn)
         case .same:
             guard !storeRequests.join(record, .inbound(inbound)) else { return }
-            actions.append(.reply(inbound, .stored(receipt(for: record, at: now))))
-        case .conflict(nil): actions.append(.reply(inbound, .conflict(nil)))
+            turn.actions.append(.reply(inbound, .stored(receipt(for: record, at: turn.now))))
+        case .conflict(nil): turn.actions.append(.reply(inbound, .conflict(nil)))
         case .conflict(let author?):
-            load(for: .answerConflict(inbound), at: record.location, by: [author], at: now, into: &actions)
-        case .refuse(let refusal): actions.append(.reply(inbound, .refused(refusal)))
+            load(for: .answerConflict(inbound), at: record.location, by: [author], in: &turn)
+        case .refuse(let refusal): turn.actions.append(.reply(inbound, .refused(refusal)))
         }
     }
 
@@ -173,8 +162,7 @@ extension KademliaNode {
         _ ticket: Ticket,
         _ records: [Record]?,
         withheld: [Digest] = [],
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
         let found = records.map { Set($0.map(\.digest)).union(withheld) }
         guard let ended = storeRequests.endRead(ticket, found: found) else { return }
@@ -183,33 +171,28 @@ extension KademliaNode {
         switch ended.request {
         case .answerInbound(let inbound, let location, let author, let page, let requester):
             // A disk that cannot be read is not one that is empty: who asked must not take it for an answer.
-            guard let records else { return actions.append(.reply(inbound, .retry)) }
-            let values = values(of: page, records, at: location, by: author, for: requester, at: now)
-            actions.append(.reply(inbound, values))
+            guard let records else { return turn.actions.append(.reply(inbound, .retry)) }
+            let values = values(of: page, records, at: location, by: author, for: requester, at: turn.now)
+            turn.actions.append(.reply(inbound, values))
         case .answerConflict(let inbound):
             let response = records.map { Response.conflict($0.first) } ?? .refused(.unavailable)
-            actions.append(.reply(inbound, response))
+            turn.actions.append(.reply(inbound, response))
         case .tellConflict(let operation):
             puts[operation]?.ownStoreEnded(records.map { .conflict($0.first) } ?? .refused(.unavailable))
-            finishIfDone(operation, at: now, into: &actions)
-        case .readOwn(let search): ownRecordsRead(search, records ?? [], at: now, into: &actions)
-        case .replicate(let repair): give(repair, records, at: now, into: &actions)
+            finishIfDone(operation, in: &turn)
+        case .readOwn(let search): ownRecordsRead(search, records ?? [], in: &turn)
+        case .replicate(let repair): give(repair, records, in: &turn)
         case .keep, .sweep: preconditionFailure("records came for a ticket that asked for none")
         }
     }
 
     /// Changes were made durable, or not, for want of room or a working disk.
-    package mutating func applied(
-        _ ticket: Ticket,
-        _ outcome: StoreOutcome,
-        at now: Now,
-        into actions: inout [KademliaAction]
-    ) {
+    package mutating func applied(_ ticket: Ticket, _ outcome: StoreOutcome, in turn: inout KademliaTurn) {
         guard let ended = storeRequests.endWrite(ticket) else { return }
         switch ended.request {
         case .keep(let record, let displaced, let evicted):
             if case .failed = outcome { takeBack(record, displaced, evicted) }
-            for waiter in ended.waiters { tell(waiter, outcome, record, at: now, into: &actions) }
+            for waiter in ended.waiters { tell(waiter, outcome, record, in: &turn) }
         case .sweep: break
         case .answerInbound, .answerConflict, .readOwn, .tellConflict, .replicate:
             preconditionFailure("a ticket for reading was used for changes")
@@ -218,12 +201,12 @@ extension KademliaNode {
 
     /// The store could neither read nor write: what the ticket was for ends as if nothing were there, or is
     /// refused.
-    package mutating func storeFailed(_ ticket: Ticket, at now: Now, into actions: inout [KademliaAction]) {
+    package mutating func storeFailed(_ ticket: Ticket, in turn: inout KademliaTurn) {
         guard let request = storeRequests[ticket] else { return }
         if request.isWrite {
-            applied(ticket, .failed(.unavailable), at: now, into: &actions)
+            applied(ticket, .failed(.unavailable), in: &turn)
         } else {
-            loaded(ticket, nil, at: now, into: &actions)
+            loaded(ticket, nil, in: &turn)
         }
     }
 

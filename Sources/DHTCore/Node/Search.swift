@@ -50,8 +50,7 @@ extension KademliaNode {
         paths: Int? = nil,
         width: Int? = nil,
         having family: Endpoint.Family? = nil,
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
         let name = SearchID(rawValue: freshName())
         // Some of them may be dead without anybody knowing: with four times as many as are wanted, enough are
@@ -77,7 +76,7 @@ extension KademliaNode {
                 for: identity,
                 isExhaustive: get.isExhaustive,
                 limit: GetOperation.repairLimit,
-                unixMilliseconds: now.unixMilliseconds
+                unixMilliseconds: turn.now.unixMilliseconds
             )
             if !authors.isEmpty {
                 search.awaitsOwn = true
@@ -86,48 +85,39 @@ extension KademliaNode {
                     search.hasOwn = true
                     search.lookup.countLocalAnswer()
                 }
-                load(for: .readOwn(name), at: get.location, by: authors, at: now, into: &actions)
+                load(for: .readOwn(name), at: get.location, by: authors, in: &turn)
             }
         }
         searches[name] = search
-        pursue(name, at: now, into: &actions)
+        pursue(name, in: &turn)
     }
 
     mutating func beginGet(
         _ get: GetOperation,
         paths: Int?,
         as name: OperationID,
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
         // Of those who have one family only, two of each kind may lack what was acknowledged.
         let more = isMixed && get.replicas >= settings.parallelism ? settings.parallelism - 1 : 0
         let replicas = min(max(get.replicas + more, 1), settings.replicas)
         let goal = Lookup.Goal.values(replicas: get.isExhaustive ? settings.replicas : replicas)
-        beginSearch(
-            .get(name),
-            target: get.location,
-            goal: goal,
-            get: get,
-            paths: paths,
-            at: now,
-            into: &actions
-        )
+        beginSearch(.get(name), target: get.location, goal: goal, get: get, paths: paths, in: &turn)
     }
 
     /// Asks on, or ends the search.
-    mutating func pursue(_ name: SearchID, at now: Now, into actions: inout [KademliaAction]) {
+    mutating func pursue(_ name: SearchID, in turn: inout KademliaTurn) {
         guard let search = searches[name] else { return }
         while let contacts = searches[name]?.lookup.nextQueries(), !contacts.isEmpty {
             for contact in contacts {
                 searches[name]?.get?.asks(contact.identity)
-                call(contact, request(of: search, offset: 0), .search(name), into: &actions)
+                call(contact, request(of: search, offset: 0), .search(name), in: &turn)
                 if isSuspect(contact) { searches[name]?.lookup.slow(contact.identity) }
             }
         }
         guard let current = searches[name], current.lookup.isFinished, !current.awaitsOwn else { return }
         searches[name] = nil
-        ended(current, at: now, into: &actions)
+        ended(current, in: &turn)
     }
 
     private func request(of search: Search, offset: UInt16) -> Request {
@@ -140,53 +130,47 @@ extension KademliaNode {
         _ contact: Contact,
         _ response: Response,
         struckOut: Int,
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
         guard var search = searches[name] else { return }
         switch response {
         case .nodes(let named):
-            let contacts = reachable(named, namedBy: contact.identity, at: now.instant)
+            let contacts = reachable(named, namedBy: contact.identity, at: turn.now.instant)
                 .compactMap { $0.asked(by: search.family) }
             let known = known(among: contacts)
             search.lookup.answered(contact.identity, contacts: contacts, bearing: false, known: known)
         case .values(let records, let total, let named):
-            let closer = reachable(named, namedBy: contact.identity, at: now.instant)
-            search.get?.take(records, from: contact.identity, unixMilliseconds: now.unixMilliseconds)
+            let closer = reachable(named, namedBy: contact.identity, at: turn.now.instant)
+            search.get?.take(records, from: contact.identity, unixMilliseconds: turn.now.unixMilliseconds)
             let page = search.get?.nextPage(
                 after: records,
                 struckOut: struckOut,
                 of: Int(total),
                 from: contact.identity,
-                unixMilliseconds: now.unixMilliseconds
+                unixMilliseconds: turn.now.unixMilliseconds
             )
             if let page {
-                call(contact, request(of: search, offset: page), .search(name), into: &actions)
-                askOn(name, &search, at: now, into: &actions)
+                call(contact, request(of: search, offset: page), .search(name), in: &turn)
+                askOn(name, &search, in: &turn)
                 searches[name] = search
                 return
             }
             let isBearing = search.get?.isBearing(contact.identity) ?? false
             let known = known(among: closer)
             search.lookup.answered(contact.identity, contacts: closer, bearing: isBearing, known: known)
-            askOn(name, &search, at: now, into: &actions)
+            askOn(name, &search, in: &turn)
         case .pong, .stored, .conflict, .refused, .wanted, .chunk, .absent, .retry:
             search.lookup.failed(contact.identity)
         }
         searches[name] = search
-        pursue(name, at: now, into: &actions)
+        pursue(name, in: &turn)
     }
 
     /// Asks those on whose answers seemed to be enough, and are not by what others told since.
-    private mutating func askOn(
-        _ name: SearchID,
-        _ search: inout Search,
-        at now: Now,
-        into actions: inout [KademliaAction]
-    ) {
-        for (peer, page) in search.get?.insufficient(unixMilliseconds: now.unixMilliseconds) ?? [] {
+    private mutating func askOn(_ name: SearchID, _ search: inout Search, in turn: inout KademliaTurn) {
+        for (peer, page) in search.get?.insufficient(unixMilliseconds: turn.now.unixMilliseconds) ?? [] {
             guard let contact = search.lookup.reopen(peer) else { continue }
-            call(contact, request(of: search, offset: page), .search(name), into: &actions)
+            call(contact, request(of: search, offset: page), .search(name), in: &turn)
         }
     }
 
@@ -195,48 +179,38 @@ extension KademliaNode {
         Set(contacts.filter { table.counts(on: $0) }.map(\.identity))
     }
 
-    mutating func ownRecordsRead(
-        _ name: SearchID,
-        _ records: [Record],
-        at now: Now,
-        into actions: inout [KademliaAction]
-    ) {
+    mutating func ownRecordsRead(_ name: SearchID, _ records: [Record], in turn: inout KademliaTurn) {
         guard var search = searches[name] else { return }
-        search.get?.take(records, from: identity, unixMilliseconds: now.unixMilliseconds)
+        search.get?.take(records, from: identity, unixMilliseconds: turn.now.unixMilliseconds)
         search.awaitsOwn = false
-        if search.hasOwn, !records.contains(where: { $0.isLive(at: now.unixMilliseconds) }) {
+        if search.hasOwn, !records.contains(where: { $0.isLive(at: turn.now.unixMilliseconds) }) {
             search.hasOwn = false
             search.lookup.discountLocalAnswer()
         }
         searches[name] = search
-        pursue(name, at: now, into: &actions)
+        pursue(name, in: &turn)
     }
 
-    private mutating func ended(_ search: Search, at now: Now, into actions: inout [KademliaAction]) {
+    private mutating func ended(_ search: Search, in turn: inout KademliaTurn) {
         switch search.client {
-        case .put(let operation): lookedUp(operation, search.lookup.reachable, at: now, into: &actions)
-        case .get(let operation): finishGet(operation, search, at: now, into: &actions)
+        case .put(let operation): lookedUp(operation, search.lookup.reachable, in: &turn)
+        case .get(let operation): finishGet(operation, search, in: &turn)
         case .peer(let operation, let peer):
             if let entry = search.lookup.closest.first(where: { $0.identity == peer }) {
-                call(entry, .ping(isLeaving: false), .ping(operation, sent: now.instant), into: &actions)
+                call(entry, .ping(isLeaving: false), .ping(operation, sent: turn.now.instant), in: &turn)
             } else {
-                actions.append(.finished(operation, .pinged(nil)))
+                turn.actions.append(.finished(operation, .pinged(nil)))
             }
-        case .join: joined(at: now, into: &actions)
+        case .join: joined(in: &turn)
         case .refresh: break
         case .rescue: membership.relocationLookups.end()
         }
     }
 
-    private mutating func finishGet(
-        _ operation: OperationID,
-        _ search: Search,
-        at now: Now,
-        into actions: inout [KademliaAction]
-    ) {
+    private mutating func finishGet(_ operation: OperationID, _ search: Search, in turn: inout KademliaTurn) {
         guard let get = search.get else { preconditionFailure("a get without what it gets") }
         let own = search.hasOwn ? 1 : 0
-        let found = get.found(unixMilliseconds: now.unixMilliseconds)
+        let found = get.found(unixMilliseconds: turn.now.unixMilliseconds)
         let outcome = GetOutcome(
             found: found,
             ahead: get.ahead,
@@ -252,16 +226,16 @@ extension KademliaNode {
         for found in found.prefix(GetOperation.repairLimit) {
             let entry = catalog.entry(at: get.location, by: found.record.author)
             guard entry != nil || isOurs, entry?.digest != found.record.digest else { continue }
-            adopt(found.record, .replicated, at: now, into: &actions)
+            adopt(found.record, .replicated, in: &turn)
         }
-        actions.append(.finished(operation, .got(outcome)))
+        turn.actions.append(.finished(operation, .got(outcome)))
         // Only whoever answered among the closest ought to have the record and is known to lack it.
         let answered = search.lookup.answeredNearest
-        for (record, contact) in get.repairs(among: answered, unixMilliseconds: now.unixMilliseconds)
-        where mayRepair(record, at: contact.identity, now: now.instant) {
+        for (record, contact) in get.repairs(among: answered, unixMilliseconds: turn.now.unixMilliseconds)
+        where mayRepair(record, at: contact.identity, now: turn.now.instant) {
             let place = record.id
             let purpose = Purpose.repair(place, record.digest)
-            call(contact, .store(record, condition: nil), purpose, into: &actions)
+            call(contact, .store(record, condition: nil), purpose, in: &turn)
         }
     }
 

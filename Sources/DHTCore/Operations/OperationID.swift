@@ -1,11 +1,18 @@
-/// Names something a user asked for until it is done. Given by the driver.
-package struct OperationID: Hashable, Sendable {
-    package let rawValue: UInt64
-    package init(rawValue: UInt64) { self.rawValue = rawValue }
-}
+/// Names an operation until it is done.
+package enum OperationID: Hashable, Comparable, Sendable {
+    /// Somebody waits for it. Numbered by the driver.
+    case user(UInt64)
+    /// A kept value is signed anew. Numbered by the engine.
+    case renewal(UInt64)
+    /// A replica's put: it republishes a record, or passes it on. Numbered by the core.
+    case maintenance(UInt64)
 
-extension OperationID {
-    /// Names of the core's own puts: the upper half of all numbers. Drivers count from the lower end.
-    static func own(_ name: UInt64) -> OperationID { OperationID(rawValue: name | 1 << 63) }
-    var isOwn: Bool { rawValue >> 63 == 1 }
+    /// Among those of its kind.
+    package var number: UInt64 {
+        switch self {
+        case .user(let number), .renewal(let number), .maintenance(let number): number
+        }
+    }
+
+    var isMaintenance: Bool { if case .maintenance = self { true } else { false } }
 }

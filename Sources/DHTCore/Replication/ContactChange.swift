@@ -76,7 +76,7 @@ extension KademliaNode {
     private mutating func note(_ change: ContactChange) {
         guard catalog.count > 0, !replication.departure.isUnderWay else { return }
         switch replication.changes.record(change) {
-        case .recorded(isFirst: true): replication.wake(at: Instant(nanoseconds: 0))
+        case .recorded(isFirst: true): replication.timers[.contactChanges] = Instant(nanoseconds: 0)
         case .recorded(isFirst: false), .superseded: break
         case .overlooked: replication.counters.overlooked += 1
         }
@@ -84,36 +84,28 @@ extension KademliaNode {
 
     /// A peer showed that its process is another one than before, or that it has had its key for a day: does
     /// it still have what it had? Asked for a record or two, it tells.
-    package mutating func restarted(
-        _ contact: Contact,
-        at now: Now,
-        into actions: inout [KademliaAction]
-    ) {
+    package mutating func restarted(_ contact: Contact, in turn: inout KademliaTurn) {
         guard let entry = table.entry(for: contact.identity, id: contact.id) else { return }
-        sample(contact, lastHeard: entry.lastAnswered, at: now, into: &actions)
+        sample(contact, lastHeard: entry.lastAnswered, in: &turn)
     }
 
     /// A peer answers of which it is in doubt whether it still has what it had: it is asked once more.
-    mutating func settleDoubt(about contact: Contact, at now: Now, into actions: inout [KademliaAction]) {
-        guard let lastHeard = replication.sampling.doubtDue(about: contact.identity, at: now.instant) else {
+    mutating func settleDoubt(about contact: Contact, in turn: inout KademliaTurn) {
+        guard let lastHeard = replication.sampling.doubtDue(about: contact.identity, at: turn.now.instant)
+        else {
             return
         }
-        sample(contact, lastHeard: lastHeard, at: now, into: &actions)
+        sample(contact, lastHeard: lastHeard, in: &turn)
     }
 
-    private mutating func sample(
-        _ contact: Contact,
-        lastHeard: Instant,
-        at now: Now,
-        into actions: inout [KademliaAction]
-    ) {
+    private mutating func sample(_ contact: Contact, lastHeard: Instant, in turn: inout KademliaTurn) {
         let (identity, id) = (contact.identity, contact.id)
         guard !replication.sampling.isSampled(identity) else { return }
         guard replication.sampling.hasRoom else {
-            return replication.sampling.doubt(identity, lastHeard: lastHeard, at: now.instant)
+            return replication.sampling.doubt(identity, lastHeard: lastHeard, at: turn.now.instant)
         }
         let candidates = catalog.nearest(to: id, count: RestartSampling.sampleSize * 16).filter { located in
-            located.entry.isLive(at: now.unixMilliseconds)
+            located.entry.isLive(at: turn.now.unixMilliseconds)
                 && isResponsible(contact: id, for: located.location)
         }
         guard !candidates.isEmpty else { return }
@@ -122,12 +114,12 @@ extension KademliaNode {
         let samples = candidates.filter { $0.entry.offeredAt < second }.prefix(RestartSampling.sampleSize)
         guard !samples.isEmpty else {
             // Nothing tells what it has; all this it may lack.
-            return noteEmptied(contact, lastHeard: lastHeard, at: now)
+            return noteEmptied(contact, lastHeard: lastHeard, at: turn.now)
         }
         replication.sampling.begin(identity, records: samples.count)
         for sample in samples {
             let request = Request.findValue(location: sample.location, author: sample.id.author, offset: 0)
-            call(contact, request, .sample(lastHeard: lastHeard), into: &actions)
+            call(contact, request, .sample(lastHeard: lastHeard), in: &turn)
         }
     }
 

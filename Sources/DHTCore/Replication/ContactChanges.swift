@@ -24,20 +24,20 @@ struct ContactChanges: Sendable {
     }
 
     /// What a walk through the catalog is to make up for.
-    struct Turn: Sendable {
-        let kind: RepairRule.RepairTurn
+    struct DueChanges: Sendable {
+        let turn: RepairRule.RepairTurn
         let changes: [ContactChange]
         /// All of the last hour.
         let recent: [ContactChange]
     }
 
-    /// Changes nobody has acted upon.
+    private enum Timer: Int, CaseIterable { case firstTurn, secondTurn }
+
+    /// Changes nobody has acted upon. The timer of the first turn is set once somebody asks for it.
     private var unhandled: [ContactChange] = []
-    /// When they are to be acted upon; `nil` until that was decided.
-    private var unhandledDue: Instant?
     /// Changes upon which the second giver has not acted.
     private var awaitingSecondTurn: [ContactChange] = []
-    private var secondTurnDue = Instant(nanoseconds: 0)
+    private var timers = TimerTable<Timer>()
     /// The oldest first.
     private var recent: [ContactChange] = []
     /// From which second on those who came lack what was offered, until a walk made up for it.
@@ -57,46 +57,40 @@ struct ContactChanges: Sendable {
             return .overlooked
         }
         unhandled.append(change)
-        return .recorded(isFirst: unhandledDue == nil)
+        return .recorded(isFirst: timers[.firstTurn] == nil)
     }
 
     /// The turn that is due, if one is: it has begun, and its changes are not handed out again.
     mutating func beginTurn(
         at now: Instant,
         using generator: inout any RandomNumberGenerator & Sendable
-    ) -> Turn? {
-        if !unhandled.isEmpty {
-            let due = unhandledDue ?? now + Self.settling.jittered(using: &generator)
-            unhandledDue = due
-            if due <= now { return beginFirst(at: now, using: &generator) }
+    ) -> DueChanges? {
+        if !unhandled.isEmpty, timers[.firstTurn] == nil {
+            timers[.firstTurn] = now + Self.settling.jittered(using: &generator)
         }
-        guard !awaitingSecondTurn.isEmpty, secondTurnDue <= now else { return nil }
+        if timers.take(.firstTurn, at: now) { return beginFirst(at: now, using: &generator) }
+        guard timers.take(.secondTurn, at: now) else { return nil }
         defer { awaitingSecondTurn = [] }
-        return Turn(kind: .farthest, changes: awaitingSecondTurn, recent: recent)
+        return DueChanges(turn: .farthest, changes: awaitingSecondTurn, recent: recent)
     }
 
     private mutating func beginFirst(
         at now: Instant,
         using generator: inout any RandomNumberGenerator & Sendable
-    ) -> Turn {
+    ) -> DueChanges {
         let changes = unhandled
         unhandled = []
-        unhandledDue = nil
         recent.removeAll { now.since($0.at) > Self.memory }
         recent = (recent + changes).suffix(Self.capacity)
         if awaitingSecondTurn.isEmpty {
-            secondTurnDue = now + Self.secondTurn.jittered(using: &generator)
+            timers[.secondTurn] = now + Self.secondTurn.jittered(using: &generator)
         }
         awaitingSecondTurn = (awaitingSecondTurn + changes).suffix(Self.capacity)
-        return Turn(kind: .nearest, changes: changes, recent: recent)
+        return DueChanges(turn: .nearest, changes: changes, recent: recent)
     }
 
     /// When the next turn begins; `nil` if there is none, or it is not decided yet.
-    var nextTurn: Instant? {
-        let second = awaitingSecondTurn.isEmpty ? nil : secondTurnDue
-        guard !unhandled.isEmpty, let first = unhandledDue else { return second }
-        return second.map { min($0, first) } ?? first
-    }
+    var nextTurn: Instant? { timers.next }
 
     /// From which second on the contact lacks what was offered; `nil`: nothing is known to be missing there.
     func missingSince(_ identity: Identity) -> UInt32? { missingSince[identity] }
@@ -108,6 +102,7 @@ struct ContactChanges: Sendable {
     mutating func abandon() {
         unhandled = []
         awaitingSecondTurn = []
+        timers.clear()
     }
 
     var bounds: [Bound] {

@@ -3,16 +3,16 @@
 extension KademliaNode {
     /// Gives each record to those who take our place and then, as long as time is, to all others who may lack
     /// it; then says goodbye to everybody.
-    mutating func beginLeaving(as name: OperationID, at now: Now, into actions: inout [KademliaAction]) {
+    mutating func beginLeaving(as name: OperationID, in turn: inout KademliaTurn) {
         guard replication.departure.begin(name) else {
-            actions.append(.finished(name, .left))
+            turn.actions.append(.finished(name, .left))
             return
         }
         // What we were about to give is part of what we hand over.
         replication.changes.abandon()
         replication.queue.removeAll()
         replication.walk = table.count == 0 ? nil : .init(purpose: .leaving(isLast: false))
-        continueLeaving(at: now, into: &actions)
+        continueLeaving(in: &turn)
     }
 
     /// Who has the record once we are gone: who moves up in our place, or (`isLast`) those who were as close
@@ -25,27 +25,27 @@ extension KademliaNode {
         }
     }
 
-    mutating func continueLeaving(at now: Now, into actions: inout [KademliaAction]) {
+    mutating func continueLeaving(in turn: inout KademliaTurn) {
         while let walk = replication.walk, replication.queue.count < Departure.parallelism {
-            takeSlices(at: now, into: &actions)
+            takeSlices(in: &turn)
             if replication.walk == nil, case .leaving(isLast: false) = walk.purpose {
                 replication.walk = .init(purpose: .leaving(isLast: true))
             }
         }
-        sendRepairs(at: now, into: &actions)
+        sendRepairs(in: &turn)
         guard replication.walk == nil, replication.queue.isIdle else { return }
         if replication.departure.saysGoodbye() {
             for entry in table.contacts where entry.reachability.grade != .bad {
                 replication.departure.expectAnswer()
-                call(entry.contact, .ping(isLeaving: true), .goodbye, into: &actions)
+                call(entry.contact, .ping(isLeaving: true), .goodbye, in: &turn)
             }
         }
         guard let operation = replication.departure.end() else { return }
-        actions.append(.finished(operation, .left))
+        turn.actions.append(.finished(operation, .left))
     }
 
-    mutating func saidGoodbye(at now: Now, into actions: inout [KademliaAction]) {
+    mutating func saidGoodbye(in turn: inout KademliaTurn) {
         replication.departure.answered()
-        continueLeaving(at: now, into: &actions)
+        continueLeaving(in: &turn)
     }
 }

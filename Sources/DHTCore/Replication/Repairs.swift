@@ -2,7 +2,7 @@
 
 extension KademliaNode {
     /// Reads and sends as much of what waits as may be under way.
-    mutating func sendRepairs(at now: Now, into actions: inout [KademliaAction]) {
+    mutating func sendRepairs(in turn: inout KademliaTurn) {
         let isLeaving = replication.departure.isUnderWay
         let limits = RepairQueue.Limits(
             parallelism: isLeaving ? Departure.parallelism : settings.repairParallelism,
@@ -10,14 +10,14 @@ extension KademliaNode {
             replicas: settings.replicas
         )
         while true {
-            switch replication.queue.take(limits, at: now.instant) {
+            switch replication.queue.take(limits, at: turn.now.instant) {
             case .nothing: return
-            case .wait(let until): return replication.wake(at: until)
+            case .wait(let until): return replication.timers.set(.queue, noLaterThan: until)
             case .repair(let repair, let weight):
-                guard isWanted(repair, at: now) else { continue }
+                guard isWanted(repair, at: turn.now) else { continue }
                 replication.queue.begin(repair, weight: weight)
                 let (location, author) = (repair.id.location, repair.id.author)
-                load(for: .replicate(repair), at: location, by: [author], at: now, into: &actions)
+                load(for: .replicate(repair), at: location, by: [author], in: &turn)
             }
         }
     }
@@ -42,66 +42,48 @@ extension KademliaNode {
     }
 
     /// A record that is to be given was read; `nil`: the store could not, and may later.
-    mutating func give(
-        _ repair: RepairQueue.Repair,
-        _ records: [Record]?,
-        at now: Now,
-        into actions: inout [KademliaAction]
-    ) {
+    mutating func give(_ repair: RepairQueue.Repair, _ records: [Record]?, in turn: inout KademliaTurn) {
         if records == nil {
-            let second = ContactChange.second(of: now.instant)
+            let second = ContactChange.second(of: turn.now.instant)
             catalog.note(.underReplicated, of: repair.digest, at: repair.id, second: second)
         }
-        let record = records?.first { $0.digest == repair.digest && $0.isLive(at: now.unixMilliseconds) }
+        let record = records?.first { $0.digest == repair.digest && $0.isLive(at: turn.now.unixMilliseconds) }
         guard let record else {
             let targets = repair.targets ?? []
-            return given(
-                repair.targets == nil ? settings.replicas : targets.count,
-                to: targets,
-                at: now,
-                into: &actions
-            )
+            return given(repair.targets == nil ? settings.replicas : targets.count, to: targets, in: &turn)
         }
         guard let targets = repair.targets else {
-            return republish(record, at: now, into: &actions)
+            return republish(record, in: &turn)
         }
         for target in targets {
             // It may have moved since, or gone.
             let entry = table.entry(for: target.identity, id: target.id)
             guard let entry, entry.reachability.grade != .bad else {
-                given(1, to: [target], at: now, into: &actions)
+                given(1, to: [target], in: &turn)
                 continue
             }
             if !replication.departure.isUnderWay,
-                replication.queue.backoff.isBackingOff(target.identity, at: now.instant)
+                replication.queue.backoff.isBackingOff(target.identity, at: turn.now.instant)
             {
-                let second = ContactChange.second(of: now.instant)
+                let second = ContactChange.second(of: turn.now.instant)
                 catalog.note(.underReplicated, of: repair.digest, at: repair.id, second: second)
-                given(1, to: [target], at: now, into: &actions)
+                given(1, to: [target], in: &turn)
                 continue
             }
-            call(
-                entry.contact,
-                .store(record, condition: nil),
-                .copy(repair.id, repair.digest),
-                into: &actions
-            )
+            call(entry.contact, .store(record, condition: nil), .copy(repair.id, repair.digest), in: &turn)
         }
     }
 
     /// So many STOREs are over, or will not be made; `targets`: of copies, whose they were to be.
-    mutating func given(
-        _ count: Int,
-        to targets: [Contact] = [],
-        at now: Now,
-        into actions: inout [KademliaAction]
-    ) {
+    mutating func given(_ count: Int, to targets: [Contact] = [], in turn: inout KademliaTurn) {
         replication.queue.end(count, to: targets)
         if replication.departure.isUnderWay {
-            continueLeaving(at: now, into: &actions)
+            continueLeaving(in: &turn)
         } else {
-            sendRepairs(at: now, into: &actions)
-            if replication.walk != nil { replication.wake(at: now.instant + Replication.slicePause) }
+            sendRepairs(in: &turn)
+            if replication.walk != nil {
+                replication.timers.set(.walk, noLaterThan: turn.now.instant + Replication.slicePause)
+            }
         }
     }
 
@@ -111,8 +93,7 @@ extension KademliaNode {
         _ digest: Digest,
         by contact: Contact,
         _ response: Response?,
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
         switch response {
         case .stored:
@@ -122,43 +103,42 @@ extension KademliaNode {
             } else {
                 replication.counters.repaired += 1
             }
-        case .conflict(let newer?): adoptNewer(newer, at: now, into: &actions)
+        case .conflict(let newer?): adoptNewer(newer, in: &turn)
         case .conflict(nil), .refused(.denied), .refused(.expired): break
         case .refused, .retry, .pong, .nodes, .values, .wanted, .chunk, .absent, nil:
             replication.counters.failed += 1
-            replication.queue.backoff.failed(contact.identity, at: now.instant)
+            replication.queue.backoff.failed(contact.identity, at: turn.now.instant)
             catalog.note(
                 .underReplicated,
                 of: digest,
                 at: id,
-                second: ContactChange.second(of: now.instant)
+                second: ContactChange.second(of: turn.now.instant)
             )
         }
     }
 
     /// Takes on a newer record that another replica has in the place of ours. Whoever else has the old one
     /// lacks it as well.
-    mutating func adoptNewer(_ record: Record, at now: Now, into actions: inout [KademliaAction]) {
+    mutating func adoptNewer(_ record: Record, in turn: inout KademliaTurn) {
         guard catalog.entry(at: record.location, by: record.author) != nil else { return }
-        adopt(record, .underReplicated, at: now, into: &actions)
+        adopt(record, .underReplicated, in: &turn)
     }
 
     /// Takes on a record that we came to see.
     mutating func adopt(
         _ record: Record,
         _ replicationState: Catalog.ReplicationState,
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
-        let offer = offer(record, condition: nil, at: now)
+        let offer = offer(record, condition: nil, at: turn.now)
         guard offer.decision == .keep else { return }
         catalog.note(
             replicationState,
             of: record.digest,
             at: record.id,
-            second: ContactChange.second(of: now.instant)
+            second: ContactChange.second(of: turn.now.instant)
         )
-        keep(record, displacing: offer.displaced, offer.evicted, for: nil, into: &actions)
+        keep(record, displacing: offer.displaced, offer.evicted, for: nil, in: &turn)
     }
 
     /// Records that are known to lack copies: they wait to be given, or were not taken.

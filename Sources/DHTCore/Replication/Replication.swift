@@ -12,6 +12,9 @@ package struct Replication: Sendable {
     /// For so long after we started it is us who came, not those we meet.
     static let infancy = Interval.minutes(2)
 
+    /// What ``KademliaNode/replicate(in:)`` is due for. All of it is looked at whichever it is.
+    enum Timer: Int, CaseIterable, Sendable { case contactChanges, walk, queue, incompletePuts }
+
     /// A walk through the catalog from its beginning to its end.
     struct Walk: Sendable {
         enum Purpose: Sendable {
@@ -34,13 +37,11 @@ package struct Replication: Sendable {
     var nextPatrol = Instant(nanoseconds: 0)
     var queue = RepairQueue()
     var incomplete = IncompletePuts()
-    var wakeAt = Instant(nanoseconds: .max)
+    var timers = TimerTable<Timer>()
     var sampling = RestartSampling()
     var losses = Losses()
     var departure = Departure()
     package internal(set) var counters = ReplicationCounters()
-
-    mutating func wake(at instant: Instant) { wakeAt = min(wakeAt, instant) }
 }
 
 /// What was done to keep copies where they belong.
@@ -70,32 +71,34 @@ extension Replication {
 
 extension KademliaNode {
     /// Goes on with what is to be done for the copies.
-    mutating func replicate(at now: Now, into actions: inout [KademliaAction]) {
-        replication.wakeAt = Instant(nanoseconds: .max)
+    mutating func replicate(in turn: inout KademliaTurn) {
+        replication.timers.clear()
         if replication.startedAt == nil {
-            replication.startedAt = now.instant
-            trim(at: now, into: &actions)
+            replication.startedAt = turn.now.instant
+            trim(in: &turn)
         }
-        if replication.walk == nil { beginWalk(at: now) }
-        takeSlices(at: now, into: &actions)
-        if !replication.departure.isUnderWay { completePuts(at: now, into: &actions) }
-        sendRepairs(at: now, into: &actions)
+        if replication.walk == nil { beginWalk(at: turn.now) }
+        takeSlices(in: &turn)
+        if !replication.departure.isUnderWay { completePuts(in: &turn) }
+        sendRepairs(in: &turn)
         if replication.walk != nil, !replication.queue.isFull {
-            replication.wake(at: now.instant + Replication.slicePause)
+            replication.timers.set(.walk, noLaterThan: turn.now.instant + Replication.slicePause)
         }
     }
 
     private mutating func beginWalk(at now: Now) {
         guard !replication.departure.isUnderWay, catalog.count > 0 else { return }
-        let turn = replication.changes.beginTurn(at: now.instant, using: &generator)
-        if turn?.kind != .nearest, let next = replication.changes.nextTurn { replication.wake(at: next) }
-        if let turn {
+        let due = replication.changes.beginTurn(at: now.instant, using: &generator)
+        if due?.turn != .nearest, let next = replication.changes.nextTurn {
+            replication.timers.set(.contactChanges, noLaterThan: next)
+        }
+        if let due {
             let rule = RepairRule(
                 own: id,
                 replicas: settings.replicas,
-                turn: turn.kind,
-                changes: turn.changes,
-                recent: turn.recent
+                turn: due.turn,
+                changes: due.changes,
+                recent: due.recent
             )
             return replication.begin(rule)
         }
@@ -106,7 +109,7 @@ extension KademliaNode {
     }
 
     /// Visits what follows in the catalog: little at a time, and nothing while enough waits to be sent.
-    mutating func takeSlices(at now: Now, into actions: inout [KademliaAction]) {
+    mutating func takeSlices(in turn: inout KademliaTurn) {
         guard let purpose = replication.walk?.purpose else { return }
         let slices = if case .patrol = purpose { 4 } else { 1 }
         var swept: [RecordChange] = []
@@ -114,10 +117,10 @@ extension KademliaNode {
             for located in catalog.slice(after: replication.walk?.last) {
                 guard !replication.queue.isFull else { break }
                 replication.walk?.last = located.id
-                if located.entry.expiry > now.unixMilliseconds,
-                    !catalog.muted.isForfeit(located.entry.author, at: now.instant)
+                if located.entry.expiry > turn.now.unixMilliseconds,
+                    !catalog.muted.isForfeit(located.entry.author, at: turn.now.instant)
                 {
-                    visit(located, purpose, at: now)
+                    visit(located, purpose, at: turn.now)
                 } else {
                     catalog.remove(at: located.location, by: located.entry.author)
                     swept.append(.remove(location: located.location, author: located.entry.author))
@@ -129,7 +132,7 @@ extension KademliaNode {
                 break
             }
         }
-        if !swept.isEmpty { sweep(swept, into: &actions) }
+        if !swept.isEmpty { sweep(swept, in: &turn) }
     }
 
     /// All was done for those who came, or came back, and are still there.

@@ -62,10 +62,9 @@ extension KademliaNode {
     mutating func republish(
         _ record: Record,
         _ condition: Request.Condition? = nil,
-        at now: Now,
-        into actions: inout [KademliaAction]
+        in turn: inout KademliaTurn
     ) {
-        let name = OperationID.own(freshName())
+        let name = OperationID.maintenance(freshName())
         let put = PutOperation(
             record: record,
             condition: condition,
@@ -77,20 +76,22 @@ extension KademliaNode {
         )
         puts.begin(put, as: name)
         let known = nearest(to: record.location, for: audiences)
-        targetsFound(name, known, at: now, into: &actions)
+        targetsFound(name, known, in: &turn)
     }
 
-    mutating func republished(_ put: PutOperation, at now: Now, into actions: inout [KademliaAction]) {
+    mutating func republished(_ put: PutOperation, in turn: inout KademliaTurn) {
         let (record, outcome) = (put.record, put.outcome)
         replication.counters.republished += 1
-        let successors = outcome.successors(of: record, unixMilliseconds: now.unixMilliseconds)
-        for newer in successors { adoptNewer(newer, at: now, into: &actions) }
+        let successors = outcome.successors(of: record, unixMilliseconds: turn.now.unixMilliseconds)
+        for newer in successors { adoptNewer(newer, in: &turn) }
         // A newer record where a put was to be completed is of a put that nobody was heard to take. As few
         // may have that one: it is to be completed in the place of the other.
         let newest = successors.max { $1.supersedes($0) }
-        if let newest, replication.incomplete.contains(newest.id) { noteIncomplete(newest, nil, at: now) }
-        noteCopies(of: put, at: now)
-        given(settings.replicas, at: now, into: &actions)
+        if let newest, replication.incomplete.contains(newest.id) {
+            noteIncomplete(newest, nil, at: turn.now)
+        }
+        noteCopies(of: put, at: turn.now)
+        given(settings.replicas, in: &turn)
     }
 
     /// Notes what the replicas of a record said, of which we may have a copy ourselves. If too few took it
@@ -152,17 +153,17 @@ extension KademliaNode {
 
     private mutating func noteIncomplete(_ record: Record, _ condition: Request.Condition?, at now: Now) {
         let due = replication.incomplete.add(record, condition, at: now.instant)
-        if let due { replication.wake(at: due) }
+        if let due { replication.timers.set(.incompletePuts, noLaterThan: due) }
     }
 
     /// Republishes what others have too few copies of and we have none of.
-    mutating func completePuts(at now: Now, into actions: inout [KademliaAction]) {
+    mutating func completePuts(in turn: inout KademliaTurn) {
         let mayBegin = replication.queue.inFlight < settings.repairParallelism
-        let (put, next) = replication.incomplete.takeDue(at: now, mayBegin: mayBegin)
-        if let next { replication.wake(at: next) }
+        let (put, next) = replication.incomplete.takeDue(at: turn.now, mayBegin: mayBegin)
+        if let next { replication.timers.set(.incompletePuts, noLaterThan: next) }
         guard let put else { return }
         replication.queue.begin(stores: settings.replicas)
-        republish(put.record, put.condition, at: now, into: &actions)
-        replication.wake(at: now.instant + Replication.slicePause)
+        republish(put.record, put.condition, in: &turn)
+        replication.timers.set(.incompletePuts, noLaterThan: turn.now.instant + Replication.slicePause)
     }
 }

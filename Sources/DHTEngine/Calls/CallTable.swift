@@ -60,7 +60,7 @@ struct CallDeadline: Comparable, Sendable {
     let transaction: UInt64
 
     static func < (lhs: CallDeadline, rhs: CallDeadline) -> Bool {
-        (lhs.at, lhs.call.rawValue, lhs.transmission) < (rhs.at, rhs.call.rawValue, rhs.transmission)
+        (lhs.at, lhs.call, lhs.transmission) < (rhs.at, rhs.call, rhs.transmission)
     }
 }
 
@@ -95,7 +95,7 @@ struct CallTable: Sendable {
 
     /// Those of this kind, the oldest first.
     func ids(where isWanted: (OutgoingCall) -> Bool) -> [CallID] {
-        calls.values.filter(isWanted).map(\.id).sorted { $0.rawValue < $1.rawValue }
+        calls.values.filter(isWanted).map(\.id).sorted()
     }
 
     /// Returns what was removed.

@@ -9,14 +9,11 @@ extension GatedEngine where Keeper: ~Copyable {
         _ contact: Contact,
         _ request: Request,
         isConfigured: Bool,
-        at now: Now,
-        into actions: inout [EngineAction]
+        in turn: inout EngineTurn
     ) {
-        guard core.families.contains(contact.endpoint.family) || id.isTransfer else {
+        guard core.families.contains(contact.endpoint.family) || id.isContent else {
             // There is no socket by which it could go, so nothing is waited for.
-            var wishes: [KademliaAction] = []
-            core.failed(id, at: now, into: &wishes)
-            return perform(wishes, at: now, into: &actions)
+            return tellCore(in: &turn) { $0.failed(id, in: &$1) }
         }
         transfers.noteUpload(of: request, to: contact.identity, held: 0)
         let call = OutgoingCall(
@@ -25,10 +22,10 @@ extension GatedEngine where Keeper: ~Copyable {
             request: request,
             isConfigured: isConfigured,
             transaction: gate.makeTransaction(),
-            isPrelude: status(of: contact, at: now).needsPing(before: request),
-            firstSent: now.instant
+            isPrelude: status(of: contact, at: turn.now).needsPing(before: request),
+            firstSent: turn.now.instant
         )
-        send(call, at: now, into: &actions)
+        send(call, in: &turn)
     }
 
     private func status(of contact: Contact, at now: Now) -> CallBook.PeerStatus {
@@ -40,110 +37,99 @@ extension GatedEngine where Keeper: ~Copyable {
         )
     }
 
-    private mutating func send(_ call: OutgoingCall, at now: Now, into actions: inout [EngineAction]) {
-        let peer = status(of: call.contact, at: now)
-        transmit(calls.send(call, to: peer, at: now.instant), at: now, into: &actions)
+    private mutating func send(_ call: OutgoingCall, in turn: inout EngineTurn) {
+        let peer = status(of: call.contact, at: turn.now)
+        transmit(calls.send(call, to: peer, at: turn.now.instant), in: &turn)
     }
 
-    private mutating func transmit(
-        _ transmission: CallBook.Transmission?,
-        at now: Now,
-        into actions: inout [EngineAction]
-    ) {
+    private mutating func transmit(_ transmission: CallBook.Transmission?, in turn: inout EngineTurn) {
         guard let transmission else { return }
         let (request, endpoint) = (transmission.request, transmission.contact.endpoint)
-        transfers.noteOffer(request, at: now.instant)
+        transfers.noteOffer(request, at: turn.now.instant)
         guard transmission.isAllowed,
             let datagram = gate.seal(
                 request,
                 to: transmission.contact.identity,
                 at: endpoint,
                 transmission.options,
-                now: now.instant
+                now: turn.now.instant
             )
         else { return }
         if transmission.isRepeated { counters.retransmissions += 1 }
-        transmit(datagram, to: endpoint, into: &actions)
+        transmit(datagram, to: endpoint, in: &turn)
     }
 
-    mutating func timedOut(_ due: CallBook.DueCall, at now: Now, into actions: inout [EngineAction]) {
+    mutating func timedOut(_ due: CallBook.DueCall, in turn: inout EngineTurn) {
         let call = due.call
-        var wishes: [KademliaAction] = []
+        var inner = KademliaTurn(at: turn.now)
         if due.isNewlyOverdue {
             counters.overdue += 1
-            core.overdue(call.id, at: now, into: &wishes)
+            core.overdue(call.id, in: &inner)
         }
         switch due.step {
         case .askAgain where !core.awaits(call.id): drop(call.id)
-        case .askAgain, .repeated: send(call, at: now, into: &actions)
+        case .askAgain, .repeated: send(call, in: &turn)
         case .wait: break
         case .givenUp:
             counters.timeouts += 1
             gate.close(call.transaction)
             forget(call)
             transfers.noteUpload(of: call.request, to: call.contact.identity, held: nil)
-            if call.id.isTransfer {
-                return transfer(at: now, into: &actions) { $0.chunkFailed(call.id, &$1) }
+            if call.id.isContent {
+                return transfer(in: &turn) { $0.chunkFailed(call.id, &$1) }
             }
-            core.failed(call.id, at: now, into: &wishes)
+            core.failed(call.id, in: &inner)
         }
-        perform(wishes, at: now, into: &actions)
+        perform(inner.actions, in: &turn)
     }
 
-    mutating func accept(_ answer: Gate.InboundResponse, at now: Now, into actions: inout [EngineAction]) {
+    mutating func accept(_ answer: Gate.InboundResponse, in turn: inout EngineTurn) {
         calls.heard(from: answer.endpoint)
         let isRetry = answer.response == .retry
-        guard let answered = calls.answered(answer.transaction, isRetry: isRetry, at: now.instant) else {
+        guard let answered = calls.answered(answer.transaction, isRetry: isRetry, at: turn.now.instant) else {
             return
         }
         if calls.roundTrips.isFull {
             calls.forgetEstimates(allBut: Set(core.table.contacts.map(\.contact.identity)))
         }
-        conclude(answered, answer, at: now, into: &actions)
+        conclude(answered, answer, in: &turn)
         for id in answered.held {
             guard let call = calls[id] else { continue }
-            let peer = status(of: call.contact, at: now)
-            transmit(calls.release(id, to: peer, at: now.instant), at: now, into: &actions)
+            let peer = status(of: call.contact, at: turn.now)
+            transmit(calls.release(id, to: peer, at: turn.now.instant), in: &turn)
         }
     }
 
     private mutating func conclude(
         _ answered: CallBook.Answer,
         _ answer: Gate.InboundResponse,
-        at now: Now,
-        into actions: inout [EngineAction]
+        in turn: inout EngineTurn
     ) {
         let call = answered.call
         if answered.isPreliminary {
             let transaction = gate.makeTransaction()
-            let peer = status(of: call.contact, at: now)
-            let next = calls.restart(call, transaction: transaction, to: peer, at: now.instant)
-            return transmit(next, at: now, into: &actions)
+            let peer = status(of: call.contact, at: turn.now)
+            let next = calls.restart(call, transaction: transaction, to: peer, at: turn.now.instant)
+            return transmit(next, in: &turn)
         }
         var response = answer.response
         if case .wanted(let held) = response {
-            if pause(call, held: held, at: now) { return }
+            if pause(call, held: held, at: turn.now) { return }
             response = .refused(.unavailable)
         }
         forget(call)
-        if call.id.isTransfer {
-            return transfer(at: now, into: &actions) { $0.chunkAnswered(call, response, &$1) }
+        if call.id.isContent {
+            return transfer(in: &turn) { $0.chunkAnswered(call, response, &$1) }
         }
         if case .store(let record, _) = call.request {
             let held = response.isStored ? record.reference?.length : nil
             transfers.noteUpload(of: call.request, to: call.contact.identity, held: held)
         }
-        var wishes: [KademliaAction] = []
-        core.answered(
-            call.id,
-            response,
-            struckOut: answer.recordsStruckOut,
-            // What waited goes now, with the challenge in the answer: it makes us known.
-            wasLive: answer.wasLive || !answered.held.isEmpty,
-            at: now,
-            into: &wishes
-        )
-        perform(wishes, at: now, into: &actions)
+        // What waited goes now, with the challenge in the answer: it makes us known.
+        let wasLive = answer.wasLive || !answered.held.isEmpty
+        tellCore(in: &turn) { core, turn in
+            core.answered(call.id, response, struckOut: answer.recordsStruckOut, wasLive: wasLive, in: &turn)
+        }
     }
 
     // MARK: Calls that wait
@@ -151,7 +137,7 @@ extension GatedEngine where Keeper: ~Copyable {
     /// The peer says that it brings the content of the record before it takes that: it is asked again in a
     /// while, if it is believed and anybody waits for it. `false`: it counts as unable to.
     private mutating func pause(_ call: OutgoingCall, held: UInt32, at now: Now) -> Bool {
-        guard !call.id.isTransfer else { return false }
+        guard !call.id.isContent else { return false }
         guard core.awaits(call.id) else {
             drop(call.id)
             return true

@@ -86,15 +86,15 @@ extension ContentTransfers {
     /// Content the store holds at start.
     mutating func restore(_ content: StoredContent, at now: Now) {
         inventory.restore(content, at: now.instant)
-        nextSurvey = now.instant + Self.surveyInterval
+        timers[.survey] = now.instant + Self.surveyInterval
         noteRestored(content, at: now.instant)
     }
 
     /// Looks now and then for content that no record refers to.
     mutating func surveyContent(_ turn: inout ContentTurn) {
-        guard let survey = nextSurvey, survey <= turn.now.instant else { return }
+        guard timers.isDue(.survey, at: turn.now.instant) else { return }
         let isEmpty = inventory.holdings.isEmpty
-        nextSurvey = isEmpty ? nil : turn.now.instant + Self.surveyInterval
+        timers[.survey] = isEmpty ? nil : turn.now.instant + Self.surveyInterval
         if !isEmpty { turn.perform(.survey(ticket(for: .survey))) }
     }
 }

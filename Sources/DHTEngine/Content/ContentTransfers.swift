@@ -29,6 +29,9 @@ struct ContentTransfers: Sendable {
         var held: [(Ticket, [RecordChange])] = []
     }
 
+    /// When to look at what is on its way, and when for content that no record refers to.
+    enum Timer: Int, CaseIterable, Sendable { case look, survey }
+
     /// A record that a member offers: the same content may come to us by another one, or anew.
     struct Offer: Hashable, Sendable {
         let sender: Identity
@@ -148,8 +151,6 @@ struct ContentTransfers: Sendable {
     var liars = ContentLiars()
     /// Who says that it wants content of ours.
     var wants = Wants()
-    /// When to look at what is on its way; `nil`: nothing is.
-    var nextLook: Instant?
     /// By the record's digest.
     private(set) var uploads: [Digest: Upload] = [:]
     var calls: [CallID: (client: Client, wish: ContentFetch.ChunkRequest)] = [:]
@@ -157,15 +158,14 @@ struct ContentTransfers: Sendable {
     /// Who waits for parts that are being read.
     var loads: [PartName: [Recipient]] = [:]
     var refusals: [Offer: (refusal: Response.Refusal, until: Instant)] = [:]
-    /// When to look for content that no record refers to; `nil`: there is none at all.
-    var nextSurvey: Instant?
+    var timers = TimerTable<Timer>()
     var counters = ContentCounters()
     private var nextName: UInt64 = 0
 
     // MARK: Time
 
     /// When ``advance(_:)`` has something to do.
-    var deadline: Instant? { [nextSurvey, nextLook, mending.deadline].compactMap(\.self).min() }
+    var deadline: Instant? { [timers.next, mending.deadline].compactMap(\.self).min() }
 
     /// Does what has fallen due.
     mutating func advance(_ turn: inout ContentTurn) {
@@ -190,14 +190,14 @@ struct ContentTransfers: Sendable {
 
     mutating func ticket(for errand: Errand) -> Ticket {
         nextName += 1
-        let ticket = Ticket(rawValue: nextName | 1 << 63)
+        let ticket = Ticket.content(nextName)
         errands[ticket] = errand
         return ticket
     }
 
     mutating func call(for wish: ContentFetch.ChunkRequest, of client: Client) -> CallID {
         nextName += 1
-        let call = CallID(rawValue: nextName | 1 << 63)
+        let call = CallID.content(nextName)
         calls[call] = (client, wish)
         return call
     }
@@ -213,7 +213,7 @@ struct ContentTransfers: Sendable {
     mutating func begin(_ reference: ContentReference, for owner: ContentInventory.Owner, at now: Instant)
         -> Bool
     {
-        nextSurvey = nextSurvey ?? now + Self.surveyInterval
+        timers.start(.survey, at: now + Self.surveyInterval)
         return inventory.begin(reference, for: owner, at: now)
     }
 
@@ -296,13 +296,11 @@ struct ContentTransfers: Sendable {
 }
 
 extension CallID {
-    /// A chunk of content is asked for: none of the core's business.
-    var isTransfer: Bool { rawValue >> 63 == 1 }
+    var isContent: Bool { if case .content = self { true } else { false } }
 }
 
 extension Ticket {
-    /// Given by ``ContentTransfers``.
-    var isTransfer: Bool { rawValue >> 63 == 1 }
+    var isContent: Bool { if case .content = self { true } else { false } }
 }
 
 /// What happened to content so far, in numbers.

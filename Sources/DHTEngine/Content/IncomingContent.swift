@@ -238,6 +238,6 @@ extension ContentTransfers {
             inventory.setReferred(reference.digest, by: record.location, at: turn.now.instant)
             mending.start(at: turn.now.instant)
         }
-        if inventory.unseen >= Self.surveyBytes { nextSurvey = turn.now.instant }
+        if inventory.unseen >= Self.surveyBytes { timers[.survey] = turn.now.instant }
     }
 }

@@ -9,28 +9,25 @@ extension GatedEngine where Keeper: ~Copyable {
 
     /// Lets something happen to long values, and does what follows.
     mutating func transfer(
-        at now: Now,
-        into actions: inout [EngineAction],
+        in turn: inout EngineTurn,
         _ event: (inout ContentTransfers, inout ContentTurn) -> Void
     ) {
-        let steps = steps(at: now, event)
+        let steps = steps(at: turn.now, event)
         gatherCounters()
         for step in steps {
             switch step {
-            case .perform(let action): actions.append(action)
+            case .perform(let action): turn.actions.append(action)
             case .ask(let call, let contact, let request):
-                start(call, contact, request, isConfigured: false, at: now, into: &actions)
+                start(call, contact, request, isConfigured: false, in: &turn)
             case .drop(let call): drop(call)
-            case .reply(let id, let response): reply(id, response, at: now, into: &actions)
+            case .reply(let id, let response): reply(id, response, in: &turn)
             case .applied(let ticket, let outcome):
-                var wishes: [KademliaAction] = []
-                core.applied(ticket, outcome, at: now, into: &wishes)
-                perform(wishes, at: now, into: &actions)
-            case .report(let offence, let peer): core.note(offence, of: peer, at: now.instant)
-            case .imported(let id, let put): proceed(with: put, as: id, at: now, into: &actions)
+                tellCore(in: &turn) { $0.applied(ticket, outcome, in: &$1) }
+            case .report(let offence, let peer): core.note(offence, of: peer, at: turn.now.instant)
+            case .imported(let id, let put): proceed(with: put, as: id, in: &turn)
             case .givenUp(let id, let put, let refusal):
-                desk.giveUp(id, put, at: now)
-                if let refusal { actions.append(.finished(id, .unstorable(refusal))) }
+                desk.giveUp(id, put, at: turn.now)
+                if let refusal { turn.actions.append(.finished(id, .unstorable(refusal))) }
             }
         }
     }
@@ -68,17 +65,16 @@ extension GatedEngine where Keeper: ~Copyable {
         _ id: RequestID,
         _ inbound: Gate.InboundRequest,
         from sender: Contact,
-        at now: Now,
-        into actions: inout [EngineAction]
+        in turn: inout EngineTurn
     ) -> Bool {
         switch inbound.request {
         case .findChunk(let content, let part, let chunk):
             guard inbound.isLive else {
-                reply(id, .retry, at: now, into: &actions)
+                reply(id, .retry, in: &turn)
                 return true
             }
             let name = PartName(content: content, part: part)
-            transfer(at: now, into: &actions) { transfers, turn in
+            transfer(in: &turn) { transfers, turn in
                 transfers.asked(for: Int(chunk), of: name, by: sender.identity, id, &turn)
             }
             return true
@@ -86,11 +82,11 @@ extension GatedEngine where Keeper: ~Copyable {
             guard inbound.isLive, let reference = record.reference else { return false }
             if transfers.inventory.isComplete(reference) { return false }
             // What is not to be kept need not be brought.
-            switch core.judgement(of: record, condition, from: sender.identity, at: now) {
+            switch core.judgement(of: record, condition, from: sender.identity, at: turn.now).decision {
             case .keep, .same: break
             case .conflict, .refuse: return false
             }
-            transfer(at: now, into: &actions) { transfers, turn in
+            transfer(in: &turn) { transfers, turn in
                 let answer = transfers.offered(record, reference, by: sender, &turn)
                 turn.reply(id, answer)
             }
@@ -102,9 +98,9 @@ extension GatedEngine where Keeper: ~Copyable {
     /// The user of a value that is read piece by piece is ready for the next one: `piece` tells it, or
     /// `finished` that there is none. Until then nothing is to be pulled. `false`: it is over, or was never
     /// begun.
-    package mutating func pull(_ id: OperationID, at now: Now, into actions: inout [EngineAction]) -> Bool {
+    package mutating func pull(_ id: OperationID, in turn: inout EngineTurn) -> Bool {
         var isUnderWay = false
-        transfer(at: now, into: &actions) { transfers, turn in isUnderWay = transfers.pull(id, &turn) }
+        transfer(in: &turn) { transfers, turn in isUnderWay = transfers.pull(id, &turn) }
         return isUnderWay
     }
 

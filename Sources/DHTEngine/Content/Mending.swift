@@ -18,6 +18,9 @@ struct Mending: Sendable {
         var isBlind = false
     }
 
+    /// The next piece to look at, the next round of all, and when the next of the wounds may be due.
+    enum Timer: Int, CaseIterable, Sendable { case piece, round, wound }
+
     /// Other members are found first.
     static let settling = Interval.seconds(5)
     static let firstPause = Interval.seconds(30)
@@ -37,11 +40,8 @@ struct Mending: Sendable {
     private var round: [Digest] = []
     /// What is being looked at, and the pieces that are left, the first last.
     private(set) var looking: (content: Digest, pieces: [Int], isUrgent: Bool)?
-    /// When the next piece, or the next round, is due; `nil`: nothing is kept, or a piece is being read.
-    private var nextPiece: Instant?
-    private var nextRound: Instant?
-    /// When the next of the wounds may be due.
-    private var nextWound: Instant?
+    /// Neither the next piece nor the next round is due while nothing is kept, or a piece is being read.
+    private var timers = TimerTable<Timer>()
     /// Parts that the store turned out not to have, and such as it was given again.
     private(set) var lost: UInt64 = 0
     private(set) var mended: UInt64 = 0
@@ -50,7 +50,7 @@ struct Mending: Sendable {
 
     /// There is content that is to be looked at.
     mutating func start(at now: Instant) {
-        if nextRound == nil { nextRound = now + Self.settling * 2 }
+        timers.start(.round, at: now + Self.settling * 2)
     }
 
     /// So many parts of content that a record refers to are lost. `isSeen`: which others are is known.
@@ -58,7 +58,7 @@ struct Mending: Sendable {
         lost += UInt64(count)
         if wounds[content] == nil {
             wounds[content] = Wound(due: isSeen ? now + Self.settling : now)
-            wake(at: isSeen ? now + Self.settling : now)
+            timers.set(.wound, noLaterThan: isSeen ? now + Self.settling : now)
         }
         if !isSeen { suspect(content, at: now) }
     }
@@ -70,7 +70,7 @@ struct Mending: Sendable {
             suspects.insert(content, at: 0)
         }
         // While a piece is being read the next one follows it.
-        if looking == nil || nextPiece != nil { nextPiece = now }
+        if looking == nil || timers[.piece] != nil { timers[.piece] = now }
     }
 
     /// A part was written back, if it was lost.
@@ -93,18 +93,14 @@ struct Mending: Sendable {
         wounds[content]?.due = now + pause
         wounds[content]?.failures = failures + 1
         wounds[content]?.isUnderWay = false
-        wake(at: now + pause)
+        timers.set(.wound, noLaterThan: now + pause)
     }
 
     /// It cannot be brought now, for which it is not to blame.
     mutating func postpone(_ content: Digest, at now: Instant) {
         wounds[content]?.due = now + Self.queuePause
         wounds[content]?.isUnderWay = false
-        wake(at: now + Self.queuePause)
-    }
-
-    private mutating func wake(at instant: Instant) {
-        nextWound = nextWound.map { min($0, instant) } ?? instant
+        timers.set(.wound, noLaterThan: now + Self.queuePause)
     }
 
     // MARK: Looking
@@ -115,13 +111,12 @@ struct Mending: Sendable {
         pieces: (Digest) -> [Int],
         at now: Instant
     ) -> (content: Digest, piece: Int)? {
-        if let round = nextRound, round <= now {
-            self.round = content().reversed()
-            nextRound = self.round.isEmpty ? nil : now + Self.patrolInterval
-            nextPiece = nextPiece ?? now
+        if timers.take(.round, at: now) {
+            round = content().reversed()
+            if !round.isEmpty { timers[.round] = now + Self.patrolInterval }
+            timers.start(.piece, at: now)
         }
-        guard let next = nextPiece, next <= now else { return nil }
-        nextPiece = nil
+        guard timers.take(.piece, at: now) else { return nil }
         while true {
             if let suspect = suspects.last, looking?.isUrgent != true {
                 if let looking { round.append(looking.content) }
@@ -142,14 +137,14 @@ struct Mending: Sendable {
     mutating func looked(at now: Instant) {
         let isUrgent = looking?.isUrgent == true && looking?.pieces.isEmpty == false
         if looking?.pieces.isEmpty == true { looking = nil }
-        nextPiece = isUrgent || !suspects.isEmpty ? now : now + Self.patrolPause
+        timers[.piece] = isUrgent || !suspects.isEmpty ? now : now + Self.patrolPause
     }
 
     // MARK: Bringing
 
     /// What is to be brought again now; not before all of it was looked at.
     mutating func begin(at now: Instant) -> [Digest] {
-        guard let next = nextWound, next <= now else { return [] }
+        guard timers.isDue(.wound, at: now) else { return [] }
         var open = wounds.filter { !$0.value.isUnderWay && !isSuspect($0.key) }
         let begun = Array(open.filter { $0.value.due <= now }.keys.sorted().prefix(free))
         for content in begun {
@@ -159,7 +154,7 @@ struct Mending: Sendable {
         // What waits for its turn, or to be looked at, is asked about again.
         let rest = wounds.contains { isSuspect($0.key) } ? now + Self.queuePause : nil
         let due = open.map { max($0.value.due, now + Self.queuePause) }.min()
-        nextWound = [rest, due].compactMap(\.self).min()
+        timers[.wound] = [rest, due].compactMap(\.self).min()
         return begun
     }
 
@@ -175,5 +170,5 @@ struct Mending: Sendable {
     var count: Int { wounds.count }
 
     /// When there is something to do.
-    var deadline: Instant? { [nextPiece, nextRound, nextWound].compactMap(\.self).min() }
+    var deadline: Instant? { timers.next }
 }

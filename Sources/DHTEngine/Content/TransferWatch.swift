@@ -6,17 +6,16 @@ import DHTEnvelope
 extension ContentTransfers {
     /// Something is on its way: it is to be looked at.
     mutating func watchTransfers(_ turn: inout ContentTurn) {
-        nextLook = nextLook ?? turn.now.instant + Self.lookInterval
+        timers.start(.look, at: turn.now.instant + Self.lookInterval)
     }
 
     /// Gives up content that does not come, and lets what takes too long be asked of others.
     mutating func lookAtTransfers(_ turn: inout ContentTurn) {
-        guard let look = nextLook, look <= turn.now.instant else { return }
-        nextLook = nil
+        guard timers.take(.look, at: turn.now.instant) else { return }
         for reference in incoming.keys.sorted(by: { $0.digest < $1.digest }) {
             lookAtIncoming(reference, &turn)
         }
-        for operation in readings.keys.sorted(by: { $0.rawValue < $1.rawValue }) {
+        for operation in readings.keys.sorted() {
             guard var reading = readings.removeValue(forKey: operation) else { continue }
             takeBackSlowParts(of: &reading.fetch, isHeldUp: reading.outlet?.isWaiting == true, &turn)
             readings[operation] = consume reading

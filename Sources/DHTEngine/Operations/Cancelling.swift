@@ -8,18 +8,18 @@ extension GatedEngine where Keeper: ~Copyable {
     ///
     /// What cannot be taken back runs to its end, and `finished` tells of it as ever: a record of a short
     /// value on its way to its replicas, a tombstone, a leave.
-    package mutating func cancel(_ id: OperationID, at now: Now, into actions: inout [EngineAction]) {
+    package mutating func cancel(_ id: OperationID, in turn: inout EngineTurn) {
         var isContent = false
-        transfer(at: now, into: &actions) { transfers, turn in isContent = transfers.cancel(id, &turn) }
+        transfer(in: &turn) { transfers, turn in isContent = transfers.cancel(id, &turn) }
         if isContent {
             counters.cancelled += 1
             return
         }
         guard desk.isCancellable(id) else { return desk.withdraw(id) }
         guard core.cancel(id) else { return }
-        if let record = desk.cancel(id, at: now) {
+        if let record = desk.cancel(id, at: turn.now) {
             for call in calls.storing(record) where !core.awaits(call) { drop(call) }
-            transfer(at: now, into: &actions) { $0.cancelUpload(of: record, &$1) }
+            transfer(in: &turn) { $0.cancelUpload(of: record, &$1) }
         }
         counters.cancelled += 1
     }

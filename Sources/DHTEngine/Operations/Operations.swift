@@ -6,14 +6,9 @@ import DHTEnvelope
 
 extension GatedEngine where Keeper: ~Copyable {
     /// A user asks for something. `finished` tells how it ended.
-    package mutating func submit(
-        _ operation: Operation,
-        as id: OperationID,
-        at now: Now,
-        into actions: inout [EngineAction]
-    ) {
+    package mutating func submit(_ operation: Operation, as id: OperationID, in turn: inout EngineTurn) {
         let location = operation.writtenKey.map { sha1($0) }
-        take(desk.begin(operation, as: id, in: surroundings(of: location), at: now), for: id, now, &actions)
+        take(desk.begin(operation, as: id, in: surroundings(of: location), at: turn.now), for: id, in: &turn)
     }
 
     /// A user is about to put something under a key, and what that is has still to come: its turn is now. It
@@ -27,25 +22,15 @@ extension GatedEngine where Keeper: ~Copyable {
     package var openWrites: Int { desk.order.count }
 
     /// Writes a value whose content is in our store.
-    mutating func proceed(
-        with put: Operation.Put,
-        as id: OperationID,
-        at now: Now,
-        into actions: inout [EngineAction]
-    ) {
+    mutating func proceed(with put: Operation.Put, as id: OperationID, in turn: inout EngineTurn) {
         let surroundings = surroundings(of: sha1(put.key))
-        take(desk.proceed(with: put, as: id, in: surroundings, at: now), for: id, now, &actions)
+        take(desk.proceed(with: put, as: id, in: surroundings, at: turn.now), for: id, in: &turn)
     }
 
     /// The core is done with an operation.
-    mutating func finish(
-        _ id: OperationID,
-        _ outcome: KademliaOutcome,
-        at now: Now,
-        into actions: inout [EngineAction]
-    ) {
+    mutating func finish(_ id: OperationID, _ outcome: KademliaOutcome, in turn: inout EngineTurn) {
         let surroundings = surroundings(of: desk.location(of: id))
-        take(desk.finish(id, outcome, in: surroundings, at: now), for: id, now, &actions)
+        take(desk.finish(id, outcome, in: surroundings, at: turn.now), for: id, in: &turn)
     }
 
     private func surroundings(of location: NodeID?) -> OperationDesk.Surroundings {
@@ -59,34 +44,33 @@ extension GatedEngine where Keeper: ~Copyable {
     private mutating func take(
         _ steps: [OperationDesk.Step],
         for id: OperationID,
-        _ now: Now,
-        _ actions: inout [EngineAction]
+        in turn: inout EngineTurn
     ) {
-        var wishes: [KademliaAction] = []
+        var inner = KademliaTurn(at: turn.now)
         for step in steps {
             switch step {
-            case .submit(let operation): core.submit(operation, as: id, at: now, into: &wishes)
+            case .submit(let operation): core.submit(operation, as: id, in: &inner)
             case .ping(let peer):
                 let operation = KademliaOperation.ping(peer, id: gate.admission.nodeID(of: peer))
-                core.submit(operation, as: id, at: now, into: &wishes)
+                core.submit(operation, as: id, in: &inner)
             case .sign(let signing):
                 let record = gate.sign(signing.draft)
                 transfers.beginUpload(of: record)
                 let operation = desk.signed(record, by: signing, as: id)
-                core.submit(operation, as: id, at: now, into: &wishes)
-            case .remember(let revision, let location): actions.append(.signed(revision, at: location))
+                core.submit(operation, as: id, in: &inner)
+            case .remember(let revision, let location): turn.actions.append(.signed(revision, at: location))
             case .importContent(let put):
-                transfer(at: now, into: &actions) { $0.importContent(of: put, as: id, &$1) }
+                transfer(in: &turn) { $0.importContent(of: put, as: id, &$1) }
             case .fetch(let record, let contacts, let isStreamed):
                 let outlet = isStreamed ? ReadingOutlet() : nil
-                transfer(at: now, into: &actions) { transfers, turn in
+                transfer(in: &turn) { transfers, turn in
                     transfers.fetch(record, from: contacts, through: outlet, as: id, &turn)
                 }
             case .uploadEnded(let record): transfers.endUpload(of: record)
-            case .finished(let outcome): actions.append(.finished(id, outcome))
+            case .finished(let outcome): turn.actions.append(.finished(id, outcome))
             }
         }
-        perform(wishes, at: now, into: &actions)
+        perform(inner.actions, in: &turn)
     }
 
     // MARK: Values that are kept alive
@@ -116,8 +100,8 @@ extension GatedEngine where Keeper: ~Copyable {
     package mutating func remember(_ revisions: [NodeID: Revision]) { desk.remember(revisions) }
 
     /// Renews what is due.
-    mutating func renewKept(at now: Now, into actions: inout [EngineAction]) {
-        for (name, read) in desk.dueRenewals(at: now) { take([.submit(read)], for: name, now, &actions) }
+    mutating func renewKept(in turn: inout EngineTurn) {
+        for (name, read) in desk.dueRenewals(at: turn.now) { take([.submit(read)], for: name, in: &turn) }
     }
 }
 

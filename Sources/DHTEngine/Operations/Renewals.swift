@@ -106,7 +106,5 @@ extension KeptValues {
 }
 
 extension OperationID {
-    /// Names of the engine's own operations. Drivers count from the lower end, the core has the upper half.
-    static func renewal(_ number: UInt64) -> OperationID { OperationID(rawValue: number | 1 << 62) }
-    var isRenewal: Bool { rawValue >> 62 == 1 }
+    var isRenewal: Bool { if case .renewal = self { true } else { false } }
 }

@@ -13,8 +13,8 @@ extension World {
             guard let (lost, other) = pairs.first(where: { areAcquaintable($0.0, $0.1) }) else { continue }
             trace.tell(clock) { "n\(lost.index) is told where n\(other.index) is" }
             lost.seeds = [other.index]
-            act(lost) { machine, now, actions in
-                machine.setSeeds([other.identity], at: now, into: &actions)
+            act(lost) { machine, turn in
+                machine.setSeeds([other.identity], in: &turn)
             }
         }
     }

@@ -12,32 +12,17 @@ protocol AnyEngine: AnyObject {
     /// The collections that the network can make grow, their sizes and their limits.
     var bounds: [Bound] { get }
 
-    func receive(
-        _ datagram: [UInt8],
-        from endpoint: Endpoint,
-        at now: Now,
-        into actions: inout [EngineAction]
-    ) -> Disposition
-    func submit(
-        _ operation: DHTEngine.Operation,
-        as name: OperationID,
-        at now: Now,
-        into actions: inout [EngineAction]
-    )
-    func cancel(_ name: OperationID, at now: Now, into actions: inout [EngineAction])
-    func complete(
-        _ ticket: Ticket,
-        with outcome: StorageOutcome,
-        at now: Now,
-        into actions: inout [EngineAction]
-    )
-    func setSeeds(_ identities: [Identity], at now: Now, into actions: inout [EngineAction])
-    func resolved(seed: Int, _ endpoints: [Endpoint], at now: Now, into actions: inout [EngineAction])
+    func receive(_ datagram: [UInt8], from endpoint: Endpoint, in turn: inout EngineTurn) -> Disposition
+    func submit(_ operation: DHTEngine.Operation, as name: OperationID, in turn: inout EngineTurn)
+    func cancel(_ name: OperationID, in turn: inout EngineTurn)
+    func complete(_ ticket: Ticket, with outcome: StorageOutcome, in turn: inout EngineTurn)
+    func setSeeds(_ identities: [Identity], in turn: inout EngineTurn)
+    func resolved(seed: Int, _ endpoints: [Endpoint], in turn: inout EngineTurn)
     func replaceAdmission(_ policy: AdmissionPolicy)
     func restore(_ record: Record) -> Bool
     func restore(_ content: StoredContent, at now: Now)
     func remember(_ contacts: [(Identity, Endpoint)], _ revisions: [NodeID: Revision])
-    func advance(to now: Now, into actions: inout [EngineAction])
+    func advance(in turn: inout EngineTurn)
 }
 
 /// The very engine that a real node runs, behind a gate of some kind.
@@ -53,43 +38,28 @@ final class SimulatedEngine<Keeper: Gatekeeper & ~Copyable>: AnyEngine {
     var callsInFlight: Int { engine.callsInFlight }
     var bounds: [Bound] { engine.bounds }
 
-    func receive(
-        _ datagram: [UInt8],
-        from endpoint: Endpoint,
-        at now: Now,
-        into actions: inout [EngineAction]
-    ) -> Disposition {
-        engine.receive(datagram, from: endpoint, at: now, into: &actions)
+    func receive(_ datagram: [UInt8], from endpoint: Endpoint, in turn: inout EngineTurn) -> Disposition {
+        engine.receive(datagram, from: endpoint, in: &turn)
     }
 
-    func submit(
-        _ operation: DHTEngine.Operation,
-        as name: OperationID,
-        at now: Now,
-        into actions: inout [EngineAction]
-    ) {
-        engine.submit(operation, as: name, at: now, into: &actions)
+    func submit(_ operation: DHTEngine.Operation, as name: OperationID, in turn: inout EngineTurn) {
+        engine.submit(operation, as: name, in: &turn)
     }
 
-    func cancel(_ name: OperationID, at now: Now, into actions: inout [EngineAction]) {
-        engine.cancel(name, at: now, into: &actions)
+    func cancel(_ name: OperationID, in turn: inout EngineTurn) {
+        engine.cancel(name, in: &turn)
     }
 
-    func complete(
-        _ ticket: Ticket,
-        with outcome: StorageOutcome,
-        at now: Now,
-        into actions: inout [EngineAction]
-    ) {
-        engine.complete(ticket, with: outcome, at: now, into: &actions)
+    func complete(_ ticket: Ticket, with outcome: StorageOutcome, in turn: inout EngineTurn) {
+        engine.complete(ticket, with: outcome, in: &turn)
     }
 
-    func setSeeds(_ identities: [Identity], at now: Now, into actions: inout [EngineAction]) {
-        engine.setSeeds(identities, at: now, into: &actions)
+    func setSeeds(_ identities: [Identity], in turn: inout EngineTurn) {
+        engine.setSeeds(identities, in: &turn)
     }
 
-    func resolved(seed: Int, _ endpoints: [Endpoint], at now: Now, into actions: inout [EngineAction]) {
-        engine.resolved(seed: seed, endpoints, at: now, into: &actions)
+    func resolved(seed: Int, _ endpoints: [Endpoint], in turn: inout EngineTurn) {
+        engine.resolved(seed: seed, endpoints, in: &turn)
     }
 
     func replaceAdmission(_ policy: AdmissionPolicy) { engine.replaceAdmission(policy) }
@@ -101,5 +71,5 @@ final class SimulatedEngine<Keeper: Gatekeeper & ~Copyable>: AnyEngine {
         engine.remember(revisions)
     }
 
-    func advance(to now: Now, into actions: inout [EngineAction]) { engine.advance(to: now, into: &actions) }
+    func advance(in turn: inout EngineTurn) { engine.advance(in: &turn) }
 }

@@ -123,11 +123,11 @@ extension World {
         machine.remember(node.disk.contacts, node.disk.revisions)
         if !node.isRevoked { recordCopies(of: node, isThere: true) }
         guard !node.seeds.isEmpty else {
-            act(node) { machine, now, actions in machine.advance(to: now, into: &actions) }
+            act(node) { machine, turn in machine.advance(in: &turn) }
             return
         }
         let identities = node.seeds.map { nodes[$0].identity }
-        act(node) { machine, now, actions in machine.setSeeds(identities, at: now, into: &actions) }
+        act(node) { machine, turn in machine.setSeeds(identities, in: &turn) }
     }
 
     /// Ends a node's process without a word. `losesDisk`: its records go with it.
@@ -165,7 +165,7 @@ extension World {
     func admit(_ policy: AdmissionPolicy, at node: SimulatedNode) {
         node.policy = policy
         trace.note(clock, 11 << 56 | UInt64(node.index))
-        act(node) { machine, _, _ in machine.replaceAdmission(policy) }
+        act(node) { machine, _ in machine.replaceAdmission(policy) }
     }
 
     // MARK: Engines

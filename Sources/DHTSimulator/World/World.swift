@@ -153,14 +153,14 @@ package final class World {
             guard node.incarnation == incarnation, node.timer == clock, node.isUp else { return }
             node.timer = nil
             trace.note(clock, 1 << 56 | UInt64(index))
-            act(node) { machine, now, actions in machine.advance(to: now, into: &actions) }
+            act(node) { machine, turn in machine.advance(in: &turn) }
         case .disk(let index, let incarnation, let work):
             let node = nodes[Int(index)]
             guard node.incarnation == incarnation, node.isUp else { return }
             trace.note(clock, 2 << 56 | UInt64(index))
-            var actions: [EngineAction] = []
-            finish(work, of: node, into: &actions)
-            perform(actions, of: node)
+            var turn = EngineTurn(at: now(of: node))
+            finish(work, of: node, in: &turn)
+            perform(&turn, of: node)
         case .script(let number):
             trace.note(clock, 3 << 56)
             scripts.removeValue(forKey: number)?()
@@ -176,30 +176,29 @@ package final class World {
     // MARK: Actions
 
     /// Lets something happen to a node's engine, and performs what it wants.
-    func act(_ node: SimulatedNode, _ body: (any AnyEngine, Now, inout [EngineAction]) -> Void) {
+    func act(_ node: SimulatedNode, _ body: (any AnyEngine, inout EngineTurn) -> Void) {
         guard let machine = node.machine else { return }
-        var actions: [EngineAction] = []
-        body(machine, now(of: node), &actions)
-        perform(actions, of: node)
+        var turn = EngineTurn(at: now(of: node))
+        body(machine, &turn)
+        perform(&turn, of: node)
     }
 
-    private func perform(_ first: [EngineAction], of node: SimulatedNode) {
-        var actions = first
+    private func perform(_ turn: inout EngineTurn, of node: SimulatedNode) {
         var next = 0
-        while next < actions.count {
-            let action = actions[next]
+        while next < turn.actions.count {
+            let action = turn.actions[next]
             next += 1
             switch action {
             case .transmit(let datagram, let destination): send(datagram, from: node, to: destination)
             case .load(let ticket, let location, let authors):
-                ask(node, .load(ticket, location: location, authors: authors), into: &actions)
+                ask(node, .load(ticket, location: location, authors: authors), in: &turn)
             case .loadPart(let ticket, let content, let part):
-                ask(node, .loadPart(ticket, of: content, part), into: &actions)
-            case .survey(let ticket): ask(node, .survey(ticket), into: &actions)
-            case .apply(let ticket, let changes): ask(node, .apply(ticket, changes), into: &actions)
+                ask(node, .loadPart(ticket, of: content, part), in: &turn)
+            case .survey(let ticket): ask(node, .survey(ticket), in: &turn)
+            case .apply(let ticket, let changes): ask(node, .apply(ticket, changes), in: &turn)
             case .resolve(let seed):
                 let endpoints = node.seeds.indices.contains(seed) ? nodes[node.seeds[seed]].endpoints : []
-                node.machine?.resolved(seed: seed, endpoints, at: now(of: node), into: &actions)
+                node.machine?.resolved(seed: seed, endpoints, in: &turn)
             case .retry: break
             case .piece: preconditionFailure("a value came piece by piece that nobody reads so")
             case .signed(let revision, let location): node.disk.revisions[location] = revision
@@ -228,17 +227,12 @@ package final class World {
             return
         }
         node.spins = 0
-        var actions: [EngineAction] = []
+        var turn = EngineTurn(at: now(of: node))
         let proofs = machine.counters.answers + machine.counters.proofs
-        let disposition = machine.receive(
-            delivery.bytes,
-            from: delivery.source,
-            at: now(of: node),
-            into: &actions
-        )
+        let disposition = machine.receive(delivery.bytes, from: delivery.source, in: &turn)
         let isAnswer = machine.counters.answers + machine.counters.proofs > proofs
         judge(disposition, isAnswer: isAnswer, of: delivery, at: node)
-        perform(actions, of: node)
+        perform(&turn, of: node)
     }
 
     // MARK: Operations
@@ -252,7 +246,7 @@ package final class World {
         then: @escaping (Outcome) -> Void
     ) -> OperationID {
         nextOperation += 1
-        let name = OperationID(rawValue: nextOperation)
+        let name = OperationID.user(nextOperation)
         waiting[name] = UnderWay(
             node: node.index,
             incarnation: node.incarnation,
@@ -262,8 +256,8 @@ package final class World {
             then: then
         )
         trace.note(clock, 4 << 56 | UInt64(node.index), nextOperation)
-        act(node) { machine, now, actions in
-            machine.submit(operation, as: name, at: now, into: &actions)
+        act(node) { machine, turn in
+            machine.submit(operation, as: name, in: &turn)
         }
         return name
     }
@@ -273,8 +267,8 @@ package final class World {
         guard let entry = waiting.removeValue(forKey: operation) else { return }
         let node = nodes[entry.node]
         guard node.isUp, node.incarnation == entry.incarnation else { return }
-        trace.note(clock, 6 << 56 | UInt64(node.index), operation.rawValue)
-        act(node) { machine, now, actions in machine.cancel(operation, at: now, into: &actions) }
+        trace.note(clock, 6 << 56 | UInt64(node.index), operation.number)
+        act(node) { machine, turn in machine.cancel(operation, in: &turn) }
     }
 
     private func patience(with operation: DHTEngine.Operation, of node: SimulatedNode) -> Interval? {
@@ -285,7 +279,7 @@ package final class World {
     /// The honest nodes whose operations have not ended when they ought to have; each is told of once.
     func overdueOperations() -> [Int] {
         var overdue: [Int] = []
-        for name in waiting.keys.sorted(by: { $0.rawValue < $1.rawValue }) {
+        for name in waiting.keys.sorted() {
             guard let entry = waiting[name], clock.since(entry.startedAt) > entry.end else { continue }
             let node = nodes[entry.node]
             // A liar's value may be long, and be wanted for as long by another.
@@ -299,7 +293,7 @@ package final class World {
     private func finished(_ operation: OperationID, _ outcome: Outcome, at node: SimulatedNode) {
         guard let entry = waiting.removeValue(forKey: operation) else { return }
         trace.note(clock, 5 << 56 | UInt64(node.index), outcome.summary)
-        trace.tell(clock) { "n\(node.index) operation \(operation.rawValue): \(outcome.text)" }
+        trace.tell(clock) { "n\(node.index) operation \(operation.number): \(outcome.text)" }
         let took = clock.since(entry.startedAt)
         if let limit = entry.limit, took > limit {
             violate(

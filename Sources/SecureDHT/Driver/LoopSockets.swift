@@ -63,15 +63,14 @@ extension NodeLoop {
     }
 
     func received(_ datagram: [UInt8], from endpoint: Endpoint, on socket: Int, at local: Endpoint?) {
-        let now = SystemClock.now
-        sockets.heard(from: endpoint, at: now.instant)
-        var actions: [EngineAction] = []
-        switch engine.receive(datagram, from: endpoint, at: now, into: &actions) {
+        var turn = EngineTurn(at: SystemClock.now)
+        sockets.heard(from: endpoint, at: turn.now.instant)
+        switch engine.receive(datagram, from: endpoint, in: &turn) {
         case .dropped(let reason):
             logger.debug("datagram dropped", metadata: ["reason": "\(reason)", "from": "\(endpoint)"])
         case .accepted: sockets.accepted(from: endpoint, on: socket, at: local)
         }
-        perform(actions)
+        perform(&turn)
     }
 
     func socketFailed(_ error: any Error) {
@@ -180,10 +179,9 @@ extension NodeLoop {
     }
 
     private func askAnew() {
-        let now = SystemClock.now
-        sockets.networkChanged(addresses: network.addresses, at: now.instant)
-        var actions: [EngineAction] = []
-        engine.networkChanged(hasMoved: network.hasMoved(at: .now()), at: now, into: &actions)
-        perform(actions)
+        var turn = EngineTurn(at: SystemClock.now)
+        sockets.networkChanged(addresses: network.addresses, at: turn.now.instant)
+        engine.networkChanged(hasMoved: network.hasMoved(at: .now()), in: &turn)
+        perform(&turn)
     }
 }

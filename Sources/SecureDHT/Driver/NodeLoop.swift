@@ -48,24 +48,23 @@ actor NodeLoop {
         }
     }
 
-    // MARK: The engine's wishes
+    // MARK: What the engine wants done
 
-    func perform(_ first: [EngineAction]) {
+    func perform(_ turn: inout EngineTurn) {
         let hasKeptChanges = rememberKept()
-        var actions = first
         var index = 0
-        while index < actions.count {
-            let action = actions[index]
+        while index < turn.actions.count {
+            let action = turn.actions[index]
             index += 1
             switch action {
             case .transmit(let datagram, let endpoint): transmit(datagram, to: endpoint)
             case .load(let ticket, let location, let authors):
-                complete(ticket, with: storage.load(ticket, at: location, by: authors), &actions)
+                complete(ticket, with: storage.load(ticket, at: location, by: authors), in: &turn)
             case .loadPart(let ticket, let content, let part):
-                complete(ticket, with: storage.loadPart(ticket, part, of: content), &actions)
-            case .survey(let ticket): complete(ticket, with: storage.survey(ticket), &actions)
+                complete(ticket, with: storage.loadPart(ticket, part, of: content), in: &turn)
+            case .survey(let ticket): complete(ticket, with: storage.survey(ticket), in: &turn)
             case .apply(let ticket, let changes):
-                complete(ticket, with: storage.apply(ticket, changes), &actions)
+                complete(ticket, with: storage.apply(ticket, changes), in: &turn)
             case .signed(let revision, let location): storage.note(revision, at: location)
             case .resolve(let seed): resolve(seed)
             case .retry(let endpoint): sockets.retry(endpoint, at: SystemClock.now.instant)
@@ -83,9 +82,9 @@ actor NodeLoop {
     }
 
     /// The storage is done with a ticket already; `nil`: it is not.
-    private func complete(_ ticket: Ticket, with outcome: StorageOutcome?, _ actions: inout [EngineAction]) {
+    private func complete(_ ticket: Ticket, with outcome: StorageOutcome?, in turn: inout EngineTurn) {
         guard let outcome else { return }
-        engine.complete(ticket, with: outcome, at: SystemClock.now, into: &actions)
+        engine.complete(ticket, with: outcome, in: &turn)
     }
 
     /// `isOnceWritten`: when all is on disk. A user who is told that a value is kept may kill us the next
@@ -107,11 +106,11 @@ actor NodeLoop {
 
     /// The disk is done with tickets.
     private func completed(_ outcomes: [(Ticket, StorageOutcome)]) {
-        var actions: [EngineAction] = []
+        var turn = EngineTurn(at: SystemClock.now)
         for (ticket, outcome) in outcomes {
-            engine.complete(ticket, with: outcome, at: SystemClock.now, into: &actions)
+            engine.complete(ticket, with: outcome, in: &turn)
         }
-        perform(actions)
+        perform(&turn)
     }
 
     // MARK: What outlives the process
@@ -165,18 +164,18 @@ actor NodeLoop {
 
     private func timerFired() {
         timers.fired()
-        var actions: [EngineAction] = []
-        engine.advance(to: SystemClock.now, into: &actions)
-        perform(actions)
+        var turn = EngineTurn(at: SystemClock.now)
+        engine.advance(in: &turn)
+        perform(&turn)
     }
 
     // MARK: Seeds
 
     func setSeeds(_ peers: [PeerAddress]) {
         seeds.replace(peers)
-        var actions: [EngineAction] = []
-        engine.setSeeds(peers.map(\.identity), at: SystemClock.now, into: &actions)
-        perform(actions)
+        var turn = EngineTurn(at: SystemClock.now)
+        engine.setSeeds(peers.map(\.identity), in: &turn)
+        perform(&turn)
     }
 
     private func resolve(_ seed: Int) {
@@ -200,10 +199,10 @@ actor NodeLoop {
         // Where no socket reaches nothing need be tried.
         let families = Set(sockets.openEndpoints.map(\.family))
         let within = endpoints.filter { families.contains($0.family) }
-        var actions: [EngineAction] = []
+        var turn = EngineTurn(at: SystemClock.now)
         let usable = within.isEmpty ? endpoints : within
-        engine.resolved(seed: seed, usable, at: SystemClock.now, into: &actions)
-        perform(actions)
+        engine.resolved(seed: seed, usable, in: &turn)
+        perform(&turn)
     }
 
     func replaceAdmission(_ policy: AdmissionPolicy, seeds: [PeerAddress]) {

@@ -38,10 +38,10 @@ extension NodeLoop {
         guard !isStopping else { return nil }
         return await withCheckedContinuation { continuation in
             users.wait(for: id, continuation)
-            sockets.userAsks(at: SystemClock.now.instant)
-            var actions: [EngineAction] = []
-            engine.submit(operation, as: id, at: SystemClock.now, into: &actions)
-            perform(actions)
+            var turn = EngineTurn(at: SystemClock.now)
+            sockets.userAsks(at: turn.now.instant)
+            engine.submit(operation, as: id, in: &turn)
+            perform(&turn)
         }
     }
 
@@ -53,9 +53,9 @@ extension NodeLoop {
 
     /// Nobody waits for the operation any more.
     private func withdraw(_ id: OperationID) {
-        var actions: [EngineAction] = []
-        engine.cancel(id, at: SystemClock.now, into: &actions)
-        perform(actions)
+        var turn = EngineTurn(at: SystemClock.now)
+        engine.cancel(id, in: &turn)
+        perform(&turn)
     }
 
     // MARK: Values piece by piece
@@ -64,10 +64,10 @@ extension NodeLoop {
     func beginReading(_ record: Record, from contacts: [Contact]) -> OperationID {
         let id = users.newOperation()
         guard !isStopping else { return id }
-        sockets.userAsks(at: SystemClock.now.instant)
-        var actions: [EngineAction] = []
-        engine.submit(.read(record, from: contacts), as: id, at: SystemClock.now, into: &actions)
-        perform(actions)
+        var turn = EngineTurn(at: SystemClock.now)
+        sockets.userAsks(at: turn.now.instant)
+        engine.submit(.read(record, from: contacts), as: id, in: &turn)
+        perform(&turn)
         return id
     }
 
@@ -77,12 +77,12 @@ extension NodeLoop {
             guard !isStopping, !Task.isCancelled, !users.isPulling(id) else { return .stopped }
             return await withCheckedContinuation { continuation in
                 users.pull(id, continuation)
-                var actions: [EngineAction] = []
-                guard engine.pull(id, at: SystemClock.now, into: &actions) else {
+                var turn = EngineTurn(at: SystemClock.now)
+                guard engine.pull(id, in: &turn) else {
                     users.deliver(.stopped, of: id)
                     return
                 }
-                perform(actions)
+                perform(&turn)
             }
         } onCancel: {
             endReading(id)

@@ -11,7 +11,7 @@ struct WaitingUsers {
     /// A name that no operation had.
     mutating func newOperation() -> OperationID {
         names += 1
-        return OperationID(rawValue: names)
+        return .user(names)
     }
 
     // MARK: Operations
@@ -55,7 +55,7 @@ struct WaitingUsers {
 
     /// The node stops: operations end without an outcome, in the order in which they began.
     mutating func abandonOperations() {
-        let abandoned = operations.sorted { $0.key.rawValue < $1.key.rawValue }.map(\.value)
+        let abandoned = operations.sorted { $0.key < $1.key }.map(\.value)
         operations = [:]
         for user in abandoned { user.resume(returning: nil) }
         for user in pulls.values { user.resume(returning: .stopped) }
