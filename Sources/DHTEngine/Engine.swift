@@ -53,15 +53,15 @@ extension GatedEngine where Keeper: ~Copyable {
                 return .dropped(.capacity)
             }
             counters.inboundRequests += 1
-            noteSender(of: inbound, in: &turn)
+            onSender(of: inbound, in: &turn)
             dispatch(inbound, in: &turn)
         case .answer(let answer):
             counters.answers += 1
             counters.struckOut += UInt64(answer.struckOut)
-            if answer.recordsStruckOut > 0 { core.note(.struckOut, of: answer.sender, at: turn.now.instant) }
-            if answer.namesTwin { core.note(.twoProcesses, of: identity, at: turn.now.instant) }
-            if answer.unusable > 0 { core.note(.unusableContacts, of: answer.sender, at: turn.now.instant) }
-            if answer.showsNewKey { noteRestart(of: answer.sender, at: answer.endpoint, in: &turn) }
+            if answer.recordsStruckOut > 0 { core.record(.struckOut, of: answer.sender, at: turn.now.instant) }
+            if answer.namesTwin { core.record(.twoProcesses, of: identity, at: turn.now.instant) }
+            if answer.unusable > 0 { core.record(.unusableContacts, of: answer.sender, at: turn.now.instant) }
+            if answer.showsNewKey { onRestart(of: answer.sender, at: answer.endpoint, in: &turn) }
             accept(answer, in: &turn)
         }
         return .accepted
@@ -243,10 +243,10 @@ extension GatedEngine where Keeper: ~Copyable {
     }
 
     /// What a request says of its sender besides what it asks.
-    private mutating func noteSender(of inbound: Gate.InboundRequest, in turn: inout EngineTurn) {
-        if inbound.twin != nil { core.note(.twoProcesses, of: inbound.sender, at: turn.now.instant) }
+    private mutating func onSender(of inbound: Gate.InboundRequest, in turn: inout EngineTurn) {
+        if inbound.twin != nil { core.record(.twoProcesses, of: inbound.sender, at: turn.now.instant) }
         if inbound.showsNewKey {
-            noteRestart(of: inbound.sender, at: inbound.endpoint, in: &turn)
+            onRestart(of: inbound.sender, at: inbound.endpoint, in: &turn)
         }
         guard inbound.provesAddress, inbound.request != .ping(isLeaving: true) else { return }
         counters.proofs += 1
@@ -256,7 +256,7 @@ extension GatedEngine where Keeper: ~Copyable {
         tellCore(in: &turn) { $0.proved(contact, in: &$1) }
     }
 
-    private mutating func noteRestart(of peer: Identity, at endpoint: Endpoint, in turn: inout EngineTurn) {
+    private mutating func onRestart(of peer: Identity, at endpoint: Endpoint, in turn: inout EngineTurn) {
         let contact = Contact(identity: peer, id: gate.admission.nodeID(of: peer), endpoint: endpoint)
         tellCore(in: &turn) { $0.restarted(contact, in: &$1) }
     }

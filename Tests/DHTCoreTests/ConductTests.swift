@@ -12,14 +12,14 @@ struct ConductTests {
 
     @Test func `what a member does is counted by kind, and told of once`() {
         var conduct = Conduct()
-        conduct.note(.brokenContent, of: somebody(1), at: Instant(nanoseconds: 1))
-        conduct.note(.brokenContent, of: somebody(1), times: 2, at: Instant(nanoseconds: 2))
-        conduct.note(.unusableContacts, of: somebody(2), at: Instant(nanoseconds: 3))
+        conduct.record(.brokenContent, of: somebody(1), at: Instant(nanoseconds: 1))
+        conduct.record(.brokenContent, of: somebody(1), times: 2, at: Instant(nanoseconds: 2))
+        conduct.record(.unusableContacts, of: somebody(2), at: Instant(nanoseconds: 3))
         #expect(conduct.report.map(\.count) == [3, 1])
         #expect(conduct.report.map(\.offence) == [.brokenContent, .unusableContacts])
         #expect(conduct.report.first?.last == Instant(nanoseconds: 2))
         #expect(conduct.takeNews().map(\.identity) == [somebody(1), somebody(2)])
-        conduct.note(.unusableContacts, of: somebody(2), at: Instant(nanoseconds: 4))
+        conduct.record(.unusableContacts, of: somebody(2), at: Instant(nanoseconds: 4))
         #expect(conduct.takeNews().isEmpty)
     }
 
@@ -29,7 +29,7 @@ struct ConductTests {
             var bytes = [UInt8](repeating: 0, count: 32)
             (bytes[0], bytes[1]) = (UInt8(number >> 8), UInt8(number & 255))
             guard let identity = Identity(bytes[...]) else { preconditionFailure("an identity has 32 bytes") }
-            conduct.note(.struckOut, of: identity, at: Instant(nanoseconds: UInt64(number)))
+            conduct.record(.struckOut, of: identity, at: Instant(nanoseconds: UInt64(number)))
         }
         #expect(conduct.count == Conduct.capacity)
         #expect(conduct.report.map(\.last).min() == Instant(nanoseconds: 1))
@@ -37,8 +37,8 @@ struct ConductTests {
 
     @Test func `who is no longer admitted is forgotten`() {
         var conduct = Conduct()
-        conduct.note(.struckOut, of: somebody(1), at: Instant(nanoseconds: 0))
-        conduct.note(.struckOut, of: somebody(2), at: Instant(nanoseconds: 0))
+        conduct.record(.struckOut, of: somebody(1), at: Instant(nanoseconds: 0))
+        conduct.record(.struckOut, of: somebody(2), at: Instant(nanoseconds: 0))
         conduct.forget { $0 == somebody(1) }
         #expect(conduct.report.map(\.identity) == [somebody(2)])
         #expect(conduct.takeNews().map(\.identity) == [somebody(2)])

@@ -91,12 +91,12 @@ struct FamilyTests {
     @Test func `a peer whose live request came is asked at once, though it was asked on hearsay just now`() {
         var transcript = Transcript(.at(0))
         transcript.meet(1)
-        transcript.on(at: now(1)) { node, turn in node.noteHints([.at(128)], in: &turn) }
+        transcript.on(at: now(1)) { node, turn in node.onHints([.at(128)], in: &turn) }
         let call = transcript.requests.first { $0.contact == .at(128) }?.call
         transcript.on(at: now(4)) { node, turn in
             if let call { node.failed(call, in: &turn) }
         }
-        transcript.on(at: now(5)) { node, turn in node.noteHints([.at(128)], in: &turn) }
+        transcript.on(at: now(5)) { node, turn in node.onHints([.at(128)], in: &turn) }
         #expect(call != nil && transcript.asked.isEmpty)
         transcript.on(at: now(6)) { node, turn in
             node.handleRequest(
@@ -148,7 +148,7 @@ struct FamilyTests {
                     in: &turn
                 )
                 if number == 0 {
-                    node.catalog.note(.underReplicated, of: record.digest, at: place, second: 1)
+                    node.catalog.record(.underReplicated, of: record.digest, at: place, second: 1)
                 }
             }
         }

@@ -17,7 +17,7 @@ struct LossClaimTests {
         transcript.node.restore(record)
         // It is not put again while these tests last.
         let place = record.id
-        transcript.node.catalog.note(.replicated, of: record.digest, at: place, second: 1)
+        transcript.node.catalog.record(.replicated, of: record.digest, at: place, second: 1)
     }
 
     /// The peer shows another box key, and does not have what it is asked for; how many STOREs that brings
@@ -132,7 +132,7 @@ struct LossClaimTests {
     }
 
     @Test mutating func `another record that it took is not held against it`() {
-        transcript.node.noteRepaired(Record.sample(at: 9).digest, at: peer, now: at(1000))
+        transcript.node.onRepaired(Record.sample(at: 9).digest, at: peer, now: at(1000))
         #expect(read(at: 1001) == 1)
     }
 }

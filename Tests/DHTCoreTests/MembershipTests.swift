@@ -324,7 +324,7 @@ struct MembershipTests {
         #expect(transcript.node.table.entry(for: Contact.at(0x80).identity, id: Contact.at(0x80).id) != nil)
         #expect(transcript.requests.map(\.request) == [.findNode(target: transcript.node.id)])
         transcript.on(at: now(1)) { node, turn in
-            node.noteInbound(.at(0x80), in: &turn)
+            node.onInbound(.at(0x80), in: &turn)
         }
         #expect(transcript.requests.isEmpty)
     }

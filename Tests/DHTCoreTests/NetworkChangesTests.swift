@@ -153,7 +153,7 @@ struct NetworkChangesTests {
 
     @Test mutating func `where somebody is said to be is tried whatever the system said of it`() {
         transcript.meet(0x80)
-        transcript.on(at: now(5)) { node, turn in node.noteHints([.at(0x40)], in: &turn) }
+        transcript.on(at: now(5)) { node, turn in node.onHints([.at(0x40)], in: &turn) }
         #expect(pinged == [0x40])
         #expect(retried == [Contact.at(0x40).endpoint])
     }

@@ -366,7 +366,7 @@ struct ReplicationTests {
         for number in 0..<1100 as Range<UInt64> {
             let identity = Identity.numbered(1_000_000 + number)
             let contact = Contact(identity: identity, id: NodeID(firstByte: 2), endpoint: .port(1))
-            transcript.node.noteWent(contact, lastHeard: at(300), at: at(300))
+            transcript.node.onContactLost(contact, lastHeard: at(300), at: at(300))
         }
         #expect(transcript.node.size(of: "unhandled changes") == ContactChanges.capacity)
         #expect(transcript.node.replication.counters.overlooked == 1100 - UInt64(ContactChanges.capacity))

@@ -69,8 +69,8 @@ struct ContentRoomTests {
     @Test mutating func `pieces of what was given up count until they are forgotten`() {
         _ = take(1, for: owner(author: 1, sender: 1))
         _ = inventory.begin(reference(1), for: .unknown, at: now)
-        inventory.note(.outline, of: reference(1).digest)
-        for piece in 0..<100 { inventory.note(.piece(piece), of: reference(1).digest) }
+        inventory.record(.outline, of: reference(1).digest)
+        for piece in 0..<100 { inventory.record(.piece(piece), of: reference(1).digest) }
         #expect(inventory.expectNoMore(reference(1).digest) == false)
         #expect(inventory.loose == 6_400_000)
         #expect(inventory.forget(unreferred: [reference(1).digest], at: now + .minutes(9)).isEmpty)
@@ -82,8 +82,8 @@ struct ContentRoomTests {
         let digest = reference(1).digest
         _ = take(1, for: owner(author: 1, sender: 1))
         _ = inventory.begin(reference(1), for: .unknown, at: now)
-        inventory.note(.outline, of: digest)
-        for piece in 0..<reference(1).pieceCount { inventory.note(.piece(piece), of: digest) }
+        inventory.record(.outline, of: digest)
+        for piece in 0..<reference(1).pieceCount { inventory.record(.piece(piece), of: digest) }
         inventory.setReferred(digest, at: now)
         _ = inventory.expectNoMore(digest)
         #expect(inventory.loose == 0)
@@ -121,9 +121,9 @@ struct ContentRoomTests {
     /// Content that is all here, and no record refers to.
     private mutating func leave(_ number: UInt8, for owner: ContentInventory.Owner) {
         _ = inventory.begin(reference(number), for: owner, at: now)
-        inventory.note(.outline, of: reference(number).digest)
+        inventory.record(.outline, of: reference(number).digest)
         for piece in 0..<reference(number).pieceCount {
-            inventory.note(.piece(piece), of: reference(number).digest)
+            inventory.record(.piece(piece), of: reference(number).digest)
         }
         _ = inventory.expectNoMore(reference(number).digest)
     }

@@ -97,7 +97,7 @@ struct LiarTests {
             begun: clock,
             grown: clock
         )
-        transfers.note(liar, of: content.reference, at: clock)
+        transfers.record(liar, of: content.reference, at: clock)
         #expect(transfers.incoming[content.reference]?.fetch.isStuck == true)
         #expect(transfers.liars.contains(liar, of: content.reference.digest, at: clock))
     }
@@ -210,10 +210,10 @@ struct LiarTests {
         let start = Instant(nanoseconds: 0)
         for number in 0..<UInt64(ContentLiars.capacity) + 1 {
             guard let digest = Digest(ContentTests.bytes(32, seed: number)[...]) else { continue }
-            liars.note(Self.contact(1).identity, of: digest, at: start + .milliseconds(number))
+            liars.record(Self.contact(1).identity, of: digest, at: start + .milliseconds(number))
         }
         #expect(liars.count == ContentLiars.capacity)
-        liars.note(Self.contact(1).identity, of: content.reference.digest, at: start + .seconds(10))
+        liars.record(Self.contact(1).identity, of: content.reference.digest, at: start + .seconds(10))
         func isLiar(_ number: UInt8, at span: Interval) -> Bool {
             liars.contains(Self.contact(number).identity, of: content.reference.digest, at: start + span)
         }

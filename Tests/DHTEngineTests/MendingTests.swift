@@ -204,21 +204,21 @@ struct MendingMachineTests {
     }
 
     @Test mutating func `where damage was met all is looked at at once, and brought after that`() {
-        mending.noteLost(1, of: contents[1], isSeen: false, at: at(1))
+        mending.recordLoss(1, of: contents[1], isSeen: false, at: at(1))
         #expect(mending.begin(at: at(1)) == [])
         #expect(look(at(1)) == [10, 11])
         #expect(mending.begin(at: at(3)) == [contents[1]])
         #expect(mending.begin(at: at(4)) == [], "once")
-        mending.noteWritten(.piece(0), of: contents[1])
+        mending.recordWrite(.piece(0), of: contents[1])
         mending.heal(contents[1], at: at(4))
-        mending.noteWritten(.piece(0), of: contents[1])
+        mending.recordWrite(.piece(0), of: contents[1])
         #expect([mending.lost, mending.mended, UInt64(mending.count)] == [1, 1, 0])
     }
 
     @Test mutating func `an outline that was written back shows what could not be looked at without it`() {
-        mending.noteLost(1, of: contents[1], isSeen: true, at: at(0))
+        mending.recordLoss(1, of: contents[1], isSeen: true, at: at(0))
         #expect(mending.begin(at: at(5)) == [contents[1]])
-        mending.noteWritten(.outline, of: contents[1])
+        mending.recordWrite(.outline, of: contents[1])
         mending.heal(contents[1], at: at(6))
         #expect(look(at(6)) == [10, 11])
         #expect(mending.deadline.map { $0 > at(6) } ?? true)
@@ -227,7 +227,7 @@ struct MendingMachineTests {
     @Test mutating func `damage that a round meets makes it urgent`() {
         mending.start(at: at(0))
         _ = mending.nextLook(among: { contents }, pieces: { _ in [0, 1] }, at: at(10))
-        mending.noteLost(1, of: contents[0], isSeen: false, at: at(10))
+        mending.recordLoss(1, of: contents[0], isSeen: false, at: at(10))
         #expect(mending.begin(at: at(10)) == [])
         mending.looked(at: at(10))
         #expect(look(at(10)) == [1], "the rest of it at once, and no more")
@@ -237,7 +237,7 @@ struct MendingMachineTests {
     @Test mutating func `a round that damage interrupts goes on`() {
         mending.start(at: at(0))
         #expect(look(at(10)) == [0])
-        mending.noteLost(1, of: contents[2], isSeen: false, at: at(10))
+        mending.recordLoss(1, of: contents[2], isSeen: false, at: at(10))
         #expect(look(at(10)) == [20, 21])
         var seen: [Int] = []
         for second in 11..<30 as Range<UInt64> { seen += look(at(second)) }
@@ -245,16 +245,16 @@ struct MendingMachineTests {
     }
 
     @Test mutating func `few are brought at once, and what fails rests longer each time`() {
-        for content in contents { mending.noteLost(1, of: content, isSeen: true, at: at(0)) }
+        for content in contents { mending.recordLoss(1, of: content, isSeen: true, at: at(0)) }
         #expect(mending.begin(at: at(5)) == [contents[0], contents[1]])
         #expect(mending.begin(at: at(6)) == [])
-        mending.noteFailure(of: contents[0], at: at(7))
+        mending.recordFailure(of: contents[0], at: at(7))
         #expect(mending.begin(at: at(7)) == [contents[2]])
         mending.heal(contents[1], at: at(4))
         mending.heal(contents[2], at: at(8))
         #expect(mending.begin(at: at(36)) == [])
         #expect(mending.begin(at: at(37)) == [contents[0]])
-        mending.noteFailure(of: contents[0], at: at(40))
+        mending.recordFailure(of: contents[0], at: at(40))
         #expect(mending.begin(at: at(99)) == [])
         #expect(mending.begin(at: at(100)) == [contents[0]])
         mending.heal(contents[0], at: at(101))

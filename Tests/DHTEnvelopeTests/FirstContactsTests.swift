@@ -12,7 +12,7 @@ import Testing
 
     @Test mutating func `a request is new once`() {
         #expect(contacts.isNew(7, of: alice, old))
-        contacts.note(7, of: alice, old, at: at(0))
+        contacts.record(7, of: alice, old, at: at(0))
         #expect(!contacts.isNew(7, of: alice, old))
         #expect(contacts.isNew(6, of: alice, old))
         #expect(contacts.isNew(8, of: alice, old))
@@ -24,7 +24,7 @@ import Testing
         var answered: [UInt64] = []
         for second in 0...100 as ClosedRange<UInt64> {
             for _ in 0..<3 where contacts.charge(alice, old, at: at(second)) {
-                contacts.note(UInt64(answered.count), of: alice, old, at: at(second))
+                contacts.record(UInt64(answered.count), of: alice, old, at: at(second))
                 answered.append(second)
             }
         }
@@ -33,7 +33,7 @@ import Testing
 
     @Test mutating func `another process of the same peer has an allowance of its own`() {
         for counter in 0..<20 as Range<UInt64> where contacts.charge(alice, old, at: at(0)) {
-            contacts.note(counter, of: alice, old, at: at(0))
+            contacts.record(counter, of: alice, old, at: at(0))
         }
         #expect(contacts.charge(alice, old, at: at(0)) == false)
         #expect(contacts.charge(alice, new, at: at(0)) == true)
@@ -49,7 +49,7 @@ import Testing
             )
         }
         for number in 0..<FirstContacts.capacity + 100 {
-            contacts.note(1, of: identity(number), old, at: at(milliseconds: UInt64(number) * 5))
+            contacts.record(1, of: identity(number), old, at: at(milliseconds: UInt64(number) * 5))
             #expect(contacts.count <= FirstContacts.capacity)
         }
         #expect(contacts.isNew(1, of: identity(99), old))
@@ -58,13 +58,13 @@ import Testing
     }
 
     @Test mutating func `what has become a session is forgotten here`() {
-        contacts.note(1, of: alice, old, at: at(0))
+        contacts.record(1, of: alice, old, at: at(0))
         contacts.forget(alice, old)
         #expect(contacts.count == 0)
         #expect(contacts.isNew(1, of: alice, old))
         // However often it goes on.
         for counter in 0..<30_000 as Range<UInt64> {
-            contacts.note(counter, of: alice, old, at: at(0))
+            contacts.record(counter, of: alice, old, at: at(0))
             contacts.forget(alice, old)
         }
         #expect(contacts.count == 0)

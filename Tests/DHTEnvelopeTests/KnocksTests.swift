@@ -19,11 +19,11 @@ struct KnocksTests {
     @Test mutating func `each is told of once an hour as long as it knocks`() {
         let one = Self.identity(1)
         for second in 0..<3600 as Range<UInt64> {
-            knocks.note(one, from: place(1), at: start + .seconds(second))
+            knocks.record(one, from: place(1), at: start + .seconds(second))
         }
         #expect(knocks.takeNews().map(\.identity) == [one])
         #expect(!knocks.hasNews)
-        knocks.note(one, from: place(2), at: start + .seconds(3600))
+        knocks.record(one, from: place(2), at: start + .seconds(3600))
         #expect(knocks.hasNews)
         let news = knocks.takeNews()
         #expect(news == knocks.all)
@@ -33,9 +33,9 @@ struct KnocksTests {
 
     @Test mutating func `those that knocked last come first`() {
         for number in 1...3 {
-            knocks.note(Self.identity(number), from: place(1), at: start + .seconds(UInt64(number)))
+            knocks.record(Self.identity(number), from: place(1), at: start + .seconds(UInt64(number)))
         }
-        knocks.note(Self.identity(1), from: place(1), at: start + .seconds(9))
+        knocks.record(Self.identity(1), from: place(1), at: start + .seconds(9))
         #expect(knocks.all.map(\.identity) == [1, 3, 2].map(Self.identity))
     }
 
@@ -43,21 +43,21 @@ struct KnocksTests {
     mutating func `whoever invents identities fills the table for an hour, and the log with so many lines`() {
         var lines = 0
         for number in 0..<1000 {
-            knocks.note(Self.identity(number), from: place(1), at: start + .seconds(UInt64(number)))
+            knocks.record(Self.identity(number), from: place(1), at: start + .seconds(UInt64(number)))
             lines += knocks.takeNews().count
         }
         #expect(lines == Knocks.capacity)
         #expect(knocks.all.count == Knocks.capacity)
         let late = start + .seconds(3600)
-        knocks.note(Self.identity(2000), from: place(1), at: late)
+        knocks.record(Self.identity(2000), from: place(1), at: late)
         #expect(knocks.all.first?.identity == Self.identity(2000))
         #expect(!knocks.all.contains { $0.identity == Self.identity(0) })
         #expect(knocks.all.count == Knocks.capacity)
     }
 
     @Test mutating func `who is admitted is forgotten`() {
-        knocks.note(Self.identity(1), from: place(1), at: start)
-        knocks.note(Self.identity(2), from: place(1), at: start)
+        knocks.record(Self.identity(1), from: place(1), at: start)
+        knocks.record(Self.identity(2), from: place(1), at: start)
         knocks.forget { $0 == Self.identity(1) }
         #expect(knocks.all.map(\.identity) == [Self.identity(2)])
         #expect(knocks.takeNews().map(\.identity) == [Self.identity(2)])

@@ -93,7 +93,7 @@ struct CheckerTests {
             acknowledgedAt: write.acknowledgedAt
         )
         workload.history = History()
-        workload.history.note(few, of: 0)
+        workload.history.record(few, of: 0)
         let answeredBy = [3, 4].map { world.nodes[$0].identity }
         let outcome = GetOutcome(found: [], answered: 2, asked: wanted, answeredBy: answeredBy)
         workload.check(started(wanted: wanted), outcome)
@@ -164,7 +164,7 @@ struct CheckerTests {
     @Test func `a write that passes over one begun later is noticed when it is acknowledged`() throws {
         let (first, second) = try swapped()
         workload.history = History()
-        workload.history.note(first, of: 0)
+        workload.history.record(first, of: 0)
         workload.checkOrder(of: second, 0)
         #expect(broken == ["order"])
     }
@@ -174,7 +174,7 @@ struct CheckerTests {
         let second = try #require(written())
         // The first one was begun last, it says; its revision is the lower one all the same.
         first.number = second.number + 1
-        workload.history.note(first, of: 0)
+        workload.history.record(first, of: 0)
         read()
         #expect(broken == ["order"])
     }
@@ -198,7 +198,7 @@ struct CheckerTests {
     @Test func `a value nobody wrote is noticed`() throws {
         let write = try #require(written())
         workload.history = History()
-        workload.history.note(write, of: 0)
+        workload.history.record(write, of: 0)
         read()
         #expect(broken == ["authenticity"])
     }
@@ -266,11 +266,11 @@ struct CheckerTests {
         let record = try #require(written()).record
         var count = 0
         while count < Gifts.limit {
-            count = world.gifts.note(record.digest, from: 0, to: 1)
+            count = world.gifts.record(record.digest, from: 0, to: 1)
         }
         #expect(count == Gifts.limit)
         #expect(broken.isEmpty)
-        #expect(world.gifts.note(record.digest, from: 0, to: 1) == Gifts.limit + 1)
+        #expect(world.gifts.record(record.digest, from: 0, to: 1) == Gifts.limit + 1)
     }
 
     @Test func `who says that it stored what its disk never had is noticed`() throws {
@@ -307,7 +307,7 @@ struct CheckerTests {
                 transaction += 1
                 // The second is the same request once more.
                 for _ in 0..<2 {
-                    world.collusion.noteSpoil(
+                    world.collusion.recordSpoil(
                         .init(content: reference.digest, part: .piece(0), chunk: 0, by: liar, to: victim),
                         transaction: transaction
                     )

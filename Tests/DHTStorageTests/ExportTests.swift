@@ -74,7 +74,7 @@ struct ExportTests {
     private func exported(_ longs: [Long]) throws -> (lines: [String], summary: ExportSummary) {
         let store = try SQLiteRecordStore(in: folders.one)
         for long in longs { try store.apply(long.changes) }
-        try store.database.noteKept([kept.key: kept])
+        try store.database.rememberKept([kept.key: kept])
         return try export(store)
     }
 

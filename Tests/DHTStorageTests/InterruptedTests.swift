@@ -33,7 +33,7 @@ struct InterruptedTests {
         let (source, copy) = (try Folder(), try Folder())
         let database = try NodeDatabase(in: source)
         let value = RememberedValue(key: [7], lifetime: 60, revision: Revision(rawValue: 7))
-        try database.noteKept([value.key: value])
+        try database.rememberKept([value.key: value])
         database.close()
         try breakOff(source, into: copy)
         let opened = try NodeDatabase(in: copy)

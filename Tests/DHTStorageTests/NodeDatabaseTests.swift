@@ -12,7 +12,7 @@ struct NodeDatabaseTests {
     @Test func `the directory and its files are for their owner alone`() throws {
         let folder = try Folder()
         let database = try NodeDatabase(directory: folder.file("node"), owner: author(1))
-        try database.noteKept([value.key: value])
+        try database.rememberKept([value.key: value])
         #expect(try database.kept() == [value])
         #expect(folder.mode("node") == 0o700)
         for name in ["records.sqlite", "records.sqlite-wal", "records.sqlite-shm", "lock"] {
@@ -84,7 +84,7 @@ struct NodeDatabaseTests {
             try NodeDatabase(in: folder)
         }
         #expect(refusal?.description.hasPrefix("\(folder.path) is in use by another process") == true)
-        try first.noteKept([value.key: value])
+        try first.rememberKept([value.key: value])
         withExtendedLifetime(first) {}
     }
 

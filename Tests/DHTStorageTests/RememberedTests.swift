@@ -37,9 +37,9 @@ struct RememberedTests {
         let (one, two, three) = (NodeID(firstByte: 1), NodeID(firstByte: 2), NodeID(firstByte: 3))
         let database = try NodeDatabase(in: folder)
         for revision in [5, 9, 7, .max, 1 << 63, 3, .max - 1] as [UInt64] {
-            try database.noteRevisions([one: Revision(rawValue: revision), three: Revision(rawValue: 9)])
+            try database.rememberRevisions([one: Revision(rawValue: revision), three: Revision(rawValue: 9)])
         }
-        try database.noteRevisions([two: Revision(rawValue: 0), three: nil])
+        try database.rememberRevisions([two: Revision(rawValue: 0), three: nil])
         database.close()
         #expect(
             try NodeDatabase(in: folder).revisions()
@@ -50,14 +50,14 @@ struct RememberedTests {
     @Test func `keys are kept until they are not`() throws {
         let folder = try Folder()
         let database = try NodeDatabase(in: folder)
-        try database.noteKept([[9]: value([9])])
-        try database.noteKept([
+        try database.rememberKept([[9]: value([9])])
+        try database.rememberKept([
             [9]: nil, [2]: value([2]), [0xFF, 0]: value([0xFF, 0]), [1, 2]: value([1, 2]),
         ])
         database.close()
         let again = try NodeDatabase(in: folder)
         #expect(try again.kept() == [value([1, 2]), value([2]), value([0xFF, 0])])
-        try again.noteKept([[1, 2]: nil, [2]: nil, [0xFF, 0]: nil, [7]: nil])
+        try again.rememberKept([[1, 2]: nil, [2]: nil, [0xFF, 0]: nil, [7]: nil])
         #expect(try again.kept().isEmpty)
     }
 
@@ -65,11 +65,11 @@ struct RememberedTests {
         let folder = try Folder()
         let database = try NodeDatabase(in: folder)
         let keys = (0..<2000).map { [UInt8($0 >> 8), UInt8($0 & 0xFF)] }
-        try database.noteKept(Dictionary(uniqueKeysWithValues: keys.map { ($0, value($0)) }))
+        try database.rememberKept(Dictionary(uniqueKeysWithValues: keys.map { ($0, value($0)) }))
         let later = RememberedValue(key: keys[7], lifetime: 60, revision: Revision(rawValue: 9))
         for change in [[keys[7]: later], [keys[8]: nil], [[1]: value([1])]] as [[[UInt8]: RememberedValue?]] {
             let before = rowsWritten(database)
-            try database.noteKept(change)
+            try database.rememberKept(change)
             #expect((1...2).contains(rowsWritten(database) - before), "one is replaced: out and in")
         }
         let kept = try database.kept()
@@ -85,7 +85,7 @@ struct RememberedTests {
     @Test func `a full disk is told by these as well`() throws {
         let folder = try Folder()
         let database = try NodeDatabase(in: folder)
-        try database.noteKept([[1]: value([1])])
+        try database.rememberKept([[1]: value([1])])
         try database.confine(room: 0)
         #expect(throws: RecordStoreError.full) {
             try database.replaceContacts(

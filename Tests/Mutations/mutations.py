@@ -121,11 +121,11 @@ MUTATIONS = [
          "            _ = table.answered(contact, at: turn.now.instant)\n"),
     ]),
     Mutation("whoever-asks-enters", "table", SWARM, [
-        ("DHTCore/Node/Requests.swift", "            noteArriving(sender, at: turn.now.instant)\n",
+        ("DHTCore/Node/Requests.swift", "            onArriving(sender, at: turn.now.instant)\n",
          "            _ = table.answered(sender, at: turn.now.instant)\n"),
     ]),
     Mutation("replays-move-contacts", "table", SWARM, [
-        ("DHTCore/Node/Requests.swift", "            noteArriving(sender, at: turn.now.instant)\n",
+        ("DHTCore/Node/Requests.swift", "            onArriving(sender, at: turn.now.instant)\n",
          "            if table.entry(for: sender.identity, id: sender.id) != nil {\n"
          "                _ = table.answered(sender, at: turn.now.instant)\n            }\n"),
     ]),
@@ -160,7 +160,7 @@ MUTATIONS = [
          "            release(storeRequest.part)\n"),
     ]),
     Mutation("lies-are-forgotten", "bounds", SPOILING, [
-        ("DHTEngine/Content/ContentTransfers.swift", "        liars.note(liar, of: reference.digest, at: now)\n", ""),
+        ("DHTEngine/Content/ContentTransfers.swift", "        liars.record(liar, of: reference.digest, at: now)\n", ""),
     ]),
     # replay
     Mutation("replays-are-taken", "replay", SWARM, [

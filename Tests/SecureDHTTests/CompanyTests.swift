@@ -22,18 +22,18 @@ struct CompanyTests {
     @Test func `who answered within a day before anybody did is counted`() {
         var lately = LatelyHeard()
         #expect(count(lately) == 0)
-        lately.note([Self.contact(1), Self.contact(2)], unixMilliseconds: Self.start)
+        lately.record([Self.contact(1), Self.contact(2)], unixMilliseconds: Self.start)
         let later = Self.start + Self.day
-        lately.note([Self.contact(1, later)], unixMilliseconds: later)
+        lately.record([Self.contact(1, later)], unixMilliseconds: later)
         #expect(count(lately) == 2)
-        lately.note([Self.contact(1, later + 1)], unixMilliseconds: later + 1)
+        lately.record([Self.contact(1, later + 1)], unixMilliseconds: later + 1)
         #expect(count(lately) == 1)
     }
 
     @Test func `nobody is forgotten while nobody can be heard`() {
         var lately = LatelyHeard()
-        lately.note([Self.contact(1), Self.contact(2)], unixMilliseconds: Self.start)
-        lately.note([], unixMilliseconds: Self.start + 30 * Self.day)
+        lately.record([Self.contact(1), Self.contact(2)], unixMilliseconds: Self.start)
+        lately.record([], unixMilliseconds: Self.start + 30 * Self.day)
         #expect(count(lately) == 2)
     }
 
@@ -41,10 +41,10 @@ struct CompanyTests {
         let before = [Self.contact(1), Self.contact(2, Self.start - Self.day / 2)]
         let now = Self.start + 9 * Self.day
         var lately = LatelyHeard(before, unixMilliseconds: now)
-        lately.note([Self.contact(3, now + 1)], unixMilliseconds: now + 1)
+        lately.record([Self.contact(3, now + 1)], unixMilliseconds: now + 1)
         #expect(count(lately) == 3)
         let later = now + Self.day
-        lately.note([Self.contact(3, later)], unixMilliseconds: later)
+        lately.record([Self.contact(3, later)], unixMilliseconds: later)
         #expect(count(lately) == 2, "the second was older")
     }
 
@@ -54,15 +54,15 @@ struct CompanyTests {
             [Self.contact(1, answered), Self.contact(2, answered)],
             unixMilliseconds: Self.start
         )
-        lately.note([Self.contact(3, Self.start)], unixMilliseconds: Self.start)
+        lately.record([Self.contact(3, Self.start)], unixMilliseconds: Self.start)
         #expect(count(lately) == 3)
-        lately.note([Self.contact(3, .max)], unixMilliseconds: Self.start + 1)
+        lately.record([Self.contact(3, .max)], unixMilliseconds: Self.start + 1)
         #expect(count(lately) == 3)
     }
 
     @Test func `members that are expelled are not counted`() {
         var lately = LatelyHeard()
-        lately.note([Self.contact(1), Self.contact(2)], unixMilliseconds: Self.start)
+        lately.record([Self.contact(1), Self.contact(2)], unixMilliseconds: Self.start)
         let first = Self.contact(1).identity
         #expect(lately.count { $0 != first } == 1)
         lately.forget { $0 == first }
@@ -79,7 +79,7 @@ struct CompanyTests {
             let endpoint = Endpoint(ipv4: 1, port: 1)
             contacts.append(.init(identity: identity, endpoint: endpoint, answered: Self.start + number))
         }
-        lately.note(contacts, unixMilliseconds: Self.start + 10_000)
+        lately.record(contacts, unixMilliseconds: Self.start + 10_000)
         #expect(count(lately) == LatelyHeard.capacity)
         #expect(lately.contactsByAge.first == contacts.last)
         #expect(!lately.contactsByAge.contains(contacts[7]))
@@ -114,21 +114,21 @@ struct CompanyTests {
         let (alone, whole) = (
             Company(expected: 2, members: 2, up: 0), Company(expected: 2, members: 2, up: 1)
         )
-        #expect(watch.note(alone, at: start) == nil)
-        #expect(watch.note(alone, at: start + .milliseconds(4999)) == nil)
-        #expect(watch.note(alone, at: start + .seconds(5)) == .isolated)
-        #expect(watch.note(alone, at: start + .seconds(3600)) == nil)
-        #expect(watch.note(whole, at: start + .seconds(3601)) == .whole)
-        #expect(watch.note(whole, at: start + .seconds(3602)) == nil)
-        #expect(watch.note(alone, at: start + .seconds(3603)) == nil, "the patience begins anew")
-        #expect(watch.note(alone, at: start + .seconds(3608)) == .isolated)
+        #expect(watch.record(alone, at: start) == nil)
+        #expect(watch.record(alone, at: start + .milliseconds(4999)) == nil)
+        #expect(watch.record(alone, at: start + .seconds(5)) == .isolated)
+        #expect(watch.record(alone, at: start + .seconds(3600)) == nil)
+        #expect(watch.record(whole, at: start + .seconds(3601)) == .whole)
+        #expect(watch.record(whole, at: start + .seconds(3602)) == nil)
+        #expect(watch.record(alone, at: start + .seconds(3603)) == nil, "the patience begins anew")
+        #expect(watch.record(alone, at: start + .seconds(3608)) == .isolated)
     }
 
     @Test func `a moment's silence is not told`() {
         var watch = HealthWatch()
         let start = Instant(nanoseconds: 1)
-        #expect(watch.note(Company(expected: 2, members: 2, up: 0), at: start) == nil)
-        #expect(watch.note(Company(expected: 2, members: 2, up: 1), at: start + .seconds(4)) == nil)
-        #expect(watch.note(Company(expected: 2, members: 2, up: 0), at: start + .seconds(6)) == nil)
+        #expect(watch.record(Company(expected: 2, members: 2, up: 0), at: start) == nil)
+        #expect(watch.record(Company(expected: 2, members: 2, up: 1), at: start + .seconds(4)) == nil)
+        #expect(watch.record(Company(expected: 2, members: 2, up: 0), at: start + .seconds(6)) == nil)
     }
 }

@@ -46,14 +46,14 @@ struct DiskStorageTests {
                 sql: "CREATE TEMP TRIGGER no BEFORE INSERT ON main.kept BEGIN SELECT RAISE(ABORT, 'no'); END"
             )
         }
-        disk.note([[1]: value(1), [2]: value(2)])
+        disk.record([[1]: value(1), [2]: value(2)])
         await disk.flush()
         #expect(try database.kept().isEmpty)
         #expect(disk.problem != nil)
-        disk.note([[2]: nil])
+        disk.record([[2]: nil])
         await disk.flush()
         try await database.pool.writeWithoutTransaction { try $0.execute(sql: "DROP TRIGGER temp.no") }
-        disk.note([[3]: value(3)])
+        disk.record([[3]: value(3)])
         await disk.flush()
         #expect(try database.kept() == [value(1), value(3)])
         disk.close()
@@ -72,7 +72,7 @@ struct DiskStorageTests {
         #expect(full.file > 12_800_000)
         var pauses: Set<Interval> = []
         for turn in 0..<5000 {
-            disk.note([[UInt8(turn % 256)]: value(1)])
+            disk.record([[UInt8(turn % 256)]: value(1)])
             pauses.insert(await withCheckedContinuation { next in disk.tidy { next.resume(returning: $0) } })
             await disk.flush()
             guard let size = await disk.size(), size.onDisk > 2_000_000 else { break }

@@ -197,7 +197,7 @@ package struct Catalog: Sendable {
     }
 
     /// Notes what became known of a record's copies, and when; unless it has been replaced since.
-    mutating func note(
+    mutating func record(
         _ replicationState: ReplicationState,
         of digest: Digest,
         at place: RecordID,

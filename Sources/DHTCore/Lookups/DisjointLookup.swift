@@ -73,7 +73,7 @@ extension DisjointLookup {
         guard !isFinished else { return [] }
         var contacts: [Contact] = []
         while let path = nextPath, let contact = paths[path].nextQuery() {
-            noteQuery(to: contact, on: path)
+            recordQuery(to: contact, on: path)
             contacts.append(contact)
         }
         return contacts
@@ -85,7 +85,7 @@ extension DisjointLookup {
         guard !isFinished, let path = paths.indices.first(where: { paths[$0].claim(contact) }) else {
             return false
         }
-        noteQuery(to: contact, on: path)
+        recordQuery(to: contact, on: path)
         return true
     }
 
@@ -94,7 +94,7 @@ extension DisjointLookup {
         for path in paths.indices { paths[path].pass(contact) }
     }
 
-    private mutating func noteQuery(to contact: Contact, on path: Int) {
+    private mutating func recordQuery(to contact: Contact, on path: Int) {
         queries[contact.identity] = Query(contact: contact, path: path)
         for other in paths.indices { passOver(contact.identity, on: other) }
     }

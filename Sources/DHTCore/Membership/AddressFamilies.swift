@@ -47,7 +47,7 @@ extension KademliaNode {
         guard families != table.families else { return }
         table.families = families
         membership.outOfReach = OutOfReach()
-        noteKinds()
+        updateIsMixed()
     }
 
     /// How the members fall apart by their families, if it concerns us: some are out of our reach, or nobody
@@ -91,7 +91,7 @@ extension KademliaNode {
 
     /// A contact came, moved, went or came back: do we know such as have IPv4 only, and such as have IPv6
     /// only?
-    mutating func noteKinds() {
+    mutating func updateIsMixed() {
         guard families == .all, table.knownFamilies == .all else { return membership.isMixed = false }
         let kinds = Set(
             table.contacts.lazy.filter { $0.reachability.grade != .bad }.map(\.contact.families.rawValue)
@@ -127,13 +127,13 @@ extension KademliaNode {
         if families == .all { return contacts }
         return contacts.compactMap { contact in
             if let contact = contact.reached(by: families) { return contact }
-            membership.outOfReach.note(contact, namedBy: namer, at: now)
+            membership.outOfReach.record(contact, namedBy: namer, at: now)
             return nil
         }
     }
 
     /// A peer answered PING: it tells where it saw us, and where else it is itself.
-    mutating func noteWhereabouts(
+    mutating func onWhereabouts(
         of peer: Contact,
         observed seen: Endpoint,
         _ places: [Endpoint],

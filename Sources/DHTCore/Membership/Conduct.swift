@@ -45,7 +45,7 @@ package struct Conduct: Sendable {
     package var count: Int { entries.count }
 
     /// A member did that, once or so many times.
-    package mutating func note(
+    package mutating func record(
         _ offence: Offence,
         of identity: Identity,
         times: UInt64 = 1,
@@ -96,8 +96,8 @@ package struct Conduct: Sendable {
 
 extension KademliaNode {
     /// A member did what no honest one does.
-    package mutating func note(_ offence: Conduct.Offence, of identity: Identity, at now: Instant) {
-        conduct.note(offence, of: identity, at: now)
+    package mutating func record(_ offence: Conduct.Offence, of identity: Identity, at now: Instant) {
+        conduct.record(offence, of: identity, at: now)
     }
 
     /// What members were first seen to do since this was last asked.

@@ -83,49 +83,49 @@ extension KademliaNode {
         let now = contacts.map(\.lastAnswered).max()
         let promoted = table.removeAll(where: isGone)
         for entry in contacts where isGone(entry.contact.identity) && entry.reachability.grade != .bad {
-            noteWent(entry.contact, lastHeard: entry.lastAnswered, at: now ?? entry.lastAnswered)
+            onContactLost(entry.contact, lastHeard: entry.lastAnswered, at: now ?? entry.lastAnswered)
         }
-        for contact in promoted { notePromoted(contact, at: now ?? Instant(nanoseconds: 0)) }
-        noteKinds()
+        for contact in promoted { onContactPromoted(contact, at: now ?? Instant(nanoseconds: 0)) }
+        updateIsMixed()
         membership.verifications.forget(where: isGone)
         membership.outOfReach.removeAll(where: isGone)
         conduct.forget(where: isGone)
     }
 
     /// A peer leaves. It still answers for a moment, to which nobody who names it shall lead us back.
-    mutating func noteLeaving(_ contact: Contact, at now: Now) {
+    mutating func onLeaving(_ contact: Contact, at now: Now) {
         let wasCountedOn = table.entry(for: contact.identity, id: contact.id)?.reachability.grade != .bad
         let promoted = table.remove(contact.identity, id: contact.id)
         // Coming back it is given all there is, as one that lost what it had.
         replication.losses.everything.expect(contact.identity, at: now.instant)
-        if wasCountedOn { noteWent(contact, lastHeard: now.instant, at: now.instant) }
-        if let promoted { notePromoted(promoted, at: now.instant) }
-        noteKinds()
+        if wasCountedOn { onContactLost(contact, lastHeard: now.instant, at: now.instant) }
+        if let promoted { onContactPromoted(promoted, at: now.instant) }
+        updateIsMixed()
         membership.verifications.left(contact, at: now.instant)
     }
 
     // MARK: What calls tell
 
-    mutating func noteAnswer(of call: OutstandingCalls.Call, wasLive: Bool, in turn: inout KademliaTurn) {
+    mutating func onAnswer(of call: OutstandingCalls.Call, wasLive: Bool, in turn: inout KademliaTurn) {
         let contact = call.contact
         membership.verifications.end(contact)
         if case .seed(let index) = call.purpose { membership.seeds.answered(index, at: turn.now.instant) }
-        noteLife(of: contact, isKnownThere: wasLive, in: &turn)
+        onLife(of: contact, isKnownThere: wasLive, in: &turn)
     }
 
     /// A request from the peer answered a challenge of ours: it receives there as surely as if it had
     /// answered a request, and it knows us.
     package mutating func proved(_ contact: Contact, in turn: inout KademliaTurn) {
-        noteLife(of: contact, isKnownThere: true, in: &turn)
+        onLife(of: contact, isKnownThere: true, in: &turn)
     }
 
     /// The contact is where it is said to be. `isKnownThere`: it knows our process, and where that is.
-    private mutating func noteLife(of contact: Contact, isKnownThere: Bool, in turn: inout KademliaTurn) {
+    private mutating func onLife(of contact: Contact, isKnownThere: Bool, in turn: inout KademliaTurn) {
         let known = table.entry(for: contact.identity, id: contact.id)
         let wasGivenUp = known?.reachability.grade == .bad
         let wasSilent = known.map { $0.reachability.grade != .good } ?? false
         let admission = table.answered(contact, at: turn.now.instant)
-        if admission != .refreshed || wasSilent { noteKinds() }
+        if admission != .refreshed || wasSilent { updateIsMixed() }
         switch admission {
         case .inserted, .replaced:
             membership.joining.met()
@@ -136,13 +136,13 @@ extension KademliaNode {
             // The first is asked for our own place, which tells it of us.
             let isKnownThere = isKnownThere || membership.joining.state == .none
             introduce(contact, isKnownThere: isKnownThere, isNew: true, in: &turn)
-            noteCame(contact, at: turn.now)
+            onContactCame(contact, at: turn.now)
             beginJoin(in: &turn)
         case .refreshed, .moved:
             introduce(contact, isKnownThere: isKnownThere, isNew: false, in: &turn)
         case .cached, .refused: break
         }
-        if wasGivenUp, let known { noteReturned(contact, lastHeard: known.lastAnswered, at: turn.now) }
+        if wasGivenUp, let known { onContactReturned(contact, lastHeard: known.lastAnswered, at: turn.now) }
         if wasSilent { reviveOthers(in: &turn) }
         followHints(in: &turn)
     }
@@ -192,7 +192,7 @@ extension KademliaNode {
         beginSearch(.join, target: id, in: &turn)
     }
 
-    mutating func noteSilence(of call: OutstandingCalls.Call, in turn: inout KademliaTurn) {
+    mutating func onSilence(of call: OutstandingCalls.Call, in turn: inout KademliaTurn) {
         let contact = call.contact
         membership.verifications.end(contact)
         if case .seed(let index) = call.purpose { seedFailed(index, at: turn.now) }
@@ -203,11 +203,11 @@ extension KademliaNode {
             let failure = table.failed(contact.identity, id: contact.id, at: turn.now.instant)
         {
             calls.count(failure, of: entry?.reachability.grade)
-            if failure != .questionable { noteKinds() }
+            if failure != .questionable { updateIsMixed() }
             if failure != .questionable, let entry, entry.reachability.grade != .bad {
-                noteWent(entry.contact, lastHeard: entry.lastAnswered, at: turn.now.instant)
+                onContactLost(entry.contact, lastHeard: entry.lastAnswered, at: turn.now.instant)
             }
-            if case .replaced(let newest) = failure { notePromoted(newest, at: turn.now.instant) }
+            if case .replaced(let newest) = failure { onContactPromoted(newest, at: turn.now.instant) }
             let next = turn.now.instant + Reachability.firstBackoff
             membership.timers.set(.contacts, noLaterThan: next)
             // Of one that was given up others would have told since, in answers to whatever we asked.
@@ -221,7 +221,7 @@ extension KademliaNode {
     }
 
     /// A live request came from the peer: it receives there. It enters the table once it answers us.
-    mutating func noteInbound(_ contact: Contact, in turn: inout KademliaTurn) {
+    mutating func onInbound(_ contact: Contact, in turn: inout KademliaTurn) {
         let entry = table.entry(for: contact.identity, id: contact.id)
         if let entry, entry.contact.isAt(contact.endpoint), entry.reachability.grade == .good {
             table.heard(contact, at: turn.now.instant)
@@ -243,7 +243,7 @@ extension KademliaNode {
 
     /// A request came from one that has not proved yet that it receives there, and is answered. The answer
     /// makes us known to it, and its next request makes it known to us.
-    mutating func noteArriving(_ contact: Contact, at now: Instant) {
+    mutating func onArriving(_ contact: Contact, at now: Instant) {
         membership.verifications.arrives(contact, at: now)
     }
 }

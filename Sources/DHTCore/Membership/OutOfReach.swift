@@ -16,7 +16,7 @@ struct OutOfReach: Sendable {
 
     var count: Int { max(members.count, namers.count) }
 
-    mutating func note(_ contact: Contact, namedBy namer: Identity?, at now: Instant) {
+    mutating func record(_ contact: Contact, namedBy namer: Identity?, at now: Instant) {
         forget(before: now)
         if members[contact.identity] != nil || members.count < Self.capacity {
             members[contact.identity] = Word(id: contact.id, at: now)

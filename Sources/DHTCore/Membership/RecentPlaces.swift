@@ -19,7 +19,7 @@ struct RecentPlaces: Sendable {
 
     /// `false` if there is no room to remember it.
     @discardableResult
-    mutating func note(_ contact: Contact, at now: Instant) -> Bool {
+    mutating func record(_ contact: Contact, at now: Instant) -> Bool {
         if places.count >= Self.limit {
             places = places.filter { now.since($0.value.at) < interval }
             guard places.count < Self.limit else { return false }

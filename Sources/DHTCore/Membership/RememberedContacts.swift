@@ -14,6 +14,6 @@ extension KademliaNode {
         }
         let (contacts, next) = membership.saved.take(at: turn.now.instant)
         membership.timers.set(.savedContacts, noLaterThan: next)
-        if !contacts.isEmpty { noteHints(contacts, namedBy: nil, in: &turn) }
+        if !contacts.isEmpty { onHints(contacts, namedBy: nil, in: &turn) }
     }
 }

@@ -3,7 +3,7 @@
 extension KademliaNode {
     /// Contacts others named. Those who would find room, and known ones that fell silent, are asked whether
     /// they are there.
-    mutating func noteHints(
+    mutating func onHints(
         _ contacts: [Contact],
         namedBy namer: Identity? = nil,
         in turn: inout KademliaTurn

@@ -55,7 +55,7 @@ struct Verifications: Sendable {
         // Whose live request came receives there: it is no stranger's word, and bounds itself.
         if source == .named {
             guard !arriving.holds(contact, at: now), !followed.holds(contact, at: now),
-                followed.note(contact, at: now)
+                followed.record(contact, at: now)
             else { return false }
         }
         asked.insert(contact)
@@ -70,12 +70,12 @@ struct Verifications: Sendable {
     /// asked, and may be again after ``returnInterval``.
     mutating func returned(_ contact: Contact, at now: Instant) -> Bool {
         guard !returning.holds(contact, at: now) else { return false }
-        returning.note(contact, at: now)
+        returning.record(contact, at: now)
         return true
     }
 
     /// A request was answered to a peer that has not proved yet that it receives there.
-    mutating func arrives(_ contact: Contact, at now: Instant) { arriving.note(contact, at: now) }
+    mutating func arrives(_ contact: Contact, at now: Instant) { arriving.record(contact, at: now) }
 
     /// Whether the peer is about to make itself known.
     func isArriving(_ contact: Contact, at now: Instant) -> Bool { arriving.holds(contact, at: now) }
@@ -83,8 +83,8 @@ struct Verifications: Sendable {
     /// A peer leaves. It still answers for a moment, to which nobody who names it shall lead us back.
     mutating func left(_ contact: Contact, at now: Instant) {
         hints.removeAll { $0 == contact.identity }
-        departed.note(contact, at: now)
-        followed.note(contact, at: now)
+        departed.record(contact, at: now)
+        followed.record(contact, at: now)
     }
 
     /// Peers that are no longer admitted are forgotten.

@@ -100,13 +100,13 @@ package struct KademliaNode: Sendable {
         in turn: inout KademliaTurn
     ) {
         guard let call = calls.end(callID) else { return }
-        noteAnswer(of: call, wasLive: wasLive, in: &turn)
+        onAnswer(of: call, wasLive: wasLive, in: &turn)
         settleDoubt(about: call.contact, in: &turn)
         switch response {
         case .nodes(let contacts), .values(_, _, let contacts):
-            noteHints(contacts, namedBy: call.contact.identity, in: &turn)
+            onHints(contacts, namedBy: call.contact.identity, in: &turn)
         case .pong(let observed, let places):
-            noteWhereabouts(of: call.contact, observed: observed, places, in: &turn)
+            onWhereabouts(of: call.contact, observed: observed, places, in: &turn)
         case .stored, .conflict, .refused, .wanted, .chunk, .absent, .retry: break
         }
         switch call.purpose {
@@ -126,7 +126,7 @@ package struct KademliaNode: Sendable {
         case .repair(let place, let digest):
             copyAnswered(place, digest, by: call.contact, response, in: &turn)
             if case .stored = response {
-                noteRepaired(digest, at: call.contact.identity, now: turn.now.instant)
+                onRepaired(digest, at: call.contact.identity, now: turn.now.instant)
             }
         case .sample(let lastHeard): sampled(call.contact, lastHeard: lastHeard, response, at: turn.now)
         case .goodbye: saidGoodbye(in: &turn)
@@ -153,7 +153,7 @@ package struct KademliaNode: Sendable {
     /// The peer will not answer.
     package mutating func failed(_ callID: CallID, in turn: inout KademliaTurn) {
         guard let call = calls.end(callID) else { return }
-        noteSilence(of: call, in: &turn)
+        onSilence(of: call, in: &turn)
         switch call.purpose {
         case .search(let search):
             searches[search]?.lookup.failed(call.contact.identity)

@@ -32,7 +32,7 @@ extension KademliaNode {
                     if isFar { .underReplicated } else if isInOneFamily { .inOneFamily } else { .replicated }
             }
             if let replicationState {
-                catalog.note(replicationState, of: record.digest, at: place, second: second)
+                catalog.record(replicationState, of: record.digest, at: place, second: second)
             }
         }
         return offer
@@ -98,7 +98,7 @@ extension KademliaNode {
         case (.inbound(let inbound), .failed(let refusal)):
             turn.actions.append(.reply(inbound, .refused(refusal)))
         case (.operation(let operation), .done):
-            noteOwnHider(of: record, for: operation, at: turn.now)
+            recordOwnHider(of: record, for: operation, at: turn.now)
             puts[operation]?.ownStoreEnded(.stored)
             finishIfDone(operation, in: &turn)
         case (.operation(let operation), .failed(let refusal)):

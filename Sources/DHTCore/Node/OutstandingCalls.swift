@@ -44,7 +44,7 @@ struct OutstandingCalls: Sendable {
 
     /// A contact did not answer, and was of this grade before.
     mutating func count(_ failure: RoutingTable.Failure, of grade: Reachability.Grade?) {
-        counters.note(failure, of: grade)
+        counters.record(failure, of: grade)
     }
 
     func isLate(_ peer: Identity) -> Bool { late.contains(peer) }

@@ -70,7 +70,7 @@ extension KademliaNode {
             keep(put.record, displacing: offer.displaced, offer.evicted, for: client, in: &turn)
         case .same:
             guard !storeRequests.join(put.record, .operation(name)) else { return }
-            noteOwnHider(of: put.record, for: name, at: turn.now)
+            recordOwnHider(of: put.record, for: name, at: turn.now)
             puts[name]?.ownStoreEnded(.stored)
         case .conflict(nil): puts[name]?.ownStoreEnded(.conflict(nil))
         case .conflict(let author?):
@@ -80,9 +80,9 @@ extension KademliaNode {
     }
 
     /// Our own store has the record: who hides it here?
-    mutating func noteOwnHider(of record: Record, for name: OperationID, at now: Now) {
+    mutating func recordOwnHider(of record: Record, for name: OperationID, at now: Now) {
         let (hider, own) = (catalog.hider(of: record, unixMilliseconds: now.unixMilliseconds), identity)
-        puts[name]?.noteHider(hider.map { .author($0) }, by: own)
+        puts[name]?.recordHider(hider.map { .author($0) }, by: own)
     }
 
     mutating func putAnswered(
@@ -98,7 +98,7 @@ extension KademliaNode {
             return
         }
         if case .stored(let receipt) = response {
-            puts[name]?.noteHider(receipt.hiddenBy, by: contact.identity)
+            puts[name]?.recordHider(receipt.hiddenBy, by: contact.identity)
         }
         let more = puts[name]?.answered(contact.identity, .init(response)) ?? []
         offer(name, to: more, in: &turn)
@@ -126,7 +126,7 @@ extension KademliaNode {
             republished(put, in: &turn)
             return
         }
-        if put.outcome.stored > 0 { noteCopies(of: put, at: turn.now) }
+        if put.outcome.stored > 0 { recordCopies(of: put, at: turn.now) }
         turn.actions.append(.finished(name, .put(put.outcome)))
         let place = put.record.id
         let purpose = Purpose.repair(place, put.record.digest)

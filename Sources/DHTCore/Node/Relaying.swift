@@ -86,9 +86,9 @@ extension KademliaNode {
         let place = put.record.id
         let second = ContactChange.second(of: turn.now.instant)
         if !isSettled {
-            catalog.note(.underReplicated, of: put.record.digest, at: place, second: second)
+            catalog.record(.underReplicated, of: put.record.digest, at: place, second: second)
         } else if catalog.entry(at: place.location, by: place.author)?.replicationState == .inOneFamily {
-            catalog.note(.replicated, of: put.record.digest, at: place, second: second)
+            catalog.record(.replicated, of: put.record.digest, at: place, second: second)
         }
         let conflict = put.outcome.replicas.lazy.map(\.verdict).first { $0.isConflict }
         let response: Response =

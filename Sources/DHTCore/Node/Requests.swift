@@ -14,7 +14,7 @@ extension KademliaNode {
             let told = addresses.told(to: sender.endpoint, in: families)
             turn.actions.append(.reply(inbound, .pong(observed: sender.endpoint, endpoints: told)))
             if isLeaving, isLive {
-                noteLeaving(sender, at: turn.now)
+                onLeaving(sender, at: turn.now)
                 return
             }
         case .findNode(let target):
@@ -36,9 +36,9 @@ extension KademliaNode {
         case .findChunk: turn.actions.append(.reply(inbound, .absent))  // content is the engine's
         }
         if isLive {
-            noteInbound(sender, in: &turn)
+            onInbound(sender, in: &turn)
         } else {
-            noteArriving(sender, at: turn.now.instant)
+            onArriving(sender, at: turn.now.instant)
         }
     }
 

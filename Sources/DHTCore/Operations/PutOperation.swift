@@ -142,7 +142,7 @@ struct PutOperation: Sendable {
     }
 
     /// A replica stored the record, and told who hides it.
-    mutating func noteHider(_ hider: Response.Receipt.Hider?, by replica: Identity) {
+    mutating func recordHider(_ hider: Response.Receipt.Hider?, by replica: Identity) {
         hiders[replica] = hider
     }
 

@@ -35,7 +35,7 @@ extension Instant {
 
 extension KademliaNode {
     /// A contact entered the table.
-    mutating func noteCame(_ contact: Contact, at now: Now) {
+    mutating func onContactCame(_ contact: Contact, at now: Now) {
         let start = replication.startedAt ?? now.instant
         // What we had before our start is no news to those who were there; the patrol sees to the rest.
         let isInfant = membership.seeds.knowsOthers && now.instant.since(start) < Replication.infancy
@@ -50,30 +50,30 @@ extension KademliaNode {
             kind = .returned(since: ContactChange.second(of: known.last))
             replication.sampling.doubt(contact.identity, lastHeard: known.last, at: now.instant)
         }
-        note(ContactChange(contact: contact, kind: kind, at: now.instant, lastHeard: now.instant))
+        record(ContactChange(contact: contact, kind: kind, at: now.instant, lastHeard: now.instant))
     }
 
     /// A contact that had been given up answers.
-    mutating func noteReturned(_ contact: Contact, lastHeard: Instant, at now: Now) {
+    mutating func onContactReturned(_ contact: Contact, lastHeard: Instant, at now: Now) {
         // One that comes and goes has missed what it had no time to get before, as well.
         let since = min(
             ContactChange.second(of: lastHeard),
             replication.changes.missingSince(contact.identity) ?? .max
         )
         let kind = ContactChange.Kind.returned(since: since)
-        note(ContactChange(contact: contact, kind: kind, at: now.instant, lastHeard: now.instant))
+        record(ContactChange(contact: contact, kind: kind, at: now.instant, lastHeard: now.instant))
     }
 
     /// A contact that waited for a place in the table has one now: another was there.
-    mutating func notePromoted(_ contact: Contact, at now: Instant) {
-        note(ContactChange(contact: contact, kind: .came, at: now, lastHeard: now))
+    mutating func onContactPromoted(_ contact: Contact, at now: Instant) {
+        record(ContactChange(contact: contact, kind: .came, at: now, lastHeard: now))
     }
 
-    mutating func noteWent(_ contact: Contact, lastHeard: Instant, at now: Instant) {
-        note(ContactChange(contact: contact, kind: .went, at: now, lastHeard: lastHeard))
+    mutating func onContactLost(_ contact: Contact, lastHeard: Instant, at now: Instant) {
+        record(ContactChange(contact: contact, kind: .went, at: now, lastHeard: lastHeard))
     }
 
-    private mutating func note(_ change: ContactChange) {
+    private mutating func record(_ change: ContactChange) {
         guard catalog.count > 0, !replication.departure.isUnderWay else { return }
         switch replication.changes.record(change) {
         case .recorded(isFirst: true): replication.timers[.contactChanges] = Instant(nanoseconds: 0)
@@ -114,7 +114,7 @@ extension KademliaNode {
         let samples = candidates.filter { $0.entry.offeredAt < second }.prefix(RestartSampling.sampleSize)
         guard !samples.isEmpty else {
             // Nothing tells what it has; all this it may lack.
-            return noteEmptied(contact, lastHeard: lastHeard, at: turn.now)
+            return onContactEmptied(contact, lastHeard: lastHeard, at: turn.now)
         }
         replication.sampling.begin(identity, records: samples.count)
         for sample in samples {
@@ -131,17 +131,17 @@ extension KademliaNode {
         }
         replication.sampling.settleDoubt(about: contact.identity)
         guard case .values(let records, _, _) = response else { return }
-        guard records.isEmpty else { return noteReturned(contact, lastHeard: lastHeard, at: now) }
+        guard records.isEmpty else { return onContactReturned(contact, lastHeard: lastHeard, at: now) }
         replication.sampling.end(contact.identity)
-        noteEmptied(contact, lastHeard: lastHeard, at: now)
+        onContactEmptied(contact, lastHeard: lastHeard, at: now)
     }
 
     /// A peer has nothing of what it had. One of whom that is not believed for now is asked again later.
-    private mutating func noteEmptied(_ contact: Contact, lastHeard: Instant, at now: Now) {
+    private mutating func onContactEmptied(_ contact: Contact, lastHeard: Instant, at now: Now) {
         guard believesLoss(of: contact.identity, at: now.instant) else {
             return replication.sampling.doubt(contact.identity, lastHeard: lastHeard, at: now.instant)
         }
-        note(ContactChange(contact: contact, kind: .emptied, at: now.instant, lastHeard: lastHeard))
+        record(ContactChange(contact: contact, kind: .emptied, at: now.instant, lastHeard: lastHeard))
     }
 
     /// Whether a contact with this id is, or would be, among the closest to a place.

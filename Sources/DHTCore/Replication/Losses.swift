@@ -89,10 +89,10 @@ extension KademliaNode {
     mutating func believesLoss(of peer: Identity, at now: Instant) -> Bool {
         guard let times = replication.losses.everything.believe(peer, at: now) else {
             let known = replication.losses.everything.history(of: peer, at: now)
-            if let known, known.times >= Losses.offence { note(.lostOverAndOver, of: peer, at: now) }
+            if let known, known.times >= Losses.offence { record(.lostOverAndOver, of: peer, at: now) }
             return false
         }
-        if times >= Losses.offence { note(.lostOverAndOver, of: peer, at: now) }
+        if times >= Losses.offence { record(.lostOverAndOver, of: peer, at: now) }
         return true
     }
 
@@ -102,8 +102,8 @@ extension KademliaNode {
     }
 
     /// It took the record, and says that it keeps it.
-    mutating func noteRepaired(_ digest: Digest, at peer: Identity, now: Instant) {
+    mutating func onRepaired(_ digest: Digest, at peer: Identity, now: Instant) {
         let times = replication.losses.copies.believe(.init(peer: peer, digest: digest), at: now)
-        if let times, times >= Losses.offence { note(.lostOverAndOver, of: peer, at: now) }
+        if let times, times >= Losses.offence { record(.lostOverAndOver, of: peer, at: now) }
     }
 }

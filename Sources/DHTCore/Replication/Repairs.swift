@@ -45,7 +45,7 @@ extension KademliaNode {
     mutating func give(_ repair: RepairQueue.Repair, _ records: [Record]?, in turn: inout KademliaTurn) {
         if records == nil {
             let second = ContactChange.second(of: turn.now.instant)
-            catalog.note(.underReplicated, of: repair.digest, at: repair.id, second: second)
+            catalog.record(.underReplicated, of: repair.digest, at: repair.id, second: second)
         }
         let record = records?.first { $0.digest == repair.digest && $0.isLive(at: turn.now.unixMilliseconds) }
         guard let record else {
@@ -66,7 +66,7 @@ extension KademliaNode {
                 replication.queue.backoff.isBackingOff(target.identity, at: turn.now.instant)
             {
                 let second = ContactChange.second(of: turn.now.instant)
-                catalog.note(.underReplicated, of: repair.digest, at: repair.id, second: second)
+                catalog.record(.underReplicated, of: repair.digest, at: repair.id, second: second)
                 given(1, to: [target], in: &turn)
                 continue
             }
@@ -108,7 +108,7 @@ extension KademliaNode {
         case .refused, .retry, .pong, .nodes, .values, .wanted, .chunk, .absent, nil:
             replication.counters.failed += 1
             replication.queue.backoff.failed(contact.identity, at: turn.now.instant)
-            catalog.note(
+            catalog.record(
                 .underReplicated,
                 of: digest,
                 at: id,
@@ -132,7 +132,7 @@ extension KademliaNode {
     ) {
         let offer = offer(record, condition: nil, at: turn.now)
         guard offer.decision == .keep else { return }
-        catalog.note(
+        catalog.record(
             replicationState,
             of: record.digest,
             at: record.id,

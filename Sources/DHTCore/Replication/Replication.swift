@@ -152,7 +152,7 @@ extension KademliaNode {
             catalog.muted.meet(recordID)
             guard located.entry.replicationState != .replicated || located.entry.offeredAt > 0 else { return }
             // Should its author be let write again, it is put to all who are to have it.
-            return catalog.note(.replicated, of: located.entry.digest, at: recordID, second: 0)
+            return catalog.record(.replicated, of: located.entry.digest, at: recordID, second: 0)
         }
         // Nobody would take it, and whoever refuses is spared for a while.
         guard !located.entry.revision.isFarAhead(of: now.unixMilliseconds) else { return }

@@ -88,15 +88,15 @@ extension KademliaNode {
         // may have that one: it is to be completed in the place of the other.
         let newest = successors.max { $1.supersedes($0) }
         if let newest, replication.incomplete.contains(newest.id) {
-            noteIncomplete(newest, nil, at: turn.now)
+            addIncomplete(newest, nil, at: turn.now)
         }
-        noteCopies(of: put, at: turn.now)
+        recordCopies(of: put, at: turn.now)
         given(settings.replicas, in: &turn)
     }
 
     /// Notes what the replicas of a record said, of which we may have a copy ourselves. If too few took it
     /// and we have none, nobody but us knows: then it is kept in mind here, and republished.
-    mutating func noteCopies(of put: PutOperation, at now: Now) {
+    mutating func recordCopies(of put: PutOperation, at now: Now) {
         let (record, outcome) = (put.record, put.outcome)
         for replica in outcome.replicas where replica.identity != identity {
             if replica.verdict == .stored {
@@ -113,7 +113,7 @@ extension KademliaNode {
         let replicationState: Catalog.ReplicationState =
             if !isEnough { .underReplicated } else if !isOurs { .surplus } else if isFull { .replicated } else
             { .allReachable }
-        catalog.note(
+        catalog.record(
             replicationState,
             of: record.digest,
             at: id,
@@ -124,7 +124,7 @@ extension KademliaNode {
         if (isEnough || isHere) && put.passing.unreached.isEmpty {
             replication.incomplete.remove(at: id)
         } else {
-            noteIncomplete(record, put.condition == .anything ? .anything : nil, at: now)
+            addIncomplete(record, put.condition == .anything ? .anything : nil, at: now)
         }
     }
 
@@ -151,7 +151,7 @@ extension KademliaNode {
         }
     }
 
-    private mutating func noteIncomplete(_ record: Record, _ condition: Request.Condition?, at now: Now) {
+    private mutating func addIncomplete(_ record: Record, _ condition: Request.Condition?, at now: Now) {
         let due = replication.incomplete.add(record, condition, at: now.instant)
         if let due { replication.timers.set(.incompletePuts, noLaterThan: due) }
     }

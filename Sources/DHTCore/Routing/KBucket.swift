@@ -104,7 +104,7 @@ package struct KBucket: Sendable {
     }
 
     /// Notes something of the contact that changes nobody's place.
-    mutating func note(of identity: Identity, _ change: (inout Entry) -> Void) {
+    mutating func update(of identity: Identity, _ change: (inout Entry) -> Void) {
         guard let index = entries.firstIndex(where: { $0.contact.identity == identity }) else { return }
         change(&entries[index])
     }

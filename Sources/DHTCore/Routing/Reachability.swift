@@ -103,7 +103,7 @@ package struct FailureDetectorCounters: Hashable, Sendable {
     package init() {}
 
     /// A request to a contact of this grade failed.
-    mutating func note(_ failure: RoutingTable.Failure, of grade: Reachability.Grade?) {
+    mutating func record(_ failure: RoutingTable.Failure, of grade: Reachability.Grade?) {
         switch grade {
         case .good where failure == .questionable: questionable += 1
         case .good, .questionable: bad += failure == .questionable ? 0 : 1

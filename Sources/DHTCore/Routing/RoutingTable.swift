@@ -94,29 +94,29 @@ extension RoutingTable {
 
     /// The contact answered a request that told it who we are and where.
     package mutating func told(_ identity: Identity, id: NodeID, at now: Instant) {
-        note(of: identity, id: id) { $0.lastTold = now }
+        update(of: identity, id: id) { $0.lastTold = now }
     }
 
     /// A probe of the contact is under way: ``contactsDue(at:)`` leaves it out until the probe must have
     /// ended.
     package mutating func probed(_ identity: Identity, id: NodeID, at now: Instant) {
-        note(of: identity, id: id) { $0.reachability.probed(at: now) }
+        update(of: identity, id: id) { $0.reachability.probed(at: now) }
     }
 
     /// There is a reason to probe the contact no later than that.
     mutating func hastened(_ identity: Identity, id: NodeID, to instant: Instant) {
-        note(of: identity, id: id) { $0.reachability.hastened(to: instant) }
+        update(of: identity, id: id) { $0.reachability.hastened(to: instant) }
     }
 
     /// There is no room for a probe of the contact before that.
     mutating func postponed(_ identity: Identity, id: NodeID, until instant: Instant) {
-        note(of: identity, id: id) { $0.reachability.postponed(until: instant) }
+        update(of: identity, id: id) { $0.reachability.postponed(until: instant) }
     }
 
-    private mutating func note(of identity: Identity, id: NodeID, _ change: (inout Entry) -> Void) {
+    private mutating func update(of identity: Identity, id: NodeID, _ change: (inout Entry) -> Void) {
         let index = bucket(of: id)
         guard index < buckets.count else { return }
-        buckets[index].note(of: identity, change)
+        buckets[index].update(of: identity, change)
     }
 
     /// Forgets a contact that is admitted no more, and returns the one that has its place now.

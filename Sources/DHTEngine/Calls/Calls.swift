@@ -15,7 +15,7 @@ extension GatedEngine where Keeper: ~Copyable {
             // There is no socket by which it could go, so nothing is waited for.
             return tellCore(in: &turn) { $0.failed(id, in: &$1) }
         }
-        transfers.noteUpload(of: request, to: contact.identity, held: 0)
+        transfers.recordUpload(of: request, to: contact.identity, held: 0)
         let call = OutgoingCall(
             id: id,
             contact: contact.alone,
@@ -45,7 +45,7 @@ extension GatedEngine where Keeper: ~Copyable {
     private mutating func transmit(_ transmission: CallBook.Transmission?, in turn: inout EngineTurn) {
         guard let transmission else { return }
         let (request, endpoint) = (transmission.request, transmission.contact.endpoint)
-        transfers.noteOffer(request, at: turn.now.instant)
+        transfers.recordOffer(request, at: turn.now.instant)
         guard transmission.isAllowed,
             let datagram = gate.seal(
                 request,
@@ -74,7 +74,7 @@ extension GatedEngine where Keeper: ~Copyable {
             counters.timeouts += 1
             gate.close(call.transaction)
             forget(call)
-            transfers.noteUpload(of: call.request, to: call.contact.identity, held: nil)
+            transfers.recordUpload(of: call.request, to: call.contact.identity, held: nil)
             if call.id.isContent {
                 return transfer(in: &turn) { $0.chunkFailed(call.id, &$1) }
             }
@@ -123,7 +123,7 @@ extension GatedEngine where Keeper: ~Copyable {
         }
         if case .store(let record, _) = call.request {
             let held = response.isStored ? record.reference?.length : nil
-            transfers.noteUpload(of: call.request, to: call.contact.identity, held: held)
+            transfers.recordUpload(of: call.request, to: call.contact.identity, held: held)
         }
         // What waited goes now, with the challenge in the answer: it makes us known.
         let wasLive = answer.wasLive || !answered.held.isEmpty
@@ -145,11 +145,11 @@ extension GatedEngine where Keeper: ~Copyable {
         let peer = call.contact.identity
         guard transfers.isWanted(by: call, held: held, at: now.instant) else {
             counters.wantsDisbelieved += 1
-            core.note(.wantsInVain, of: peer, at: now.instant)
+            core.record(.wantsInVain, of: peer, at: now.instant)
             return false
         }
         core.heard(call.id)
-        transfers.noteUpload(of: call.request, to: peer, held: held)
+        transfers.recordUpload(of: call.request, to: peer, held: held)
         calls.pause(call, held: held, transaction: gate.makeTransaction(), at: now.instant)
         return true
     }

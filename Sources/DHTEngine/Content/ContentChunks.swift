@@ -67,7 +67,7 @@ extension ContentTransfers {
             if state.fetch.received > before { state.grown = turn.now.instant }
             let liars = state.fetch.takeLiars()
             incoming[reference] = consume state
-            note(liars, of: reference, &turn)
+            record(liars, of: reference, &turn)
             if let gain { keep(gain, of: reference, &turn) }
             pursueIncoming(reference, &turn)
         case .reading(let operation):
@@ -75,21 +75,21 @@ extension ContentTransfers {
             let gain = body(&reading.fetch)
             let (liars, reference) = (reading.fetch.takeLiars(), reading.fetch.reference)
             readings[operation] = consume reading
-            note(liars, of: reference, &turn)
+            record(liars, of: reference, &turn)
             if let gain { take(gain, for: operation) }
             pursueReading(operation, &turn)
         }
     }
 
     /// These gave what the content is not: whoever else is bringing it asks them no more either.
-    private mutating func note(
+    private mutating func record(
         _ liars: [Identity],
         of reference: ContentReference,
         _ turn: inout ContentTurn
     ) {
         for liar in liars {
             counters.brokenParts += 1
-            note(liar, of: reference, at: turn.now.instant)
+            record(liar, of: reference, at: turn.now.instant)
             turn.report(.brokenContent, of: liar)
         }
     }

@@ -181,7 +181,7 @@ struct ContentInventory: Sendable {
     }
 
     /// The store has this part now.
-    mutating func note(_ part: ContentPart, of digest: Digest) {
+    mutating func record(_ part: ContentPart, of digest: Digest) {
         change(digest) { holding in
             switch part {
             case .outline: holding?.hasOutline = true

@@ -8,23 +8,23 @@ extension ContentTransfers {
     mutating func sound(_ stored: StoredPart?, as name: PartName, _ turn: inout ContentTurn) -> [UInt8]? {
         guard let reference = inventory[name.content]?.reference else { return nil }
         guard let stored else {
-            noteLost(name.part, of: reference, &turn)
+            onLoss(name.part, of: reference, &turn)
             return nil
         }
         guard let digests = reference.digests(in: stored.outline) else {
-            noteLost(.outline, of: reference, &turn)
+            onLoss(.outline, of: reference, &turn)
             return nil
         }
         if case .piece(let index) = name.part,
             index >= digests.count || !digests[index].isDigest(of: stored.bytes)
         {
-            noteLost(name.part, of: reference, &turn)
+            onLoss(name.part, of: reference, &turn)
             return nil
         }
         return stored.bytes
     }
 
-    private mutating func noteLost(
+    private mutating func onLoss(
         _ part: ContentPart,
         of reference: ContentReference,
         _ turn: inout ContentTurn
@@ -32,17 +32,17 @@ extension ContentTransfers {
         guard let holding = inventory[reference.digest], holding.has(part) else { return }
         inventory.lost(part, of: reference.digest)
         if holding.isReferred {
-            mending.noteLost(1, of: reference.digest, isSeen: false, at: turn.now.instant)
+            mending.recordLoss(1, of: reference.digest, isSeen: false, at: turn.now.instant)
         }
     }
 
     /// Content that a record refers to, and of which the store lacked some at start.
-    mutating func noteRestored(_ content: StoredContent, at now: Instant) {
+    mutating func onRestored(_ content: StoredContent, at now: Instant) {
         mending.start(at: now)
         guard content.isReferred else { return }
         let missing = content.reference.pieceCount - Set(content.pieces).count + (content.hasOutline ? 0 : 1)
         guard missing > 0 else { return }
-        mending.noteLost(missing, of: content.reference.digest, isSeen: true, at: now)
+        mending.recordLoss(missing, of: content.reference.digest, isSeen: true, at: now)
     }
 
     /// Looks at what is due, and brings what is lost.
@@ -79,7 +79,7 @@ extension ContentTransfers {
         // Somebody else brings it: how that ends is how this does.
         guard incoming[reference] == nil else { return }
         guard let location = holding.location else {
-            return mending.noteFailure(of: content, at: turn.now.instant)
+            return mending.recordFailure(of: content, at: turn.now.instant)
         }
         let sources = closest(to: location, having: reference, &turn)
         guard !sources.isEmpty, incoming.count < Self.incomingLimit else {
@@ -107,7 +107,7 @@ extension ContentTransfers {
         if inventory.isComplete(reference) || inventory[reference.digest] == nil {
             mending.heal(reference.digest, at: turn.now.instant)
         } else {
-            mending.noteFailure(of: reference.digest, at: turn.now.instant)
+            mending.recordFailure(of: reference.digest, at: turn.now.instant)
         }
     }
 }

@@ -81,7 +81,7 @@ package struct ContentLiars: Sendable {
 
     var count: Int { lies.count }
 
-    mutating func note(_ identity: Identity, of content: Digest, at now: Instant) {
+    mutating func record(_ identity: Identity, of content: Digest, at now: Instant) {
         let lie = Lie(content: content, identity: identity)
         if lies.count >= Self.capacity, lies[lie] == nil {
             lies = lies.filter { now.since($0.value) < Self.memory }

@@ -13,13 +13,13 @@ extension ContentTransfers {
         guard let errand = errands.removeValue(forKey: ticket) else { return }
         switch errand {
         case .outline(let reference):
-            noteStored(.outline, of: reference, outcome.refusal)
+            onPartStored(.outline, of: reference, outcome.refusal)
             written(reference, outcome.refusal, &turn)
         case .piece(let reference, let index):
-            noteStored(.piece(index), of: reference, outcome.refusal)
+            onPartStored(.piece(index), of: reference, outcome.refusal)
             written(reference, outcome.refusal, &turn)
         case .imported(let operation, let reference, let index):
-            noteStored(index.map { .piece($0) } ?? .outline, of: reference, outcome.refusal)
+            onPartStored(index.map { .piece($0) } ?? .outline, of: reference, outcome.refusal)
             imported(operation, reference, outcome.refusal, &turn)
         case .part(let name):
             var stored: StoredPart?
@@ -36,14 +36,14 @@ extension ContentTransfers {
         }
     }
 
-    private mutating func noteStored(
+    private mutating func onPartStored(
         _ part: ContentPart,
         of reference: ContentReference,
         _ refusal: Response.Refusal?
     ) {
         if refusal == nil {
-            inventory.note(part, of: reference.digest)
-            mending.noteWritten(part, of: reference.digest)
+            inventory.record(part, of: reference.digest)
+            mending.recordWrite(part, of: reference.digest)
         } else if part == .outline {
             inventory.lost(.outline, of: reference.digest)
         }
@@ -87,7 +87,7 @@ extension ContentTransfers {
     mutating func restore(_ content: StoredContent, at now: Now) {
         inventory.restore(content, at: now.instant)
         timers[.survey] = now.instant + Self.surveyInterval
-        noteRestored(content, at: now.instant)
+        onRestored(content, at: now.instant)
     }
 
     /// Looks now and then for content that no record refers to.

@@ -223,8 +223,8 @@ struct ContentTransfers: Sendable {
     }
 
     /// This peer gave what the content is not: nobody who is bringing it asks it any more.
-    mutating func note(_ liar: Identity, of reference: ContentReference, at now: Instant) {
-        liars.note(liar, of: reference.digest, at: now)
+    mutating func record(_ liar: Identity, of reference: ContentReference, at now: Instant) {
+        liars.record(liar, of: reference.digest, at: now)
         incoming[reference]?.fetch.dismiss(liar)
         for operation in readings.keys where readings[operation]?.fetch.reference == reference {
             readings[operation]?.fetch.dismiss(liar)
@@ -247,7 +247,7 @@ struct ContentTransfers: Sendable {
     // MARK: Requests of ours
 
     /// We offer a record of ours or of others: its content is not to go meanwhile.
-    mutating func noteOffer(_ request: Request, at now: Instant) {
+    mutating func recordOffer(_ request: Request, at now: Instant) {
         guard case .store(let record, _) = request, let reference = record.reference else { return }
         inventory.touch(reference.digest, at: now)
     }
@@ -276,7 +276,7 @@ struct ContentTransfers: Sendable {
     }
 
     /// A replica has so much of the content; `nil`: it is none any more.
-    mutating func noteUpload(of request: Request, to peer: Identity, held: UInt32?) {
+    mutating func recordUpload(of request: Request, to peer: Identity, held: UInt32?) {
         guard !uploads.isEmpty, case .store(let record, _) = request else { return }
         uploads[record.digest]?.held[peer] = held
     }

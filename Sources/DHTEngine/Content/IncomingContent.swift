@@ -201,7 +201,7 @@ extension ContentTransfers {
     ) {
         // What was kept in the place of it meanwhile is in the store already, and stays there.
         if failure == nil, isStanding(held.changes, turn.catalog) {
-            noteReferences(in: held.changes, &turn)
+            recordReferences(in: held.changes, &turn)
             turn.perform(.apply(held.ticket, held.changes))
             return
         }
@@ -228,11 +228,11 @@ extension ContentTransfers {
             }
             return bring(reference, of: record, for: (ticket, changes), &turn)
         }
-        noteReferences(in: changes, &turn)
+        recordReferences(in: changes, &turn)
         turn.perform(.apply(ticket, changes))
     }
 
-    private mutating func noteReferences(in changes: [RecordChange], _ turn: inout ContentTurn) {
+    private mutating func recordReferences(in changes: [RecordChange], _ turn: inout ContentTurn) {
         for case .put(let record) in changes {
             guard let reference = record.reference else { continue }
             inventory.setReferred(reference.digest, by: record.location, at: turn.now.instant)

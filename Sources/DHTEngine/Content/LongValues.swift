@@ -23,7 +23,7 @@ extension GatedEngine where Keeper: ~Copyable {
             case .reply(let id, let response): reply(id, response, in: &turn)
             case .applied(let ticket, let outcome):
                 tellCore(in: &turn) { $0.applied(ticket, outcome, in: &$1) }
-            case .report(let offence, let peer): core.note(offence, of: peer, at: turn.now.instant)
+            case .report(let offence, let peer): core.record(offence, of: peer, at: turn.now.instant)
             case .imported(let id, let put): proceed(with: put, as: id, in: &turn)
             case .givenUp(let id, let put, let refusal):
                 desk.giveUp(id, put, at: turn.now)

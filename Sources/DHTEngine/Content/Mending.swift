@@ -54,7 +54,7 @@ struct Mending: Sendable {
     }
 
     /// So many parts of content that a record refers to are lost. `isSeen`: which others are is known.
-    mutating func noteLost(_ count: Int, of content: Digest, isSeen: Bool, at now: Instant) {
+    mutating func recordLoss(_ count: Int, of content: Digest, isSeen: Bool, at now: Instant) {
         lost += UInt64(count)
         if wounds[content] == nil {
             wounds[content] = Wound(due: isSeen ? now + Self.settling : now)
@@ -74,7 +74,7 @@ struct Mending: Sendable {
     }
 
     /// A part was written back, if it was lost.
-    mutating func noteWritten(_ part: ContentPart, of content: Digest) {
+    mutating func recordWrite(_ part: ContentPart, of content: Digest) {
         guard wounds[content] != nil else { return }
         mended += 1
         if part == .outline { wounds[content]?.isBlind = true }
@@ -87,7 +87,7 @@ struct Mending: Sendable {
     }
 
     /// It could not be had.
-    mutating func noteFailure(of content: Digest, at now: Instant) {
+    mutating func recordFailure(of content: Digest, at now: Instant) {
         guard let failures = wounds[content]?.failures else { return }
         let pause = min(Self.firstPause * (1 << min(failures, 10)), Self.longestPause)
         wounds[content]?.due = now + pause

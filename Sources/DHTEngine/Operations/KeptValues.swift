@@ -146,10 +146,10 @@ struct KeptValues: Sendable {
     mutating func stop(_ location: NodeID, _ phase: KeptState.Phase, _ now: Now) {
         guard let entry = entries[location] else { return }
         remove(location)
-        noteStop(KeptState(key: entry.kept, phase: phase), at: location, now)
+        recordStop(KeptState(key: entry.kept, phase: phase), at: location, now)
     }
 
-    private mutating func noteStop(_ state: KeptState, at location: NodeID, _ now: Now) {
+    private mutating func recordStop(_ state: KeptState, at location: NodeID, _ now: Now) {
         stopped.removeAll { $0.location == location }
         if stopped.count >= Self.stoppedCapacity { stopped.removeFirst() }
         stopped.append((location, state))
@@ -162,9 +162,9 @@ struct KeptValues: Sendable {
     }
 
     /// What a process before us kept and did not renew in time.
-    mutating func noteEnded(_ kept: KeptKey, at location: NodeID, _ now: Now) {
+    mutating func recordEnd(_ kept: KeptKey, at location: NodeID, _ now: Now) {
         changes.updateValue(nil, forKey: kept.key)
-        noteStop(KeptState(key: kept, phase: .ended), at: location, now)
+        recordStop(KeptState(key: kept, phase: .ended), at: location, now)
     }
 
     mutating func beginUse(_ location: NodeID) { entries[location]?.users += 1 }
@@ -237,7 +237,7 @@ struct KeptValues: Sendable {
         look(at: now.instant + pause, now)
     }
 
-    mutating func noteFailure(at location: NodeID, _ now: Now) {
+    mutating func recordFailure(at location: NodeID, _ now: Now) {
         giveWay(location, now)
         guard let entry = entries[location] else { return }
         entries[location]?.failures = min(entry.failures, .max - 1) + 1

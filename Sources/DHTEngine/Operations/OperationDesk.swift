@@ -321,7 +321,7 @@ struct OperationDesk: Sendable {
         switch kept.course(at: location, isOurs: isOurs, outcome, in: surroundings, at: now) {
         case nil: return []
         case .giveWay: kept.giveWay(location, now)
-        case .fail: kept.noteFailure(at: location, now)
+        case .fail: kept.recordFailure(at: location, now)
         case .drop: kept.drop(location)
         case .stop(let phase): kept.stop(location, phase, now)
         case .readOwn:
@@ -383,7 +383,7 @@ struct OperationDesk: Sendable {
         for key in keys {
             let location = sha1(key.key)
             guard key.expiry > now.unixMilliseconds else {
-                kept.noteEnded(key, at: location, now)
+                kept.recordEnd(key, at: location, now)
                 continue
             }
             kept.restore(key, at: location, now)

@@ -84,7 +84,7 @@ extension KeptValues {
             $0.verdict == .stored && $0.identity != surroundings.identity
         }
         guard others > 0 || outcome.stored > 0 && surroundings.isAlone else {
-            return noteFailure(at: location, now)
+            return recordFailure(at: location, now)
         }
         keep(record, at: now)
     }

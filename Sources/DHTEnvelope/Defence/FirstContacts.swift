@@ -57,7 +57,7 @@ package struct FirstContacts: Sendable {
     }
 
     /// Remembers a request that was authenticated.
-    package mutating func note(
+    package mutating func record(
         _ counter: UInt64,
         of identity: Identity,
         _ boxKey: BoxPublicKey,
@@ -77,7 +77,7 @@ package struct FirstContacts: Sendable {
     /// The process had a session, which is over: what it sent before is not answered again.
     mutating func retire(_ session: Session, of identity: Identity, at now: Instant) {
         forget(identity, session.boxKey)
-        note(0, of: identity, session.boxKey, at: now)
+        record(0, of: identity, session.boxKey, at: now)
         let process = Process(identity: identity, boxKey: session.boxKey)
         while entries[process]?.allowance.take(at: now) == true {}
         entries[process]?.window = session.window

@@ -35,7 +35,7 @@ package struct Knocks: Sendable {
         knocks.values.sorted { $0.last == $1.last ? $0.identity < $1.identity : $0.last > $1.last }
     }
 
-    package mutating func note(_ identity: Identity, from endpoint: Endpoint, at now: Instant) {
+    package mutating func record(_ identity: Identity, from endpoint: Endpoint, at now: Instant) {
         guard knocks[identity] != nil || makeRoom(at: now) else { return }
         var knock = knocks[identity] ?? Knock(identity: identity, endpoint: endpoint, count: 0, last: now)
         (knock.endpoint, knock.last) = (endpoint, now)

@@ -104,7 +104,7 @@ extension Gate {
         }
         guard header.sender != keys.identity else { return .dropped(.self) }
         guard admission.admits(header.sender) else {
-            knocks.note(header.sender, from: endpoint, at: now)
+            knocks.record(header.sender, from: endpoint, at: now)
             return .dropped(.admission)
         }
         switch header.kind {

@@ -136,7 +136,7 @@ package struct SessionTable: Sendable {
             acceptance.isNewProcess = peers[place].sendKey != nil
             begin(Session(boxKey: boxKey, floor: counter, at: endpoint, now: now), at: place)
         } else {
-            firstContacts.note(counter, of: identity, boxKey, at: now)
+            firstContacts.record(counter, of: identity, boxKey, at: now)
         }
         guard acceptance.isLive else { return acceptance }
         if let known = peers[place].session(boxKey) { peers[place].sessions[known].prove(endpoint) }

@@ -19,16 +19,16 @@ struct CopyLedger {
     /// Of each place, in the order of time.
     private var events: [RecordID: [(at: Instant, node: Int, event: Event)]] = [:]
 
-    mutating func noteKept(_ record: Record, at node: Int, _ now: Instant) {
+    mutating func kept(_ record: Record, at node: Int, _ now: Instant) {
         let place = record.id
         events[place, default: []].append((now, node, .kept(record.revision)))
     }
 
-    mutating func noteDropped(location: NodeID, author: Identity, at node: Int, _ now: Instant) {
+    mutating func dropped(location: NodeID, author: Identity, at node: Int, _ now: Instant) {
         events[RecordID(location: location, author: author), default: []].append((now, node, .dropped))
     }
 
-    mutating func noteVanished(_ record: Record, at node: Int, _ now: Instant) {
+    mutating func vanished(_ record: Record, at node: Int, _ now: Instant) {
         let place = record.id
         events[place, default: []].append((now, node, .vanished))
     }
@@ -95,9 +95,9 @@ extension World {
         guard node.adversary == nil else { return }
         node.disk.store.forEach { record in
             if isThere {
-                copyLedger.noteKept(record, at: node.index, clock)
+                copyLedger.kept(record, at: node.index, clock)
             } else {
-                copyLedger.noteVanished(record, at: node.index, clock)
+                copyLedger.vanished(record, at: node.index, clock)
             }
         }
     }
@@ -108,11 +108,11 @@ extension World {
         for change in changes {
             switch change {
             case .put(let record):
-                copyLedger.noteKept(record, at: node.index, clock)
+                copyLedger.kept(record, at: node.index, clock)
                 trace.tell(clock) { "n\(node.index) keeps \(record.text)" }
             case .beginContent, .putPiece, .removeContent: break
             case .remove(let location, let author):
-                copyLedger.noteDropped(location: location, author: author, at: node.index, clock)
+                copyLedger.dropped(location: location, author: author, at: node.index, clock)
             }
         }
     }

@@ -20,12 +20,12 @@ extension Workload {
             let isThere = outcome.found.contains {
                 $0.record.author == write.record.author && !write.record.supersedes($0.record)
             }
-            if !isThere { noteLost(write, of: key, reader) }
+            if !isThere { reportLoss(write, of: key, reader) }
         }
     }
 
     /// Unless as many holders vanished within one repair interval as a record has copies.
-    private func noteLost(_ write: History.Write, of key: Int, _ reader: SimulatedNode) {
+    private func reportLoss(_ write: History.Write, of key: Int, _ reader: SimulatedNode) {
         recordsLost += 1
         let holders = world.copyLedger.holders(of: write.record)
         if holders.isEmpty, world.copyLedger.isExcused(write.record, acknowledgedAt: write.acknowledgedAt) {

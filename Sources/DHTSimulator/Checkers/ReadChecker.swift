@@ -118,6 +118,6 @@ extension Workload {
         else { return }
         let found = outcome.found.first { !$0.record.isTombstone }?.record
         let isGood = found.map { precedence(newest.record) <= precedence($0) } ?? false
-        statistics.note(at: read.startedAt, succeeded: isGood, hops: outcome.hops, requests: outcome.asked)
+        statistics.record(at: read.startedAt, succeeded: isGood, hops: outcome.hops, requests: outcome.asked)
     }
 }

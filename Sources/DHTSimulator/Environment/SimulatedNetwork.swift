@@ -14,7 +14,7 @@ extension World {
         }
         traffic.datagrams += 1
         traffic.bytes += UInt64(datagram.count)
-        trace.note(clock, 6 << 56 | UInt64(node.index) << 24 | UInt64(datagram.count), destination.word)
+        trace.record(clock, 6 << 56 | UInt64(node.index) << 24 | UInt64(datagram.count), destination.word)
         guard let receiver = owner(of: destination) else {
             trace.tell(clock) { "n\(node.index) > \(destination) \(datagram.count) bytes, nobody is there" }
             return
@@ -150,10 +150,10 @@ extension World {
     func judge(_ disposition: Disposition, isAnswer: Bool, of delivery: Delivery, at node: SimulatedNode) {
         switch disposition {
         case .accepted:
-            trace.note(clock, 7 << 56 | UInt64(node.index))
+            trace.record(clock, 7 << 56 | UInt64(node.index))
             trace.tell(clock) { "n\(node.index) < n\(delivery.sender) accepted" }
         case .dropped(let reason):
-            trace.note(clock, 8 << 56 | UInt64(node.index), reason.number)
+            trace.record(clock, 8 << 56 | UInt64(node.index), reason.number)
             trace.tell(clock) { "n\(node.index) < n\(delivery.sender) dropped: \(reason.name)" }
         }
         guard plan.isWatched else { return }
@@ -162,7 +162,7 @@ extension World {
         if isAnswer, isOwnAddress {
             node.answerers.insert(delivery.sender)
         }
-        if disposition == .accepted, !isAnswer { noteRequest(delivery, at: node) }
+        if disposition == .accepted, !isAnswer { recordRequest(delivery, at: node) }
         // A datagram that reaches a node its sender does not admit must have been meant for another.
         if !delivery.isAdmitted, sender.isHonest, !disposition.isUnread {
             violate("admission", "n\(sender.index) sent to n\(node.index), whom it does not admit")
@@ -177,7 +177,7 @@ extension World {
 
 extension World {
     /// A process takes no request twice, however often it comes. Worlds that begin at rest let it.
-    private func noteRequest(_ delivery: Delivery, at node: SimulatedNode) {
+    private func recordRequest(_ delivery: Delivery, at node: SimulatedNode) {
         guard node.isHonest, plan.beginning != .settled, captures || conditions.duplication > 0 else {
             return
         }

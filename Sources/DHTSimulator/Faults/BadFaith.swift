@@ -45,7 +45,7 @@ struct Gifts {
     private(set) var most = 0
 
     /// Once more; tells how often it was then.
-    mutating func note(_ digest: Digest, from giver: Int, to receiver: Int) -> Int {
+    mutating func record(_ digest: Digest, from giver: Int, to receiver: Int) -> Int {
         let gift = Gift(giver: giver, receiver: receiver, digest: digest)
         let count = counts[gift, default: 0] + 1
         counts[gift] = count
@@ -76,7 +76,7 @@ struct Spoils {
     /// The one given most often, and how often.
     private(set) var most: (spoil: Spoil, count: Int)?
 
-    mutating func note(_ spoil: Spoil, transaction: UInt64) {
+    mutating func record(_ spoil: Spoil, transaction: UInt64) {
         total += 1
         guard lastAsked.updateValue(transaction, forKey: spoil) != transaction else { return }
         let count = counts[spoil, default: 0] + 1
@@ -104,7 +104,7 @@ extension World {
     func countGift(_ datagram: [UInt8], from node: SimulatedNode, to receiver: SimulatedNode) {
         guard node.isHonest, let record = StandInGate.gift(in: datagram) else { return }
         let limit = record.reference == nil ? Gifts.limit : Gifts.longLimit
-        if gifts.note(record.digest, from: node.index, to: receiver.index) == limit + 1 {
+        if gifts.record(record.digest, from: node.index, to: receiver.index) == limit + 1 {
             violate("bounds", "n\(node.index) gave n\(receiver.index) one record more than \(limit) times")
         }
     }

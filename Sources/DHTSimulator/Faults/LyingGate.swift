@@ -79,7 +79,7 @@ final class Collusion {
         return nearest.map(\.contact)
     }
 
-    func note(_ record: Record) {
+    func record(_ record: Record) {
         var records = oldest[record.location] ?? []
         guard !records.contains(where: { $0.author == record.author }) else { return }
         records.append(record)
@@ -99,8 +99,8 @@ final class Collusion {
         return reference
     }
 
-    func noteSpoil(_ spoil: Spoils.Spoil, transaction: UInt64) {
-        spoils.note(spoil, transaction: transaction)
+    func recordSpoil(_ spoil: Spoils.Spoil, transaction: UInt64) {
+        spoils.record(spoil, transaction: transaction)
     }
     func forgetSpoils(to victim: Identity?) { spoils.forget(victim) }
 
@@ -148,7 +148,7 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
     mutating func receive(_ datagram: [UInt8], from endpoint: Endpoint, at now: Instant) -> Gate.Verdict {
         let verdict = base.receive(datagram, from: endpoint, at: now)
         if case .request(let inbound) = verdict, case .store(let record, _) = inbound.request {
-            collusion.note(record)
+            collusion.record(record)
         }
         return verdict
     }
@@ -237,7 +237,7 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
         guard case .chunk = truth, case .findChunk(let content, let part, let chunk) = inbound.request else {
             return truth
         }
-        collusion.noteSpoil(
+        collusion.recordSpoil(
             .init(content: content, part: part, chunk: chunk, by: identity, to: inbound.sender),
             transaction: inbound.transaction
         )

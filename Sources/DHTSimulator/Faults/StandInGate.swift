@@ -144,7 +144,7 @@ struct StandInGate: Gatekeeper {
     private static func counter(of datagram: [UInt8]) -> UInt64 { datagram[75..<83].bigEndian() }
 
     /// Whether the peer is known as another process; from now on it is this one.
-    private mutating func noteProcess(_ process: UInt32, of peer: Identity) -> Bool {
+    private mutating func recordProcess(_ process: UInt32, of peer: Identity) -> Bool {
         let old = processes[peer] ?? initialProcess
         if old != process { processes[peer] = process }
         return old.map { $0 != process } ?? false
@@ -163,7 +163,7 @@ struct StandInGate: Gatekeeper {
         guard let request = MessageCodec.decodeRequest(body) else { return .dropped(.malformed) }
         var acceptance = SessionTable.Acceptance(isLive: true)
         if isSettled {
-            acceptance.isNewProcess = noteProcess(process, of: sender)
+            acceptance.isNewProcess = recordProcess(process, of: sender)
         } else {
             guard sessions.charge(sender, boxKey, at: now) else { return .dropped(.budget) }
             let answersChallenge =
@@ -217,7 +217,7 @@ struct StandInGate: Gatekeeper {
         pending[body.number] = nil
         var isNews = false
         if isSettled {
-            isNews = noteProcess(process, of: sender)
+            isNews = recordProcess(process, of: sender)
         } else {
             let answered = sessions.answered(
                 sender,

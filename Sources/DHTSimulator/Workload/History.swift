@@ -62,7 +62,7 @@ struct History {
         }
     }
 
-    mutating func noteDeletion(of key: Int, by author: Int) {
+    mutating func recordDeletion(of key: Int, by author: Int) {
         lastNumber += 1
         last[[key, author]] = lastNumber
         deletions.insert([key, author])
@@ -96,7 +96,7 @@ struct History {
         return record.value.elementsEqual(Self.value(number, length: record.value.count))
     }
 
-    mutating func noteContent(_ content: Content) {
+    mutating func recordContent(_ content: Content) {
         contents[content.reference.encoded] = content.bytes[...].bigEndian()
     }
 
@@ -120,7 +120,7 @@ struct History {
 
     /// Earlier writes of the same author with a higher revision, its clock being far ahead then, need not be
     /// read any more: it went back behind them.
-    mutating func note(_ write: Write, of key: Int) {
+    mutating func record(_ write: Write, of key: Int) {
         writes[key]?.removeAll { earlier in
             earlier.author == write.author && earlier.acknowledgedAt <= write.startedAt
                 && earlier.record.revision > write.record.revision

@@ -20,7 +20,7 @@ struct ReadStatistics {
 
     init(start: Instant, sliceLength: Interval) { (self.start, self.sliceLength) = (start, sliceLength) }
 
-    mutating func note(at moment: Instant, succeeded isGood: Bool, hops: Int, requests asked: Int) {
+    mutating func record(at moment: Instant, succeeded isGood: Bool, hops: Int, requests asked: Int) {
         reads += 1
         requests += asked
         if isGood { succeeded += 1 }

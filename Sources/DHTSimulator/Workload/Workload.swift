@@ -170,13 +170,13 @@ final class Workload {
         guard let content = Content(value) else {
             return .init(key: name, value: value, lifetime: lifetime, condition: condition)
         }
-        history.noteContent(content)
+        history.recordContent(content)
         return .init(key: name, content: content, lifetime: lifetime, condition: condition)
     }
 
     private func delete(_ key: Int, at node: SimulatedNode?) {
         guard let node else { return }
-        history.noteDeletion(of: key, by: node.index)
+        history.recordDeletion(of: key, by: node.index)
         let start = start(of: key, at: node)
         let name = world.submit(.delete(key: History.name(of: key)), at: node) { [self] outcome in
             _ = acknowledged(outcome, key, by: node, start)
@@ -228,7 +228,7 @@ final class Workload {
             number: start.number
         )
         checkOrder(of: write, key)
-        history.note(write, of: key)
+        history.record(write, of: key)
         return write
     }
 

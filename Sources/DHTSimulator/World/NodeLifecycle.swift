@@ -107,7 +107,7 @@ extension World {
         collusion.forgetSpoils(to: node.identity)
         let machine = makeMachine(node)
         node.machine = machine
-        trace.note(clock, 9 << 56 | UInt64(node.index), UInt64(node.incarnation))
+        trace.record(clock, 9 << 56 | UInt64(node.index), UInt64(node.incarnation))
         trace.tell(clock) {
             let missing = nodes.filter { !node.policy.admits($0.identity) }.map { " n\($0.index)" }.joined()
             let traits =
@@ -132,7 +132,7 @@ extension World {
 
     /// Ends a node's process without a word. `losesDisk`: its records go with it.
     func crash(_ node: SimulatedNode, losesDisk: Bool) {
-        trace.note(clock, 10 << 56 | UInt64(node.index), losesDisk ? 1 : 0)
+        trace.record(clock, 10 << 56 | UInt64(node.index), losesDisk ? 1 : 0)
         trace.tell(clock) { "n\(node.index) crashes\(losesDisk ? " and loses its disk" : "")" }
         recordCopies(of: node, isThere: false)
         end(node)
@@ -164,7 +164,7 @@ extension World {
     /// Gives a node another list, while it runs.
     func admit(_ policy: AdmissionPolicy, at node: SimulatedNode) {
         node.policy = policy
-        trace.note(clock, 11 << 56 | UInt64(node.index))
+        trace.record(clock, 11 << 56 | UInt64(node.index))
         act(node) { machine, _ in machine.replaceAdmission(policy) }
     }
 

@@ -11,7 +11,7 @@ struct Trace {
     var listener: ((String) -> Void)?
 
     /// Takes in one event of so many words.
-    mutating func note(_ at: Instant, _ first: UInt64, _ second: UInt64 = 0) {
+    mutating func record(_ at: Instant, _ first: UInt64, _ second: UInt64 = 0) {
         events += 1
         digest =
             SeededRandom.mix(SeededRandom.mix(digest ^ at.nanoseconds) &+ first)

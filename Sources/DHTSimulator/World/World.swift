@@ -152,17 +152,17 @@ package final class World {
             let node = nodes[Int(index)]
             guard node.incarnation == incarnation, node.timer == clock, node.isUp else { return }
             node.timer = nil
-            trace.note(clock, 1 << 56 | UInt64(index))
+            trace.record(clock, 1 << 56 | UInt64(index))
             act(node) { machine, turn in machine.advance(in: &turn) }
         case .disk(let index, let incarnation, let work):
             let node = nodes[Int(index)]
             guard node.incarnation == incarnation, node.isUp else { return }
-            trace.note(clock, 2 << 56 | UInt64(index))
+            trace.record(clock, 2 << 56 | UInt64(index))
             var turn = EngineTurn(at: now(of: node))
             finish(work, of: node, in: &turn)
             perform(&turn, of: node)
         case .script(let number):
-            trace.note(clock, 3 << 56)
+            trace.record(clock, 3 << 56)
             scripts.removeValue(forKey: number)?()
         }
     }
@@ -255,7 +255,7 @@ package final class World {
             limit: patience(with: operation, of: node),
             then: then
         )
-        trace.note(clock, 4 << 56 | UInt64(node.index), nextOperation)
+        trace.record(clock, 4 << 56 | UInt64(node.index), nextOperation)
         act(node) { machine, turn in
             machine.submit(operation, as: name, in: &turn)
         }
@@ -267,7 +267,7 @@ package final class World {
         guard let entry = waiting.removeValue(forKey: operation) else { return }
         let node = nodes[entry.node]
         guard node.isUp, node.incarnation == entry.incarnation else { return }
-        trace.note(clock, 6 << 56 | UInt64(node.index), operation.number)
+        trace.record(clock, 6 << 56 | UInt64(node.index), operation.number)
         act(node) { machine, turn in machine.cancel(operation, in: &turn) }
     }
 
@@ -292,7 +292,7 @@ package final class World {
 
     private func finished(_ operation: OperationID, _ outcome: Outcome, at node: SimulatedNode) {
         guard let entry = waiting.removeValue(forKey: operation) else { return }
-        trace.note(clock, 5 << 56 | UInt64(node.index), outcome.summary)
+        trace.record(clock, 5 << 56 | UInt64(node.index), outcome.summary)
         trace.tell(clock) { "n\(node.index) operation \(operation.number): \(outcome.text)" }
         let took = clock.since(entry.startedAt)
         if let limit = entry.limit, took > limit {

@@ -68,7 +68,7 @@ extension NodeDatabase {
 
     /// Remembers that we signed these revisions, each at a location, in the place of what is remembered
     /// there; `nil`: nothing is any more.
-    package func noteRevisions(_ revisions: [NodeID: Revision?]) throws(RecordStoreError) {
+    package func rememberRevisions(_ revisions: [NodeID: Revision?]) throws(RecordStoreError) {
         try write { database in
             let removal = try database.cachedStatement(sql: "DELETE FROM own_revision WHERE location = ?")
             let insertion = try database.cachedStatement(
@@ -103,7 +103,7 @@ extension NodeDatabase {
 
     /// Remembers these values as ones to keep alive, by key, in the place of what is remembered of the same
     /// keys; `nil`: it is kept no more.
-    package func noteKept(_ values: [[UInt8]: RememberedValue?]) throws(RecordStoreError) {
+    package func rememberKept(_ values: [[UInt8]: RememberedValue?]) throws(RecordStoreError) {
         try write { database in
             let removal = try database.cachedStatement(sql: "DELETE FROM kept WHERE key = ?")
             let insertion = try database.cachedStatement(

@@ -15,7 +15,7 @@ struct HealthWatch: Sendable {
     private var aloneSince: Instant?
     private var isTold = false
 
-    mutating func note(_ company: Company, at now: Instant) -> News? {
+    mutating func record(_ company: Company, at now: Instant) -> News? {
         guard company.isIsolated else {
             defer { (aloneSince, isTold) = (nil, false) }
             return isTold ? .whole : nil

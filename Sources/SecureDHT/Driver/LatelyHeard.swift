@@ -26,7 +26,7 @@ struct LatelyHeard: Sendable {
     }
 
     /// What is known now of those who answered. No time is ahead of `now`: the clock may have been.
-    mutating func note(_ contacts: [RememberedContact], unixMilliseconds now: UInt64) {
+    mutating func record(_ contacts: [RememberedContact], unixMilliseconds now: UInt64) {
         for contact in contacts { heard[contact.identity] = contact }
         for (identity, contact) in heard where contact.answered > now {
             heard[identity] = contact.answered(at: now)

@@ -38,12 +38,12 @@ extension NodeLoop {
     }
 
     private func opened() {
-        noteOpenSockets()
+        publishOpenSockets()
         users.endWaitForSocket()
     }
 
     /// Tells the engine where it can be reached, and by which families it reaches others.
-    private func noteOpenSockets() {
+    private func publishOpenSockets() {
         let open = sockets.openEndpoints
         engine.core.addresses.bound = open.filter { !$0.isUnspecified }
         engine.core.addresses.supposed = open.filter(\.isUnspecified).flatMap { network.endpoints(of: $0) }
@@ -80,7 +80,7 @@ extension NodeLoop {
     /// A socket that closes without being told to is bound again, to the port it had.
     func closed(_ index: Int) {
         guard !isStopping, sockets.closed(index) else { return }
-        noteOpenSockets()
+        publishOpenSockets()
         logger.warning(
             "socket closed; it is bound again",
             metadata: ["address": "\(sockets.endpoint(of: index))"]
@@ -132,7 +132,7 @@ extension NodeLoop {
     func watchNetwork() async {
         network.start(addressesOfThisMachine())
         guard !isStopping else { return }
-        noteOpenSockets()
+        publishOpenSockets()
         do {
             let channel = try await NetworkWatch.start(on: eventLoop) { [weak self] in
                 self?.assumeIsolated { $0.networkChanged() }
@@ -167,7 +167,7 @@ extension NodeLoop {
         let change = network.review(addressesOfThisMachine(), at: .now())
         guard !isStopping else { return }
         for index in sockets.closed { rebind(index) }
-        noteOpenSockets()
+        publishOpenSockets()
         askAnew()
         for pause in NetworkState.secondThoughts {
             eventLoop.scheduleTask(in: pause) {

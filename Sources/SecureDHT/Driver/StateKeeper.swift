@@ -28,7 +28,7 @@ struct StateKeeper: Sendable {
         isLast: Bool,
         unixMilliseconds now: UInt64
     ) -> [RememberedContact]? {
-        lately.note(good, unixMilliseconds: now)
+        lately.record(good, unixMilliseconds: now)
         return contacts.revise(good, lately: lately.contactsByAge, age: age, isLast: isLast)
     }
 
@@ -41,14 +41,14 @@ struct StateKeeper: Sendable {
         unixMilliseconds now: UInt64,
         isAdmitted: (Identity) -> Bool
     ) -> Company {
-        lately.note(good, unixMilliseconds: now)
+        lately.record(good, unixMilliseconds: now)
         let heard = lately.count(where: isAdmitted)
         return Company(expected: heard > 0 ? heard : named, members: members, up: good.count)
     }
 
     /// Whether nobody answers any more, or somebody does again: what the operator is to be told.
     mutating func healthNews(_ company: Company, at now: Instant) -> HealthWatch.News? {
-        health.note(company, at: now)
+        health.record(company, at: now)
     }
 
     /// Whether the operator is to be told that members fall apart by their address families.

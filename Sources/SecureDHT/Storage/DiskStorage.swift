@@ -81,14 +81,14 @@ final class DiskStorage: Sendable {
         write { $0.changes.append((ticket, changes)) }
     }
 
-    func note(_ revision: Revision?, at location: NodeID) {
+    func record(_ revision: Revision?, at location: NodeID) {
         write { $0.revisions.updateValue(revision, forKey: location) }
     }
 
     func remember(_ contacts: [RememberedContact]) { write { $0.contacts = contacts } }
 
     /// Our own values that are kept alive, by key; `nil`: kept no more.
-    func note(_ kept: [[UInt8]: RememberedValue?]) { write { $0.kept.merge(kept) { $1 } } }
+    func record(_ kept: [[UInt8]: RememberedValue?]) { write { $0.kept.merge(kept) { $1 } } }
 
     /// Tells the operator if another process wanted the directory: perhaps this node runs twice.
     func lookForRival() {
@@ -132,15 +132,15 @@ final class DiskStorage: Sendable {
             if !turn.changes.isEmpty {
                 let results = store.apply(batches: turn.changes.map(\.changes))
                 finish(zip(turn.changes, results).map { ($0.ticket, Self.outcome(of: $1)) })
-                for result in results { note(result) }
+                for result in results { record(result) }
             }
             do throws(RecordStoreError) {
-                if !turn.revisions.isEmpty { try store.database.noteRevisions(turn.revisions) }
+                if !turn.revisions.isEmpty { try store.database.rememberRevisions(turn.revisions) }
                 // They are for the next start, which does without.
                 if let contacts = turn.contacts { try store.database.replaceContacts(contacts) }
             } catch {
                 // That it went well says nothing of records: a full disk has room for these few bytes.
-                note(.failure(error))
+                record(.failure(error))
             }
             commit(turn.kept)
         }
@@ -152,23 +152,23 @@ final class DiskStorage: Sendable {
         let due = unwritten.withLock { $0.merging(kept) { $1 } }
         guard !due.isEmpty else { return }
         do throws(RecordStoreError) {
-            try store.database.noteKept(due)
+            try store.database.rememberKept(due)
             unwritten.withLock { $0 = [:] }
         } catch {
             unwritten.withLock { $0 = due }
-            note(.failure(error))
+            record(.failure(error))
         }
     }
 
     /// Tells the operator, though not of every write.
-    private func note(_ result: Result<Void, RecordStoreError>) {
+    private func record(_ result: Result<Void, RecordStoreError>) {
         let now = SystemClock.now.instant
         switch result {
         case .success:
             guard trouble.withLock({ $0.end() }) else { return }
             logger.notice("the store can be written again")
         case .failure(let error):
-            guard let count = trouble.withLock({ $0.note("\(error)", at: now) }) else { return }
+            guard let count = trouble.withLock({ $0.record("\(error)", at: now) }) else { return }
             logger.error(
                 "the store cannot be written: nothing is kept",
                 metadata: ["reason": "\(error)", "failures": "\(count)"]

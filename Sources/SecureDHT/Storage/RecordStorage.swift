@@ -58,11 +58,11 @@ struct RecordStorage: Sendable {
     // MARK: What outlives the process
 
     /// The last revision of ours at a location; `nil`: there is none.
-    func note(_ revision: Revision?, at location: NodeID) { disk?.note(revision, at: location) }
+    func record(_ revision: Revision?, at location: NodeID) { disk?.record(revision, at: location) }
 
     /// Our own values that are kept alive, by key; `nil`: kept no more.
-    func note(_ kept: [[UInt8]: KeptKey?]) {
-        disk?.note(
+    func record(_ kept: [[UInt8]: KeptKey?]) {
+        disk?.record(
             kept.mapValues { kept in
                 kept.map { RememberedValue(key: $0.key, lifetime: $0.lifetime, revision: $0.revision) }
             }

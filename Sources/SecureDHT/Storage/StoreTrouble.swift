@@ -16,7 +16,7 @@ struct StoreTrouble: Sendable {
 
     /// A write failed. How many did since the operator was last told, this one included, if he is to be told
     /// now.
-    mutating func note(_ reason: String, at now: Instant) -> Int? {
+    mutating func record(_ reason: String, at now: Instant) -> Int? {
         failures += 1
         self.reason = reason
         if let toldAt, now.since(toldAt) < Self.pause { return nil }

@@ -67,7 +67,7 @@ struct Keygen: AsyncParsableCommand {
             passphrase: protection,
             replacing: force
         )
-        noteKept(kept)
+        tellKept(kept)
         if json {
             Output.json(IdentityReply(id: key.identity.text, nodeID: "\(key.identity.nodeID)", name: comment))
         } else {
@@ -89,11 +89,11 @@ struct Keygen: AsyncParsableCommand {
             defer { Passphrase.wipeBytes(&text) }
             return Output.bytes(text)
         }
-        noteKept(try secret.write(to: output, created: Output.timestamp(), replacing: force))
+        tellKept(try secret.write(to: output, created: Output.timestamp(), replacing: force))
         hint("copy \(output) to every node in secret, then: dht node --network \(shellQuoted(output)) …")
     }
 
-    private func noteKept(_ path: String?) {
+    private func tellKept(_ path: String?) {
         if let path { hint("the old file is kept as \(path)") }
     }
 

@@ -183,6 +183,6 @@ private final class KeptImport {
     }
 
     func write() throws(RecordStoreError) {
-        if !values.isEmpty { try database.noteKept(values) }
+        if !values.isEmpty { try database.rememberKept(values) }
     }
 }
