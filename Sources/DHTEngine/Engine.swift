@@ -58,7 +58,9 @@ extension GatedEngine where Keeper: ~Copyable {
         case .answer(let answer):
             counters.answers += 1
             counters.struckOut += UInt64(answer.struckOut)
-            if answer.recordsStruckOut > 0 { core.record(.struckOut, of: answer.sender, at: turn.now.instant) }
+            if answer.recordsStruckOut > 0 {
+                core.record(.struckOut, of: answer.sender, at: turn.now.instant)
+            }
             if answer.namesTwin { core.record(.twoProcesses, of: identity, at: turn.now.instant) }
             if answer.unusable > 0 { core.record(.unusableContacts, of: answer.sender, at: turn.now.instant) }
             if answer.showsNewKey { onRestart(of: answer.sender, at: answer.endpoint, in: &turn) }
@@ -144,7 +146,7 @@ extension GatedEngine where Keeper: ~Copyable {
         tellCore(in: &turn) { core, turn in
             if core.nextDeadline <= turn.now.instant { core.advance(in: &turn) }
         }
-        renewKept(in: &turn)
+        renewValues(in: &turn)
         if let deadline = transfers.deadline, deadline <= turn.now.instant {
             transfer(in: &turn) { $0.advance(&$1) }
         }
@@ -279,7 +281,7 @@ extension GatedEngine where Keeper: ~Copyable {
             !gate.admission.mayWrite(record.author)
         {
             reply(id, .refused(.denied), in: &turn)
-        } else if !answersAsContent(id, inbound, from: sender, in: &turn) {
+        } else if !handleContent(id, inbound, from: sender, in: &turn) {
             tellCore(in: &turn) { core, turn in
                 core.handleRequest(id, by: sender, inbound.request, isLive: inbound.isLive, in: &turn)
             }

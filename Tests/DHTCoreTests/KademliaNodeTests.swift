@@ -19,9 +19,9 @@ struct KademliaNodeTests {
         }
     }
 
-    mutating func submit(_ wish: KademliaOperation, at seconds: UInt64 = 10) {
+    mutating func submit(_ operation: KademliaOperation, at seconds: UInt64 = 10) {
         transcript.on(at: now(seconds)) { node, turn in
-            node.submit(wish, as: OperationID.user(1), in: &turn)
+            node.submit(operation, as: OperationID.user(1), in: &turn)
         }
     }
 

@@ -13,7 +13,7 @@ struct CallBookTests {
         Instant(nanoseconds: 0) + .seconds(100) + .milliseconds(milliseconds)
     }
 
-    private func call(_ number: UInt64, to peer: UInt8 = 1, isPrelude: Bool = false) -> OutgoingCall {
+    private func call(_ number: UInt64, to peer: UInt8 = 1, needsPingFirst: Bool = false) -> OutgoingCall {
         guard let identity = Identity([UInt8](repeating: peer, count: 32)) else {
             preconditionFailure("32 bytes are 32 bytes")
         }
@@ -27,7 +27,7 @@ struct CallBookTests {
             request: .findNode(target: NodeID(firstByte: 9)),
             isConfigured: false,
             transaction: 100 + number,
-            isPrelude: isPrelude,
+            needsPingFirst: needsPingFirst,
             firstSent: at(0)
         )
     }
@@ -89,7 +89,7 @@ struct CallBookTests {
     }
 
     @Test mutating func `an answer to a ping that went ahead is followed by the request`() throws {
-        let sent = transmission(call(1, isPrelude: true), to: live)
+        let sent = transmission(call(1, needsPingFirst: true), to: live)
         #expect(sent?.request == .ping(isLeaving: false))
         let answer = try answered(101, at: 10)
         #expect(answer.isPreliminary)

@@ -21,7 +21,7 @@ struct CallTableTests {
             request: .ping(isLeaving: false),
             isConfigured: false,
             transaction: transaction ?? 100 + number,
-            isPrelude: false,
+            needsPingFirst: false,
             transmissions: transmissions,
             firstSent: at(0)
         )

@@ -73,8 +73,8 @@ struct CancelTests {
             fresh.add(contact)
         }
         let now = overlay.now(at: host).instant
-        let wishes = stalled.nextWishes(limit: ContentTransfers.partLimit, at: now)
-        #expect(wishes.count >= fresh.nextWishes(limit: ContentTransfers.partLimit, at: now).count)
+        let chunkRequests = stalled.nextRequests(limit: ContentTransfers.partLimit, at: now)
+        #expect(chunkRequests.count >= fresh.nextRequests(limit: ContentTransfers.partLimit, at: now).count)
     }
 
     @Test func `what came of a reading that was cancelled is there for the next`() throws {

@@ -134,9 +134,9 @@ struct ClockTests {
         _ = overlay.finish(overlay.submit(.put(put), at: 1), at: 1)
         overlay[1].clockError = -Self.day
         overlay.run(for: .minutes(1))
-        let once = overlay[1].engine.keptKeys.map(\.revision)
+        let once = overlay[1].engine.renewedValues.map(\.revision)
         overlay.run(for: .minutes(20))
-        #expect(overlay[1].engine.keptKeys.map(\.revision) == once)
+        #expect(overlay[1].engine.renewedValues.map(\.revision) == once)
         overlay[1].clockError = 0
         overlay.run(for: .minutes(60))
         #expect(overlay.get("value", at: 3) == [7])

@@ -62,7 +62,7 @@ struct ContentTransfersTests {
                     request: request,
                     isConfigured: false,
                     transaction: 1,
-                    isPrelude: false,
+                    needsPingFirst: false,
                     firstSent: Instant(nanoseconds: 0)
                 )
                 call.transmissions = 1
@@ -106,7 +106,7 @@ struct ContentTransfersTests {
         #expect(isWanted(answer))
         #expect(run(first, chunk: Self.chunks(of: content)).isEmpty)
         #expect(transfers.inventory.isComplete(reference))
-        #expect(transfers.incoming.isEmpty && transfers.calls.isEmpty && transfers.errands.isEmpty)
+        #expect(transfers.incoming.isEmpty && transfers.calls.isEmpty && transfers.tickets.isEmpty)
         #expect(transfers.counters.chunksFetched == 151)
     }
 

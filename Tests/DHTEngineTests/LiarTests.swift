@@ -24,35 +24,37 @@ struct LiarTests {
         fetch = ContentFetch(content.reference)
     }
 
-    private mutating func wishes() -> [ContentFetch.ChunkRequest] { fetch.nextWishes(limit: 16, at: clock) }
+    private mutating func chunkRequests() -> [ContentFetch.ChunkRequest] {
+        fetch.nextRequests(limit: 16, at: clock)
+    }
 
-    private func chunk(_ wish: ContentFetch.ChunkRequest) -> [UInt8] {
+    private func chunk(_ chunkRequest: ContentFetch.ChunkRequest) -> [UInt8] {
         let part =
-            switch wish.part {
+            switch chunkRequest.part {
             case .outline: content.outline
             case .piece(let index): content.piece(index)
             }
-        return Array(part.dropFirst(wish.chunk * 1000).prefix(1000))
+        return Array(part.dropFirst(chunkRequest.chunk * 1000).prefix(1000))
     }
 
     /// The source answers; `isLie`: with something else.
     @discardableResult
-    private mutating func answer(_ wish: ContentFetch.ChunkRequest, isLie: Bool = false) -> Bool {
-        var bytes = chunk(wish)
+    private mutating func answer(_ chunkRequest: ContentFetch.ChunkRequest, isLie: Bool = false) -> Bool {
+        var bytes = chunk(chunkRequest)
         if isLie { bytes[0] ^= 1 }
-        return fetch.answered(wish, bytes, isClear: true, at: clock) != nil
+        return fetch.answered(chunkRequest, bytes, isClear: true, at: clock) != nil
     }
 
     /// Lets everybody answer what it is asked but those who are `silent`, until nothing more is asked.
     private mutating func run(silent: Set<UInt8> = [], lying: Set<UInt8> = []) -> [ContentFetch.ChunkRequest]
     {
-        var (asked, pending) = ([ContentFetch.ChunkRequest](), wishes())
+        var (asked, pending) = ([ContentFetch.ChunkRequest](), chunkRequests())
         while !pending.isEmpty {
             asked += pending
-            for wish in pending where !silent.contains(wish.contact.identity.bytes[0]) {
-                answer(wish, isLie: lying.contains(wish.contact.identity.bytes[0]))
+            for chunkRequest in pending where !silent.contains(chunkRequest.contact.identity.bytes[0]) {
+                answer(chunkRequest, isLie: lying.contains(chunkRequest.contact.identity.bytes[0]))
             }
-            pending = wishes()
+            pending = chunkRequests()
         }
         return asked
     }
@@ -65,7 +67,7 @@ struct LiarTests {
         #expect(fetch.takeLiars().isEmpty)
         fetch.add(Self.contact(1))
         fetch.add(Self.contact(1), isOffer: true)
-        #expect(wishes().isEmpty)
+        #expect(chunkRequests().isEmpty)
         fetch.add(Self.contact(2))
         #expect(run().allSatisfy { $0.contact == Self.contact(2) })
         #expect(fetch.isComplete)
@@ -73,8 +75,8 @@ struct LiarTests {
 
     @Test mutating func `who lied to another is asked no more, and others for what it was asked for`() {
         fetch.add(Self.contact(1))
-        answer(wishes()[0])
-        #expect(!wishes().isEmpty)
+        answer(chunkRequests()[0])
+        #expect(!chunkRequests().isEmpty)
         fetch.dismiss(Self.contact(1).identity)
         #expect(fetch.isStuck)
         #expect(fetch.takeLiars().isEmpty, "that is known")
@@ -104,8 +106,8 @@ struct LiarTests {
 
     @Test mutating func `who was silent is asked again when anybody names it`() {
         fetch.add(Self.contact(1))
-        let wish = wishes()[0]
-        for _ in 0..<4 { fetch.failed(wish) }
+        let chunkRequest = chunkRequests()[0]
+        for _ in 0..<4 { fetch.failed(chunkRequest) }
         #expect(fetch.isStuck)
         fetch.add(Self.contact(1))
         #expect(!run().isEmpty)
@@ -114,7 +116,7 @@ struct LiarTests {
 
     @Test mutating func `who had nothing is asked again only when it offers it itself`() {
         fetch.add(Self.contact(1))
-        fetch.lacks(wishes()[0])
+        fetch.lacks(chunkRequests()[0])
         fetch.add(Self.contact(1))
         #expect(fetch.isStuck)
         fetch.add(Self.contact(1), isOffer: true)
@@ -124,11 +126,11 @@ struct LiarTests {
 
     @Test mutating func `a liar that falls silent is a liar still`() {
         fetch.add(Self.contact(1))
-        let outline = wishes()[0]
+        let outline = chunkRequests()[0]
         answer(outline)
-        let pending = wishes()
+        let pending = chunkRequests()
         #expect(fetch.answered(pending[0], [1], isClear: true, at: clock) == nil)
-        for wish in pending.dropFirst() { fetch.failed(wish) }
+        for chunkRequest in pending.dropFirst() { fetch.failed(chunkRequest) }
         fetch.add(Self.contact(1), isOffer: true)
         #expect(fetch.isStuck)
         #expect(fetch.takeLiars().count == 1)
@@ -138,17 +140,17 @@ struct LiarTests {
 
     @Test mutating func `a part that takes too long is asked of another that has nothing to do`() {
         fetch.add(Self.contact(1))
-        let late = wishes()
+        let late = chunkRequests()
         #expect(late.map(\.part) == [.outline])
         fetch.add(Self.contact(2))
-        #expect(wishes().isEmpty)
+        #expect(chunkRequests().isEmpty)
         clock = clock + .milliseconds(1999)
         fetch.takeBackSlow(at: clock)
-        #expect(wishes().isEmpty)
+        #expect(chunkRequests().isEmpty)
         clock = clock + .milliseconds(1)
         fetch.takeBackSlow(at: clock)
         #expect(fetch.slowParts == 1)
-        let again = wishes()
+        let again = chunkRequests()
         #expect(again.map(\.part) == [.outline])
         #expect(again.map(\.contact) == [Self.contact(2)])
         #expect(answer(again[0]))
@@ -165,15 +167,17 @@ struct LiarTests {
         clock = clock + .seconds(2)
         fetch.takeBackSlow(at: clock)
         #expect(fetch.slowParts > 0)
-        let doubled = wishes()
+        let doubled = chunkRequests()
         #expect(doubled.allSatisfy { $0.contact == Self.contact(1) })
         // The slow one ends first after all; then the other's chunks are for nothing.
         var pending = (0..<64).map { chunk in
             ContentFetch.ChunkRequest(contact: Self.contact(2), part: doubled[0].part, chunk: chunk)
         }
-        while let wish = pending.popLast() { answer(wish) }
+        while let chunkRequest = pending.popLast() { answer(chunkRequest) }
         #expect(fetch.held == held + 64_000)
-        for wish in doubled where wish.part == doubled[0].part { #expect(!answer(wish)) }
+        for chunkRequest in doubled where chunkRequest.part == doubled[0].part {
+            #expect(!answer(chunkRequest))
+        }
         #expect(fetch.held == held + 64_000)
     }
 
@@ -181,26 +185,26 @@ struct LiarTests {
         fetch = ContentFetch(content.reference, pieces: [1, 2, 3])
         fetch.add(Self.contact(1))
         fetch.add(Self.contact(2))
-        let first = wishes()
+        let first = chunkRequests()
         clock = clock + .seconds(1)
-        for wish in first { answer(wish) }
-        #expect(wishes().allSatisfy { $0.part == .piece(0) })
+        for chunkRequest in first { answer(chunkRequest) }
+        #expect(chunkRequests().allSatisfy { $0.part == .piece(0) })
         clock = clock + .milliseconds(7999)
         fetch.takeBackSlow(at: clock)
         #expect(fetch.slowParts == 0)
         clock = clock + .milliseconds(1)
         fetch.takeBackSlow(at: clock)
         #expect(fetch.slowParts == 1)
-        #expect(wishes().contains { $0.contact == Self.contact(2) })
+        #expect(chunkRequests().contains { $0.contact == Self.contact(2) })
     }
 
     @Test mutating func `a halted fetch asks for everything that was under way again`() {
         fetch.add(Self.contact(1))
-        answer(wishes()[0])
-        let begun = wishes()
+        answer(chunkRequests()[0])
+        let begun = chunkRequests()
         fetch.halt()
         #expect(!begun.isEmpty)
-        #expect(Set(wishes()) == Set(begun))
+        #expect(Set(chunkRequests()) == Set(begun))
     }
 
     // MARK: Memory

@@ -74,6 +74,6 @@ import Testing
 extension FirstContacts {
     /// Whether a request of this process may be one that was not seen.
     fileprivate func isNew(_ counter: UInt64, of identity: Identity, _ boxKey: BoxPublicKey) -> Bool {
-        standing(of: identity, boxKey, sending: counter) != nil
+        familiarity(of: identity, boxKey, sending: counter) != nil
     }
 }

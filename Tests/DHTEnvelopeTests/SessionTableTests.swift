@@ -51,16 +51,16 @@ import Testing
     }
 
     /// How a request would stand with a counter that was not seen.
-    private func standing(_ key: BoxPublicKey) -> SessionTable.Familiarity? {
-        table.standing(of: alice, key, sending: .max)
+    private func familiarity(_ key: BoxPublicKey) -> SessionTable.Familiarity? {
+        table.familiarity(of: alice, key, sending: .max)
     }
 
     // MARK: How a session begins
 
     @Test mutating func `a first contact changes nothing but that it was`() {
-        #expect(standing(key) == .unknown)
+        #expect(familiarity(key) == .unknown)
         #expect(accept(5) == .init())
-        #expect(standing(key) == .remembered)
+        #expect(familiarity(key) == .remembered)
         #expect(!isNew(5))
         #expect(isNew(4) && isNew(6))
         #expect(table.sessionCount == 0)
@@ -70,7 +70,7 @@ import Testing
     @Test mutating func `a challenge answered begins a session, and all before it counts as seen`() {
         _ = accept(3)
         #expect(accept(5, answers: true) == .init(isLive: true, provesAddress: true))
-        #expect(standing(key) == .known)
+        #expect(familiarity(key) == .known)
         for counter in 0...5 as ClosedRange<UInt64> { #expect(!isNew(counter)) }
         #expect(isNew(6))
         #expect(accept(6) == .init(isLive: true))
@@ -128,8 +128,8 @@ import Testing
         let before = table.generation(of: alice)
         _ = accept(1, keys[4], answers: true, at: at(10))
         #expect(table.sessionCount == 4)
-        #expect(standing(keys[1]) == .remembered)
-        #expect(standing(keys[0]) == .known)
+        #expect(familiarity(keys[1]) == .remembered)
+        #expect(familiarity(keys[0]) == .known)
         // A challenge of before begins nothing any more.
         #expect(table.generation(of: alice) != before)
     }
@@ -146,7 +146,7 @@ import Testing
                 at: at(1)
             )
         }
-        #expect(standing(key) == .known)
+        #expect(familiarity(key) == .known)
         #expect(table.sessionCount == 5)
     }
 
@@ -154,13 +154,13 @@ import Testing
         let day: UInt64 = 86_400
         _ = accept(1, answers: true)
         _ = accept(1, boxKey("second").publicKey, answers: true, at: at(day - 1))
-        #expect(standing(key) == .known)
+        #expect(familiarity(key) == .known)
         _ = accept(2, at: at(day - 1))
         _ = accept(1, boxKey("third").publicKey, answers: true, at: at(day + 4 * 3600 - 2))
-        #expect(standing(key) == .known)
+        #expect(familiarity(key) == .known)
         _ = accept(1, boxKey("fourth").publicKey, answers: true, at: at(day + 4 * 3600 - 1))
-        #expect(standing(key) == .remembered)
-        #expect(standing(boxKey("second").publicKey) == .known)
+        #expect(familiarity(key) == .remembered)
+        #expect(familiarity(boxKey("second").publicKey) == .known)
     }
 
     @Test mutating func `who is taken off the list is forgotten, and challenges with it`() {
@@ -170,7 +170,7 @@ import Testing
         table.keep(members: 3) { $0 == bob }
         #expect(table.takeForgotten() == true)
         #expect(table.takeForgotten() == false)
-        #expect(standing(key) == .unknown)
+        #expect(familiarity(key) == .unknown)
         #expect(table.count == 0)
     }
 

@@ -256,7 +256,7 @@ struct CheckerTests {
         let write = try #require(written())
         workload.countHonestCopies()
         #expect(broken.isEmpty)
-        world.copyLedger.noteVanished(write.record, at: 2, world.clock)
+        world.copyLedger.vanished(write.record, at: 2, world.clock)
         workload.countHonestCopies()
         #expect(broken == ["replication"])
     }

@@ -54,7 +54,12 @@ struct WorldPartTests {
     @Test func `hops are counted by quantile`() {
         var statistics = ReadStatistics(start: Instant(nanoseconds: 0), sliceLength: .seconds(1))
         for hops in [1, 1, 1, 2, 5] {
-            statistics.record(at: Instant(nanoseconds: 0), succeeded: hops < 5, hops: hops, requests: hops * 2)
+            statistics.record(
+                at: Instant(nanoseconds: 0),
+                succeeded: hops < 5,
+                hops: hops,
+                requests: hops * 2
+            )
         }
         #expect((statistics.hops(atQuantile: 0.5), statistics.hops(atQuantile: 0.99)) == (1, 5))
         #expect((statistics.reads, statistics.succeeded) == (5, 4))

@@ -63,7 +63,7 @@ struct ExportTests {
     private static let owner = "author-\(author(1).prefix)"
 
     private let folders: (one: Folder, two: Folder)
-    private let kept = RememberedValue(
+    private let kept = RenewedValue(
         key: [0xFF, 1],
         lifetime: 3600,
         revision: Revision(rawValue: .max - 7)
@@ -74,7 +74,7 @@ struct ExportTests {
     private func exported(_ longs: [Long]) throws -> (lines: [String], summary: ExportSummary) {
         let store = try SQLiteRecordStore(in: folders.one)
         for long in longs { try store.apply(long.changes) }
-        try store.database.rememberKept([kept.key: kept])
+        try store.database.rememberRenewed([kept.key: kept])
         return try export(store)
     }
 
@@ -87,9 +87,9 @@ struct ExportTests {
     private func imported(
         _ lines: [String]
     ) throws -> (
-        store: SQLiteRecordStore, summary: RecordImport<SQLiteRecordStore>.Summary, [RememberedValue]
+        store: SQLiteRecordStore, summary: RecordImport<SQLiteRecordStore>.Summary, [RenewedValue]
     ) {
-        var kept: [RememberedValue] = []
+        var kept: [RenewedValue] = []
         let store = try SQLiteRecordStore(in: folders.two)
         var task = RecordImport(
             into: store,

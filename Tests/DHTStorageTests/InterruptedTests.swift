@@ -32,8 +32,8 @@ struct InterruptedTests {
     @Test func `a transaction that was broken off in a rollback journal is taken back`() throws {
         let (source, copy) = (try Folder(), try Folder())
         let database = try NodeDatabase(in: source)
-        let value = RememberedValue(key: [7], lifetime: 60, revision: Revision(rawValue: 7))
-        try database.rememberKept([value.key: value])
+        let value = RenewedValue(key: [7], lifetime: 60, revision: Revision(rawValue: 7))
+        try database.rememberRenewed([value.key: value])
         database.close()
         try breakOff(source, into: copy)
         let opened = try NodeDatabase(in: copy)

@@ -7,12 +7,12 @@ import Testing
 struct NodeDatabaseTests {
     // MARK: Making
 
-    private let value = RememberedValue(key: [1], lifetime: 60, revision: Revision(rawValue: 7))
+    private let value = RenewedValue(key: [1], lifetime: 60, revision: Revision(rawValue: 7))
 
     @Test func `the directory and its files are for their owner alone`() throws {
         let folder = try Folder()
         let database = try NodeDatabase(directory: folder.file("node"), owner: author(1))
-        try database.rememberKept([value.key: value])
+        try database.rememberRenewed([value.key: value])
         #expect(try database.kept() == [value])
         #expect(folder.mode("node") == 0o700)
         for name in ["records.sqlite", "records.sqlite-wal", "records.sqlite-shm", "lock"] {
@@ -84,7 +84,7 @@ struct NodeDatabaseTests {
             try NodeDatabase(in: folder)
         }
         #expect(refusal?.description.hasPrefix("\(folder.path) is in use by another process") == true)
-        try first.rememberKept([value.key: value])
+        try first.rememberRenewed([value.key: value])
         withExtendedLifetime(first) {}
     }
 
@@ -287,7 +287,7 @@ struct NodeDatabaseTests {
         #expect(try SQLiteRecordStore(database).all == [record(revision: 5)])
         #expect(
             try database.kept()
-                == [RememberedValue(key: Array("key".utf8), lifetime: 60, revision: Revision(rawValue: 7))]
+                == [RenewedValue(key: Array("key".utf8), lifetime: 60, revision: Revision(rawValue: 7))]
         )
         #expect(try database.revisions() == [NodeID(firstByte: 1): Revision(rawValue: .max - 1)])
         let contact = RememberedContact(

@@ -8,8 +8,8 @@ struct RememberedTests {
         RememberedContact(identity: author(byte), endpoint: endpoint, answered: answered)
     }
 
-    private func value(_ key: [UInt8]) -> RememberedValue {
-        RememberedValue(key: key, lifetime: .max, revision: Revision(rawValue: .max))
+    private func value(_ key: [UInt8]) -> RenewedValue {
+        RenewedValue(key: key, lifetime: .max, revision: Revision(rawValue: .max))
     }
 
     @Test func `contacts come back, those first that answered last`() throws {
@@ -50,14 +50,14 @@ struct RememberedTests {
     @Test func `keys are kept until they are not`() throws {
         let folder = try Folder()
         let database = try NodeDatabase(in: folder)
-        try database.rememberKept([[9]: value([9])])
-        try database.rememberKept([
+        try database.rememberRenewed([[9]: value([9])])
+        try database.rememberRenewed([
             [9]: nil, [2]: value([2]), [0xFF, 0]: value([0xFF, 0]), [1, 2]: value([1, 2]),
         ])
         database.close()
         let again = try NodeDatabase(in: folder)
         #expect(try again.kept() == [value([1, 2]), value([2]), value([0xFF, 0])])
-        try again.rememberKept([[1, 2]: nil, [2]: nil, [0xFF, 0]: nil, [7]: nil])
+        try again.rememberRenewed([[1, 2]: nil, [2]: nil, [0xFF, 0]: nil, [7]: nil])
         #expect(try again.kept().isEmpty)
     }
 
@@ -65,11 +65,11 @@ struct RememberedTests {
         let folder = try Folder()
         let database = try NodeDatabase(in: folder)
         let keys = (0..<2000).map { [UInt8($0 >> 8), UInt8($0 & 0xFF)] }
-        try database.rememberKept(Dictionary(uniqueKeysWithValues: keys.map { ($0, value($0)) }))
-        let later = RememberedValue(key: keys[7], lifetime: 60, revision: Revision(rawValue: 9))
-        for change in [[keys[7]: later], [keys[8]: nil], [[1]: value([1])]] as [[[UInt8]: RememberedValue?]] {
+        try database.rememberRenewed(Dictionary(uniqueKeysWithValues: keys.map { ($0, value($0)) }))
+        let later = RenewedValue(key: keys[7], lifetime: 60, revision: Revision(rawValue: 9))
+        for change in [[keys[7]: later], [keys[8]: nil], [[1]: value([1])]] as [[[UInt8]: RenewedValue?]] {
             let before = rowsWritten(database)
-            try database.rememberKept(change)
+            try database.rememberRenewed(change)
             #expect((1...2).contains(rowsWritten(database) - before), "one is replaced: out and in")
         }
         let kept = try database.kept()
@@ -85,7 +85,7 @@ struct RememberedTests {
     @Test func `a full disk is told by these as well`() throws {
         let folder = try Folder()
         let database = try NodeDatabase(in: folder)
-        try database.rememberKept([[1]: value([1])])
+        try database.rememberRenewed([[1]: value([1])])
         try database.confine(room: 0)
         #expect(throws: RecordStoreError.full) {
             try database.replaceContacts(

@@ -3,7 +3,7 @@ import Testing
 
 extension IntegrationTests {
     /// Values that their author's node keeps alive, at the command line.
-    @Suite(.serialized) struct KeptTests {
+    @Suite(.serialized) struct RenewalTests {
         private func kept(_ node: NodeProcess) throws -> [[String: Any]] {
             let ending = try node.dht("ls", "--own", "--json")
             let object = try JSONSerialization.jsonObject(with: ending.output) as? [String: Any]

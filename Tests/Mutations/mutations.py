@@ -156,7 +156,7 @@ MUTATIONS = [
     ]),
     Mutation("wrong-pieces-are-no-lie", "bounds", SPOILING, [
         ("DHTEngine/Content/ContentFetch.swift",
-         "            release(errand.part)\n            dismiss(errand.source, .liar)\n",
+         "            release(assignment.part)\n            dismiss(assignment.source, .liar)\n",
          "            release(storeRequest.part)\n"),
     ]),
     Mutation("lies-are-forgotten", "bounds", SPOILING, [

@@ -36,8 +36,8 @@ struct DiskStorageTests {
         disk.close()
     }
 
-    private func value(_ key: UInt8) -> RememberedValue {
-        RememberedValue(key: [key], lifetime: 60, revision: Revision(rawValue: UInt64(key)))
+    private func value(_ key: UInt8) -> RenewedValue {
+        RenewedValue(key: [key], lifetime: 60, revision: Revision(rawValue: UInt64(key)))
     }
 
     @Test func `a kept value that the disk refused is written down with the next one`() async throws {

@@ -8,7 +8,9 @@ struct StoreTroubleTests {
 
     private func second(_ count: UInt64) -> Instant { Instant(nanoseconds: 0) + .seconds(count) }
 
-    private mutating func record(_ reason: String, at now: Instant) -> Int? { trouble.record(reason, at: now) }
+    private mutating func record(_ reason: String, at now: Instant) -> Int? {
+        trouble.record(reason, at: now)
+    }
 
     private mutating func end() -> Bool { trouble.end() }
 

@@ -104,7 +104,7 @@ struct CallBook: Sendable {
     /// A call that cannot be sent fails at its time-out.
     mutating func send(_ call: OutgoingCall, to peer: PeerStatus, at now: Instant) -> Transmission? {
         var call = call
-        let request = call.isPrelude ? .ping(isLeaving: false) : call.request
+        let request = call.needsPingFirst ? .ping(isLeaving: false) : call.request
         let waits = roundTrips.waits(
             for: request,
             to: call.contact.identity,
@@ -115,7 +115,7 @@ struct CallBook: Sendable {
             // Half of the content may be there: a peer that starts anew goes on with it.
             call.timeout = max(call.timeout, now + Self.wantTimeout * (1 << UInt64(call.attempts)))
         }
-        if call.request.operation == .passOn, !call.isPrelude {
+        if call.request.operation == .passOn, !call.needsPingFirst {
             // It asks others, who may have to be found.
             call.timeout = max(call.timeout, now + Self.passingTimeout * (1 << UInt64(call.attempts)))
         }
@@ -159,15 +159,15 @@ struct CallBook: Sendable {
         guard var call = table[transaction: transaction] else { return nil }
         let held = openings.opened(call.contact)
         roundTrips.answered(
-            call.isPrelude ? .ping(isLeaving: false) : call.request,
+            call.needsPingFirst ? .ping(isLeaving: false) : call.request,
             by: call.contact.identity,
             after: now.since(call.firstSent),
             isClear: call.transmissions == 1
         )
-        let isPreliminary = call.isPrelude || isRetry && call.retries < OutgoingCall.retryLimit
+        let isPreliminary = call.needsPingFirst || isRetry && call.retries < OutgoingCall.retryLimit
         if isPreliminary {
             if isRetry { call.retries += 1 }
-            call.isPrelude = false
+            call.needsPingFirst = false
         }
         return Answer(call: call, isPreliminary: isPreliminary, held: held)
     }
@@ -189,7 +189,7 @@ struct CallBook: Sendable {
         guard var call = table[id], call.isHeld else { return nil }
         call.isHeld = false
         call.attempts -= 1
-        if call.isPrelude { call.isPrelude = peer.needsPing(before: call.request) }
+        if call.needsPingFirst { call.needsPingFirst = peer.needsPing(before: call.request) }
         return send(call, to: peer, at: now)
     }
 

@@ -16,7 +16,7 @@ struct OutgoingCall: Sendable {
     let isConfigured: Bool
     var transaction: UInt64
     /// A PING goes ahead, to get a challenge or a sign of life; the request follows its answer.
-    var isPrelude: Bool
+    var needsPingFirst: Bool
     /// Of the present transaction.
     var transmissions = 0
     /// How often it was to be sent: transmissions, and times when another went ahead.

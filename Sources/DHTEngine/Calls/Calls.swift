@@ -22,7 +22,7 @@ extension GatedEngine where Keeper: ~Copyable {
             request: request,
             isConfigured: isConfigured,
             transaction: gate.makeTransaction(),
-            isPrelude: status(of: contact, at: turn.now).needsPing(before: request),
+            needsPingFirst: status(of: contact, at: turn.now).needsPing(before: request),
             firstSent: turn.now.instant
         )
         send(call, in: &turn)

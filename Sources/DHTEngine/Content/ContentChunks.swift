@@ -5,7 +5,7 @@ import DHTEnvelope
 
 extension ContentTransfers {
     mutating func ask(
-        _ wish: ContentFetch.ChunkRequest,
+        _ chunkRequest: ContentFetch.ChunkRequest,
         for client: Client,
         _ turn: inout ContentTurn
     ) {
@@ -18,10 +18,10 @@ extension ContentTransfers {
         }
         let request = Request.findChunk(
             content: reference.digest,
-            part: wish.part,
-            chunk: UInt8(wish.chunk)
+            part: chunkRequest.part,
+            chunk: UInt8(chunkRequest.chunk)
         )
-        turn.take(.ask(call(for: wish, of: client), wish.contact, request))
+        turn.take(.ask(call(for: chunkRequest, of: client), chunkRequest.contact, request))
     }
 
     mutating func chunkAnswered(
@@ -29,25 +29,25 @@ extension ContentTransfers {
         _ response: Response,
         _ turn: inout ContentTurn
     ) {
-        guard let (client, wish) = calls.removeValue(forKey: call.id) else { return }
+        guard let (client, chunkRequest) = calls.removeValue(forKey: call.id) else { return }
         if case .chunk = response { counters.chunksFetched += 1 }
         let now = turn.now.instant
         change(client, &turn) { fetch in
             switch response {
             case .chunk(let bytes):
                 let isClear = call.transmissions == 1
-                return fetch.answered(wish, bytes, isClear: isClear, at: now)
-            case .absent: fetch.lacks(wish)
-            default: fetch.failed(wish)
+                return fetch.answered(chunkRequest, bytes, isClear: isClear, at: now)
+            case .absent: fetch.lacks(chunkRequest)
+            default: fetch.failed(chunkRequest)
             }
             return nil
         }
     }
 
     mutating func chunkFailed(_ call: CallID, _ turn: inout ContentTurn) {
-        guard let (client, wish) = calls.removeValue(forKey: call) else { return }
+        guard let (client, chunkRequest) = calls.removeValue(forKey: call) else { return }
         change(client, &turn) { fetch in
-            fetch.failed(wish)
+            fetch.failed(chunkRequest)
             return nil
         }
     }
@@ -63,20 +63,20 @@ extension ContentTransfers {
             // Taken out while it changes, so that nothing of it is copied.
             guard var state = incoming.removeValue(forKey: reference) else { return }
             let before = state.fetch.received
-            let gain = body(&state.fetch)
+            let completed = body(&state.fetch)
             if state.fetch.received > before { state.grown = turn.now.instant }
             let liars = state.fetch.takeLiars()
             incoming[reference] = consume state
             record(liars, of: reference, &turn)
-            if let gain { keep(gain, of: reference, &turn) }
+            if let completed { keep(completed, of: reference, &turn) }
             pursueIncoming(reference, &turn)
         case .reading(let operation):
             guard var reading = readings.removeValue(forKey: operation) else { return }
-            let gain = body(&reading.fetch)
+            let completed = body(&reading.fetch)
             let (liars, reference) = (reading.fetch.takeLiars(), reading.fetch.reference)
             readings[operation] = consume reading
             record(liars, of: reference, &turn)
-            if let gain { take(gain, for: operation) }
+            if let completed { take(completed, for: operation) }
             pursueReading(operation, &turn)
         }
     }
@@ -104,12 +104,12 @@ extension ContentTransfers {
 
     /// A part of what is to be kept came: to the store with it.
     private mutating func keep(
-        _ gain: ContentFetch.CompletedPart,
+        _ completed: ContentFetch.CompletedPart,
         of reference: ContentReference,
         _ turn: inout ContentTurn
     ) {
         inventory.touch(reference.digest, at: turn.now.instant)
-        switch gain {
+        switch completed {
         case .outline(let bytes):
             guard begin(reference, for: .unknown, at: turn.now.instant) else { return }
             incoming[reference]?.unwritten += 1

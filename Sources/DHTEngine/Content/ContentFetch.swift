@@ -22,11 +22,11 @@ struct ContentFetch: Sendable {
     }
 
     /// A part that one peer is being asked for.
-    private struct Errand: Hashable, Comparable {
+    private struct Assignment: Hashable, Comparable {
         let part: ContentPart
         let source: Identity
 
-        static func < (lhs: Errand, rhs: Errand) -> Bool {
+        static func < (lhs: Assignment, rhs: Assignment) -> Bool {
             (lhs.part.order, lhs.source) < (rhs.part.order, rhs.source)
         }
     }
@@ -53,7 +53,7 @@ struct ContentFetch: Sendable {
 
     let reference: ContentReference
     private var sources: [ContentSource] = []
-    private var growths: [Errand: PartialPart] = [:]
+    private var partials: [Assignment: PartialPart] = [:]
     /// How long the last parts took.
     private var waits: [Interval] = []
     private(set) var outline: [Digest]?
@@ -92,8 +92,8 @@ struct ContentFetch: Sendable {
     }
 
     /// What is to be asked now, given that parts of no more than `limit` may be begun.
-    mutating func nextWishes(limit: Int, at now: Instant) -> [ChunkRequest] {
-        var wishes: [ChunkRequest] = []
+    mutating func nextRequests(limit: Int, at now: Instant) -> [ChunkRequest] {
+        var chunkRequests: [ChunkRequest] = []
         var limit = limit
         var isMoving = true
         // In turn, so that all have their share.
@@ -102,53 +102,57 @@ struct ContentFetch: Sendable {
             for index in sources.indices where sources[index].hasRoom {
                 let contact = sources[index].contact
                 guard let part = part(for: contact.identity, limit: &limit, at: now),
-                    let chunk = growths[.init(part: part, source: contact.identity)]?.open.popLast()
+                    let chunk = partials[.init(part: part, source: contact.identity)]?.open.popLast()
                 else { continue }
                 sources[index].inFlight += 1
-                wishes.append(ChunkRequest(contact: contact, part: part, chunk: chunk))
+                chunkRequests.append(ChunkRequest(contact: contact, part: part, chunk: chunk))
                 isMoving = true
             }
         }
-        return wishes
+        return chunkRequests
     }
 
     /// A chunk came. `isClear`: it was asked for once only. Returns the part it made whole.
-    mutating func answered(_ wish: ChunkRequest, _ bytes: [UInt8], isClear: Bool, at now: Instant)
+    mutating func answered(_ chunkRequest: ChunkRequest, _ bytes: [UInt8], isClear: Bool, at now: Instant)
         -> CompletedPart?
     {
-        guard let index = index(of: wish.contact.identity) else { return nil }
+        guard let index = index(of: chunkRequest.contact.identity) else { return nil }
         sources[index].answered(isClear: isClear)
-        let errand = Errand(part: wish.part, source: wish.contact.identity)
-        guard growths[errand] != nil, let range = reference.range(of: wish.chunk, in: wish.part) else {
+        let assignment = Assignment(part: chunkRequest.part, source: chunkRequest.contact.identity)
+        guard partials[assignment] != nil,
+            let range = reference.range(of: chunkRequest.chunk, in: chunkRequest.part)
+        else {
             return nil
         }
         guard bytes.count == range.count else {
-            dismiss(errand.source, .liar)
+            dismiss(assignment.source, .liar)
             return nil
         }
         received += UInt64(bytes.count)
-        growths[errand]?.bytes.replaceSubrange(range, with: bytes)
-        growths[errand]?.missing &= ~(1 << UInt64(wish.chunk))
-        guard let growth = growths[errand], growth.missing == 0 else { return nil }
-        return finish(errand, growth, at: now)
+        partials[assignment]?.bytes.replaceSubrange(range, with: bytes)
+        partials[assignment]?.missing &= ~(1 << UInt64(chunkRequest.chunk))
+        guard let partial = partials[assignment], partial.missing == 0 else { return nil }
+        return finish(assignment, partial, at: now)
     }
 
     /// The peer did not answer.
-    mutating func failed(_ wish: ChunkRequest) {
-        guard let index = index(of: wish.contact.identity) else { return }
+    mutating func failed(_ chunkRequest: ChunkRequest) {
+        guard let index = index(of: chunkRequest.contact.identity) else { return }
         sources[index].failed()
         if sources[index].isOut {
-            dismiss(wish.contact.identity, .silent)
+            dismiss(chunkRequest.contact.identity, .silent)
         } else {
-            growths[.init(part: wish.part, source: wish.contact.identity)]?.open.append(wish.chunk)
+            partials[.init(part: chunkRequest.part, source: chunkRequest.contact.identity)]?.open.append(
+                chunkRequest.chunk
+            )
         }
     }
 
     /// The peer has no such part.
-    mutating func lacks(_ wish: ChunkRequest) {
-        guard let index = index(of: wish.contact.identity) else { return }
+    mutating func lacks(_ chunkRequest: ChunkRequest) {
+        guard let index = index(of: chunkRequest.contact.identity) else { return }
         sources[index].answered(isClear: true)
-        dismiss(wish.contact.identity, .without)
+        dismiss(chunkRequest.contact.identity, .without)
     }
 
     /// The peer gave somebody else what the content is not.
@@ -162,21 +166,21 @@ struct ContentFetch: Sendable {
     mutating func takeBackSlow(at now: Instant, isHeldUp: Bool = false) {
         guard open.isEmpty || outline == nil || isHeldUp else { return }
         let patience = partPatience
-        for errand in growths.keys.sorted() {
-            guard let growth = growths[errand], !growth.isSlow, now.since(growth.begun) >= patience,
-                hasIdleSource(besides: errand.source)
+        for assignment in partials.keys.sorted() {
+            guard let partial = partials[assignment], !partial.isSlow, now.since(partial.begun) >= patience,
+                hasIdleSource(besides: assignment.source)
             else { continue }
-            growths[errand]?.isSlow = true
+            partials[assignment]?.isSlow = true
             slowParts += 1
-            giveBack(errand.part)
+            giveBack(assignment.part)
         }
     }
 
     /// Whatever is under way comes to nothing.
     mutating func halt() {
-        for errand in growths.keys.sorted().reversed() {
-            growths[errand] = nil
-            giveBack(errand.part)
+        for assignment in partials.keys.sorted().reversed() {
+            partials[assignment] = nil
+            giveBack(assignment.part)
         }
         for index in sources.indices { sources[index].inFlight = 0 }
     }
@@ -192,7 +196,7 @@ struct ContentFetch: Sendable {
     var isComplete: Bool { missing == 0 && outline != nil }
 
     /// Parts that peers are being asked for, each once.
-    var partsUnderWay: Int { growths.values.count { !$0.isSlow } }
+    var partsUnderWay: Int { partials.values.count { !$0.isSlow } }
 
     /// Nobody is left to be asked.
     var isStuck: Bool { !isComplete && sources.allSatisfy(\.isOut) }
@@ -212,20 +216,20 @@ struct ContentFetch: Sendable {
     private func hasIdleSource(besides identity: Identity) -> Bool {
         sources.contains { source in
             source.hasRoom && source.contact.identity != identity
-                && growths.keys.count { $0.source == source.contact.identity } < Self.partsBySource
+                && partials.keys.count { $0.source == source.contact.identity } < Self.partsBySource
         }
     }
 
     /// A part of which this peer is to be asked for a chunk.
     private mutating func part(for identity: Identity, limit: inout Int, at now: Instant) -> ContentPart? {
-        let own = growths.filter { $0.key.source == identity }
+        let own = partials.filter { $0.key.source == identity }
         if let begun = own.filter({ !$0.value.open.isEmpty }).keys.min() { return begun.part }
         guard own.count < Self.partsBySource, limit > 0, let part = takePart(for: identity) else {
             return nil
         }
         limit -= 1
         let count = reference.chunkCount(of: part)
-        growths[.init(part: part, source: identity)] = PartialPart(
+        partials[.init(part: part, source: identity)] = PartialPart(
             begun: now,
             bytes: [UInt8](repeating: 0, count: reference.length(of: part) ?? 0),
             open: (0..<count).reversed(),
@@ -234,40 +238,42 @@ struct ContentFetch: Sendable {
         return part
     }
 
-    private mutating func finish(_ errand: Errand, _ growth: PartialPart, at now: Instant) -> CompletedPart? {
-        growths[errand] = nil
-        guard let gain = verified(growth.bytes, as: errand.part) else {
-            release(errand.part)
-            dismiss(errand.source, .liar)
+    private mutating func finish(_ assignment: Assignment, _ partial: PartialPart, at now: Instant)
+        -> CompletedPart?
+    {
+        partials[assignment] = nil
+        guard let completed = verified(partial.bytes, as: assignment.part) else {
+            release(assignment.part)
+            dismiss(assignment.source, .liar)
             return nil
         }
-        waits.append(now.since(growth.begun))
+        waits.append(now.since(partial.begun))
         waits.removeFirst(max(waits.count - Self.sampleSize, 0))
         // Others may have been asked for it as well, or were about to be.
-        for other in growths.keys where other.part == errand.part { growths[other] = nil }
-        if case .piece(let index) = errand.part { open.removeAll { $0 == index } }
-        return gain
+        for other in partials.keys where other.part == assignment.part { partials[other] = nil }
+        if case .piece(let index) = assignment.part { open.removeAll { $0 == index } }
+        return completed
     }
 
     /// This peer is asked no more, and others for what it was asked for.
-    private mutating func dismiss(_ identity: Identity, _ standing: ContentSource.SourceState) {
+    private mutating func dismiss(_ identity: Identity, _ state: ContentSource.SourceState) {
         guard let index = index(of: identity) else { return }
-        switch (sources[index].standing, standing) {
+        switch (sources[index].state, state) {
         case (.liar, _), (.without, .silent): break
         case (_, .liar):
             liars.append(identity)
-            sources[index].standing = .liar
-        case (_, let other): sources[index].standing = other
+            sources[index].state = .liar
+        case (_, let other): sources[index].state = other
         }
-        for errand in growths.keys.filter({ $0.source == identity }).sorted(by: >) {
-            growths[errand] = nil
-            release(errand.part)
+        for assignment in partials.keys.filter({ $0.source == identity }).sorted(by: >) {
+            partials[assignment] = nil
+            release(assignment.part)
         }
     }
 
     /// A peer brings this part no more; others may still.
     private mutating func release(_ part: ContentPart) {
-        if !growths.contains(where: { $0.key.part == part && !$0.value.isSlow }) { giveBack(part) }
+        if !partials.contains(where: { $0.key.part == part && !$0.value.isSlow }) { giveBack(part) }
     }
 }
 
@@ -280,7 +286,7 @@ extension ContentFetch {
     /// `identity`: it is not to be a part that this peer is asked for already.
     private mutating func takePart(for identity: Identity?) -> ContentPart? {
         func isAsked(_ part: ContentPart) -> Bool {
-            identity.map { growths[.init(part: part, source: $0)] != nil } ?? false
+            identity.map { partials[.init(part: part, source: $0)] != nil } ?? false
         }
         guard outline == nil else {
             let place = open.lastIndex { !isAsked(.piece($0)) }
@@ -300,9 +306,9 @@ extension ContentFetch {
 
     /// A part that was taken, and how it was found; `nil`, and given back, if it is not what it must be.
     mutating func supply(_ bytes: [UInt8], for part: ContentPart) -> CompletedPart? {
-        let gain = verified(bytes, as: part)
-        if gain == nil { giveBack(part) }
-        return gain
+        let completed = verified(bytes, as: part)
+        if completed == nil { giveBack(part) }
+        return completed
     }
 
     /// Takes a part in if it is what it must be.

@@ -21,7 +21,7 @@ struct ContentSource: Sendable {
     var inFlight = 0
     /// Requests in a row that were given up.
     private var failures = 0
-    var standing = SourceState.asked
+    var state = SourceState.asked
 
     private static let firstWindow = 8.0
     private static let longestWindow = 64.0
@@ -29,16 +29,16 @@ struct ContentSource: Sendable {
 
     init(contact: Contact) { self.contact = contact }
 
-    var isOut: Bool { standing != .asked }
+    var isOut: Bool { state != .asked }
     var hasRoom: Bool { !isOut && Double(inFlight) < window }
 
     /// Somebody says that it has the content; `isOffer`: it itself.
     mutating func named(_ contact: Contact, isOffer: Bool) {
-        switch standing {
+        switch state {
         case .liar: return
         case .without where !isOffer: return
         case .silent, .without:
-            standing = .asked
+            state = .asked
             failures = 0
         case .asked: break
         }
@@ -56,7 +56,7 @@ struct ContentSource: Sendable {
     mutating func failed() {
         inFlight -= 1
         failures += 1
-        if failures >= Self.failureLimit, standing == .asked { standing = .silent }
+        if failures >= Self.failureLimit, state == .asked { state = .silent }
         narrow()
     }
 

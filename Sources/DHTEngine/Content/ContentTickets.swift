@@ -10,8 +10,8 @@ extension ContentTransfers {
         with outcome: StorageOutcome,
         _ turn: inout ContentTurn
     ) {
-        guard let errand = errands.removeValue(forKey: ticket) else { return }
-        switch errand {
+        guard let purpose = tickets.removeValue(forKey: ticket) else { return }
+        switch purpose {
         case .outline(let reference):
             onPartStored(.outline, of: reference, outcome.refusal)
             written(reference, outcome.refusal, &turn)

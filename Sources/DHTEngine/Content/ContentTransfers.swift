@@ -6,8 +6,8 @@ import DHTEnvelope
 /// The core knows records alone. A STORE of one that refers to content takes longer, that is all: its
 /// receiver brings the content first, and its sender asks again until that is done.
 ///
-/// Events are members' requests and offers, chunks, the store's outcomes, users' wishes and time; each comes
-/// with a ``ContentTurn``, whose steps the engine does afterwards, in order.
+/// Events are members' requests and offers, chunks, the store's outcomes, users' operations and time; each
+/// comes with a ``ContentTurn``, whose steps the engine does afterwards, in order.
 struct ContentTransfers: Sendable {
     /// Content that somebody wants us to keep.
     struct Incoming: Sendable {
@@ -102,7 +102,7 @@ struct ContentTransfers: Sendable {
     }
 
     /// What a ticket of ours is for.
-    enum Errand: Hashable, Sendable {
+    enum TicketPurpose: Hashable, Sendable {
         case outline(ContentReference)
         case piece(ContentReference, index: Int)
         case imported(OperationID, ContentReference, index: Int?)
@@ -153,8 +153,8 @@ struct ContentTransfers: Sendable {
     var wants = Wants()
     /// By the record's digest.
     private(set) var uploads: [Digest: Upload] = [:]
-    var calls: [CallID: (client: Client, wish: ContentFetch.ChunkRequest)] = [:]
-    var errands: [Ticket: Errand] = [:]
+    var calls: [CallID: (client: Client, chunkRequest: ContentFetch.ChunkRequest)] = [:]
+    var tickets: [Ticket: TicketPurpose] = [:]
     /// Who waits for parts that are being read.
     var loads: [PartName: [Recipient]] = [:]
     var refusals: [Offer: (refusal: Response.Refusal, until: Instant)] = [:]
@@ -188,17 +188,17 @@ struct ContentTransfers: Sendable {
 
     // MARK: Names
 
-    mutating func ticket(for errand: Errand) -> Ticket {
+    mutating func ticket(for purpose: TicketPurpose) -> Ticket {
         nextName += 1
         let ticket = Ticket.content(nextName)
-        errands[ticket] = errand
+        tickets[ticket] = purpose
         return ticket
     }
 
-    mutating func call(for wish: ContentFetch.ChunkRequest, of client: Client) -> CallID {
+    mutating func call(for chunkRequest: ContentFetch.ChunkRequest, of client: Client) -> CallID {
         nextName += 1
         let call = CallID.content(nextName)
-        calls[call] = (client, wish)
+        calls[call] = (client, chunkRequest)
         return call
     }
 

@@ -150,10 +150,10 @@ extension ContentTransfers {
             }
         }
         let limit = Self.partLimit - state.unwritten
-        let wishes = state.fetch.nextWishes(limit: limit, at: turn.now.instant)
+        let chunkRequests = state.fetch.nextRequests(limit: limit, at: turn.now.instant)
         let isOver = state.fetch.isStuck
         incoming[reference] = consume state
-        for wish in wishes { ask(wish, for: .incoming(reference), &turn) }
+        for chunkRequest in chunkRequests { ask(chunkRequest, for: .incoming(reference), &turn) }
         // There was nobody to be asked besides.
         if isOver { pursueIncoming(reference, &turn) }
     }

@@ -61,7 +61,7 @@ extension GatedEngine where Keeper: ~Copyable {
     }
 
     /// Answers a request that is about content, or begins what it takes; `false` if it is none.
-    mutating func answersAsContent(
+    mutating func handleContent(
         _ id: RequestID,
         _ inbound: Gate.InboundRequest,
         from sender: Contact,

@@ -154,8 +154,8 @@ extension ContentTransfers {
         _ turn: inout ContentTurn
     ) {
         guard var reading = readings.removeValue(forKey: id) else { return }
-        let gain = bytes.flatMap { reading.fetch.supply($0, for: part) }
-        if gain == nil {
+        let completed = bytes.flatMap { reading.fetch.supply($0, for: part) }
+        if completed == nil {
             // What we have is damaged: others have it too.
             if bytes == nil { reading.fetch.giveBack(part) }
             inventory.lost(part, of: reading.fetch.reference.digest)
@@ -163,13 +163,13 @@ extension ContentTransfers {
             addSources(reading.contacts, to: &reading, isOffer: true, &turn)
         }
         readings[id] = consume reading
-        guard let gain else { return pursueReading(id, &turn) }
-        take(gain, for: id)
+        guard let completed else { return pursueReading(id, &turn) }
+        take(completed, for: id)
         readOwnPart(of: id, &turn)
     }
 
-    mutating func take(_ gain: ContentFetch.CompletedPart, for id: OperationID) {
-        guard case .piece(let bytes, let index) = gain else { return }
+    mutating func take(_ completed: ContentFetch.CompletedPart, for id: OperationID) {
+        guard case .piece(let bytes, let index) = completed else { return }
         guard readings[id]?.outlet == nil else {
             readings[id]?.outlet?.supply(bytes, at: index)
             return
@@ -192,10 +192,10 @@ extension ContentTransfers {
             }
             widen(&reading, &turn)
         }
-        let wishes = reading.fetch.nextWishes(limit: Self.partLimit, at: turn.now.instant)
+        let chunkRequests = reading.fetch.nextRequests(limit: Self.partLimit, at: turn.now.instant)
         let isOver = reading.fetch.isStuck
         readings[id] = consume reading
-        for wish in wishes { ask(wish, for: .reading(id), &turn) }
+        for chunkRequest in chunkRequests { ask(chunkRequest, for: .reading(id), &turn) }
         // There was nobody to be asked besides.
         if isOver { pursueReading(id, &turn) }
     }

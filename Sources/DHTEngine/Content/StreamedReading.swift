@@ -77,11 +77,11 @@ extension ContentTransfers {
             outlet.isParked = true
             waiting.append(.begun(id))
         }
-        let wishes = mayBegin ? reading.fetch.nextWishes(limit: room, at: turn.now.instant) : []
+        let chunkRequests = mayBegin ? reading.fetch.nextRequests(limit: room, at: turn.now.instant) : []
         let isIdle = reading.fetch.partsUnderWay == 0
         reading.outlet = outlet
         readings[id] = reading
-        for wish in wishes { ask(wish, for: .reading(id), &turn) }
+        for chunkRequest in chunkRequests { ask(chunkRequest, for: .reading(id), &turn) }
         if isIdle { beginWaitingReading(&turn) }
     }
 }

@@ -5,8 +5,8 @@ import DHTEnvelope
 /// What users asked for and the node asks for itself, from the beginning of each operation to its end; the
 /// revisions of our writes, and the values that are kept alive.
 ///
-/// Events are users' wishes, ends of the core's operations and time. Each returns ``Step``s, which the caller
-/// does in order: the desk signs nothing and asks nobody.
+/// Events are users' operations, ends of the core's operations and time. Each returns ``Step``s, which the
+/// caller does in order: the desk signs nothing and asks nobody.
 struct OperationDesk: Sendable {
     /// Whether a condition holds, by what a read found.
     private enum ConditionCheck {
@@ -22,7 +22,7 @@ struct OperationDesk: Sendable {
 
     private(set) var operations: [OperationID: Pending] = [:]
     private(set) var order = WriteOrder()
-    private(set) var kept = KeptValues()
+    private(set) var kept = RenewedValues()
     private var nextRenewal: UInt64 = 0
 
     // MARK: Queries
@@ -46,7 +46,7 @@ struct OperationDesk: Sendable {
         [
             Bound("revisions", order.revisions.count, of: WriteOrder.revisionCapacity),
             Bound("writes", order.count, of: writeLimit(importing: importing)),
-            Bound("kept keys", kept.entries.count, of: KeptValues.capacity),
+            Bound("kept keys", kept.entries.count, of: RenewedValues.capacity),
         ]
     }
 
@@ -379,7 +379,7 @@ struct OperationDesk: Sendable {
 
     /// Goes on with what a process before us kept. What has ended meanwhile cannot be read any more, and is
     /// not taken up; nor is what exceeds the bound.
-    mutating func restoreKept(_ keys: [KeptKey], at now: Now) {
+    mutating func restoreRenewed(_ keys: [RenewedValue], at now: Now) {
         for key in keys {
             let location = sha1(key.key)
             guard key.expiry > now.unixMilliseconds else {
@@ -391,7 +391,7 @@ struct OperationDesk: Sendable {
         }
     }
 
-    mutating func takeKeptChanges() -> [[UInt8]: KeptKey?] { kept.takeChanges() }
+    mutating func takeRenewedChanges() -> [[UInt8]: RenewedValue?] { kept.takeChanges() }
 
-    mutating func takeKeptNews(at now: Instant) -> KeptNews? { kept.takeNews(at: now) }
+    mutating func takeRenewalNews(at now: Instant) -> RenewalNews? { kept.takeNews(at: now) }
 }

@@ -77,30 +77,32 @@ extension GatedEngine where Keeper: ~Copyable {
 
     /// Keys whose values are kept alive, and those that are no more though nobody said so, with how each
     /// stands.
-    package var keptStates: [KeptState] { desk.kept.states }
+    package var renewalStates: [RenewalState] { desk.kept.states }
 
     /// How many are kept, and of how many the last renewal failed; and those kept no more.
-    package var keptCounts: (kept: Int, failing: Int, stopped: Int) {
+    package var renewalCounts: (kept: Int, failing: Int, stopped: Int) {
         (desk.kept.entries.count, desk.kept.failing, desk.kept.stopped.count)
     }
 
-    package var hasKeptChanges: Bool { !desk.kept.changes.isEmpty }
+    package var hasRenewedChanges: Bool { !desk.kept.changes.isEmpty }
 
     /// What is to be stored of the keys that are kept since this was last asked, by key; `nil`: it is kept no
     /// more.
-    package mutating func takeKeptChanges() -> [[UInt8]: KeptKey?] { desk.takeKeptChanges() }
+    package mutating func takeRenewedChanges() -> [[UInt8]: RenewedValue?] { desk.takeRenewedChanges() }
 
     /// What the operator is to hear, if there is anything new: once a minute at most.
-    package mutating func takeKeptNews(at now: Instant) -> KeptNews? { desk.takeKeptNews(at: now) }
+    package mutating func takeRenewalNews(at now: Instant) -> RenewalNews? { desk.takeRenewalNews(at: now) }
 
     /// Goes on with what a process before us kept and has not ended meanwhile, within the bound.
-    package mutating func restoreKept(_ keys: [KeptKey], at now: Now) { desk.restoreKept(keys, at: now) }
+    package mutating func restoreRenewed(_ keys: [RenewedValue], at now: Now) {
+        desk.restoreRenewed(keys, at: now)
+    }
 
     /// The last revisions of ours, from the process before this one: new ones will be above.
     package mutating func remember(_ revisions: [NodeID: Revision]) { desk.remember(revisions) }
 
     /// Renews what is due.
-    mutating func renewKept(in turn: inout EngineTurn) {
+    mutating func renewValues(in turn: inout EngineTurn) {
         for (name, read) in desk.dueRenewals(at: turn.now) { take([.submit(read)], for: name, in: &turn) }
     }
 }

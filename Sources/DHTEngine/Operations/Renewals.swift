@@ -3,7 +3,7 @@ import DHTCrypto
 
 // What becomes of a kept value that was read to be signed anew, and of one that was put.
 
-extension KeptValues {
+extension RenewedValues {
     /// What to do about a value that is due.
     enum Course: Sendable {
         /// Somebody writes there just now: later.
@@ -12,7 +12,7 @@ extension KeptValues {
         case fail
         /// It is deleted.
         case drop
-        case stop(KeptState.Phase)
+        case stop(RenewalState.Phase)
         /// Read again, our own record alone: it was not shown.
         case readOwn
         /// Sign this, above that revision.
@@ -30,36 +30,36 @@ extension KeptValues {
         guard let entry = self[location] else { return nil }
         guard entry.users == 0 else { return .giveWay }
         let identity = surroundings.identity
-        let records = outcome.found.map(\.record).filter { $0.key.elementsEqual(entry.kept.key) }
+        let records = outcome.found.map(\.record).filter { $0.key.elementsEqual(entry.value.key) }
         var ours = records.first { $0.author == identity }
         // Written when the clock was ahead: nobody else sees it.
         if let last = outcome.last, last.author == identity { ours = last }
         let newest = records.first { !$0.isTombstone }
         if let newest, newest.author != identity,
-            newest.revision > max(entry.kept.revision, ours?.revision ?? entry.kept.revision)
+            newest.revision > max(entry.value.revision, ours?.revision ?? entry.value.revision)
         {
             return .stop(.superseded(by: newest.author))
         }
         guard let ours else {
-            if newest != nil || entry.kept.revision.isFarAhead(of: now.unixMilliseconds), !isOurs {
+            if newest != nil || entry.value.revision.isFarAhead(of: now.unixMilliseconds), !isOurs {
                 // An older one was enough, or only its author is shown it.
                 return .readOwn
             }
-            return entry.kept.expiry <= now.unixMilliseconds ? .stop(.ended) : .fail
+            return entry.value.expiry <= now.unixMilliseconds ? .stop(.ended) : .fail
         }
         // Deleted by another process with our key.
         guard !ours.isTombstone else { return .drop }
         // Those who answered have not what was written last.
-        guard ours.revision >= entry.kept.revision else { return .fail }
+        guard ours.revision >= entry.value.revision else { return .fail }
         // Where nobody answers, others may have written since: our copy is renewed when it must be.
         let left = ours.expiry -| now.unixMilliseconds
         if outcome.contacts.isEmpty, !surroundings.isAlone, left > UInt64(ours.lifetime) *| 250 {
             return .fail
         }
         var put = Operation.Put(
-            key: entry.kept.key,
+            key: entry.value.key,
             value: Array(ours.value),
-            lifetime: entry.kept.lifetime,
+            lifetime: entry.value.lifetime,
             isKept: true
         )
         put.kind = ours.kind
@@ -76,8 +76,8 @@ extension KeptValues {
         let location = record.location
         // A user may have deleted it meanwhile, or written another one.
         guard let entry = self[location],
-            record.revision > entry.kept.revision
-                || entry.kept.revision.isFarAhead(of: now.unixMilliseconds)
+            record.revision > entry.value.revision
+                || entry.value.revision.isFarAhead(of: now.unixMilliseconds)
         else { return }
         // A copy that only we have is none, if there is anybody else.
         let others = outcome.replicas.count {
@@ -99,7 +99,7 @@ extension KeptValues {
     }
 
     private mutating func keep(_ record: Record, at now: Now) {
-        let key = KeptKey(key: Array(record.key), lifetime: record.lifetime, revision: record.revision)
+        let key = RenewedValue(key: Array(record.key), lifetime: record.lifetime, revision: record.revision)
         let isAhead = record.revision.isFarAhead(of: now.unixMilliseconds)
         keep(key, at: record.location, now, isAhead: isAhead)
     }

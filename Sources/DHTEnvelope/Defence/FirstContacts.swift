@@ -33,7 +33,7 @@ package struct FirstContacts: Sendable {
     package var count: Int { entries.count }
 
     /// How a request stands that is of no session; `nil` if it was seen.
-    func standing(
+    func familiarity(
         of identity: Identity,
         _ boxKey: BoxPublicKey,
         sending counter: UInt64

@@ -122,11 +122,11 @@ extension Gate {
         at now: Instant
     ) -> Verdict {
         let (sender, boxKey) = (header.sender, header.senderBoxKey)
-        guard let standing = sessions.standing(of: sender, boxKey, sending: header.number) else {
+        guard let familiarity = sessions.familiarity(of: sender, boxKey, sending: header.number) else {
             return .dropped(.replay)
         }
         guard keys.holds(header.recipientKeyID) else { return .dropped(.key) }
-        let isKnown = isKeyKnown(standing, header)
+        let isKnown = isKeyKnown(familiarity, header)
         guard isKnown || lane.admit(endpoint, at: now) else { return .dropped(.lane) }
         guard let opened = open(datagram, header, isKnown: isKnown) else { return .dropped(.box) }
         guard let body = opened.body, let request = MessageCodec.decodeRequest(body) else {
@@ -178,8 +178,8 @@ extension Gate {
 
     /// Whether the request takes no lane. A session's key is derived again if need be, and there is room for
     /// those of all; of the first contacts remembered there may be more than keys.
-    private func isKeyKnown(_ standing: SessionTable.Familiarity, _ header: Header) -> Bool {
-        switch standing {
+    private func isKeyKnown(_ familiarity: SessionTable.Familiarity, _ header: Header) -> Bool {
+        switch familiarity {
         case .known: true
         case .remembered: sharedKeys.contains(own: header.recipientKeyID, peer: header.senderBoxKey)
         case .unknown: false

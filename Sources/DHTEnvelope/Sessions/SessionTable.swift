@@ -73,7 +73,7 @@ package struct SessionTable: Sendable {
     // MARK: Requests
 
     /// How a request stands that has this counter; `nil` if it was seen, or is too old to tell.
-    package func standing(
+    package func familiarity(
         of identity: Identity,
         _ boxKey: BoxPublicKey,
         sending counter: UInt64
@@ -81,12 +81,12 @@ package struct SessionTable: Sendable {
         if let place = indices[identity], let session = peers[place].session(boxKey) {
             return peers[place].sessions[session].window.isNew(counter) ? .known : nil
         }
-        return firstContacts.standing(of: identity, boxKey, sending: counter)
+        return firstContacts.familiarity(of: identity, boxKey, sending: counter)
     }
 
     /// Whether the request was seen, or is too old to tell.
     package func hasSeen(_ counter: UInt64, of identity: Identity, _ boxKey: BoxPublicKey) -> Bool {
-        standing(of: identity, boxKey, sending: counter) == nil
+        familiarity(of: identity, boxKey, sending: counter) == nil
     }
 
     /// Charges one verification to the peer, or to the process that is no session yet. It is no proof of

@@ -64,7 +64,7 @@ package struct RecordImport<Store: RecordStore> {
     private let verifies: (Record) -> Bool
     private let proof: ContentProof
     /// Takes a value that is to be kept alive; `false` if its author is not the store's node.
-    package var keep: (RememberedValue, _ author: String) -> Bool = { _, _ in false }
+    package var keep: (RenewedValue, _ author: String) -> Bool = { _, _ in false }
     private let progress: (Summary) -> Void
     /// Decided on and not yet in the store, in the order they came.
     private var batch: [RecordChange] = []
@@ -161,7 +161,7 @@ package struct RecordImport<Store: RecordStore> {
             summary.ahead += 1
             if let reference = record.reference { obsolete.insert(reference.digest) }
             let seconds = (record.revision.unixMilliseconds -| now) / 1000
-            return record("its time is \(seconds) s ahead of this machine's clock; 300 s are the most")
+            return report("its time is \(seconds) s ahead of this machine's clock; 300 s are the most")
         }
         try offer(record)
     }
@@ -193,7 +193,7 @@ package struct RecordImport<Store: RecordStore> {
         guard needed.contains(reference.digest) else {
             guard !obsolete.contains(reference.digest) else { return }
             summary.unreferred += 1
-            return record("no record of the export refers to this long value")
+            return report("no record of the export refers to this long value")
         }
         guard let digests = proof.digests(reference, outline) else {
             return refuse("outline is not that of the content")
@@ -223,7 +223,7 @@ package struct RecordImport<Store: RecordStore> {
     private mutating func end(after expected: Int) {
         let missing = max(expected, lines - 1) - (lines - 1)
         summary.isCutOff = missing > 0
-        if missing > 0 { record("of the \(expected) lines before the end, \(missing) are missing") }
+        if missing > 0 { report("of the \(expected) lines before the end, \(missing) are missing") }
     }
 
     private mutating func commit() throws(RecordStoreError) {
@@ -245,10 +245,10 @@ package struct RecordImport<Store: RecordStore> {
 
     private mutating func refuse(_ reason: String) {
         summary.bad += 1
-        record(reason)
+        report(reason)
     }
 
-    private mutating func record(_ reason: String) {
+    private mutating func report(_ reason: String) {
         guard summary.problems.count < Self.problemLimit else { return }
         summary.problems.append(Problem(line: summary.lines, reason: reason))
     }

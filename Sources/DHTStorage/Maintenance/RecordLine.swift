@@ -16,7 +16,7 @@ enum ExportLine {
     case content(ContentReference, outline: [UInt8])
     case piece([UInt8], index: Int, of: Digest)
     /// A value that the node of this author keeps alive.
-    case kept(RememberedValue, author: String)
+    case kept(RenewedValue, author: String)
     /// Lines before this one, empty ones not counted.
     case end(lines: Int)
 
@@ -142,7 +142,7 @@ enum ExportLine {
                 let lifetime = line.lifetime, RecordLayout.lifetimes.contains(lifetime),
                 let revision = line.revisionText.flatMap({ UInt64($0) })
             else { return .failure(Fault("kept is no key with an author, a lifetime and a revision")) }
-            let value = RememberedValue(
+            let value = RenewedValue(
                 key: key,
                 lifetime: lifetime,
                 revision: Revision(rawValue: revision)

@@ -14,19 +14,6 @@ package struct RememberedContact: Hashable, Sendable {
     }
 }
 
-/// A value of ours that is kept alive: signed anew at half its lifetime.
-package struct RememberedValue: Hashable, Sendable {
-    package let key: [UInt8]
-    /// Seconds.
-    package let lifetime: UInt32
-    /// The last one signed.
-    package let revision: Revision
-
-    package init(key: [UInt8], lifetime: UInt32, revision: Revision) {
-        (self.key, self.lifetime, self.revision) = (key, lifetime, revision)
-    }
-}
-
 // What a node remembers besides records. Nobody else can make these tables grow: contacts are those of the
 // routing table, the others are the node's own values.
 extension NodeDatabase {
@@ -103,7 +90,7 @@ extension NodeDatabase {
 
     /// Remembers these values as ones to keep alive, by key, in the place of what is remembered of the same
     /// keys; `nil`: it is kept no more.
-    package func rememberKept(_ values: [[UInt8]: RememberedValue?]) throws(RecordStoreError) {
+    package func rememberRenewed(_ values: [[UInt8]: RenewedValue?]) throws(RecordStoreError) {
         try write { database in
             let removal = try database.cachedStatement(sql: "DELETE FROM kept WHERE key = ?")
             let insertion = try database.cachedStatement(
@@ -121,14 +108,14 @@ extension NodeDatabase {
     }
 
     /// The values to keep alive, in the order of their keys' bytes.
-    package func kept() throws(RecordStoreError) -> [RememberedValue] {
+    package func kept() throws(RecordStoreError) -> [RenewedValue] {
         try read {
             try Row.fetchAll($0, sql: "SELECT key, lifetime, revision FROM kept ORDER BY key")
-                .compactMap { row -> RememberedValue? in
+                .compactMap { row -> RenewedValue? in
                     guard let lifetime = row.bits(at: 1).flatMap({ UInt32(exactly: $0) }),
                         let revision = row.bits(at: 2)
                     else { return nil }
-                    return RememberedValue(
+                    return RenewedValue(
                         key: row.bytes(at: 0),
                         lifetime: lifetime,
                         revision: Revision(rawValue: revision)

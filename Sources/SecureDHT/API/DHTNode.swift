@@ -322,6 +322,6 @@ public final class DHTNode: Sendable {
 
     /// Our own values that this node keeps alive, or kept until something came between, by key.
     public func keptValues() async -> [KeptValue] {
-        await loop.keptStates.map(KeptValue.init).sorted { $0.key.lexicographicallyPrecedes($1.key) }
+        await loop.renewalStates.map(KeptValue.init).sorted { $0.key.lexicographicallyPrecedes($1.key) }
     }
 }

@@ -65,7 +65,7 @@ extension StoredValue {
 }
 
 extension KeptValue {
-    init(_ state: KeptState) {
+    init(_ state: RenewalState) {
         let phase: State =
             switch state.phase {
             case .kept(failures: 0): .kept
@@ -74,9 +74,9 @@ extension KeptValue {
             case .ended: .ended
             }
         self.init(
-            key: state.key.key,
-            lifetime: state.key.lifetime,
-            revision: state.key.revision,
+            key: state.value.key,
+            lifetime: state.value.lifetime,
+            revision: state.value.revision,
             state: phase
         )
     }

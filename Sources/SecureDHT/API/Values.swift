@@ -59,7 +59,7 @@ public struct KeptValue: Hashable, Sendable {
 
     /// Seconds, 30 at least when it is put. The shortest lifetime of 16,384 values is 1,024 s, and of fewer
     /// as much less.
-    public static let leastLifetime: UInt32 = KeptKey.leastLifetime
+    public static let leastLifetime: UInt32 = RenewedValue.leastLifetime
 
     public let key: [UInt8]
     /// Seconds, of each revision.

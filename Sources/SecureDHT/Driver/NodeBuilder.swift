@@ -37,10 +37,7 @@ struct NodeBuilder: Sendable {
             try store.forEachEntry { location, entry in core.restore(entry, at: location) }
             var engine = makeEngine(core)
             engine.remember(try database.revisions())
-            let kept = try database.kept().map {
-                KeptKey(key: $0.key, lifetime: $0.lifetime, revision: $0.revision)
-            }
-            engine.restoreKept(kept, at: SystemClock.now)
+            engine.restoreRenewed(try database.kept(), at: SystemClock.now)
             try store.dropStrays()
             for content in try store.contents() { engine.restore(content, at: SystemClock.now) }
             let contacts = try database.contacts()

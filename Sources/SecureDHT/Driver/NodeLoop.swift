@@ -51,7 +51,7 @@ actor NodeLoop {
     // MARK: What the engine wants done
 
     func perform(_ turn: inout EngineTurn) {
-        let hasKeptChanges = rememberKept()
+        let hasRenewedChanges = rememberRenewed()
         var index = 0
         while index < turn.actions.count {
             let action = turn.actions[index]
@@ -72,12 +72,12 @@ actor NodeLoop {
             case .finished(let operation, .fetched(let rest)) where users.isPulling(operation):
                 users.deliver(rest == nil ? .unreachable : .end, of: operation)
             case .finished(let operation, let outcome):
-                tell(users.take(operation), outcome, isOnceWritten: hasKeptChanges)
+                tell(users.take(operation), outcome, isOnceWritten: hasRenewedChanges)
             }
         }
         if engine.core.conduct.hasNews { warn(of: engine.core.takeConductNews()) }
         if engine.gate.knocks.hasNews { warnOfKnocks() }
-        if let news = engine.takeKeptNews(at: SystemClock.now.instant) { warn(of: news) }
+        if let news = engine.takeRenewalNews(at: SystemClock.now.instant) { warn(of: news) }
         arm()
     }
 
@@ -131,14 +131,14 @@ actor NodeLoop {
 
     /// Writes down which of our values are kept alive, if that has changed.
     @discardableResult
-    private func rememberKept() -> Bool {
-        guard engine.hasKeptChanges else { return false }
-        storage.record(engine.takeKeptChanges())
+    private func rememberRenewed() -> Bool {
+        guard engine.hasRenewedChanges else { return false }
+        storage.record(engine.takeRenewedChanges())
         return true
     }
 
     private func rememberContacts(isLast: Bool = false) {
-        rememberKept()
+        rememberRenewed()
         guard storage.isOnDisk else { return }
         storage.lookForRival()
         let now = SystemClock.now

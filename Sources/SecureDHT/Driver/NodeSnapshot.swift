@@ -39,7 +39,7 @@ extension NodeLoop {
     var transfers: [TransferState] { engine.transferStates }
 
     /// Our own values that are kept alive, and those that are no more though nobody said so.
-    var keptStates: [KeptState] { engine.keptStates }
+    var renewalStates: [RenewalState] { engine.renewalStates }
 
     /// A picture of the node at this moment.
     var knowledge: NodeSnapshot {
@@ -50,7 +50,7 @@ extension NodeLoop {
             roundTrips[identity] = engine.roundTrip(to: identity).map { $0.nanoseconds / 1000 }
         }
         let now = SystemClock.now
-        let counts = engine.keptCounts
+        let counts = engine.renewalCounts
         let kept = NodeStatus.Kept(count: counts.kept, failing: counts.failing, stopped: counts.stopped)
         return NodeSnapshot(
             id: core.id,
@@ -97,7 +97,7 @@ extension NodeLoop {
     }
 
     /// Tells the operator of kept values that are not.
-    func warn(of news: KeptNews) {
+    func warn(of news: RenewalNews) {
         if news.failing > 0 {
             logger.warning(
                 "kept values cannot be renewed; they are tried again: dht ls --own",

@@ -27,7 +27,7 @@ final class DiskStorage: Sendable {
         var revisions: [NodeID: Revision?] = [:]
         var contacts: [RememberedContact]?
         /// By key.
-        var kept: [[UInt8]: RememberedValue?] = [:]
+        var kept: [[UInt8]: RenewedValue?] = [:]
         var isCommitting = false
         /// Who waits until nothing is left to be written.
         var waiting: [CheckedContinuation<Void, Never>] = []
@@ -43,7 +43,7 @@ final class DiskStorage: Sendable {
     private let trouble = Mutex(StoreTrouble())
     let shrinking = Mutex(Shrinking())
     /// Kept values that could not be written down yet.
-    private let unwritten = Mutex<[[UInt8]: RememberedValue?]>([:])
+    private let unwritten = Mutex<[[UInt8]: RenewedValue?]>([:])
 
     init(_ store: SQLiteRecordStore, pool: NIOThreadPool = .singleton, logger: Logger) {
         (self.store, self.pool, self.logger) = (store, pool, logger)
@@ -88,7 +88,7 @@ final class DiskStorage: Sendable {
     func remember(_ contacts: [RememberedContact]) { write { $0.contacts = contacts } }
 
     /// Our own values that are kept alive, by key; `nil`: kept no more.
-    func record(_ kept: [[UInt8]: RememberedValue?]) { write { $0.kept.merge(kept) { $1 } } }
+    func record(_ kept: [[UInt8]: RenewedValue?]) { write { $0.kept.merge(kept) { $1 } } }
 
     /// Tells the operator if another process wanted the directory: perhaps this node runs twice.
     func lookForRival() {
@@ -117,9 +117,9 @@ final class DiskStorage: Sendable {
 
     // MARK: Threads of the pool
 
-    private func write(_ wish: (inout State) -> Void) {
+    private func write(_ change: (inout State) -> Void) {
         let starts = state.withLock { state in
-            wish(&state)
+            change(&state)
             defer { state.isCommitting = true }
             return !state.isCommitting
         }
@@ -148,11 +148,11 @@ final class DiskStorage: Sendable {
 
     /// Writes down the rows that changed. What fails is tried again with the next turn: nobody else says that
     /// these values are to be kept.
-    private func commit(_ kept: [[UInt8]: RememberedValue?]) {
+    private func commit(_ kept: [[UInt8]: RenewedValue?]) {
         let due = unwritten.withLock { $0.merging(kept) { $1 } }
         guard !due.isEmpty else { return }
         do throws(RecordStoreError) {
-            try store.database.rememberKept(due)
+            try store.database.rememberRenewed(due)
             unwritten.withLock { $0 = [:] }
         } catch {
             unwritten.withLock { $0 = due }

@@ -61,13 +61,7 @@ struct RecordStorage: Sendable {
     func record(_ revision: Revision?, at location: NodeID) { disk?.record(revision, at: location) }
 
     /// Our own values that are kept alive, by key; `nil`: kept no more.
-    func record(_ kept: [[UInt8]: KeptKey?]) {
-        disk?.record(
-            kept.mapValues { kept in
-                kept.map { RememberedValue(key: $0.key, lifetime: $0.lifetime, revision: $0.revision) }
-            }
-        )
-    }
+    func record(_ values: [[UInt8]: RenewedValue?]) { disk?.record(values) }
 
     func remember(_ contacts: [RememberedContact]) { disk?.remember(contacts) }
 

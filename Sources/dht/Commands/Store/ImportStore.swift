@@ -164,7 +164,7 @@ private final class KeptImport {
     private let database: NodeDatabase
     private let owner: String?
     private var known: [[UInt8]: Revision] = [:]
-    private var values: [[UInt8]: RememberedValue?] = [:]
+    private var values: [[UInt8]: RenewedValue?] = [:]
 
     init(_ database: NodeDatabase) throws(RecordStoreError) {
         self.database = database
@@ -174,7 +174,7 @@ private final class KeptImport {
 
     /// Takes a value, unless what is written down of it is as new or newer. `false`: another node is its
     /// author.
-    func take(_ value: RememberedValue, of author: String) -> Bool {
+    func take(_ value: RenewedValue, of author: String) -> Bool {
         if let owner, owner != author { return false }
         if let before = known[value.key], before >= value.revision { return true }
         known[value.key] = value.revision
@@ -183,6 +183,6 @@ private final class KeptImport {
     }
 
     func write() throws(RecordStoreError) {
-        if !values.isEmpty { try database.rememberKept(values) }
+        if !values.isEmpty { try database.rememberRenewed(values) }
     }
 }

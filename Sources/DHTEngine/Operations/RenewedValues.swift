@@ -8,7 +8,7 @@ import DHTCore
 /// What ends first is renewed first. Half a lifetime is left for a renewal, and a second one should the first
 /// fail: a value of L seconds needs at most 4 / L renewals a second. The sum of that over all values stays
 /// within ``promisedPace``, so that all are renewed in time even if all fall due at once.
-struct KeptValues: Sendable {
+struct RenewedValues: Sendable {
     static let capacity = 16_384
     /// Under way at once: the pace is held though each takes three seconds.
     static let parallelism = 256
@@ -27,7 +27,7 @@ struct KeptValues: Sendable {
     static let newsInterval = Interval.minutes(1)
 
     struct Entry: Hashable, Sendable {
-        var kept: KeptKey
+        var value: RenewedValue
         /// Nothing is tried before.
         var rest: Instant
         /// In a row.
@@ -39,9 +39,9 @@ struct KeptValues: Sendable {
 
         /// After the next failure. Several fit into what is left at half the lifetime.
         var pause: Interval {
-            let lifetime = Interval.seconds(UInt64(kept.lifetime))
+            let lifetime = Interval.seconds(UInt64(value.lifetime))
             let first = min(max(lifetime / 16, .seconds(1)), .seconds(30))
-            let longest = min(max(lifetime / 8, .seconds(1)), KeptValues.longestPause)
+            let longest = min(max(lifetime / 8, .seconds(1)), RenewedValues.longestPause)
             return min(first * (1 << UInt64(min(failures, 10))), longest)
         }
 
@@ -49,16 +49,16 @@ struct KeptValues: Sendable {
         /// clock was, and others would not take it.
         func readiness(at now: Now) -> Instant {
             let clock = now.unixMilliseconds
-            if kept.due <= clock || kept.revision.isFarAhead(of: clock) { return rest }
-            return max(rest, now.instant + .milliseconds(kept.due -| clock))
+            if value.due <= clock || value.revision.isFarAhead(of: clock) { return rest }
+            return max(rest, now.instant + .milliseconds(value.due -| clock))
         }
     }
 
     private(set) var entries: [NodeID: Entry] = [:]
     /// Kept no more, the oldest first.
-    private(set) var stopped: [(location: NodeID, state: KeptState)] = []
+    private(set) var stopped: [(location: NodeID, state: RenewalState)] = []
     /// What the driver has not stored yet, by key; `nil`: kept no more.
-    private(set) var changes: [[UInt8]: KeptKey?] = [:]
+    private(set) var changes: [[UInt8]: RenewedValue?] = [:]
     /// When to look for what is due.
     private(set) var nextLook: Instant?
     /// Being read or put.
@@ -69,7 +69,7 @@ struct KeptValues: Sendable {
     private var load: UInt64 = 0
     private var promised: [NodeID: (puts: Int, share: UInt64)] = [:]
     private var promisedLoad: UInt64 = 0
-    private var news = KeptNews()
+    private var news = RenewalNews()
     private var lastNews: Instant?
 
     subscript(location: NodeID) -> Entry? { entries[location] }
@@ -83,15 +83,15 @@ struct KeptValues: Sendable {
     mutating func promise(_ lifetime: UInt32, at location: NodeID) -> KeepingRefusal? {
         let isKnown = entries[location] != nil || promised[location] != nil
         guard isKnown || entries.count + promised.count < Self.capacity else { return .capacity }
-        let own = entries[location].map { Self.share($0.kept.lifetime) } ?? 0
+        let own = entries[location].map { Self.share($0.value.lifetime) } ?? 0
         let others = load - own + promisedLoad
         let free = (Self.promisedPace << 30) -| others
-        guard lifetime >= KeptKey.leastLifetime, Self.share(lifetime) <= free else {
+        guard lifetime >= RenewedValue.leastLifetime, Self.share(lifetime) <= free else {
             // The least whose share, rounded down, is free.
             guard let least = UInt32(exactly: (1 << 32) / (free + 1) + 1),
                 least <= RecordLayout.lifetimes.upperBound
             else { return .capacity }
-            return .lifetime(atLeast: max(least, KeptKey.leastLifetime))
+            return .lifetime(atLeast: max(least, RenewedValue.leastLifetime))
         }
         promised[location, default: (0, 0)].puts += 1
         promised[location, default: (0, 0)].share += Self.share(lifetime)
@@ -111,22 +111,22 @@ struct KeptValues: Sendable {
     }
 
     /// `isAhead`: others took what is ahead of our clock, so that it is our clock that is behind.
-    mutating func keep(_ kept: KeptKey, at location: NodeID, _ now: Now, isAhead: Bool = false) {
+    mutating func keep(_ value: RenewedValue, at location: NodeID, _ now: Now, isAhead: Bool = false) {
         let users = entries[location]?.users ?? 0
         drop(location)
         guard entries.count < Self.capacity else { return }
-        var entry = Entry(kept: kept, rest: now.instant, users: users)
-        if isAhead { entry.rest = now.instant + .milliseconds(UInt64(kept.lifetime) *| 500) }
+        var entry = Entry(value: value, rest: now.instant, users: users)
+        if isAhead { entry.rest = now.instant + .milliseconds(UInt64(value.lifetime) *| 500) }
         entries[location] = entry
-        load += Self.share(kept.lifetime)
-        changes.updateValue(kept, forKey: kept.key)
+        load += Self.share(value.lifetime)
+        changes.updateValue(value, forKey: value.key)
         look(at: max(entry.readiness(at: now), now.instant + Self.interval), now)
     }
 
     /// Goes on with what a process before us kept, and stored.
-    mutating func restore(_ kept: KeptKey, at location: NodeID, _ now: Now) {
-        keep(kept, at: location, now)
-        changes.removeValue(forKey: kept.key)
+    mutating func restore(_ value: RenewedValue, at location: NodeID, _ now: Now) {
+        keep(value, at: location, now)
+        changes.removeValue(forKey: value.key)
     }
 
     /// Is kept no more, as the user wants it.
@@ -138,18 +138,18 @@ struct KeptValues: Sendable {
     private mutating func remove(_ location: NodeID) {
         underWay.remove(location)
         guard let entry = entries.removeValue(forKey: location) else { return }
-        load -= Self.share(entry.kept.lifetime)
-        changes.updateValue(nil, forKey: entry.kept.key)
+        load -= Self.share(entry.value.lifetime)
+        changes.updateValue(nil, forKey: entry.value.key)
     }
 
     /// Is kept no more, which nobody wanted.
-    mutating func stop(_ location: NodeID, _ phase: KeptState.Phase, _ now: Now) {
+    mutating func stop(_ location: NodeID, _ phase: RenewalState.Phase, _ now: Now) {
         guard let entry = entries[location] else { return }
         remove(location)
-        recordStop(KeptState(key: entry.kept, phase: phase), at: location, now)
+        recordStop(RenewalState(value: entry.value, phase: phase), at: location, now)
     }
 
-    private mutating func recordStop(_ state: KeptState, at location: NodeID, _ now: Now) {
+    private mutating func recordStop(_ state: RenewalState, at location: NodeID, _ now: Now) {
         stopped.removeAll { $0.location == location }
         if stopped.count >= Self.stoppedCapacity { stopped.removeFirst() }
         stopped.append((location, state))
@@ -162,9 +162,9 @@ struct KeptValues: Sendable {
     }
 
     /// What a process before us kept and did not renew in time.
-    mutating func recordEnd(_ kept: KeptKey, at location: NodeID, _ now: Now) {
-        changes.updateValue(nil, forKey: kept.key)
-        recordStop(KeptState(key: kept, phase: .ended), at: location, now)
+    mutating func recordEnd(_ value: RenewedValue, at location: NodeID, _ now: Now) {
+        changes.updateValue(nil, forKey: value.key)
+        recordStop(RenewalState(value: value, phase: .ended), at: location, now)
     }
 
     mutating func beginUse(_ location: NodeID) { entries[location]?.users += 1 }
@@ -176,7 +176,7 @@ struct KeptValues: Sendable {
     }
 
     /// What the driver is to store since it last asked.
-    mutating func takeChanges() -> [[UInt8]: KeptKey?] {
+    mutating func takeChanges() -> [[UInt8]: RenewedValue?] {
         defer { changes = [:] }
         return changes
     }
@@ -224,7 +224,7 @@ struct KeptValues: Sendable {
 
     /// A second's worth of what is due, by when it ends: what falls due meanwhile may be more urgent.
     private mutating func fill(at now: Now) {
-        let due = entries.keys.filter { isReady($0, now) }.map { ($0, entries[$0]?.kept.expiry ?? 0) }
+        let due = entries.keys.filter { isReady($0, now) }.map { ($0, entries[$0]?.value.expiry ?? 0) }
         let second = due.sorted { ($0.1, $0.0) < ($1.1, $1.0) }.prefix(Self.batch * 20)
         queue = second.map(\.0).reversed()
     }
@@ -251,16 +251,16 @@ struct KeptValues: Sendable {
     var failing: Int { entries.values.count { $0.failures > 0 } }
 
     /// By location.
-    var states: [KeptState] {
-        let live = entries.map { ($0, KeptState(key: $1.kept, phase: .kept(failures: $1.failures))) }
+    var states: [RenewalState] {
+        let live = entries.map { ($0, RenewalState(value: $1.value, phase: .kept(failures: $1.failures))) }
         return (live + stopped.map { ($0.location, $0.state) }).sorted { $0.0 < $1.0 }.map(\.1)
     }
 
     /// `nil`: nothing, or not yet.
-    mutating func takeNews(at now: Instant) -> KeptNews? {
+    mutating func takeNews(at now: Instant) -> RenewalNews? {
         guard !news.isEmpty, lastNews.map({ now.since($0) >= Self.newsInterval }) ?? true else { return nil }
         lastNews = now
-        defer { news = KeptNews() }
+        defer { news = RenewalNews() }
         return news
     }
 }

@@ -5,7 +5,7 @@ import Testing
 @testable import DHTEngine
 
 /// Many values that are kept alive, and short lifetimes.
-struct KeptPaceTests {
+struct RenewalPaceTests {
     private func keep(_ key: [UInt8], lifetime: UInt32, at index: Int, of overlay: Overlay) -> Outcome? {
         let put = Operation.Put(key: key, value: key, lifetime: lifetime, isKept: true)
         return overlay.finish(overlay.submit(.put(put), at: index), at: index)
@@ -15,16 +15,16 @@ struct KeptPaceTests {
         let overlay = Overlay(6)
         overlay.startAll()
         let start = overlay.clock
-        _ = keep([1], lifetime: KeptKey.leastLifetime, at: 1, of: overlay)
+        _ = keep([1], lifetime: RenewedValue.leastLifetime, at: 1, of: overlay)
         overlay.run(until: start + .seconds(14)) { false }
         for index in 0..<6 where index != 1 { overlay.groups[index] = 1 }
         let hasFailed = overlay.run(until: start + .seconds(30)) {
-            overlay[1].engine.keptCounts.failing == 1
+            overlay[1].engine.renewalCounts.failing == 1
         }
         #expect(hasFailed)
         overlay.groups = [:]
         let isMadeUpFor = overlay.run(until: start + .seconds(30)) {
-            overlay[1].engine.keptCounts.failing == 0
+            overlay[1].engine.renewalCounts.failing == 0
         }
         #expect(isMadeUpFor, "failed until \(overlay.clock.since(start).milliseconds) ms")
         overlay.run(for: .seconds(5))
@@ -35,7 +35,7 @@ struct KeptPaceTests {
         let overlay = Overlay(6)
         overlay.startAll()
         _ = keep([1], lifetime: 60, at: 1, of: overlay)
-        let written = overlay[1].engine.keptKeys[0].revision.unixMilliseconds
+        let written = overlay[1].engine.renewedValues[0].revision.unixMilliseconds
         overlay.run(until: overlay.clock + .seconds(60)) { !overlay[1].engine.desk.kept.underWay.isEmpty }
         let begun = overlay.now(at: overlay[1]).unixMilliseconds
         #expect((30_000...30_100).contains(begun - written), "\(begun - written) ms after it was written")
@@ -65,14 +65,14 @@ struct KeptPaceTests {
 
     private static func key(_ number: Int) -> [UInt8] { [UInt8(number >> 8), UInt8(number & 0xFF)] }
 
-    private static func kept(_ number: Int, _ lifetime: UInt32, at milliseconds: UInt64) -> KeptKey {
+    private static func kept(_ number: Int, _ lifetime: UInt32, at milliseconds: UInt64) -> RenewedValue {
         let revision = Revision(unixMilliseconds: start + milliseconds, above: nil)
-        return KeptKey(key: key(number), lifetime: lifetime, revision: revision)
+        return RenewedValue(key: key(number), lifetime: lifetime, revision: revision)
     }
 
     @Test func `as many as are kept may have 1024 seconds each, and not one less`() {
-        var kept = KeptValues()
-        for number in 1..<KeptValues.capacity {
+        var kept = RenewedValues()
+        for number in 1..<RenewedValues.capacity {
             kept.keep(Self.kept(number, 1024, at: 0), at: Self.location(number), Self.now(0))
         }
         #expect(kept.promise(1023, at: Self.location(0)) == .lifetime(atLeast: 1024))
@@ -86,7 +86,7 @@ struct KeptPaceTests {
     }
 
     @Test func `what is being put counts, until it is over`() {
-        var kept = KeptValues()
+        var kept = RenewedValues()
         let many = (0..<480).map { Self.location($0) }
         for location in many { #expect(kept.promise(30, at: location) == nil) }
         #expect(kept.promise(30, at: Self.location(480)) == .lifetime(atLeast: 16_711_936))

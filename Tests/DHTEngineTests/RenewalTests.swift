@@ -6,7 +6,7 @@ import Testing
 @testable import DHTEngine
 
 /// Values of their authors' that live for as long as the authors' nodes run.
-struct KeptTests {
+struct RenewalTests {
     private let overlay = Overlay(6)
     private let key = Array("key".utf8)
 
@@ -44,13 +44,13 @@ struct KeptTests {
         overlay.put("key", "value", lifetime: 600, at: 1)
         overlay.run(for: .minutes(11))
         #expect(overlay.text("key", at: 3) == nil)
-        #expect(overlay[1].engine.keptKeys.isEmpty)
+        #expect(overlay[1].engine.renewedValues.isEmpty)
     }
 
     @Test func `what is deleted is kept no more, and stays deleted`() {
         keep("value")
         overlay.delete("key", at: 1)
-        #expect(overlay[1].engine.keptKeys.isEmpty)
+        #expect(overlay[1].engine.renewedValues.isEmpty)
         overlay.run(for: .minutes(20))
         #expect(overlay.text("key", at: 3) == nil)
     }
@@ -58,7 +58,7 @@ struct KeptTests {
     @Test func `what is put without being kept is kept no more`() {
         keep("value")
         overlay.put("key", "other", lifetime: 600, at: 1)
-        #expect(overlay[1].engine.keptKeys.isEmpty)
+        #expect(overlay[1].engine.renewedValues.isEmpty)
         overlay.run(for: .minutes(11))
         #expect(overlay.text("key", at: 3) == nil)
     }
@@ -66,7 +66,7 @@ struct KeptTests {
     @Test func `a put that fails its condition changes nothing of that`() {
         keep("value")
         _ = overlay.conflict("key", [1], condition: .absent, at: 1)
-        #expect(overlay[1].engine.keptKeys.map(\.key) == [key])
+        #expect(overlay[1].engine.renewedValues.map(\.key) == [key])
         overlay.run(for: .minutes(11))
         #expect(overlay.text("key", at: 3) == "value")
     }
@@ -82,37 +82,37 @@ struct KeptTests {
             overlay.delete("key", at: 1)
             overlay.run(for: .seconds(90))
             #expect(overlay.text("key", at: 3) == nil, "deleted \(delay) ms into the renewal")
-            #expect(overlay[1].engine.keptKeys.isEmpty)
+            #expect(overlay[1].engine.renewedValues.isEmpty)
         }
     }
 
     @Test func `the next process goes on where it is told to`() throws {
         keep("value")
-        let kept = overlay[1].engine.keptKeys
+        let kept = overlay[1].engine.renewedValues
         #expect(kept.map(\.lifetime) == [600])
         overlay.kill(1)
         overlay.run(for: .minutes(6))
         overlay.start(1, seeds: [0])
-        overlay.act(overlay[1]) { engine, turn in engine.restoreKept(kept, at: turn.now) }
-        let hasChanges = overlay[1].engine.hasKeptChanges
+        overlay.act(overlay[1]) { engine, turn in engine.restoreRenewed(kept, at: turn.now) }
+        let hasChanges = overlay[1].engine.hasRenewedChanges
         #expect(!hasChanges, "it is stored already")
         overlay.run(for: .minutes(20))
         #expect(overlay.text("key", at: 3) == "value")
-        #expect((overlay[1].engine.keptKeys.first?.revision ?? .init(rawValue: 0)) > kept[0].revision)
+        #expect((overlay[1].engine.renewedValues.first?.revision ?? .init(rawValue: 0)) > kept[0].revision)
     }
 
     @Test func `what ended while no process ran is not taken up`() {
         keep("value")
-        let kept = overlay[1].engine.keptKeys
+        let kept = overlay[1].engine.renewedValues
         overlay.kill(1)
         overlay.run(for: .minutes(11))
         overlay.start(1, seeds: [0])
-        overlay.act(overlay[1]) { engine, turn in engine.restoreKept(kept, at: turn.now) }
-        #expect(overlay[1].engine.keptKeys.isEmpty)
-        #expect(overlay[1].engine.keptStates.map(\.phase) == [.ended])
+        overlay.act(overlay[1]) { engine, turn in engine.restoreRenewed(kept, at: turn.now) }
+        #expect(overlay[1].engine.renewedValues.isEmpty)
+        #expect(overlay[1].engine.renewalStates.map(\.phase) == [.ended])
         overlay.act(overlay[1]) { engine, turn in
-            #expect(engine.takeKeptChanges() == [key: nil], "the next process is not to look for it again")
-            #expect(engine.takeKeptNews(at: turn.now.instant) == KeptNews(ended: 1))
+            #expect(engine.takeRenewedChanges() == [key: nil], "the next process is not to look for it again")
+            #expect(engine.takeRenewalNews(at: turn.now.instant) == RenewalNews(ended: 1))
         }
     }
 
@@ -123,17 +123,17 @@ struct KeptTests {
         overlay.run(for: .minutes(20))
         #expect(overlay.text("key", at: 3) == "newer")
         #expect(overlay.look("key", author: 1, at: 3)?.found.isEmpty == true, "it was kept no more")
-        #expect(overlay[1].engine.keptKeys.isEmpty)
-        let state = try #require(overlay[1].engine.keptStates.first)
+        #expect(overlay[1].engine.renewedValues.isEmpty)
+        let state = try #require(overlay[1].engine.renewalStates.first)
         #expect(state.phase == .superseded(by: overlay[2].identity))
-        #expect(state.key.key == key)
+        #expect(state.value.key == key)
         overlay.act(overlay[1]) { engine, turn in
-            #expect(engine.takeKeptNews(at: turn.now.instant) == KeptNews(superseded: 1))
-            #expect(engine.takeKeptChanges() == [key: nil])
+            #expect(engine.takeRenewalNews(at: turn.now.instant) == RenewalNews(superseded: 1))
+            #expect(engine.takeRenewedChanges() == [key: nil])
         }
         // Whoever means it puts it again.
         keep("mine")
-        #expect(overlay[1].engine.keptStates.map(\.phase) == [.kept(failures: 0)])
+        #expect(overlay[1].engine.renewalStates.map(\.phase) == [.kept(failures: 0)])
         overlay.run(for: .minutes(20))
         #expect(overlay.text("key", at: 3) == "mine")
     }
@@ -147,12 +147,12 @@ struct KeptTests {
         overlay.delete("key", at: 3)
         overlay.run(for: .minutes(30))
         #expect(overlay.text("key", at: 4) == "value")
-        #expect(overlay[1].engine.keptStates.map(\.phase) == [.kept(failures: 0)])
+        #expect(overlay[1].engine.renewalStates.map(\.phase) == [.kept(failures: 0)])
     }
 
     @Test func `each write is one change of what is to be stored`() {
-        var changes: [[UInt8]: KeptKey?] = [:]
-        func take() { overlay.act(overlay[1]) { engine, _ in changes = engine.takeKeptChanges() } }
+        var changes: [[UInt8]: RenewedValue?] = [:]
+        func take() { overlay.act(overlay[1]) { engine, _ in changes = engine.takeRenewedChanges() } }
         for number in 0..<20 {
             let put = Operation.Put(key: [UInt8(number)], value: [1], lifetime: 600, isKept: true)
             _ = overlay.finish(overlay.submit(.put(put), at: 1), at: 1)
@@ -174,20 +174,20 @@ struct KeptTests {
     }
 
     @Test func `no more keys are kept than there is room for`() {
-        var kept = KeptValues()
-        for number in 0..<UInt64(KeptValues.capacity + 3) {
-            let key = KeptKey(key: [1], lifetime: 1, revision: Revision(rawValue: 1))
+        var kept = RenewedValues()
+        for number in 0..<UInt64(RenewedValues.capacity + 3) {
+            let key = RenewedValue(key: [1], lifetime: 1, revision: Revision(rawValue: 1))
             var bytes = [UInt8](repeating: 0, count: 12)
             bytes.append(contentsOf: (0..<8).map { UInt8(truncatingIfNeeded: number >> ($0 * 8)) })
             let now = Now(instant: .init(nanoseconds: 1), unixMilliseconds: 1)
             kept.keep(key, at: NodeID(bytes) ?? overlay[0].identity.nodeID, now)
         }
-        #expect(kept.entries.count == KeptValues.capacity)
+        #expect(kept.entries.count == RenewedValues.capacity)
         #expect(kept.promise(86_400, at: overlay[0].identity.nodeID) == .capacity)
     }
 }
 
 extension GatedEngine where Keeper: ~Copyable {
     /// Keys whose values are kept alive, by location.
-    var keptKeys: [KeptKey] { desk.kept.entries.sorted { $0.key < $1.key }.map(\.value.kept) }
+    var renewedValues: [RenewedValue] { desk.kept.entries.sorted { $0.key < $1.key }.map(\.value.value) }
 }
