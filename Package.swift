@@ -32,6 +32,11 @@ let package = Package(
             pkgConfig: "libsodium",
             providers: [.apt(["libsodium-dev"]), .brew(["libsodium"])]
         ),
+        .systemLibrary(
+            name: "CEdit",
+            pkgConfig: "libedit",
+            providers: [.apt(["libedit-dev"]), .brew(["libedit"])]
+        ),
         .target(
             name: "DHTCore",
             swiftSettings: strict
@@ -87,7 +92,7 @@ let package = Package(
         .executableTarget(
             name: "dht",
             dependencies: [
-                "Charts", "SecureDHT", "DHTGateway", "DHTSimulator", "DHTStorage",
+                "CEdit", "Charts", "SecureDHT", "DHTGateway", "DHTSimulator", "DHTStorage",
                 .product(name: "ArgumentParser", package: "swift-argument-parser"),
             ],
             swiftSettings: strict

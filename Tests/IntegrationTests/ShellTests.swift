@@ -66,6 +66,50 @@ extension IntegrationTests {
             #expect(try terminal.wait() == 0)
         }
 
+        @Test func `lines outlive the node, but for those that begin with a blank`() throws {
+            let members = try Members(["shell"])
+            let command = arguments(members, []) + ["--data", "data"]
+            let first = try Terminal(command, in: members.folder)
+            try first.expect("> ")
+            for line in ["get größe", " get secret", "get other"] {
+                first.type(line + "\r")
+                try first.expect("not found")
+                try first.expect("> ")
+            }
+            first.type("quit\r")
+            try first.expect("Goodbye!")
+            #expect(try first.wait() == 0)
+            let file = members.folder.file("data/shell-history")
+            let mode = try FileManager.default.attributesOfItem(atPath: file)[.posixPermissions] as? Int
+            #expect(mode == 0o600)
+            #expect(!members.folder.text("data/shell-history").contains("secret"))
+
+            let second = try Terminal(command, in: members.folder)
+            try second.expect("> ")
+            // ^R finds it by some of its letters.
+            second.type("\u{12}größ")
+            try second.expect("größe")
+            second.type("\r")
+            try second.expect("Key 'größe' not found")
+        }
+
+        @Test func `on a terminal ^C drops a line, and what is no text is refused`() throws {
+            let members = try Members(["shell"])
+            let terminal = try Terminal(arguments(members, []), in: members.folder)
+            try terminal.expect("> ")
+            terminal.type("get dropped\u{3}get half")
+            terminal.type(bytes: [0xC3])
+            terminal.type("x\r")
+            try terminal.expect("Error: what was typed is not UTF-8; nothing was done")
+            try terminal.expect("> ")
+            // In the middle of the word, the cursor moves by characters.
+            terminal.type("get größ\u{2}\u{2}\u{2}\u{4}ab\r")
+            try terminal.expect("Key 'gaböß' not found")
+            try terminal.expect("> ")
+            terminal.type("\u{3}")
+            #expect(try terminal.wait() == 0)
+        }
+
         @Test func `a node in the background of a terminal serves, without a shell`() throws {
             let members = try Members(["shell"])
             let command = ([Program.path] + arguments(members, [])).joined(separator: " ")
@@ -129,8 +173,9 @@ final class Terminal {
         close(master)
     }
 
-    func type(_ text: String) {
-        let bytes = Array(text.utf8)
+    func type(_ text: String) { type(bytes: Array(text.utf8)) }
+
+    func type(bytes: [UInt8]) {
         _ = write(master, bytes, bytes.count)
     }
 

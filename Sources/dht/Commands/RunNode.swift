@@ -69,7 +69,7 @@ struct RunNode: AsyncParsableCommand {
         }
         let announcement = await announceOnceItListens(node, network: configuration.network.fingerprint)
 
-        let shellTask = runsShell ? Task { await runShell(control, trigger) } : nil
+        let shellTask = runsShell ? Task { await runShell(control, configuration.storage, trigger) } : nil
         for await event in events {
             if event == .stop { break }
             await reload(control, logger)
@@ -91,8 +91,14 @@ struct RunNode: AsyncParsableCommand {
         unsafe mkdir(path, 0o700)
     }
 
-    private func runShell(_ control: LocalNode, _ trigger: AsyncStream<Event>.Continuation) async {
-        await ShellSession(control).run()
+    private func runShell(
+        _ control: LocalNode,
+        _ storage: NodeConfiguration.Storage,
+        _ trigger: AsyncStream<Event>.Continuation
+    ) async {
+        let historyFile: String? =
+            if case .directory(let directory, _) = storage { "\(directory)/shell-history" } else { nil }
+        await ShellSession(control, historyFile: historyFile).run()
         trigger.yield(.stop)
     }
 

@@ -12,25 +12,15 @@ enum Terminal {
     private static let saved = Mutex<Saved?>(nil)
     private static let restoresAtExit: Void = { atexit { Terminal.restore() } }()
 
-    /// Columns of the terminal on standard output.
-    static var columns: Int {
-        var size = winsize()
-        guard unsafe ioctl(STDOUT_FILENO, UInt(TIOCGWINSZ), &size) == 0, size.ws_col > 0 else { return 80 }
-        return Int(size.ws_col)
-    }
-
     /// Whether colour is welcome on standard output.
     static var hasColour: Bool {
         let refused = GlobalOptions.environment["NO_COLOR"].map { !$0.isEmpty } ?? false
         return Output.isTerminal && !refused && GlobalOptions.environment["TERM"] != "dumb"
     }
 
-    /// Keys arrive one by one, unechoed, ^C among them, while `body` runs. Output is as ever.
-    static func raw<R>(_ descriptor: Int32, _ body: () -> R) -> R {
-        change(descriptor) { modes in
-            modes.c_lflag &= ~tcflag_t(ICANON | ECHO | ISIG | IEXTEN)
-            modes.c_iflag &= ~tcflag_t(ICRNL | INLCR | IXON)
-        }
+    /// Modes that `body` changes are those of before after it, also if the program ends within it.
+    static func restoring<R>(_ descriptor: Int32, _ body: () -> R) -> R {
+        change(descriptor) { _ in }
         defer { restore() }
         return body()
     }

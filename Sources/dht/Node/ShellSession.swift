@@ -19,12 +19,19 @@ final class ShellSession: Sendable {
     /// Reading blocks, so it has a thread of its own.
     private let queue = DispatchQueue(label: "shell")
     private let shell: Shell
+    private let historyFile: String?
 
-    init(_ node: any NodeControl) { shell = Shell(node) }
+    /// `historyFile`: where the lines typed on a terminal are kept for the next process; `nil`: nowhere.
+    init(_ node: any NodeControl, historyFile: String? = nil) {
+        shell = Shell(node)
+        self.historyFile = historyFile
+    }
 
     /// Returns after `quit`, at the end of the input, or on ^C on an empty line.
     func run() async {
-        let source = LineSource(isTerminal: Self.isOnTerminal)
+        let source = LineSource(
+            Self.isOnTerminal ? LineEditor(prompt: Shell.prompt, historyFile: historyFile) : nil
+        )
         while true {
             let input = await withCheckedContinuation { continuation in
                 queue.async { continuation.resume(returning: source.next()) }
@@ -59,36 +66,20 @@ private final class LineSource: @unchecked Sendable {
     /// Longer lines are refused.
     private static let maximumLineLength = 1 << 16
 
-    private let isTerminal: Bool
-    private var editor = LineEditor()
+    /// `nil`: no terminal is there.
+    private let editor: LineEditor?
     private var buffered: ArraySlice<UInt8> = []
 
-    init(isTerminal: Bool) { self.isTerminal = isTerminal }
+    init(_ editor: LineEditor?) { self.editor = editor }
 
-    func next() -> Input { isTerminal ? Terminal.raw(STDIN_FILENO, edit) : read() }
-
-    private func edit() -> Input {
-        while true {
-            if buffered.isEmpty {
-                Output.text(editor.rendering(prompt: Shell.prompt, columns: Terminal.columns))
-            }
-            guard let byte = nextByte() else { return leave(.end) }
-            switch editor.feed(byte) {
-            case .editing: continue
-            case .line(let line):
-                // Of what was pasted, the last was not shown yet.
-                Output.text("\r\u{1B}[K" + Shell.prompt + line)
-                return leave(.line(Array(line.utf8)))
-            case .garbled: return leave(.refused("what was typed is not UTF-8"))
-            case .end: return leave(.end)
-            case .interrupt: return leave(.interrupt)
-            }
+    func next() -> Input {
+        switch editor?.next() {
+        case nil: read()
+        case .text(let line): .line(line)
+        case .garbled: .refused("what was typed is not UTF-8")
+        case .end: .end
+        case .interrupt: .interrupt
         }
-    }
-
-    private func leave(_ input: Input) -> Input {
-        Output.text("\n")
-        return input
     }
 
     private func read() -> Input {
