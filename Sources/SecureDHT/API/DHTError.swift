@@ -1,4 +1,4 @@
-/// What a call of the library can end in: one code a program can act on, one sentence a person can.
+/// The failure of a call of the library: one code a program can act on, one sentence a person can.
 public struct DHTError: Error, Hashable, Sendable, CustomStringConvertible {
     /// The kinds of failure. The command line maps them to its exit codes.
     public enum Code: String, Sendable, CaseIterable {
@@ -10,7 +10,7 @@ public struct DHTError: Error, Hashable, Sendable, CustomStringConvertible {
         case conflict
         /// A permission is missing: of a file, or of the author at the replicas.
         case denied
-        /// Nobody to talk to: no peers answered, or a name does not resolve.
+        /// No peer can be talked to: none answered, or a name does not resolve.
         case unreachable
         /// Fewer replicas than asked for acknowledged, or time ran out.
         case partial

@@ -113,14 +113,14 @@ public final class DHTNode: Sendable {
         logger.info("node abandoned")
     }
 
-    /// Replaces who is admitted, from the next datagram on. Who no longer is, is forgotten.
+    /// Replaces the admission, from the next datagram on. Peers that are admitted no more are forgotten.
     public func replaceAdmission(_ admission: Admission) async {
         self.admission.withLock { $0 = admission }
         await loop.replaceAdmission(admission.policy(for: identity), seeds: seeds(of: admission))
         logger.info("admission replaced")
     }
 
-    /// Whom to contact by addresses that people wrote down.
+    /// The seeds: admitted peers of the configuration, and addresses in the allowlist; never this node.
     private func seeds(of admission: Admission) -> [PeerAddress] {
         var seeds = configuredPeers
         if case .members(let list) = admission {
@@ -189,7 +189,7 @@ public final class DHTNode: Sendable {
     /// Writes that have their turn and are not over.
     package var openWrites: Int { get async { await loop.openWrites } }
 
-    /// Of what was put nothing happens.
+    /// Ends a turn that no put came of. A put that is under way with that turn goes on.
     package func giveUp(_ turn: WriteTurn) { loop.giveUp(turn.id) }
 
     /// Stores text under text, both as UTF-8.
@@ -217,7 +217,8 @@ public final class DHTNode: Sendable {
         try await get(key, options: options, isExhaustive: true)
     }
 
-    /// What stands under a key, and who else there is as far as that matters to it.
+    /// The outcome of a read; and the company of this node if no other node answered, else `nil`. Throws if
+    /// nothing was found and that proves nothing.
     func find(
         _ key: [UInt8],
         options: GetOptions,
@@ -241,7 +242,7 @@ public final class DHTNode: Sendable {
     private func get(_ key: [UInt8], options: GetOptions, isExhaustive: Bool) async throws -> GetResult {
         let first = try await find(key, options: options, isExhaustive: isExhaustive)
         do { return try await result(key, first.outcome, first.company) } catch let error as DHTError {
-            // What was to be read may have been replaced meanwhile, and gone.
+            // The record found may have been replaced meanwhile, and its content removed everywhere.
             guard error.code == .unreachable else { throw error }
             let next = try await find(key, options: options, isExhaustive: isExhaustive)
             let records = [first, next].map { $0.outcome.found.map(\.record.digest) }
@@ -265,7 +266,7 @@ public final class DHTNode: Sendable {
         )
     }
 
-    /// What a record says, or refers to.
+    /// The value of a record: its own, or the content it refers to, which is fetched from `contacts`.
     private func value(of record: Record, from contacts: [Contact]) async throws -> [UInt8] {
         guard let reference = record.reference else { return Array(record.value) }
         guard case .fetched(let bytes)? = await loop.run(.fetch(record, from: contacts)) else {
@@ -313,7 +314,7 @@ public final class DHTNode: Sendable {
     @discardableResult
     public func delete(_ key: String) async throws -> PutReceipt? { try await delete(Array(key.utf8)) }
 
-    /// What a member that may only read signs counts nowhere, so it is not even kept here.
+    /// Refuses writes of this node if its own allowlist has it with `write=no`: its records count nowhere.
     private func checkMayWrite() throws(DHTError) {
         guard case .members(let list) = admission.withLock({ $0 }), list.member(identity)?.mayWrite == false
         else { return }

@@ -160,8 +160,8 @@ extension Allowlist {
 }
 
 extension DHTError {
-    /// What keeps a node from starting: without the file, or with a broken one, its configuration cannot
-    /// work.
+    /// The failure to read a key file that a node needs: `configuration` if there is none or it is broken,
+    /// `denied` for permissions and passphrases, `internal` for other errors of the system.
     package init(reading error: KeyFileError) {
         switch error.category {
         case .permission, .wrongPassphrase, .needsPassphrase: self.init(.denied, error.description)
@@ -170,7 +170,8 @@ extension DHTError {
         }
     }
 
-    /// What keeps a key from being written.
+    /// The failure to write a key file: `conflict` if one of that name exists, `invalidArgument` if it has no
+    /// folder or is no regular file, `denied` for permissions, `internal` for other errors of the system.
     package init(writing error: KeyFileError) {
         switch error.category {
         case .permission, .wrongPassphrase, .needsPassphrase: self.init(.denied, error.description)

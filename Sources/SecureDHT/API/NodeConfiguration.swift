@@ -5,11 +5,11 @@ import Logging
 
 public typealias Allowlist = DHTEnvelope.Allowlist
 
-/// Who may speak to a node.
+/// The identities that may speak to a node.
 public enum Admission: Sendable {
     /// The members of this list; an empty list admits nobody.
     case members(Allowlist)
-    /// Whoever holds the network key. Membership then is possession of one shared secret: nobody can be
+    /// All holders of the network key. Membership then is possession of one shared secret: nobody can be
     /// expelled.
     case everyHolderOfTheNetworkKey
 }
@@ -98,7 +98,7 @@ public struct NodeConfiguration: Sendable {
     public var admission: Admission
     /// Where to listen; port 0 takes a free one.
     public var listen: [HostPort]
-    /// Whom to contact first, besides the `addr=` entries of the allowlist.
+    /// Peers to contact first, besides the `addr=` entries of the allowlist.
     public var peers: [PeerAddress]
     /// For people only: shown by `status`.
     public var name: String?
@@ -139,7 +139,7 @@ public struct NodeConfiguration: Sendable {
         case directory(String, Durability = .full)
     }
 
-    /// What a node has done when it acknowledges a record it keeps in a directory.
+    /// How safe a record in a directory is when its node acknowledges it.
     public enum Durability: String, CaseIterable, Sendable {
         /// The record is on the disk: it survives a crash of the process, of the system, and a power cut.
         case full
@@ -159,7 +159,7 @@ public struct NodeConfiguration: Sendable {
 
     /// Bounds on what the network may make a node do or keep.
     public struct Limits: Sendable {
-        /// What higher rates are taken for, a second.
+        /// The rate, per second, that higher ones are taken for.
         public static let highestRate: UInt32 = 1_000_000
 
         /// First-contact requests opened a second, in all.

@@ -160,7 +160,8 @@ extension DHTNode {
         }
     }
 
-    /// Whose newer value hides what was written, as far as those who took it agree and we know that one.
+    /// The author whose newer value hides the one written; `nil` if there is none, if the replicas do not
+    /// agree on one, or if we do not know the author they name.
     func hider(in outcome: PutOutcome) async -> Identity? {
         switch outcome.hider(placing: { $0.nodeID }) {
         case nil: nil
@@ -169,7 +170,7 @@ extension DHTNode {
         }
     }
 
-    /// What the replicas said, as a receipt, or as the error it amounts to.
+    /// The receipt of a write, by the verdicts of its replicas; throws if they amount to an error.
     func receipt(
         _ record: Record,
         _ outcome: PutOutcome,
@@ -191,7 +192,7 @@ extension DHTNode {
             if case .conflict(let record?) = $0 { record } else { nil }
         }.first
         if !conflicts.isEmpty {
-            // Who is silent may have taken it.
+            // A replica that is silent may have taken the record.
             let silent = verdicts.count { $0 == .timeout }
             if outcome.stored == 0, silent == 0 { throw conflict(with: standing) }
             // A replica that holds nothing cannot vouch for the condition, nor speak against others that can.
@@ -281,7 +282,7 @@ extension DHTNode {
 
     private func nodeCount(_ count: Int) -> String { count == 1 ? "1 node" : "\(count) nodes" }
 
-    /// Who else there is, if nobody else answered.
+    /// The company of this node, if no other node answered the read; else `nil`.
     func company(missedBy outcome: GetOutcome) async -> Company? {
         outcome.contacts.isEmpty ? await loop.company : nil
     }

@@ -3,7 +3,7 @@ import DHTCrypto
 import DHTEngine
 import DHTEnvelope
 
-// What a node tells of itself and of others.
+// Questions that a node answers about itself and about its peers.
 
 extension DHTNode {
     /// The round-trip time to a peer in microseconds; `nil` if it did not answer.
@@ -16,7 +16,7 @@ extension DHTNode {
         return roundTrip.map { $0.nanoseconds / 1000 }
     }
 
-    /// What the node knows of itself.
+    /// The state and the counters of the node at this moment.
     public func status() async -> NodeStatus {
         let knowledge = await loop.knowledge
         let size = await loop.databaseSize

@@ -3,14 +3,14 @@ import DHTEngine
 import NIOCore
 import Synchronization
 
-/// What became of the wish for the next piece of a value.
+/// The outcome of asking for the next piece of a value.
 enum Pulled: Sendable {
     case piece([UInt8])
-    /// There are no more.
+    /// No piece is left.
     case end
-    /// Of those who have it, nobody can be reached.
+    /// No node that has the piece can be reached.
     case unreachable
-    /// The node stopped, or nobody wanted it any more.
+    /// The node stopped, or the read was given up.
     case stopped
 }
 
@@ -97,7 +97,7 @@ package struct OpenedResult: Sendable {
 }
 
 extension GetOutcome {
-    /// How far ahead of our clock what was written is, and for that not shown.
+    /// Seconds by which a record is ahead of our clock, and for that not shown; `nil` if none is.
     var secondsAhead: UInt64? {
         ahead.map { ($0.revision.unixMilliseconds -| SystemClock.now.unixMilliseconds) / 1000 }
     }

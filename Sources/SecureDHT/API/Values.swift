@@ -8,8 +8,8 @@ public typealias Revision = DHTCore.Revision
 
 /// How a value is to be written.
 public struct PutOptions: Sendable {
-    /// What must be true of the key for the write to happen. Best effort: each replica judges by what it
-    /// holds, and two writers at once may both be told yes.
+    /// The condition under which a write happens. Best effort: each replica judges by the records it holds,
+    /// and two writers at once may both be told yes.
     public enum Condition: Hashable, Sendable {
         /// Nobody's live value stands under the key.
         case absent
@@ -72,9 +72,9 @@ public struct KeptValue: Hashable, Sendable {
     public var renewed: UInt64 { revision.unixMilliseconds }
 }
 
-/// What became of a write.
+/// The outcome of a write that enough replicas took.
 public struct PutReceipt: Hashable, Sendable {
-    /// What one replica said.
+    /// The answer of one replica.
     public struct Replica: Hashable, Sendable {
         public let identity: Identity
         /// `stored`, `conflict`, `quota`, `expired`, `clock`, `denied`, `unavailable` or `timeout`.
@@ -153,7 +153,7 @@ public struct StoredValue: Hashable, Sendable {
     public let copies: Int
 }
 
-/// What a read found.
+/// The values that a read found, and how many nodes it asked.
 public struct GetResult: Hashable, Sendable {
     /// Live values, newest first; at most one an author. Empty: not found.
     public let values: [StoredValue]
@@ -163,12 +163,12 @@ public struct GetResult: Hashable, Sendable {
     public let asked: Int
     /// There are others, and none of them answered: this is what this node has itself.
     public let isIsolated: Bool
-    /// By how many seconds what was met is ahead of this node's clock, if that is too much for it to be seen:
-    /// the clock may be behind.
+    /// Seconds by which a record is ahead of this node's clock, if they are too many for it to be shown: the
+    /// clock may be behind. `nil`: none was met.
     public let secondsAhead: UInt64?
 }
 
-/// What a node knows of itself.
+/// The state and the counters of a node.
 public struct NodeStatus: Hashable, Sendable {
     public let identity: Identity
     public let nodeID: NodeID
@@ -194,11 +194,10 @@ public struct NodeStatus: Hashable, Sendable {
     public let suspects: [Suspect]
     /// Why records are not kept on the disk, in words; `nil` as long as they are, or are in memory.
     public let storeProblem: String?
-    /// What is wrong, each in a word and a sentence: `isolated: none of 19 members answers`, `disk: …`,
-    /// `listen: …`.
-    /// Empty: nothing.
+    /// Faults of the node, each a word and a sentence: `isolated: none of 19 members answers`, `disk: …`,
+    /// `listen: …`. Empty: none.
     public let complaints: [String]
-    /// Who asks in vain, the last first.
+    /// Senders that ask in vain, the last first.
     public let knocking: [Knocker]
     /// The network key's, as ``NetworkSecret/fingerprint``.
     public let network: String
@@ -209,11 +208,11 @@ public struct NodeStatus: Hashable, Sendable {
 
     /// Bytes of the store.
     public struct Store: Hashable, Sendable {
-        /// Records and long values; what is as much as ``limit`` is full.
+        /// Of records and long values; at ``limit`` the store is full.
         public let live: Int
         /// Of the database's files; `nil` if it is in memory, or cannot be looked at.
         public let onDisk: Int?
-        /// Of these, what nothing is in: it is used again, or given back to the system.
+        /// Of these, unused ones: they are used again, or given back to the system.
         public let free: Int?
         public let limit: Int
     }
@@ -239,7 +238,7 @@ public struct NodeStatus: Hashable, Sendable {
     }
 }
 
-/// Somebody whose datagrams the network key opens, and whom the allowlist does not name. Who it is, is not
+/// A sender whose datagrams the network key opens, and whom the allowlist does not name. Its identity is not
 /// proved.
 public struct Knocker: Hashable, Sendable {
     public let identity: Identity
@@ -256,7 +255,7 @@ public struct Suspect: Hashable, Sendable {
     public let identity: Identity
     /// The name the allowlist gives it, if any.
     public let name: String?
-    /// What it did: the kinds are in `docs/operations.md`.
+    /// The kind of offence: `docs/operations.md` lists them.
     public let offence: String
     /// How often.
     public let count: UInt64
@@ -264,7 +263,7 @@ public struct Suspect: Hashable, Sendable {
     public let last: UInt64
 }
 
-/// What a node knows of a peer: members of the allowlist, and contacts in the routing table.
+/// A peer as a node knows it: a member of the allowlist, or a contact in the routing table.
 public struct PeerStatus: Hashable, Sendable {
     public enum State: String, Sendable {
         /// Answered its last request.

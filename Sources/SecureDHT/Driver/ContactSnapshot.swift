@@ -3,21 +3,21 @@ import DHTStorage
 
 /// Which contacts a node writes down for the process after it, and when.
 ///
-/// Soon after the start, for who knows how long it will run; and with those of the process before it, for who
-/// comes back has not met everybody again. A node that is killed over and over would else know fewer each
-/// time, and in the end nobody.
+/// The first are written soon after the start, as the process may end at any time; and with them contacts of
+/// the process before it, as a node that comes back has not met all of them again. A node that is killed over
+/// and over would else know fewer each time, and in the end none.
 struct ContactSnapshot: Sendable {
-    /// For so long those of the process before are not forgotten.
+    /// Until this age of the process, contacts of the process before are not forgotten.
     static let youth = Interval.minutes(15)
-    /// Between two times they are written: in the first minute, and later.
+    /// The pause between two writes of the contacts: in the first minute, and later.
     static let firstPause = Interval.seconds(5)
     static let pause = Interval.seconds(60)
-    /// As often they are written though nobody came, went or moved: when they answered is written too.
+    /// The longest pause, though no contact came, went or moved: the times they answered are written, too.
     static let longestPause = Interval.minutes(60)
-    /// Of the process before, those that answered last.
+    /// Contacts kept of the process before: those that answered last.
     static let inheritedLimit = 256
 
-    /// Whom the disk remembers, and where.
+    /// A contact that the disk remembers, and its endpoint.
     private struct Place: Hashable {
         let identity: Identity
         let endpoint: Endpoint
@@ -29,7 +29,7 @@ struct ContactSnapshot: Sendable {
 
     private let inherited: [RememberedContact]
     private var written: Set<Place>
-    /// The age at which they were written last.
+    /// The age of the process at which contacts were written last; `nil`: never.
     private var writtenAt: Interval?
 
     /// `inherited`: what the process before wrote, those first that answered last.
@@ -38,8 +38,8 @@ struct ContactSnapshot: Sendable {
         written = Set(inherited.map { Place($0) })
     }
 
-    /// What is to be written at this age of the process; `nil`: nothing. `lately`: those who answered within
-    /// a day, if they do not now. `isLast`: there is no later.
+    /// The contacts to write at this age of the process; `nil`: none. `good`: those that answer now.
+    /// `lately`: those that answered within a day. `isLast`: the process ends, so there is no pause.
     mutating func revise(
         _ good: [RememberedContact],
         lately: [RememberedContact] = [],

@@ -119,7 +119,7 @@ enum SourceControl {
 private struct BoundSocket: ~Copyable {
     /// A full queue of the largest datagrams in this many bytes is some 40 ms of cryptography.
     private static let receiveBuffer: Int32 = 4 << 20
-    /// Whatever finds no room is lost: a burst to all who are close must not be.
+    /// A datagram that finds no room in these bytes is lost: a burst to all close peers fits.
     private static let sendBuffer: Int32 = 1 << 20
 
     let descriptor: Int32
@@ -203,11 +203,11 @@ struct DatagramSocket: DatagramTransport, Sendable {
         sender.send(datagram, to: address, from: source)
     }
 
-    /// Binds a socket whose datagrams go to `loop`. Whatever fails, nothing stays open.
+    /// Binds a socket whose datagrams go to `loop`. If no channel comes of it, no descriptor stays open.
     static func bind(_ address: SocketAddress, loop: NodeLoop, index: Int) async throws -> DatagramSocket {
         let bound = try BoundSocket.bind(address)
         let sender = try DatagramSender(of: bound)
-        // From here on it is NIO's: an attempt that fails to make a channel of it closes it.
+        // From here on the descriptor is NIO's, which closes it if it makes no channel of it.
         let channel = try await DatagramBootstrap(group: loop.eventLoop)
             .channelInitializer { channel in
                 channel.eventLoop.makeCompletedFuture {
@@ -221,7 +221,8 @@ struct DatagramSocket: DatagramTransport, Sendable {
             }
             .withBoundSocket(bound.release())
             .get()
-        // To answer from the address that was asked. What came before this is answered as the system likes.
+        // To answer from the address that was asked. Datagrams that came before this are answered from an
+        // address of the system's choice.
         try await channel.setOption(.receivePacketInfo, value: true).get()
         return DatagramSocket(channel: channel, sender: sender)
     }

@@ -4,7 +4,7 @@ import Glibc
 /// Files and directories that decide about a node: nobody but their owner, root or ourselves, may change
 /// them.
 package enum Exposure {
-    /// Who else may change what is there, and the command that ends it; `nil`: nobody.
+    /// The fault of a file or directory that others may change, and the command that mends it; `nil`: none.
     ///
     /// - Parameter isShared: Whether it may be a directory for everybody in which each keeps what is his own.
     package static func problem(_ status: stat, _ path: String, isShared: Bool = false) -> String? {

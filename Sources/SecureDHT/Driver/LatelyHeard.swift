@@ -1,17 +1,17 @@
 import DHTCore
 import DHTStorage
 
-/// Whom the overlay consisted of lately: members heard from within a day.
+/// The peers that the overlay consisted of lately: those heard from within a day.
 ///
-/// What a write needs is measured against these, not against those who answer now: a node that was cut off
-/// would else call one copy, its own, enough. The day ends when anybody was last heard from, so that nobody
-/// is forgotten while nobody can be heard; and the process after it is told.
+/// The copies that a write needs are measured against these, not against those that answer now: a node that
+/// was cut off would else call one copy, its own, enough. The day ends when any peer was last heard from, so
+/// that none is forgotten while none can be heard; and the list outlives the process.
 struct LatelyHeard: Sendable {
     /// Milliseconds.
     static let memory: UInt64 = 24 * 60 * 60 * 1000
     static let capacity = 1024
 
-    /// When they last answered, in Unix milliseconds.
+    /// The contact of each peer, with the time it last answered.
     private var heard: [Identity: RememberedContact] = [:]
 
     init() {}
@@ -25,7 +25,7 @@ struct LatelyHeard: Sendable {
         }
     }
 
-    /// What is known now of those who answered. No time is ahead of `now`: the clock may have been.
+    /// Records contacts that answered. A time ahead of `now` becomes `now`: the clock may have been ahead.
     mutating func record(_ contacts: [RememberedContact], unixMilliseconds now: UInt64) {
         for contact in contacts { heard[contact.identity] = contact }
         for (identity, contact) in heard where contact.answered > now {
@@ -59,7 +59,7 @@ extension RememberedContact {
     }
 }
 
-/// How many there are besides us, by all that is known.
+/// How many nodes there are besides us, by all that is known.
 struct Company: Hashable, Sendable {
     /// Heard from lately; if nobody ever was, those on the list.
     let expected: Int

@@ -5,7 +5,7 @@ import Logging
 import NIOCore
 import NIOPosix
 
-// What the loop binds, reads and sends by, and the network of this machine.
+// The sockets that the loop binds, reads and sends by, and the network of this machine.
 
 extension NodeLoop {
     /// Binds a socket; its port is real when this returns. If its address is none of this machine yet, it is
@@ -157,7 +157,7 @@ extension NodeLoop {
         }
     }
 
-    /// Something changed. What that means is looked at once all that belongs to it has come.
+    /// The network of this machine changed. It is looked at after a pause, when the whole change has come.
     func networkChanged() {
         guard !isStopping, let pause = network.changed(at: .now()) else { return }
         eventLoop.scheduleTask(in: pause) { self.assumeIsolated { $0.reviewNetwork() } }

@@ -7,7 +7,7 @@ struct LoopTimers {
     private var repeated: [Job: RepeatedTask] = [:]
     private var tidying: Scheduled<Void>?
 
-    /// What is done over and over.
+    /// A job that is done over and over.
     enum Job: Hashable, Sendable {
         case savingState
         case watchingHealth

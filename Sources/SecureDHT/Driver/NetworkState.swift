@@ -7,9 +7,9 @@ import NIOCore
 struct NetworkState {
     /// Changes come in crowds: all within this time are one.
     static let changePause = TimeAmount.milliseconds(200)
-    /// Where they never end, not after each.
+    /// The pause where changes never end: they are not looked at one by one.
     static let longestChangePause = TimeAmount.seconds(1)
-    /// What a change brings may take a moment to work, so peers are asked again after it.
+    /// Pauses after which peers are asked again: a new address or route may take a moment to work.
     static let secondThoughts = [TimeAmount.seconds(1), .milliseconds(2500), .seconds(6)]
     /// A move is told again for as long, whatever else changes meanwhile.
     static let moveMemory = TimeAmount.seconds(8)
@@ -43,7 +43,7 @@ struct NetworkState {
         return changes
     }
 
-    /// Whether nothing changed since: what came later sees to it itself.
+    /// Whether nothing changed since: after a later change peers are asked anyway.
     func isLatest(_ change: Int) -> Bool { changes == change }
 
     /// Whether the addresses changed a moment ago.

@@ -3,7 +3,7 @@ import NIOCore
 import NIOPosix
 
 /// Hears of it when links, addresses or routes of this machine change: Linux says so on a netlink socket.
-/// What exactly changed is not looked at.
+/// The messages themselves are not read.
 final class NetworkWatch: ChannelInboundHandler, Sendable {
     typealias InboundIn = ByteBuffer
 

@@ -10,7 +10,7 @@ import NIOCore
 extension NodeLoop {
     /// Between two looks.
     private static let healthPause = TimeAmount.seconds(1)
-    /// For so long after it was last told another process with our key is complained of.
+    /// How long after the last report another process with our key is complained of.
     private static let twinMemory = Interval.minutes(30)
 
     /// Looks now and then whether anybody answers.
@@ -35,7 +35,7 @@ extension NodeLoop {
         }
     }
 
-    /// Who there is besides us, and how many of them answer.
+    /// How many nodes there are besides us, and how many of them answer.
     var company: Company {
         let admission = engine.gate.admission
         var (members, named): (Int?, Int) = (nil, seeds.peers.count)
@@ -67,7 +67,7 @@ extension NodeLoop {
         if keeper.isNews(split), let split { logger.warning("address families: \(split.text)") }
     }
 
-    /// What may be the matter when nobody answers, the likeliest first.
+    /// The possible causes when nobody answers, the likeliest first.
     private var causesOfSilence: [String] {
         var causes: [String] = []
         for refusal in sockets.refusals.counters where refusal.count > 0 {
@@ -86,7 +86,7 @@ extension NodeLoop {
         return causes
     }
 
-    /// Tells who asked and is not on the list: only here it can be seen.
+    /// Tells the operator of senders that asked and are not on the list: only this node can see them.
     func warnOfKnocks() {
         for knock in engine.gate.knocks.takeNews() {
             logger.warning(
@@ -109,7 +109,7 @@ extension NodeLoop {
         }
     }
 
-    /// What is wrong, in words; empty if nothing is.
+    /// Faults of the node, each a word and a sentence; empty: none.
     var complaints: [String] {
         var complaints: [String] = []
         let company = company

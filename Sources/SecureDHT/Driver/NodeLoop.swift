@@ -24,7 +24,7 @@ actor NodeLoop {
     /// Tells of changes of this machine's network.
     var networkWatch: (any Channel)?
     private(set) var seeds = SeedList()
-    /// Whom the overlay consists of, and what of that outlives the process.
+    /// The peers that the overlay consists of, and the contacts that outlive the process.
     var keeper: StateKeeper
     var timers = LoopTimers()
     var users = WaitingUsers()
@@ -48,7 +48,7 @@ actor NodeLoop {
         }
     }
 
-    // MARK: What the engine wants done
+    // MARK: The engine's actions
 
     func perform(_ turn: inout EngineTurn) {
         let hasRenewedChanges = rememberRenewed()
@@ -113,7 +113,7 @@ actor NodeLoop {
         perform(&turn)
     }
 
-    // MARK: What outlives the process
+    // MARK: State that outlives the process
 
     /// How often it is asked whether the contacts are to be written down.
     private static let savePause = TimeAmount.seconds(5)
@@ -218,7 +218,7 @@ actor NodeLoop {
         let giveUp = eventLoop.scheduleTask(in: patience) {
             self.assumeIsolated { $0.users.abandonOperations() }
         }
-        // Whoever stops us may be a task that is cancelled itself.
+        // Run without looking for cancellation: the task that stops the node may be cancelled itself.
         _ = await run(.leave, as: users.newOperation())
         giveUp.cancel()
         await abandon()
@@ -238,7 +238,7 @@ actor NodeLoop {
 
     // MARK: The database's file
 
-    /// What it takes on the disk; `nil` if that cannot be told, or there is none.
+    /// The size of the database on the disk; `nil` if it cannot be told, or there is no database.
     var databaseSize: DatabaseSize? { get async { await storage.size() } }
 
     /// Gives back what the database needs no more, as long as the node runs.

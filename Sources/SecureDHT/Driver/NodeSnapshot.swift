@@ -3,7 +3,7 @@ import DHTEngine
 import DHTEnvelope
 import Logging
 
-/// What a node knows at one moment.
+/// The state of a node at one moment.
 struct NodeSnapshot: Sendable {
     let id: NodeID
     let table: RoutingTable
@@ -16,17 +16,17 @@ struct NodeSnapshot: Sendable {
     let underReplicated: Int
     let counters: Counters
     let unroutable: UInt64
-    /// What the system would not send.
+    /// Datagrams that the system would not send.
     let refusals: SendRefusals
     /// Smoothed, in microseconds.
     let roundTrips: [Identity: UInt64]
-    /// What members do that no honest one does.
+    /// Members that did what no honest one does.
     let suspects: [Suspect]
     /// Why the store keeps nothing, if so.
     let storeProblem: String?
-    /// What is wrong, in words.
+    /// Faults of the node, in words.
     let complaints: [String]
-    /// Who asks in vain.
+    /// Senders that ask in vain, the last first.
     let knocking: [Knocker]
     /// Own values that are kept alive, those of them that could not be renewed, and those kept no more.
     let kept: NodeStatus.Kept
@@ -41,7 +41,7 @@ extension NodeLoop {
     /// Our own values that are kept alive, and those that are no more though nobody said so.
     var renewalStates: [RenewalState] { engine.renewalStates }
 
-    /// A picture of the node at this moment.
+    /// The state of the node at this moment.
     var knowledge: NodeSnapshot {
         let core = engine.core
         var roundTrips: [Identity: UInt64] = [:]
@@ -96,7 +96,7 @@ extension NodeLoop {
         }
     }
 
-    /// Tells the operator of kept values that are not.
+    /// Tells the operator of kept values that cannot be renewed, or are kept no more.
     func warn(of news: RenewalNews) {
         if news.failing > 0 {
             logger.warning(
@@ -128,7 +128,7 @@ extension NodeLoop {
         return engine.core.table.contacts.first { $0.contact.id.prefix == prefix }?.contact.identity
     }
 
-    /// What the allowlist calls somebody.
+    /// The name the allowlist gives an identity; `nil` if it gives none, and in open mode.
     func memberName(_ identity: Identity) -> String? {
         guard case .members(let list) = engine.gate.admission else { return nil }
         return list.member(identity)?.name

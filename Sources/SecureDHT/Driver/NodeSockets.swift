@@ -1,7 +1,7 @@
 import DHTCore
 import NIOCore
 
-/// What datagrams go out by: a socket, or what stands in for one.
+/// The way datagrams go out: a socket, or a stand-in for one.
 protocol DatagramTransport: Sendable {
     /// Gives a datagram to the system, which says at once whether it takes it: `nil`, or its error number.
     /// `source`: the address of ours it is to come from.
@@ -35,7 +35,7 @@ struct NodeSockets<Transport: DatagramTransport>: Sendable {
     }
 
     private var slots: [Slot] = []
-    /// What decides which of the sockets is used.
+    /// The choice of the socket that a datagram goes out by.
     private var choice = SocketSet()
     private var addresses = AddressCache()
 
@@ -44,22 +44,22 @@ struct NodeSockets<Transport: DatagramTransport>: Sendable {
     /// Whether a socket is open.
     var isOpen: Bool { slots.contains { $0.transport != nil } }
 
-    /// What the open ones are bound to.
+    /// The endpoints that open sockets are bound to.
     var openEndpoints: [Endpoint] { slots.filter { $0.transport != nil }.map(\.bound) }
 
-    /// The numbers of those that are closed.
+    /// The numbers of the closed sockets.
     var closed: [Int] { slots.indices.filter { slots[$0].transport == nil } }
 
-    /// What those that are closed were to listen on.
+    /// The configured addresses of the closed sockets.
     var closedAddresses: [HostPort] { slots.filter { $0.transport == nil }.map(\.configured) }
 
     /// The socket of this number, if it is open.
     subscript(socket: Int) -> Transport? { slots.indices.contains(socket) ? slots[socket].transport : nil }
 
-    /// What a socket is, or was, bound to.
+    /// The endpoint that a socket is, or was, bound to.
     func endpoint(of socket: Int) -> Endpoint { slots[socket].bound }
 
-    /// What the system would not send.
+    /// Datagrams that the system would not send.
     var refusals: SendRefusals { choice.refusals }
     /// Datagrams for which there was no socket.
     var unroutable: UInt64 { choice.unroutable }

@@ -1,8 +1,8 @@
 import DHTCore
 import Glibc
 
-/// What the system would not send: counted by its error, and the addresses that it refused are avoided for a
-/// while. Knows neither sockets nor clocks.
+/// Datagrams that the system would not send: counted by its error, and the addresses that it refused are
+/// avoided for a while. Knows neither sockets nor clocks.
 ///
 /// A datagram that is not sent is lost, as on a wire, and nothing else happens. The pauses are there so that
 /// whoever names an address nobody can send to costs little; they are short, and end when something is heard
@@ -76,7 +76,7 @@ struct SendRefusals {
     /// Addresses remembered.
     var count: Int { refusals.count }
 
-    /// What was not sent, by the error: `send_failed.ENETUNREACH`; and what was not tried.
+    /// Datagrams not sent, by the error, as `send_failed.ENETUNREACH`; and those not tried, `send_avoided`.
     var counters: [(name: String, count: UInt64)] {
         failures.map { ("send_failed." + Self.name(of: $0.key), $0.value) }.sorted { $0.0 < $1.0 }
             + [("send_avoided", avoided)]

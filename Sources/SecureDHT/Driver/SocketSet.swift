@@ -4,7 +4,7 @@ import Glibc
 /// Which socket a datagram goes out by, from which address of ours, and what becomes of it if the system
 /// refuses. Knows neither sockets nor clocks: the driver does what this says and tells how it went.
 ///
-/// Whoever is answered is answered from the address that was asked: from another one it would take it for
+/// A peer is answered from the address that it asked: it would take an answer from another address for one of
 /// somebody else. To all others the system's routing table says how to go. The first socket is nothing
 /// special.
 struct SocketSet {
@@ -27,7 +27,7 @@ struct SocketSet {
         case unroutable
     }
 
-    /// What to do about a datagram that was refused.
+    /// The remedy for a datagram that the system refused.
     enum Remedy: Hashable {
         /// Another way may be open: try it once.
         case send(Path)
@@ -66,7 +66,7 @@ struct SocketSet {
 
     /// A datagram came from `endpoint`, whoever sent it.
     mutating func heard(from endpoint: Endpoint, at now: Instant) {
-        // What is open again for one is likely to be for others.
+        // If one refused address is heard from again, others can likely be reached again, too.
         if refusals.heard(from: endpoint) { refusals.retry(at: now) }
     }
 

@@ -1,10 +1,10 @@
 import DHTCore
 import DHTStorage
 
-/// Whom the overlay consists of, as far as this node knows, and what of that is written down for the process
-/// after it or told to the operator.
+/// The peers that the overlay consists of, as far as this node knows: the contacts to write down for the
+/// process after it, and the news for the operator.
 ///
-/// The driver tells who answers, and when; and writes or says what is returned.
+/// The driver tells which contacts answer, and when; and writes or says what is returned.
 struct StateKeeper: Sendable {
     private var contacts: ContactSnapshot
     private var lately: LatelyHeard
@@ -20,8 +20,8 @@ struct StateKeeper: Sendable {
         lately = LatelyHeard(inherited, unixMilliseconds: now)
     }
 
-    /// These answer now. What is to be written down at this age of the process, if anything is; `isLast`:
-    /// there is no later.
+    /// The contacts to write down at this age of the process; `nil`: none. `good`: those that answer now.
+    /// `isLast`: the process ends.
     mutating func contactsToWrite(
         _ good: [RememberedContact],
         age: Interval,
@@ -32,8 +32,9 @@ struct StateKeeper: Sendable {
         return contacts.revise(good, lately: lately.contactsByAge, age: age, isLast: isLast)
     }
 
-    /// Who there is besides us, and how many of them answer: these do. `named`: as many are expected where
-    /// nobody was ever heard. `members`: as many are on the list, if there is one.
+    /// How many nodes there are besides us, and how many of them answer. `good`: those that answer now.
+    /// `named`: how many are expected where none was ever heard. `members`: how many are on the list; `nil`
+    /// in open mode.
     mutating func company(
         _ good: [RememberedContact],
         named: Int,

@@ -1,7 +1,7 @@
 import DHTCore
 import DHTEngine
 
-// What users ask of a node: each operation from its beginning to its end, or until nobody wants it any more.
+// The operations that users ask of a node: each from its beginning to its end, or until nobody waits for it.
 
 extension NodeLoop {
     /// Runs an operation to its end; `nil` if the node stopped before, or the task was cancelled, with which
@@ -15,7 +15,7 @@ extension NodeLoop {
         }
     }
 
-    /// Takes the turn of a put whose value has still to come: see ``run(_:)``, and ``giveUp(_:)``.
+    /// Takes the turn of a put whose value has still to come: see ``run(_:turn:)``, and ``giveUp(_:)``.
     func reserveWrite(of key: [UInt8]) -> OperationID {
         let id = users.newOperation()
         engine.reserveWrite(id, of: key, at: SystemClock.now)
@@ -25,7 +25,7 @@ extension NodeLoop {
     /// Writes that have their turn.
     var openWrites: Int { engine.openWrites }
 
-    /// What took its turn need not be put any more; of what was put nothing happens.
+    /// Ends the turn of a write that no put came of. A put that is under way with that turn goes on.
     nonisolated func giveUp(_ write: OperationID) {
         eventLoop.execute {
             self.assumeIsolated { loop in

@@ -1,7 +1,7 @@
 import DHTCore
 import DHTEngine
 
-/// Who waits for what: ends of operations, pieces of values, a socket that is open. Each is resumed once.
+/// Users that wait for ends of operations, pieces of values or an open socket. Each is resumed once.
 struct WaitingUsers {
     private var operations: [OperationID: CheckedContinuation<Outcome?, Never>] = [:]
     private var pulls: [OperationID: CheckedContinuation<Pulled, Never>] = [:]
@@ -24,7 +24,7 @@ struct WaitingUsers {
         operations[id] = user
     }
 
-    /// Whoever waits for the operation, and does no more: the caller resumes it.
+    /// The user that waits for the operation, `nil` if none does. It waits no more: the caller resumes it.
     mutating func take(_ id: OperationID) -> CheckedContinuation<Outcome?, Never>? {
         operations.removeValue(forKey: id)
     }
@@ -36,7 +36,7 @@ struct WaitingUsers {
     /// A user waits for the next piece: one at a time.
     mutating func pull(_ id: OperationID, _ user: CheckedContinuation<Pulled, Never>) { pulls[id] = user }
 
-    /// Gives the user who waits for a piece of the value what came of it.
+    /// Resumes the user that waits for a piece of the value, if one does.
     mutating func deliver(_ pulled: Pulled, of id: OperationID) {
         pulls.removeValue(forKey: id)?.resume(returning: pulled)
     }

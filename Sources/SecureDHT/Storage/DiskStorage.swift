@@ -29,7 +29,7 @@ final class DiskStorage: Sendable {
         /// By key.
         var kept: [[UInt8]: RenewedValue?] = [:]
         var isCommitting = false
-        /// Who waits until nothing is left to be written.
+        /// Callers of ``flush()``, which wait until nothing is left to be written.
         var waiting: [CheckedContinuation<Void, Never>] = []
 
         var isEmpty: Bool { changes.isEmpty && revisions.isEmpty && contacts == nil && kept.isEmpty }
@@ -112,7 +112,7 @@ final class DiskStorage: Sendable {
         }
     }
 
-    /// Lets go of the directory. What was not flushed is lost.
+    /// Lets go of the directory. Changes that were not flushed are lost.
     func close() { store.database.close() }
 
     // MARK: Threads of the pool
@@ -136,18 +136,18 @@ final class DiskStorage: Sendable {
             }
             do throws(RecordStoreError) {
                 if !turn.revisions.isEmpty { try store.database.rememberRevisions(turn.revisions) }
-                // They are for the next start, which does without.
+                // Contacts are for the next start, which can do without them.
                 if let contacts = turn.contacts { try store.database.replaceContacts(contacts) }
             } catch {
-                // That it went well says nothing of records: a full disk has room for these few bytes.
+                // Only failures count here: a full disk that takes no records has room for these few bytes.
                 record(.failure(error))
             }
             commit(turn.kept)
         }
     }
 
-    /// Writes down the rows that changed. What fails is tried again with the next turn: nobody else says that
-    /// these values are to be kept.
+    /// Writes down the kept values that changed. A write that fails is tried again with the next turn: only
+    /// these rows say that the values are to be kept.
     private func commit(_ kept: [[UInt8]: RenewedValue?]) {
         let due = unwritten.withLock { $0.merging(kept) { $1 } }
         guard !due.isEmpty else { return }

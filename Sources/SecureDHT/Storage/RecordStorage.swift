@@ -2,10 +2,11 @@ import DHTCore
 import DHTEngine
 import DHTStorage
 
-/// What a node stores: on disk, or in memory for as long as its process lives.
+/// The storage of a node: on disk, or in memory for as long as its process lives.
 ///
-/// What memory does it does at once, and returns the outcome; of a disk `nil` is returned, and the outcome
-/// comes to whoever was named to ``report(to:)``. What outlives the process is nobody's business in memory.
+/// A ticket is done at once in memory, and its outcome is returned; for a disk `nil` is returned, and the
+/// outcome goes to the function given to ``report(to:)``. In memory, state that would outlive the process is
+/// dropped.
 struct RecordStorage: Sendable {
     private let disk: DiskStorage?
     private var memory = MemoryRecordStore()
@@ -55,7 +56,7 @@ struct RecordStorage: Sendable {
         }
     }
 
-    // MARK: What outlives the process
+    // MARK: State that outlives the process
 
     /// The last revision of ours at a location; `nil`: there is none.
     func record(_ revision: Revision?, at location: NodeID) { disk?.record(revision, at: location) }
@@ -74,7 +75,7 @@ struct RecordStorage: Sendable {
     /// Lets go of the directory.
     func close() { disk?.close() }
 
-    /// What the database takes on the disk; `nil` if that cannot be told, or there is none.
+    /// The size of the database on the disk; `nil` if it cannot be told, or there is no database.
     func size() async -> DatabaseSize? { await disk?.size() }
 
     /// Makes the file shorter, if it is to be; then `next` is called with the time until it is to be asked

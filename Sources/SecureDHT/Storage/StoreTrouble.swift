@@ -1,6 +1,6 @@
 import DHTCore
 
-/// What is wrong with a store, and when the operator was last told of it.
+/// Failed writes of a store, and when the operator was last told of them.
 struct StoreTrouble: Sendable {
     /// Between two lines of the log that something is wrong. A full disk takes small things and refuses large
     /// ones, so that trouble ends and begins many times a second.

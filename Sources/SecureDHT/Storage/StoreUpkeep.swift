@@ -2,10 +2,10 @@ import DHTCore
 import DHTStorage
 import NIOCore
 
-// The database's file, and what it takes on the disk.
+// The database's file, and its size on the disk.
 
 extension DiskStorage {
-    /// What the database takes on the disk; `nil` if that cannot be told.
+    /// The size of the database on the disk; `nil` if it cannot be told.
     func size() async -> DatabaseSize? {
         try? await pool.runIfActive { [store] in try store.database.size() }
     }
@@ -24,7 +24,7 @@ extension DiskStorage {
                 case .rest: break
                 }
             } catch {
-                // A disk that fails is told of by those who want something of it.
+                // A disk that fails is told of where records are read and written.
                 shrinking.withLock { $0.failed() }
             }
             next(shrinking.withLock { $0.wait })
