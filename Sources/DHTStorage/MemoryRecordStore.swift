@@ -54,7 +54,7 @@ package struct MemoryRecordStore: RecordStore {
         if failure == nil, byteCount + contentByteCount > byteCapacity { failure = .full }
         guard let failure else { return }
         for case .some(let inverse) in inverses.reversed() {
-            // What was there before can be there again.
+            // Puts back what was there before; fails only where the batch removed the content altogether.
             _ = try? perform(inverse)
         }
         throw failure

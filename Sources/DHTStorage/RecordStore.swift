@@ -2,12 +2,12 @@ import DHTCore
 
 /// Where a node keeps its records, one per location and author, and the content they refer to, once each.
 ///
-/// What to keep, whom to refuse and what has expired is decided in the core; a store does as it is told. One
-/// driver owns it and calls it from one thread at a time; a store that allows more says so. Do not
-/// copy a store: whether copies share records depends on the type.
+/// The core decides which records to keep and to refuse, and which have expired; a store does as it is told.
+/// One driver owns it and calls it from one thread at a time; a store that allows more says so. Do not copy
+/// a store: whether copies share records depends on the type.
 ///
 /// Two keys whose SHA-1 is the same share a location, so of one author only the record put last is there.
-/// Whoever looks for a key compares it with ``DHTCore/Record/key``.
+/// A caller that looks for a key compares it with ``DHTCore/Record/key``.
 package protocol RecordStore: Sendable {
     /// How many records there are.
     var count: Int { get }
@@ -34,7 +34,7 @@ package protocol RecordStore: Sendable {
     /// A part of content; `nil`: it is not there. Whether it is sound is for the reader to see.
     func part(_ part: ContentPart, of content: Digest) throws(RecordStoreError) -> StoredPart?
 
-    /// All content, complete or not, by digest, and what records refer to and is not there: for start-up.
+    /// All content by digest, complete or not, and content that records refer to and is absent: at start.
     func contents() throws(RecordStoreError) -> [StoredContent]
 
     /// The content that no record refers to, by digest.

@@ -3,7 +3,7 @@ import GRDB
 
 import struct DHTCore.Record  // GRDB has one of its own
 
-/// Of the content that sound records refer to: what it is, and whose.
+/// The content that sound records refer to, by digest: each with the key and the author of one such record.
 struct ReferringRecords {
     private(set) var references: [Digest: (reference: ContentReference, key: [UInt8], author: Identity)] = [:]
 
@@ -13,7 +13,7 @@ struct ReferringRecords {
     }
 }
 
-/// What is wrong with some content.
+/// The damage of one content.
 private struct ContentDamage {
     var isOutlineDamaged = false
     /// Pieces that are not what they must be, or are not there.
@@ -96,7 +96,7 @@ extension SQLiteRecordStore {
         }
     }
 
-    /// Piece by piece: what is read at once is no more than one of them.
+    /// The damage of one content, looked for piece by piece: no more than one is in memory at a time.
     private func damage(
         of reference: ContentReference,
         _ id: Int64,
@@ -117,7 +117,7 @@ extension SQLiteRecordStore {
                 )?.bytes(at: 0)
             }
             guard let bytes = row else {
-                // Of what no record refers to the rest may be on its way.
+                // Content that no record refers to may still be arriving.
                 if isReferred { damage.missing.append(index) }
                 continue
             }

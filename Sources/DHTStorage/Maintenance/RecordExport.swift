@@ -1,6 +1,6 @@
 import DHTCore
 
-/// What was exported.
+/// The counts of an export.
 package struct ExportSummary: Hashable, Sendable {
     package fileprivate(set) var records = 0
     /// Rows that were left out, because their bytes are not the record they tell of.
@@ -23,7 +23,7 @@ extension SQLiteRecordStore {
     /// - Parameters:
     ///   - author: An identity as people write it.
     ///   - progress: Told now and then what was written so far.
-    ///   - write: Takes a line, without a line break at its end. What it throws ends the export.
+    ///   - write: Takes a line, without a line break at its end. An error that it throws ends the export.
     package func export(
         author: (Identity) -> String,
         proof: ContentProof,

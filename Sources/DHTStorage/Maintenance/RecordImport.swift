@@ -12,7 +12,7 @@ package struct RecordImport<Store: RecordStore> {
     /// Bad lines told in full; the others are only counted.
     package static var problemLimit: Int { 20 }
 
-    /// What became of the lines so far.
+    /// The counts of the lines taken so far, and the first bad ones.
     package struct Summary: Hashable, Sendable {
         /// Lines taken, empty ones included.
         package fileprivate(set) var lines = 0
@@ -70,7 +70,8 @@ package struct RecordImport<Store: RecordStore> {
     private var batch: [RecordChange] = []
     private var batchBytes = 0
     private var waiting: [RecordID: Record] = [:]
-    /// What the records refer to that count, and those that gave way to newer ones.
+    /// Digests of content: that of records which count, and that of older records and of those ahead of the
+    /// clock.
     private var needed: Set<Digest> = []
     private var obsolete: Set<Digest> = []
     private var content: Content?

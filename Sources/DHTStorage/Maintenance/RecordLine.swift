@@ -4,9 +4,9 @@ import FoundationEssentials
 /// A line of an export, each a JSON object: a header, records, long values with their pieces, kept keys, and
 /// an end that says how many lines there are.
 ///
-/// Of what is there for people and tools nothing is read.
+/// Fields that are there for people and tools are not read.
 enum ExportLine {
-    /// What this release writes and reads.
+    /// The format that this release writes and reads.
     static let format = 2
 
     case header(format: Int)
@@ -122,7 +122,7 @@ enum ExportLine {
         }
     }
 
-    /// What is on a line, or what is wrong with it.
+    /// The line that these bytes are, or the fault in them.
     static func read(_ line: [UInt8]) -> Result<ExportLine, Fault> {
         guard let line = try? JSONDecoder().decode(Essence.self, from: Data(line)) else {
             return .failure(Fault("no JSON object with a schema"))
@@ -170,7 +170,7 @@ enum ExportLine {
 
     private static func bytes(_ base64: String) -> [UInt8]? { Data(base64Encoded: base64).map { Array($0) } }
 
-    /// What is wrong with a line, in words.
+    /// The fault of a line, in words.
     struct Fault: Error {
         let reason: String
 

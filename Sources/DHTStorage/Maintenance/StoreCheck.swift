@@ -3,11 +3,11 @@ import GRDB
 
 import struct DHTCore.Record  // GRDB has one of its own
 
-/// What a look at everything in a store found.
+/// The findings of a look at everything in a store.
 package struct StoreCheck: Hashable, Sendable {
     /// Problems told in full; the others are only counted.
     package static let problemLimit = 20
-    /// Content is told of, as far as so much of it is damaged.
+    /// Damaged contents told in full; the others are only counted.
     package static let contentLimit = 1000
 
     /// Rows, sound or not.
@@ -28,7 +28,7 @@ package struct StoreCheck: Hashable, Sendable {
     package internal(set) var damagedContents = 0
     /// Pieces of no content.
     package internal(set) var strays = 0
-    /// What SQLite finds wrong with the file itself.
+    /// Faults that SQLite finds in the file itself.
     package fileprivate(set) var faults = 0
     /// The first problems, a line each.
     package internal(set) var problems: [String] = []
@@ -48,7 +48,7 @@ extension SQLiteRecordStore {
     /// - Parameters:
     ///   - verifies: Whether a record's signature is its author's.
     ///   - author: An author as the operator knows it.
-    ///   - proof: What the parts of content must be.
+    ///   - proof: The check of the parts of content, by their digests.
     ///   - progress: Told now and then how many rows were looked at.
     package func check(
         verifies: (Record) -> Bool,

@@ -8,7 +8,8 @@ struct DatabaseFile {
 
     let directory: String
     var path: String { directory + "/" + Self.name }
-    /// What SQLite keeps beside a file: the journals that hold a part of it, and what is only of a process.
+    /// Endings of the files that SQLite keeps beside a database: its journals, which hold a part of it, and
+    /// those with the index of the log, which is of running processes only.
     private static let logs = ["-wal", "-journal"]
     private static let companions = logs + ["-shm"]
 
@@ -163,7 +164,7 @@ struct DatabaseFile {
 
     // MARK: Private
 
-    /// What SQLite's refusal to open means.
+    /// The error for SQLite's refusal to open: `damaged` if the file is unsound, else `unavailable`.
     static func refusal(_ error: any Error, path: String) -> NodeDatabaseError {
         switch (error as? DatabaseError)?.resultCode {
         // A plain error is a table that is not there.

@@ -26,7 +26,7 @@ final class DirectoryLock: Sendable {
 
     deinit { release() }
 
-    /// Whoever has the directory reads who else wanted it.
+    /// Leaves our process id for the process that has the directory: see ``takeRival()``.
     private static func leaveNote(in file: Int32) {
         let note = Array("\(getpid())\n".utf8)
         _ = unsafe pwrite(file, note, note.count, 0)

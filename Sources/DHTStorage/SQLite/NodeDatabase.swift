@@ -9,7 +9,7 @@ import GRDB
 ///
 /// A database is of one identity: who opens it first with an owner claims it.
 package final class NodeDatabase: Sendable {
-    /// What a commit is worth: SQLite's `synchronous`.
+    /// The failures that a commit survives: SQLite's `synchronous`.
     package enum Durability: String, CaseIterable, Sendable {
         /// On the disk, whatever happens to the process, the system or the power.
         case full
@@ -62,7 +62,7 @@ package final class NodeDatabase: Sendable {
             pool = try Self.open(file.path, durability)
             try pool.writeWithoutTransaction { try schema.complete($0) }
             if let owner {
-                // It goes on as it is if that fails.
+                // A file that cannot be converted is used as it is.
                 try? Self.convert(pool, directory: directory, path: file.path)
                 try pool.write {
                     try $0.execute(
@@ -123,7 +123,7 @@ package final class NodeDatabase: Sendable {
         do { return try pool.read(body) } catch { throw RecordStoreError(error) }
     }
 
-    /// What is no transaction.
+    /// Lets `body` write outside a transaction.
     func writeAlone(_ body: (Database) throws -> Void) throws(RecordStoreError) {
         do { try pool.writeWithoutTransaction(body) } catch { throw RecordStoreError(error) }
     }
@@ -153,7 +153,7 @@ package final class NodeDatabase: Sendable {
 extension RecordStoreError {
     static var readOnly: Self { .unavailable("the file system is read-only, or the file is") }
 
-    /// What an error of SQLite's means to the driver.
+    /// The error of SQLite's as the driver knows it: `full`, or `unavailable` with words for the operator.
     init(_ error: any Error) {
         if let own = error as? RecordStoreError {
             self = own

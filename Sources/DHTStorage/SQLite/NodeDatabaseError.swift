@@ -1,7 +1,7 @@
 import DHTCore
 import Glibc
 
-/// Why a node's directory was not opened. Whatever was in it is as it was.
+/// Why a node's directory was not opened. Its files are as they were.
 package enum NodeDatabaseError: Error, Hashable, Sendable {
     /// Another process has the directory open.
     case inUse(directory: String)
@@ -78,7 +78,7 @@ extension NodeDatabaseError: CustomStringConvertible {
 }
 
 extension NodeDatabaseError {
-    /// What the system said of a path; `code` is its `errno`.
+    /// The error for a path that the system refused; `code` is its `errno`.
     init(_ path: String, _ code: Int32) {
         switch code {
         case EACCES, EPERM: self = .denied(path: path)

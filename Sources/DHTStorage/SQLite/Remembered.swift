@@ -14,8 +14,8 @@ package struct RememberedContact: Hashable, Sendable {
     }
 }
 
-// What a node remembers besides records. Nobody else can make these tables grow: contacts are those of the
-// routing table, the others are the node's own values.
+// The state that a node remembers besides records. Nobody else can make these tables grow: contacts are those
+// of the routing table, the others are of the node's own values.
 extension NodeDatabase {
     // MARK: Contacts
 

@@ -3,7 +3,7 @@ import GRDB
 /// The tables of a node's database, as the steps that led to them.
 ///
 /// SQLite's `user_version` counts the steps a file has behind it. A step that was released is never changed:
-/// files exist that took it. What comes new is appended.
+/// files exist that took it. New steps are appended.
 package struct Schema: Sendable {
     /// `dht1`: in the file's header, so that we know our own.
     static let applicationID: Int32 = 0x6468_7431
@@ -53,8 +53,8 @@ package struct Schema: Sendable {
         }
     }
 
-    /// What a schema has, by kind and name: of which table, and how it was made. What SQLite's `ANALYZE`
-    /// keeps is none of it.
+    /// The objects of a schema, by kind and name: the table of each, and the SQL that made it. Those of
+    /// SQLite's `ANALYZE` are left out.
     private static func objects(in database: Database) throws -> [String: String] {
         let rows = try Row.fetchAll(
             database,
@@ -76,7 +76,7 @@ package struct Schema: Sendable {
     /// are put between them.
     ///
     /// SQLite's integers have a sign and ours have none: `revision`, `expiry` and `answered` are the 64 bits
-    /// as they are. What is above 2⁶³ shows as a negative number, and so SQL never compares them.
+    /// as they are. Numbers from 2⁶³ on show as negative ones, and so SQL never compares them.
     private static let first = """
         CREATE TABLE record (
             id INTEGER PRIMARY KEY,
@@ -111,8 +111,8 @@ package struct Schema: Sendable {
         ) STRICT;
         """
 
-    /// Content that records refer to, in pieces: each has a row of its own, so that what was broken off goes
-    /// on. `record.content` is the digest of what a record refers to.
+    /// Content that records refer to, in pieces: each has a row of its own, so that a broken-off transfer
+    /// goes on. `record.content` is the digest of the content that a record refers to.
     private static let contents = """
         ALTER TABLE record ADD COLUMN content BLOB CHECK (length(content) = 32);
         CREATE INDEX record_content ON record (content) WHERE content IS NOT NULL;

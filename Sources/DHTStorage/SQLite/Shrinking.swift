@@ -2,12 +2,12 @@ import DHTCore
 import GRDB
 import Glibc
 
-/// What a database takes on the disk.
+/// The size of a database on the disk, in bytes.
 package struct DatabaseSize: Hashable, Sendable {
     /// Bytes of the file, and of the log beside it.
     package var file = 0
     package var log = 0
-    /// Of the file, what nothing is in.
+    /// Of the file, unused bytes.
     package var free = 0
 
     package var onDisk: Int { file + log }
@@ -15,8 +15,8 @@ package struct DatabaseSize: Hashable, Sendable {
 
 /// When a database's file is to be made shorter, and by how much at a time.
 ///
-/// What is free within the file is used again, so it is given back only if there is much of it for a while.
-/// That moves pages, in transactions during which nobody else can write: each is kept short.
+/// SQLite uses free pages of the file again, so they are given back only if there are many for a while.
+/// Giving back moves pages, in transactions during which nobody else can write: each is kept short.
 package struct Shrinking: Sendable {
     package enum Step: Hashable, Sendable {
         /// Give back so many pages.
@@ -27,14 +27,14 @@ package struct Shrinking: Sendable {
         case rest
     }
 
-    /// What one step may take, on the whole.
+    /// How long a step should take; the next has half or twice the pages if this one took more or much less.
     package static let target = Interval.milliseconds(3)
     /// Between two steps, and between two looks when there is nothing to do.
     package static let pause = Interval.milliseconds(20)
     package static let interval = Interval.seconds(5)
-    /// So often in a row much must be free.
+    /// Looks in a row that must find much free before pages are given back.
     package static let patience = 6
-    /// Bytes that are not worth it.
+    /// Free bytes, and bytes of log, up to which a step is not worth it.
     static let leastFree = 4 << 20
     static let leastLog = 1 << 20
     private static let steps = 16...256
@@ -46,7 +46,7 @@ package struct Shrinking: Sendable {
 
     package init() {}
 
-    /// What to do next.
+    /// The next step for a database of this size.
     package mutating func next(_ size: DatabaseSize) -> Step {
         if isUnderWay {
             // Some is left: it will be needed again.
@@ -71,7 +71,7 @@ package struct Shrinking: Sendable {
         }
     }
 
-    /// It failed: not at once again.
+    /// A step failed: no other follows at once.
     package mutating func failed() { (isUnderWay, looks) = (false, 0) }
 
     /// Until the next step or look.
@@ -79,7 +79,7 @@ package struct Shrinking: Sendable {
 }
 
 extension NodeDatabase {
-    /// What it takes on the disk now.
+    /// The size of the database on the disk now.
     package func size() throws(RecordStoreError) -> DatabaseSize {
         let free = try read { database in
             let pages = try Int.fetchOne(database, sql: "PRAGMA freelist_count") ?? 0

@@ -65,7 +65,7 @@ extension SQLiteRecordStore {
         return contents.values.sorted { $0.reference.digest < $1.reference.digest }
     }
 
-    /// What a row of the table `content` tells of; `nil` if it cannot be told.
+    /// The content that a row of the table `content` tells of, with its pieces; `nil` if the row is damaged.
     private func content(_ row: Row, in database: Database) throws -> StoredContent? {
         // A damaged row is as good as none: the content is brought again.
         guard let id = row.bits(at: 0), let digest = Digest(row.bytes(at: 1)[...]) else { return nil }

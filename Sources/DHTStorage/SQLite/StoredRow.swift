@@ -52,7 +52,7 @@ struct StoredRow {
         )
     }
 
-    /// What the core remembers of it; `nil` if the columns are damaged.
+    /// The record's location and entry in the catalog; `nil` if the columns are damaged.
     var catalogued: (location: NodeID, entry: Catalog.Entry)? {
         guard let location = NodeID(location), let entry else { return nil }
         return (location, entry)
