@@ -7,7 +7,7 @@ package struct DraftPlace {
     /// The file, to write to; whoever opened the place closes it.
     package let descriptor: Int32
     private let target: String
-    /// What the draft is called while it has a name of its own: nobody else calls one so.
+    /// The path of the draft while it has a name of its own: random, so no other draft has it.
     private let name: String
     private let isNamed: Bool
 
@@ -33,7 +33,7 @@ package struct DraftPlace {
         }
     }
 
-    /// What the names of all drafts of one file begin with.
+    /// The beginning of the names of all drafts of one file.
     private static func start(of target: String) -> String {
         var start = target.split(separator: "/").last ?? ""
         while start.utf8.count > longestStart { start.removeLast() }
@@ -79,7 +79,7 @@ package struct DraftPlace {
     package func replace() -> Int32 {
         if !isNamed {
             if give(target) == 0 { return 0 }
-            // In the place of another it comes by way of its own name.
+            // A draft takes the place of another file by way of its own name.
             guard errno == EEXIST, give(name) == 0 else { return -1 }
         }
         return unsafe rename(name, target)
@@ -97,7 +97,7 @@ package struct DraftPlace {
     /// Puts the name on the disk, where it is once its folder is; 0, or -1 with `errno`.
     package func flush() -> Int32 {
         let folder = unsafe open(SecretFile.directory(of: target), O_RDONLY | O_DIRECTORY | O_CLOEXEC)
-        // What may be written to need not be readable.
+        // A folder that may be written to need not be readable.
         guard folder >= 0 else { return errno == EACCES ? 0 : -1 }
         defer { close(folder) }
         // Some file systems cannot, and need not.
@@ -109,7 +109,7 @@ package struct DraftPlace {
 
     // MARK: Leftovers
 
-    /// Removes what processes left that were killed while they wrote a draft of this file.
+    /// Removes drafts of this file that were left by processes killed while they wrote them.
     private static func removeLeftovers(in folder: String, _ start: String) {
         guard let stream = unsafe opendir(folder) else { return }
         defer { unsafe closedir(stream) }

@@ -230,7 +230,7 @@ package enum NetworkKeyFile {
 /// The lines of a key file: comments, and one that is the key.
 private struct KeyFileLines {
     private(set) var comments: [String] = []
-    /// ASCII, without blanks around it. Whoever has it wipes it.
+    /// ASCII, without blanks around it. The holder of these lines wipes it.
     var secret: [UInt8] = []
 
     init(_ bytes: [UInt8], _ path: String, maker: String) throws(KeyFileError) {

@@ -26,7 +26,7 @@ package struct KeyFileError: Error, Hashable, Sendable, CustomStringConvertible 
         (self.category, self.description) = (category, description)
     }
 
-    /// What the system said when reading.
+    /// The error for a file that the system did not read; `code` is its `errno`.
     ///
     /// - Parameter maker: The command that makes such a file.
     static func reading(_ path: String, _ code: Int32, maker: String) -> KeyFileError {
@@ -47,7 +47,8 @@ package struct KeyFileError: Error, Hashable, Sendable, CustomStringConvertible 
         }
     }
 
-    /// What the system said when writing; the file of that name, if there was one, is as it was.
+    /// The error for a file that the system did not write; `code` is its `errno`. The file of that name, if
+    /// there was one, is as it was.
     static func writing(_ path: String, in directory: String, _ code: Int32) -> KeyFileError {
         switch code {
         case ENOENT, ENOTDIR:
@@ -69,7 +70,7 @@ package struct KeyFileError: Error, Hashable, Sendable, CustomStringConvertible 
         }
     }
 
-    /// What is there is no regular file.
+    /// The error for a path at which something is that is no regular file.
     static func noFile(_ path: String) -> KeyFileError {
         KeyFileError(
             .malformed,

@@ -1,6 +1,6 @@
 import Glibc
 
-/// What a path leads to once its symbolic links are followed. Whoever is to replace a file replaces the one
+/// The end of a path once its symbolic links are followed. A program that replaces a file replaces the one
 /// at the end: a link stays the link it is.
 package struct LinkedPath {
     package enum Kind: Hashable, Sendable {

@@ -3,7 +3,7 @@ import DHTCore
 
 /// A seed under a passphrase: the text `DHT-SEALED-KEY-1…` of `docs/protocol.md`, section 2.
 package struct SealedKey: Sendable {
-    /// What a guess of the passphrase costs: passes over memory, and bytes of it. (Argon2id, RFC 9106.)
+    /// The cost of a guess of the passphrase: passes over memory, and bytes of it. (Argon2id, RFC 9106.)
     package struct Cost: Hashable, Sendable {
         package let operations: UInt32
         package let memory: UInt64

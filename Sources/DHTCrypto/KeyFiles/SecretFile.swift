@@ -7,8 +7,8 @@ package enum SecretFile {
 
     // MARK: Reading
 
-    /// The bytes of a regular file, root's or ours, that group and others have no access to. Whoever gets
-    /// them wipes them.
+    /// The bytes of a regular file, root's or ours, that group and others have no access to. The caller
+    /// wipes them.
     ///
     /// Files directly in `credentialsDirectory` are excepted: the service manager guards that folder, and
     /// gives its files a mode of its own.
@@ -42,7 +42,8 @@ package enum SecretFile {
         return try contents(of: file, path, maker)
     }
 
-    /// Who else decides what is in a file or directory, and the command that ends it; `nil`: root or we do.
+    /// The fault of a file or directory that is of another user, and the command that mends it; `nil`: it is
+    /// root's or ours.
     package static func ownerProblem(_ status: stat, _ path: String) -> String? {
         let user = geteuid()
         guard status.st_uid != user, status.st_uid != 0 else { return nil }
@@ -159,7 +160,7 @@ package enum SecretFile {
     /// - Parameter owner: Of the file that is to be replaced.
     private static func write(_ bytes: [UInt8], to file: Int32, owner: stat?) throws(SystemError) {
         if let owner, owner.st_uid != geteuid() { try check(fchown(file, owner.st_uid, owner.st_gid)) }
-        // Whatever the umask; never wider than our own files are.
+        // The umask does not apply; the mode is never wider than that of our own files.
         try check(fchmod(file, owner.map { $0.st_mode & 0o600 | 0o400 } ?? 0o600))
         var written = 0
         while written < bytes.count {

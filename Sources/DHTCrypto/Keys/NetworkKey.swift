@@ -105,7 +105,7 @@ package struct NetworkKey: ~Copyable, Sendable {
 
     /// Opens the header in a datagram into `header`; `false` if it was not sealed with this key and nonce.
     ///
-    /// Whatever arrives comes this way, so nothing is copied or allocated.
+    /// All datagrams that arrive come this way, so nothing is copied or allocated.
     package borrowing func open(
         in datagram: [UInt8],
         _ sealed: Range<Int>,

@@ -45,8 +45,8 @@ import CSodium
         datagram.append(contentsOf: box)
     }
 
-    /// What is in the box at the end of a datagram; `nil` if it was not made with this key, behind what
-    /// stands before it.
+    /// The plaintext of the box at the end of a datagram; `nil` if the box was not made with this key, behind
+    /// the bytes that stand before it.
     ///
     /// Nothing is allocated for a box that does not open.
     package borrowing func open(_ slot: Int, in datagram: [UInt8], from start: Int) -> [UInt8]? {

@@ -24,7 +24,7 @@ package struct SystemEntropy: RandomNumberGenerator, Sendable {
                 position = 0
             }
             defer {
-                // Whoever reads this memory later learns nothing of words already given out.
+                // A later reader of this memory learns nothing of words already given out.
                 buffer[position] = 0
                 position += 1
             }

@@ -24,7 +24,7 @@ enum Bech32m {
     /// The number of characters after the separator that `byteCount` bytes take.
     static func characterCount(byteCount: Int) -> Int { (byteCount * 8 + 4) / 5 + checksumLength }
 
-    /// What a lower-case character stands for: 0…31; `nil` outside the alphabet.
+    /// The number that a lower-case character stands for: 0…31; `nil` outside the alphabet.
     static func value(of character: UInt8) -> UInt8? {
         guard character < 128, values[Int(character)] < 32 else { return nil }
         return values[Int(character)]
