@@ -43,7 +43,7 @@ final class FaultInjector {
         for node in world.nodes where !node.isUp && !node.isRevoked { restart(node) }
     }
 
-    // MARK: What goes wrong
+    // MARK: The faults
 
     private func strike(_ fault: Fault) {
         guard let node = victim() else { return }

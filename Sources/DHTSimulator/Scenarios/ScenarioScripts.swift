@@ -56,7 +56,7 @@ extension Simulation {
         world.nodes.filter { $0.isUp && $0.isHonest }.randomElement(using: &chance)
     }
 
-    // MARK: What happens
+    // MARK: The events
 
     private func happened(_ fault: String) { faults[fault, default: 0] += 1 }
 

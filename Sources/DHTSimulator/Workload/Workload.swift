@@ -61,7 +61,7 @@ final class Workload {
         (self.world, self.mix, self.chance, self.statistics) = (world, mix, chance, statistics)
     }
 
-    // MARK: What they do
+    // MARK: The users' operations
 
     /// Keeps doing things until ``stop()``.
     func start() {
