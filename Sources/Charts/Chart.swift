@@ -3,13 +3,13 @@
 ///
 /// The same chart makes the same bytes everywhere.
 package struct Chart: Hashable, Sendable {
-    /// What the values along one edge are.
+    /// The meaning, the unit and the range of the values along one edge.
     package struct Axis: Hashable, Sendable {
         /// Such as "Lookups that succeed".
         package var label: String
         /// Such as "%"; it follows the label in parentheses. Empty: a bare number.
         package var unit: String
-        /// What the axis shows in any case; points outside widen it. `nil`: no more than the points need.
+        /// Values the axis shows in any case; points outside widen it. `nil`: no more than the points need.
         package var covers: ClosedRange<Double>?
 
         /// An axis, which shows at least the values it `covers`.

@@ -41,7 +41,7 @@ struct ChartLayout {
     private let (xScale, left, right): (Chart.Scale, Chart.Scale, Chart.Scale)
     private let labelsBaseline: Double
     private var flags: [Flag] = []
-    /// What lines and grid are drawn in. Its edges lie on pixels' middles, so hairlines are sharp.
+    /// The rectangle of lines and grid. Its edges lie on pixels' middles, so hairlines are sharp.
     private(set) var plot: Drawing.Rectangle
     private(set) var drawing = Drawing(width: Int(size.width), height: Int(size.height))
 

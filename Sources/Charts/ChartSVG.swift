@@ -69,7 +69,8 @@ struct SVG {
             }.joined()
     }
 
-    /// What XML has its own use for, as references; what it does not allow at all, as U+FFFD.
+    /// The text with references for the characters that XML reserves, U+FFFD for those it does not allow, and
+    /// spaces for tabs and line breaks.
     static func escaped(_ text: String) -> String {
         var result = ""
         for scalar in text.unicodeScalars {
