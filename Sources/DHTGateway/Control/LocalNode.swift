@@ -12,7 +12,7 @@ package final class LocalNode: NodeControl {
     private let members: Mutex<Allowlist?>
 
     /// - Parameters:
-    ///   - members: What the node was started with; `nil` in open mode.
+    ///   - members: The allowlist that the node was started with; `nil` in open mode.
     ///   - rereadMembers: Reads the same files again; not called in open mode.
     ///   - onStop: Called when somebody asks the node to stop. It must return at once.
     package init(
