@@ -221,9 +221,6 @@ struct DatagramSocket: DatagramTransport, Sendable {
             }
             .withBoundSocket(bound.release())
             .get()
-        // To answer from the address that was asked. Datagrams that came before this are answered from an
-        // address of the system's choice.
-        try await channel.setOption(.receivePacketInfo, value: true).get()
         return DatagramSocket(channel: channel, sender: sender)
     }
 
@@ -231,6 +228,8 @@ struct DatagramSocket: DatagramTransport, Sendable {
         let allocator = FixedSizeRecvByteBufferAllocator(capacity: datagramsPerRead * 2048)
         try channel.syncOptions?.setOption(.datagramVectorReadMessageCount, value: datagramsPerRead)
         try channel.syncOptions?.setOption(.recvAllocator, value: allocator)
+        // To answer from the address that was asked.
+        try channel.syncOptions?.setOption(.receivePacketInfo, value: true)
         try channel.pipeline.syncOperations.addHandler(reader)
     }
 }
