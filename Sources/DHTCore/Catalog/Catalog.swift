@@ -2,7 +2,7 @@
 package enum RecordChange: Hashable, Sendable {
     /// Keep the record, in place of any other of its author at its location.
     case put(Record)
-    /// Keep nothing of the author there.
+    /// Keep no record of the author at that location.
     case remove(location: NodeID, author: Identity)
     /// Keep the outline of content: with it the content is known, and has no pieces yet.
     case beginContent(ContentReference, outline: [UInt8])
@@ -12,8 +12,8 @@ package enum RecordChange: Hashable, Sendable {
     case removeContent(Digest)
 }
 
-/// What the core knows of every record in the store without reading it: enough to decide on each offer at
-/// once.
+/// The metadata of every record in the store: enough to decide on each offer at once, without reading the
+/// record.
 ///
 /// The store holds bytes; what to keep is decided here. `docs/protocol.md`, section 8.
 package struct Catalog: Sendable {
@@ -28,7 +28,7 @@ package struct Catalog: Sendable {
         package init() {}
     }
 
-    /// What is remembered of one record.
+    /// The metadata that the catalog keeps of one record.
     package struct Entry: Hashable, Sendable {
         package let author: Identity
         package let revision: Revision
@@ -36,10 +36,10 @@ package struct Catalog: Sendable {
         /// Unix milliseconds.
         package let expiry: UInt64
         package let isTombstone: Bool
-        /// Of the record, and of the content it refers to.
+        /// Bytes of the record, and of the content that it refers to.
         package let byteCount: Int
         /// Second, of the monotonic clock, of the last STORE here, or of the last time the K closest were
-        /// offered it; 0: before the node started.
+        /// offered the record; 0: before the node started.
         package internal(set) var offeredAt: UInt32 = 0
         package internal(set) var replicationState = ReplicationState.replicated
 
@@ -52,7 +52,8 @@ package struct Catalog: Sendable {
             byteCount = record.weight
         }
 
-        /// What a store remembers beside the bytes, so that at start it need not read them.
+        /// The metadata that a store keeps beside a record's bytes, so that at start it need not read the
+        /// bytes.
         package init(
             author: Identity,
             revision: Revision,
@@ -69,42 +70,44 @@ package struct Catalog: Sendable {
         func isLive(at now: UInt64) -> Bool { expiry > now && !revision.isFarAhead(of: now) }
     }
 
-    /// What is known of a record's other copies.
+    /// The state of a record's other copies, as far as this node knows.
     package enum ReplicationState: UInt8, Hashable, Sendable {
-        /// The others have it, as far as we know.
+        /// The other replicas have the record, as far as we know.
         case replicated
-        /// All whom we could reach took it from us, and they are fewer than there ought to be. Nobody but us
-        /// knows who was not reached.
+        /// All peers we could reach took the record from us, and they are fewer than there ought to be.
+        /// Nobody but us knows which peers were not reached.
         case allReachable
-        /// Somebody who ought to have it did not take it.
+        /// A peer that ought to have the record did not take it.
         case underReplicated
-        /// Who gave it to us reaches one address family only, as far as we know: those of the other lack it,
-        /// unless somebody gives it to them who reaches both.
+        /// The peer that gave us the record reaches one address family only, as far as we know: nodes of the
+        /// other family lack the record, unless a peer that reaches both gives it to them.
         case inOneFamily
-        /// We are not among the closest, and all of these have it: ours is one too many.
+        /// We are not among the closest, and all of these have the record: our copy is one too many.
         case surplus
 
-        /// Whether somebody is to be given it soon.
+        /// Whether the record is to be given to some peer soon.
         var isUnderReplicated: Bool { self == .underReplicated || self == .inOneFamily }
     }
 
-    /// What becomes of a record that is offered.
+    /// The decision on a record that is offered.
     package enum Decision: Hashable, Sendable {
-        /// Keep it.
+        /// Keep the record.
         case keep
         /// These very bytes are kept already.
         case same
-        /// A record of this author stands in the way, or (`nil`) the condition names one that is not there.
+        /// A record of this author stands in the way, or (`nil`) the condition names a record that is not
+        /// there.
         case conflict(author: Identity?)
         case refuse(Response.Refusal)
     }
 
-    /// What is to become of an offer. ``revert(_:to:evicted:)`` needs what goes, should the store fail.
+    /// The decision on an offer, and the entries that go for it: ``revert(_:to:evicted:)`` needs them, should
+    /// the store fail.
     package struct Judgement {
         package var decision: Decision
-        /// What the record takes the place of.
+        /// The entry whose place the record takes; `nil`: none.
         var displaced: Entry?
-        /// What has to go for want of room.
+        /// The entries that have to go for want of room.
         var evicted: [Located] = []
         /// The author signed another record with the same revision.
         var isEquivocation = false
@@ -117,14 +120,15 @@ package struct Catalog: Sendable {
 
     typealias Located = CatalogIndex.Located
 
-    /// What makes room for a record: farthest first, unless we are to keep it.
+    /// The rule by which room is made for a record: the farthest entries go first, except those we are to
+    /// keep.
     struct Eviction {
         let own: NodeID
-        /// Whether we are among those who are to keep what is there.
+        /// Whether we are among the nodes that are to keep the records at a location.
         let isOurs: (NodeID) -> Bool
 
-        /// Entries looked at, and thrown out, for one record. One of the greatest length takes the room of
-        /// many short ones.
+        /// Entries looked at, and thrown out, for one record. A record of the greatest length takes the room
+        /// of many short ones.
         static let candidates = 64
         static let victims = 16
     }
@@ -132,7 +136,7 @@ package struct Catalog: Sendable {
     package let quota: Quota
     private(set) var index = CatalogIndex()
     private(set) var usage: [Identity: Usage] = [:]
-    /// Of the authors those who may not write any more.
+    /// Authors of records here who may not write any more.
     var muted = Muted()
     package private(set) var byteCount = 0
     /// Entries that are under-replicated.
@@ -189,14 +193,14 @@ package struct Catalog: Sendable {
         return removed
     }
 
-    /// The store does not have what is entered there, unless it has been replaced since.
+    /// The store does not have the record entered at `place`, unless another has replaced that since.
     mutating func strikeOut(_ digest: Digest, at place: RecordID) {
         guard index[place]?.digest == digest else { return }
         remove(at: place.location, by: place.author)
         losses += 1
     }
 
-    /// Notes what became known of a record's copies, and when; unless it has been replaced since.
+    /// Enters what became known of a record's copies, and when; unless another has replaced the record since.
     mutating func record(
         _ replicationState: ReplicationState,
         of digest: Digest,
@@ -213,7 +217,7 @@ package struct Catalog: Sendable {
 
     package var count: Int { index.count }
 
-    /// Whose records are here.
+    /// The authors whose records are here.
     var authors: some Sequence<Identity> { usage.keys }
 
     package func entry(at location: NodeID, by author: Identity) -> Entry? {
@@ -225,7 +229,8 @@ package struct Catalog: Sendable {
         index.entries(at: location).filter { $0.isLive(at: now) && !muted.contains($0.author) }
     }
 
-    /// Some of what follows `place`, or the beginning, in the order of the key space: none at the end only.
+    /// Some of the entries after `place` (`nil`: from the first on), in the order of the key space: none at
+    /// the end only.
     func slice(after place: RecordID?) -> ArraySlice<Located> { index.run(after: place) }
 
     /// Records around a place, nearest first; of those who may write.
@@ -233,7 +238,7 @@ package struct Catalog: Sendable {
         index.farthest(from: place.opposite, limit: count).filter { !muted.contains($0.entry.author) }
     }
 
-    /// What is to become of an offer. `sender`: whose session brought it. Without `eviction` nothing is
+    /// Decides on an offer. `sender`: the peer whose session brought it. Without `eviction` no entry is
     /// thrown out.
     func decide(
         on record: Record,
@@ -298,7 +303,7 @@ package struct Catalog: Sendable {
             && own.bytes + record.weight - (old?.byteCount ?? 0) <= quota.bytesByAuthor
     }
 
-    /// What has to go for the record; `nil` if there is no room to be made.
+    /// The entries that have to go for the record; `nil` if there is no room to be made.
     private func room(
         for record: Record,
         displacing old: Entry?,

@@ -1,4 +1,4 @@
-/// What a catalog remembers, in the order of the key space: by location, then author.
+/// The entries of a catalog, in the order of the key space: by location, then author.
 ///
 /// A list of short sorted runs. To find, to enter and to take out is a search by halves in two steps and a
 /// short move; to go on from any place is at hand. So long walks over the catalog are made in slices.
@@ -19,7 +19,7 @@ struct CatalogIndex: Sendable {
     /// Entries a run holds at most. Half of them are moved when one is entered.
     static let runCapacity = 256
 
-    /// None is empty.
+    /// The sorted runs, none of them empty.
     private var runs: [[Located]] = []
     private(set) var count = 0
 
@@ -63,7 +63,7 @@ struct CatalogIndex: Sendable {
         } else if position.run + 1 < runs.count,
             runs[position.run].count + runs[position.run + 1].count <= Self.runCapacity / 2
         {
-            // Else many short runs would remain of what once was much.
+            // Else a catalog that once was large would remain as many short runs.
             runs[position.run].append(contentsOf: runs.remove(at: position.run + 1))
         }
         return old.entry
@@ -92,8 +92,8 @@ struct CatalogIndex: Sendable {
         return found
     }
 
-    /// What follows `place`, or the beginning: the rest of one run, ``runCapacity`` entries at most. Empty at
-    /// the end only.
+    /// The entries after `place` (`nil`: from the first on): the rest of one run, ``runCapacity`` entries at
+    /// most. Empty at the end only.
     func run(after place: RecordID?) -> ArraySlice<Located> {
         guard let place else { return runs.first?[...] ?? [] }
         let position = position { $0.id <= place }
@@ -182,10 +182,10 @@ extension NodeID {
     /// This id with all bits but the first `depth` cleared.
     func keeping(_ depth: Int) -> NodeID { family(depth: depth).lowerBound }
 
-    /// The id farthest from this one. Who is far from it is near to this one.
+    /// The id farthest from this one. Ids that are far from the opposite are near to this one.
     var opposite: NodeID { NodeID(high: ~high, middle: ~middle, low: ~low) }
 
-    /// Some of its bits, for a word's worth of chance.
+    /// Some bits of the id, for a word's worth of chance.
     var word: UInt64 { middle ^ UInt64(low) << 32 ^ high }
 
     /// Bit 0 is the most significant one.

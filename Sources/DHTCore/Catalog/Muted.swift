@@ -1,15 +1,15 @@
 /// Authors who may not write here any more, and have records here from when they might.
 ///
-/// What they wrote is nowhere, at once: it stands in nobody's way, is not counted, shown, given to others or
-/// put again, and goes first where room is needed. It is kept for a while all the same, since the next list
-/// may let them write again.
+/// Their records are treated as absent, at once: they stand in nobody's way, are not counted, shown, given to
+/// others or put again, and go first where room is needed. They are kept for a while all the same, since the
+/// next allowlist may let their authors write again.
 struct Muted: Sendable {
-    /// For so long, of the time that the node runs.
+    /// How long the records are kept, of the time that the node runs.
     static let grace = Interval.minutes(24 * 60)
 
-    /// Since when; the end of time: since the last patrol.
+    /// Since when each author is muted; the end of time: since the last patrol.
     private var authors: [Identity: Instant] = [:]
-    /// Where their records are, as the last patrol met them.
+    /// Where records of muted authors are, as the last patrol met them.
     private(set) var places: [RecordID] = []
 
     var isEmpty: Bool { authors.isEmpty }
@@ -35,10 +35,10 @@ struct Muted: Sendable {
         authors = authors.mapValues { min($0, now) }
     }
 
-    /// A patrol met a record of theirs.
+    /// A patrol met a record of a muted author.
     mutating func meet(_ place: RecordID) { places.append(place) }
 
-    /// At the last of the places there is nothing of theirs any more.
+    /// At the last of the places there is no record of a muted author any more.
     mutating func dropLastPlace() { places.removeLast() }
 
     /// Whether the author's records need not be kept any longer.

@@ -8,7 +8,7 @@ struct Page: Hashable, Sendable {
     private static let leastLength = RecordLayout.keyOffset + 1 + fixedLength
     private static let fixedLength = RecordLayout.valueOffsetPastKey + RecordLayout.signatureLength
 
-    /// Whose records it is about, newest first.
+    /// The authors of the page's records, the newest record first.
     let authors: [Identity]
 
     /// As many of the entries, newest first and behind the first `offset`, as an answer may have room for.

@@ -1,9 +1,8 @@
 /// Where a record stands among those of several authors under one key: the greatest is the newest.
 ///
-/// A revision is its author's clock, which may be up to five minutes ahead of everybody's. What is ahead of
-/// the clock of who judges comes after all that is not, so that a wrong clock beats nobody who writes
-/// meanwhile.
-/// `docs/protocol.md`, section 8.
+/// A revision is its author's clock, which may be up to five minutes ahead of everybody's. A record that is
+/// ahead of the judge's clock ranks below all that are not, so that a wrong clock beats nobody who writes
+/// meanwhile. `docs/protocol.md`, section 8.
 package struct Precedence: Comparable, Sendable {
     /// How far ahead of the judge's clock a revision may be, in milliseconds: clocks differ a little.
     package static let tolerance: UInt64 = 5000
@@ -26,8 +25,8 @@ package struct Precedence: Comparable, Sendable {
 }
 
 extension Catalog {
-    /// Whose value readers of the newest see in the record's place, sooner or later: the author of the newest
-    /// live one there that is another's and has a higher revision.
+    /// The author whose value readers of the newest see in the record's place, sooner or later: the author of
+    /// the newest live value there that is another's and has a higher revision; `nil`: there is none.
     func hider(of record: Record, unixMilliseconds now: UInt64) -> Identity? {
         guard !record.isTombstone else { return nil }
         return entries(at: record.location, unixMilliseconds: now)

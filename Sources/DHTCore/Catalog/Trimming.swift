@@ -53,7 +53,7 @@ extension Catalog {
         evictions += 1
     }
 
-    /// Has more than one author may have.
+    /// Whether the author has more than one author may have.
     private func exceedsQuota(_ author: Identity) -> Bool {
         guard let own = usage[author] else { return false }
         return own.records > quota.recordsByAuthor || own.bytes > quota.bytesByAuthor

@@ -1,4 +1,4 @@
-/// What a record says of a value too long for it: how long it is, and what it must be.
+/// The length and the digest of a value too long for a record, as the record states them.
 ///
 /// The value itself travels in chunks, apart from the record. `docs/protocol.md`, section 9.
 public struct ContentReference: Hashable, Sendable {
@@ -42,7 +42,7 @@ public struct ContentReference: Hashable, Sendable {
     }
 }
 
-/// What content consists of: pieces, and the list of their digests by which each is checked.
+/// A part of content: a piece, or the list of all pieces' digests, by which each is checked.
 package enum ContentPart: Hashable, Sendable {
     /// The digests of all pieces, in their order.
     case outline
@@ -56,7 +56,7 @@ package enum ContentLayout {
     /// Bytes that are checked, and stored, together: 64 chunks.
     package static let pieceLength = 64_000
     package static let digestLength = 32
-    /// What is shorter is in the record itself.
+    /// Bytes of content. A shorter value is in the record itself.
     package static let lengths = 641...16_777_216
     /// Of a record's value that refers to content: length u32, digest.
     package static let referenceLength = 4 + digestLength

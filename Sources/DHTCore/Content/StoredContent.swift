@@ -1,11 +1,11 @@
-/// What the store has of some content, for start-up.
+/// The parts of one content that the store has, for start-up.
 package struct StoredContent: Hashable, Sendable {
     package let reference: ContentReference
-    /// `false` if what it has is not that of the reference.
+    /// `false` if the store has no outline, or not that of the reference.
     package let hasOutline: Bool
-    /// Indices of the pieces it has.
+    /// Indices of the pieces that the store has.
     package let pieces: [Int]
-    /// A record refers to it.
+    /// A record refers to the content.
     package let isReferred: Bool
     /// Where that record belongs, if it can be read.
     package let location: NodeID?

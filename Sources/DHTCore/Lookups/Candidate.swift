@@ -3,7 +3,7 @@ extension Lookup {
     struct Candidate: Sendable {
         enum State: Sendable {
             case heard
-            /// Another path asks it.
+            /// Another path asks the contact.
             case taken
             case inFlight
             case slow
@@ -13,20 +13,20 @@ extension Lookup {
 
         var contact: Contact
         let distance: Distance
-        /// Answers it took to hear of it, and one.
+        /// Answers it took to hear of the contact, and one.
         let hop: Int
         var state = State.heard
-        /// Another endpoint it is said to have, tried once if the first fails: a peer that restarted is often
-        /// remembered at its old place by some.
+        /// Another endpoint the contact is said to have, tried once if the first fails: a peer that restarted
+        /// is often remembered at its old endpoint by some.
         var alternative: Endpoint?
         var isLastChance = false
-        /// Who named it first; `nil`: nobody had to.
+        /// The peer that named the contact first; `nil`: we knew the contact ourselves.
         var namer: Identity?
-        /// There is more than one peer's word that it is there.
+        /// There is more than one peer's word that the contact is there.
         var isVouchedFor = false
 
-        /// Late, and only one peer says that it is there at all: nothing is waited for that it may bring.
-        /// Whoever names those who are absent would else make every lookup wait for their time-outs.
+        /// Late, and only one peer says that the contact is there at all: its answer is not waited for. Else
+        /// a peer that names absent contacts would make every lookup wait for their time-outs.
         var isGhost: Bool { state.isSlow && !isVouchedFor }
 
         func precedes(_ other: Candidate) -> Bool {
@@ -44,8 +44,8 @@ extension Lookup.Candidate.State {
     var isAnswered: Bool { if case .answered = self { true } else { false } }
     var isBearing: Bool { if case .answered(bearing: true) = self { true } else { false } }
     var isEmptyHanded: Bool { if case .answered(bearing: false) = self { true } else { false } }
-    /// Whether others are asked in its place. A slow one must not keep them from it.
+    /// Whether others are asked in the candidate's place. A slow candidate must not hold them up.
     var isPassedOver: Bool { isFailed || isTaken || isSlow }
-    /// Whether it shows that the replicas are not simply the nearest contacts known.
+    /// Whether the state shows that the replicas are not simply the nearest contacts known.
     var isDetour: Bool { isSlow || isFailed || isEmptyHanded }
 }

@@ -1,9 +1,10 @@
 /// A lookup over paths that share nobody, so that whoever lies misleads only the path that asked.
 /// (S/Kademlia, section 4.4.) Over a single path it does what that path's ``Lookup`` does.
 ///
-/// Each path keeps a shortlist of its own, and alone hears what the answers to its queries name. Whom one
-/// path asks, the others pass over. Only if no answer came may another path ask the peer, at another endpoint
-/// it heard of: otherwise a liar could hide a peer from all paths by telling one of them a false endpoint.
+/// Each path keeps a shortlist of its own, and alone hears what the answers to its queries name. A peer that
+/// one path asks is passed over by the others. Only if no answer came may another path ask the peer, at
+/// another endpoint it heard of: otherwise a liar could hide a peer from all paths by telling one of them a
+/// false endpoint.
 ///
 /// Driven as a ``Lookup`` is.
 package struct DisjointLookup: Sendable {
@@ -113,7 +114,7 @@ extension DisjointLookup {
         paths[path].answered(identity, contacts: contacts, bearing: isBearing, known: known)
         for contact in contacts {
             passOver(contact.identity, on: path)
-            // Whom two paths heard of is there by the word of two.
+            // A contact that two paths heard of is there by the word of two.
             for other in paths.indices where other != path {
                 if let namer = paths[other].namer(of: contact) { paths[path].vouch(for: contact, by: namer) }
                 paths[other].vouch(for: contact, by: identity)
@@ -180,17 +181,17 @@ extension DisjointLookup {
     /// Everybody that answered, nearest first: as many as ``answered``.
     package var answerers: [Contact] { merged { Array($0.answerers) }.map(\.contact) }
 
-    /// Those that answered, nearest first, at most `width`.
+    /// Contacts that answered, nearest first, at most `width`.
     package var closest: [Contact] { Array(answerers.prefix(width)) }
 
-    /// Those that answered, or are slow and may, nearest first: twice as many as a record has replicas, since
-    /// some may not take it.
+    /// Contacts that answered, or are slow and may, nearest first: twice as many as a record has replicas,
+    /// since some may not take it.
     package var reachable: [Contact] {
         merged { Array($0.reachable) }.prefix(2 * width).map(\.contact)
     }
 
-    /// Those among the `width` closest of all paths that answered, nearest first: where copies belong, as far
-    /// as we know.
+    /// Contacts among the `width` closest of all paths that answered, nearest first: where copies belong, as
+    /// far as we know.
     package var answeredNearest: [Contact] {
         merged { Array($0.nearest) }.prefix(width).filter(\.state.isAnswered).map(\.contact)
     }

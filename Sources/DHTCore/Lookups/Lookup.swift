@@ -18,13 +18,13 @@ package struct Lookup: Sendable {
     package let goal: Goal
     /// Queries sent.
     package private(set) var asked = 0
-    /// Those of the closest that came to us before they were asked.
+    /// Contacts among the closest that came to us before they were asked.
     private var passed = 0
     /// Answers that came.
     package private(set) var answered = 0
     /// Answers that bore a record, our own store's included.
     package private(set) var bearing = 0
-    /// Our own store is one of them.
+    /// Our own store bore a record, which counts as an answer.
     private(set) var hasLocalAnswer = false
     /// The longest chain of contacts, each named by the one before, that was asked; 1 if only seeds were.
     package private(set) var hops = 0
@@ -128,7 +128,7 @@ extension Lookup {
         shortlist[index].isVouchedFor = shortlist[index].isVouchedFor || shortlist[index].namer != namer
     }
 
-    /// Who named the contact first here, if anybody did.
+    /// The peer that named the contact first on this path; `nil` if none did.
     func namer(of contact: Contact) -> Identity? { index(of: contact).flatMap { shortlist[$0].namer } }
 
     /// The answer is overdue: another may be asked in its place, but it may still come.
@@ -193,7 +193,7 @@ extension Lookup {
         return prompt.allSatisfy(\.state.isAnswered) && prompt.count == width
     }
 
-    /// Of ``bearing`` those among the `width` closest: who is farther may have a copy forgotten there.
+    /// Of ``bearing`` those among the `width` closest: a node farther away may have a forgotten copy.
     private var replicasBearing: Int {
         guard goal.isReached(bearing: bearing) else { return bearing }
         return prompt.count(where: \.state.isBearing) + (hasLocalAnswer ? 1 : 0)
@@ -211,15 +211,16 @@ extension Lookup {
         }
     }
 
-    /// Those that answered, nearest first, at most `width`.
+    /// Contacts that answered, nearest first, at most `width`.
     package var closest: [Contact] { answerers.prefix(width).map(\.contact) }
 
-    /// Those that answered, or are slow and may, nearest first.
+    /// Contacts that answered, or are slow and may, nearest first.
     var reachable: some Sequence<Candidate> {
         shortlist.lazy.filter { $0.state.isAnswered || $0.state.isSlow && !$0.isGhost }
     }
 
-    /// Those among the `width` closest that answered, nearest first: where copies belong, as far as we know.
+    /// Contacts among the `width` closest that answered, nearest first: where copies belong, as far as we
+    /// know.
     package var answeredNearest: [Contact] { nearest.filter(\.state.isAnswered).map(\.contact) }
 
     /// Everybody that answered, nearest first.
@@ -236,7 +237,7 @@ extension Lookup {
     /// Whether each query found a replica, as far as is known.
     var isStraight: Bool { shortlist.allSatisfy { !$0.state.isDetour } }
 
-    /// Whom ``nextQuery()`` asks.
+    /// The candidate that ``nextQuery()`` asks; `nil`: none now.
     var next: Candidate? { indexOfNext.map { shortlist[$0] } }
 
     private var indexOfNext: Int? {
@@ -251,7 +252,7 @@ extension Lookup {
 }
 
 extension Lookup.Goal {
-    /// Whether it is, once that many replicas brought records.
+    /// Whether the goal is reached once that many replicas brought records.
     func isReached(bearing: Int) -> Bool {
         if case .values(let replicas) = self { bearing >= replicas } else { false }
     }

@@ -1,9 +1,9 @@
 // IPv4 and IPv6 in one overlay: whom we can reach, and at which of its addresses.
 
 extension RoutingTable {
-    /// Whom to name to a peer at `requester` that asks for those nearest to `target`: the `count` nearest,
-    /// and, where some of these cannot be reached from an address like its own, the `count` nearest of whom
-    /// each can be.
+    /// The contacts to name to a peer at `requester` that asks for those nearest to `target`: the `count`
+    /// nearest, and, where some of these have no address of the requester's family, the `count` nearest that
+    /// have one.
     package func named(
         to requester: Endpoint,
         near target: NodeID,
@@ -39,8 +39,8 @@ package struct FamilySplit: Hashable, Sendable {
 }
 
 extension KademliaNode {
-    /// Those of which there is a socket now. Who has no address of any of them is not asked, and not waited
-    /// for.
+    /// The address families of which there is a socket now. A contact without an address of any of them is
+    /// not asked, and not waited for.
     package var families: Endpoint.Families { table.families }
 
     package mutating func setFamilies(_ families: Endpoint.Families) {
@@ -75,21 +75,21 @@ extension KademliaNode {
 
     var isMixed: Bool { membership.isMixed }
 
-    /// For whom a write of ours is to count: where we know such as have one family only, of both kinds, for
-    /// each kind.
+    /// The readers for whom a write of ours is to count: each kind, where we know contacts with IPv4 only and
+    /// contacts with IPv6 only.
     var audiences: [PutAudience] { isMixed ? PutAudience.every : PutAudience.one }
 
     /// The families in which records have replicas of their own; `nil`: all nodes are of one kind to us.
     var divisions: [Endpoint.Family?] { isMixed ? [.ipv4, .ipv6] : [nil] }
 
-    /// What is due in any division, nobody twice.
+    /// The contacts that `contacts` gives for any of the divisions, no identity twice.
     func union(of divisions: [Endpoint.Family?], _ contacts: (Endpoint.Family?) -> [Contact]) -> [Contact] {
         guard divisions.count > 1 else { return divisions.first.map(contacts) ?? [] }
         var seen: Set<Identity> = []
         return divisions.flatMap(contacts).filter { seen.insert($0.identity).inserted }
     }
 
-    /// A contact came, moved, went or came back: do we know such as have IPv4 only, and such as have IPv6
+    /// A contact came, moved, went or came back: do we know contacts with IPv4 only, and contacts with IPv6
     /// only?
     mutating func updateIsMixed() {
         guard families == .all, table.knownFamilies == .all else { return membership.isMixed = false }
@@ -118,7 +118,7 @@ extension KademliaNode {
     }
 
     /// Of contacts that a peer named, those we can reach, each by the addresses that will do. The others are
-    /// kept in mind.
+    /// recorded as out of reach.
     mutating func reachable(
         _ contacts: [Contact],
         namedBy namer: Identity?,
@@ -142,7 +142,7 @@ extension KademliaNode {
         if seen.isUsable(namedBy: peer.endpoint) { addresses.observe(seen) }
         guard let known = table.entry(for: peer.identity, id: peer.id)?.contact else { return }
         for place in places where place.family != peer.endpoint.family && families.contains(place.family) {
-            // Its own word, so one that differs from what we know is news.
+            // The peer's own word, so an address that differs from the one we know is news.
             guard place.isUsable(namedBy: peer.endpoint), known.endpoint(of: place.family) != place else {
                 continue
             }

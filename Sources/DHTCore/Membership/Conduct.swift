@@ -1,6 +1,7 @@
-/// What members did that no honest one does, for the operator's eyes.
+/// Offences of members, which no honest one commits, for the operator's eyes.
 ///
-/// A count is no verdict: it bounds nothing by itself. What bounds each kind stands where the kind is met.
+/// A count is no verdict: it bounds nothing by itself. The bound on each offence stands where the offence is
+/// met.
 package struct Conduct: Sendable {
     /// Names are shown by `dht status`, and in the log when one is first seen.
     package enum Offence: String, CaseIterable, Hashable, Sendable {
@@ -20,7 +21,7 @@ package struct Conduct: Sendable {
         case twoProcesses = "two-processes"
     }
 
-    /// One kind of one member's.
+    /// One member's offences of one kind.
     package struct Entry: Hashable, Sendable {
         package let identity: Identity
         package let offence: Offence
@@ -44,7 +45,7 @@ package struct Conduct: Sendable {
 
     package var count: Int { entries.count }
 
-    /// A member did that, once or so many times.
+    /// A member committed the offence, so many times.
     package mutating func record(
         _ offence: Offence,
         of identity: Identity,
@@ -72,13 +73,13 @@ package struct Conduct: Sendable {
 
     package var hasNews: Bool { !news.isEmpty }
 
-    /// What was first seen since this was last asked, in the order in which it was.
+    /// Entries made since the last call, in the order in which they were made.
     package mutating func takeNews() -> [Entry] {
         defer { news = [] }
         return news
     }
 
-    /// All of it, the most frequent first.
+    /// All entries, the most frequent first.
     package var report: [Entry] {
         entries.values.sorted {
             ($1.count, $0.identity, $0.offence.rawValue) < ($0.count, $1.identity, $1.offence.rawValue)
@@ -95,11 +96,11 @@ package struct Conduct: Sendable {
 }
 
 extension KademliaNode {
-    /// A member did what no honest one does.
+    /// A member committed an offence.
     package mutating func record(_ offence: Conduct.Offence, of identity: Identity, at now: Instant) {
         conduct.record(offence, of: identity, at: now)
     }
 
-    /// What members were first seen to do since this was last asked.
+    /// Offences of members first seen since the last call.
     package mutating func takeConductNews() -> [Conduct.Entry] { conduct.takeNews() }
 }

@@ -1,14 +1,14 @@
-/// What a node does that counts on nobody: one contact after the other is asked, and once somebody answers
-/// all the others are.
+/// The probes of a node that counts on nobody: it asks one contact after the other, and once one answers it
+/// asks all the others.
 struct Isolation: Sendable {
-    /// Between two requests by which one that counts on nobody asks whether anybody is there.
+    /// Between two probes of a node that counts on nobody.
     static let interval = Interval.seconds(2)
-    /// Between two times at which all are asked.
+    /// Between two times at which all contacts that were given up are asked.
     static let revivalInterval = Interval.seconds(30)
 
     private var nextProbe: Instant?
     private var probes = 0
-    /// When those we had given up were last asked because one of them came back.
+    /// When the contacts given up were last asked because one of them came back.
     private var lastRevival: Instant?
 
     /// We count on somebody.
@@ -27,7 +27,8 @@ struct Isolation: Sendable {
         return (probes % count, next)
     }
 
-    /// A contact that had fallen silent answers: whether all `count` that were given up are asked now.
+    /// A contact that had fallen silent answers: whether all `count` contacts that were given up are asked
+    /// now.
     mutating func revive(_ count: Int, paying absence: inout Absence, at now: Instant) -> Bool {
         if let last = lastRevival, now.since(last) < Self.revivalInterval { return false }
         // The last time is to be paid for before the next.

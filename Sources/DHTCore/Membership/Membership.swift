@@ -4,11 +4,12 @@ struct Membership: Sendable {
     static let greetingInterval = Interval.seconds(5)
     /// Places of which one is chosen to ask about.
     static let obscurePlaces = 8
-    /// Who knows fewer than that a second after joining asks about so many places more.
+    /// A node that knows fewer contacts than this a second after joining asks about ``placesLookedAt`` places
+    /// more.
     static let smallCrowd = 64
     static let placesLookedAt = 8
 
-    /// What upkeep is due for. All of it is looked at whichever it is.
+    /// The kinds of work that upkeep is due for. All of them are looked at, whichever is due.
     enum Timer: Int, CaseIterable, Sendable {
         /// Something happened, or nothing did for long.
         case look
@@ -18,7 +19,7 @@ struct Membership: Sendable {
     var joining: Joining
     var seeds = Seeds()
     var saved = SavedContacts()
-    /// What asking those that are absent may cost.
+    /// The limit on requests to absent members.
     var absence = Absence()
     var verifications: Verifications
     var isolation = Isolation()
@@ -92,7 +93,7 @@ extension KademliaNode {
         conduct.forget(where: isGone)
     }
 
-    /// A peer leaves. It still answers for a moment, to which nobody who names it shall lead us back.
+    /// A peer leaves. It still answers for a moment: a hint of it must not lead us back.
     mutating func onLeaving(_ contact: Contact, at now: Now) {
         let wasCountedOn = table.entry(for: contact.identity, id: contact.id)?.reachability.grade != .bad
         let promoted = table.remove(contact.identity, id: contact.id)
@@ -104,7 +105,7 @@ extension KademliaNode {
         membership.verifications.left(contact, at: now.instant)
     }
 
-    // MARK: What calls tell
+    // MARK: The ends of calls
 
     mutating func onAnswer(of call: OutstandingCalls.Call, wasLive: Bool, in turn: inout KademliaTurn) {
         let contact = call.contact
@@ -168,8 +169,8 @@ extension KademliaNode {
     /// The lookup of our own place.
     private var join: SearchID? { searches.keys.filter { searches[$0]?.client == .join }.min() }
 
-    /// Asks who else there is, which is as dear as a PING and tells of others: what the lookup of our own
-    /// place would ask soon, or about a place of which we know little.
+    /// Asks the contact for others by FIND_NODE, which is as dear as a PING: what the lookup of our own place
+    /// would ask soon, or about a place of which we know little.
     private mutating func greet(_ contact: Contact, in turn: inout KademliaTurn) {
         if let join, searches[join]?.lookup.claim(contact) == true {
             return call(contact, .findNode(target: id), .search(join), in: &turn)
@@ -177,8 +178,8 @@ extension KademliaNode {
         call(contact, .findNode(target: obscurePlace()), .greeting, in: &turn)
     }
 
-    /// One that had fallen silent answers: perhaps it was us who were cut off. So the others that were given
-    /// up are asked at once, and not when their back-offs of minutes are over.
+    /// A contact that had fallen silent answers: perhaps it was us who were cut off. So the others that were
+    /// given up are asked at once, and not when their back-offs of minutes are over.
     private mutating func reviveOthers(in turn: inout KademliaTurn) {
         let others = table.contacts.filter { $0.reachability.grade == .bad }.map(\.contact)
         guard !others.isEmpty else { return }
@@ -229,7 +230,7 @@ extension KademliaNode {
         }
         guard entry != nil || table.hasRoom(for: contact.id) else { return }
         if let entry, entry.contact.isAt(contact.endpoint) {
-            // It is where we know it to be, and was only silent.
+            // The contact is where we know it to be, and was only silent.
             guard membership.verifications.returned(contact, at: turn.now.instant) else {
                 // The last probe may have come too early, and this may be the last request for long.
                 let due = turn.now.instant + Verifications.returnInterval
@@ -241,7 +242,7 @@ extension KademliaNode {
         verify(contact, .inbound, in: &turn)
     }
 
-    /// A request came from one that has not proved yet that it receives there, and is answered. The answer
+    /// A request came from a peer that has not proved yet that it receives there, and is answered. The answer
     /// makes us known to it, and its next request makes it known to us.
     mutating func onArriving(_ contact: Contact, at now: Instant) {
         membership.verifications.arrives(contact, at: now)

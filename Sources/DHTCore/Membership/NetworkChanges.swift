@@ -1,9 +1,9 @@
-// What a node does when the network of its own machine changes, and while it seems to be cut off.
+// The probes of a node when the network of its own machine changes, and while it seems to be cut off.
 
 extension KademliaNode {
-    /// Links, addresses or routes of this machine changed: whoever is not good is asked at once, and not when
-    /// a pause of minutes is over. `hasMoved`: our addresses did, so all contacts are asked, and learn from
-    /// where we ask.
+    /// Links, addresses or routes of this machine changed: each contact that is not good is asked at once,
+    /// and not when a pause of minutes is over. `hasMoved`: our addresses did, so all contacts are asked, and
+    /// learn from where we ask.
     package mutating func networkChanged(hasMoved: Bool, in turn: inout KademliaTurn) {
         membership.verifications.hurry()
         for entry in table.contacts where hasMoved || entry.reachability.grade != .good {
@@ -17,8 +17,8 @@ extension KademliaNode {
         upkeep(in: &turn)
     }
 
-    /// Who counts on nobody asks one contact after the other: the first that answers shows that the others
-    /// may be there as well.
+    /// A node that counts on nobody asks one contact after the other: the first that answers shows that the
+    /// others may be there as well.
     mutating func probeIfIsolated(in turn: inout KademliaTurn) {
         let contacts = table.contacts
         guard !contacts.isEmpty, !contacts.contains(where: { $0.reachability.grade == .good }) else {

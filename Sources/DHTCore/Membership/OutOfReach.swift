@@ -2,7 +2,7 @@
 /// them, but they read what we write, by way of those who have addresses of both families.
 struct OutOfReach: Sendable {
     static let capacity = 256
-    /// Who was not named for so long is forgotten.
+    /// A member that was not named for so long is forgotten, as is a peer that named none.
     static let memory = Interval.minutes(60)
 
     private struct Word: Sendable {
@@ -11,7 +11,7 @@ struct OutOfReach: Sendable {
     }
 
     private var members: [Identity: Word] = [:]
-    /// Who told of any of them: such as reach them.
+    /// Peers that named any of these members, and so reach them; and when each last did.
     private var namers: [Identity: Instant] = [:]
 
     var count: Int { max(members.count, namers.count) }
@@ -30,7 +30,7 @@ struct OutOfReach: Sendable {
         namers = namers.filter { !isGone($0.key) }
     }
 
-    /// How many there are, as far as was told of late.
+    /// How many such members were named within ``memory``.
     func number(at now: Instant) -> Int { members.values.count { now.since($0.at) < Self.memory } }
 
     func holds(prefix: UInt32, at now: Instant) -> Bool {

@@ -1,8 +1,8 @@
 /// Where we can be reached, as told to others in answers to PING.
 package struct OwnAddresses: Sendable {
-    /// Those of our sockets.
+    /// The addresses of our sockets.
     package var bound: [Endpoint] = []
-    /// Where else that may be, of families of which neither these nor peers tell.
+    /// Addresses we may have besides, of families of which neither sockets nor peers tell.
     package var supposed: [Endpoint] = []
     /// Where peers saw us, the last of each family.
     private var observed: [Endpoint.Family: Endpoint] = [:]

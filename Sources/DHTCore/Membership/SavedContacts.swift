@@ -13,7 +13,7 @@ struct SavedContacts: Sendable {
 
     var isEmpty: Bool { contacts.isEmpty }
 
-    /// Whom to ask now, and when to ask again.
+    /// The contacts to ask now, and when to ask again.
     mutating func take(at now: Instant) -> (contacts: [Contact], next: Instant) {
         if let due = nextRound, due > now { return ([], due) }
         let next = now + min(Self.firstPause * (1 << min(rounds, 8)), Self.longestPause)

@@ -16,9 +16,9 @@ struct Seeds: Sendable {
     static let longestBackoff = Interval.seconds(15)
 
     private var seeds: [Seed] = []
-    /// Those before were asked since the operator named them.
+    /// How many of the seeds, from the first on, were asked since the operator named them.
     private var asked = 0
-    /// When any of them is to be asked.
+    /// When the next seed is to be asked.
     private(set) var nextAttempt = Instant(nanoseconds: 0)
     /// There is a seed that is not ourselves, or there were other contacts to ask.
     private(set) var knowsOthers = false

@@ -11,7 +11,7 @@ extension KademliaNode {
     /// Looks up our own place once more.
     private mutating func rejoin(_ rejoin: Joining.Rejoin, in turn: inout KademliaTurn) {
         if rejoin.isFirst {
-            // Who knows so many was told of those around it by them.
+            // So many contacts have already told us of those around us.
             guard table.count < Membership.smallCrowd else { return joined(in: &turn) }
             lookAround(in: &turn)
         }
@@ -65,9 +65,9 @@ extension KademliaNode {
         membership.timers.postpone(to: turn.now.instant + Interval.milliseconds(20))
     }
 
-    /// What to ask a contact that was quiet for long: any answer is a sign of life, and one that tells of
-    /// others in its part of the key space costs no datagram more. Whether somebody is back is asked as
-    /// shortly as can be.
+    /// The request to a contact that was quiet for long: any answer is a sign of life, and FIND_NODE, which
+    /// tells of others in its part of the key space, costs no datagram more. Whether a contact is back is
+    /// asked by PING.
     private mutating func signOfLife(of contact: Contact, at now: Instant) -> Request {
         guard table.entry(for: contact.id)?.reachability.grade == .good else {
             return .ping(isLeaving: false)

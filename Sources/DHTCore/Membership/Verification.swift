@@ -12,7 +12,7 @@ extension KademliaNode {
         where contact.identity != identity {
             if let entry = table.entry(for: contact.identity, id: contact.id) {
                 if entry.reachability.grade == .good {
-                    // It may have an address of the other family that we do not know.
+                    // The contact may have an address of the other family that we do not know.
                     let spare = contact.keeping { entry.contact.endpoint(of: $0.family) == nil }
                     if let spare { membership.verifications.hint(spare, at: turn.now.instant) }
                     continue

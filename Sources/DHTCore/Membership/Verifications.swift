@@ -1,13 +1,13 @@
-/// Who is asked whether it is there: contacts that others named, and peers that wrote to us.
+/// Contacts that are asked whether they are there: those that others named, and peers that wrote to us.
 ///
-/// ``nextHint(at:)`` hands out what others named, for as long as not too many are asked; ``begin(_:_:at:)``
-/// says whether a contact is to be asked, and ``end(_:)`` that it was answered or not.
+/// ``nextHint(at:)`` hands out contacts that others named, for as long as not too many are asked;
+/// ``begin(_:_:at:)`` says whether a contact is to be asked, and ``end(_:)`` that it was answered or not.
 struct Verifications: Sendable {
     /// How we came to know of a contact.
     enum Source: Hashable, Sendable {
-        /// Others named it.
+        /// Others named the contact.
         case named
-        /// A live request of its came.
+        /// A live request of the contact came.
         case inbound
     }
 
@@ -15,7 +15,7 @@ struct Verifications: Sendable {
     static let limit = 16
     /// Between two requests to the same peer of whom others told us.
     static let hintInterval = Interval.seconds(30)
-    /// One that we answered without knowing it makes itself known within this time, and knows us.
+    /// A peer that we answered without knowing it makes itself known within this time, and knows us.
     static let arrivalPatience = Interval.seconds(2)
     /// Between two requests to a contact that is not good and of which live requests come.
     static let returnInterval = Interval.seconds(2)
@@ -23,15 +23,16 @@ struct Verifications: Sendable {
     static let capacity = 4096
 
     private(set) var hints: Hints
-    /// Who is asked, and where: a wrong word about an address must not keep the right one waiting.
+    /// Contacts being asked, each with its endpoint: a wrong hint of an address must not keep the right one
+    /// waiting.
     private var asked: Set<Contact> = []
-    /// About whom a hint was followed up.
+    /// Contacts whose hints were followed up.
     private var followed = RecentPlaces(interval: Verifications.hintInterval)
-    /// Who took leave, and answers for a moment more.
+    /// Peers that left, and answer for a moment more.
     private var departed = RecentPlaces(interval: Verifications.hintInterval)
     /// Contacts that were asked because live requests of theirs came.
     private var returning = RecentPlaces(interval: Verifications.returnInterval)
-    /// Those we answered without knowing them.
+    /// Peers that we answered without knowing them.
     private var arriving = RecentPlaces(interval: Verifications.arrivalPatience)
 
     init(own: NodeID) { hints = Hints(own: own) }
@@ -49,10 +50,10 @@ struct Verifications: Sendable {
 
     // MARK: Questions
 
-    /// Whether the contact is to be asked now; then it is.
+    /// Whether the contact is to be asked now; if so, it counts as being asked.
     mutating func begin(_ contact: Contact, _ source: Source, at now: Instant) -> Bool {
         guard !asked.contains(contact), !departed.holds(contact, at: now) else { return false }
-        // Whose live request came receives there: it is no stranger's word, and bounds itself.
+        // The sender of a live request receives there: that is no stranger's word, and bounds itself.
         if source == .named {
             guard !arriving.holds(contact, at: now), !followed.holds(contact, at: now),
                 followed.record(contact, at: now)
@@ -64,7 +65,7 @@ struct Verifications: Sendable {
 
     mutating func end(_ contact: Contact) { asked.remove(contact) }
 
-    // MARK: What peers do
+    // MARK: Events of peers
 
     /// A known contact that is not good sent a live request: whether it is asked now. If not it was just
     /// asked, and may be again after ``returnInterval``.
@@ -80,7 +81,7 @@ struct Verifications: Sendable {
     /// Whether the peer is about to make itself known.
     func isArriving(_ contact: Contact, at now: Instant) -> Bool { arriving.holds(contact, at: now) }
 
-    /// A peer leaves. It still answers for a moment, to which nobody who names it shall lead us back.
+    /// A peer leaves. It still answers for a moment: a hint of it must not lead us back.
     mutating func left(_ contact: Contact, at now: Instant) {
         hints.removeAll { $0 == contact.identity }
         departed.record(contact, at: now)
@@ -90,7 +91,7 @@ struct Verifications: Sendable {
     /// Peers that are no longer admitted are forgotten.
     mutating func forget(where isGone: (Identity) -> Bool) { hints.removeAll(where: isGone) }
 
-    /// The network changed: what was not there a moment ago may be there now.
+    /// The network changed: a contact that was not there a moment ago may be there now.
     mutating func hurry() { followed = RecentPlaces(interval: Self.hintInterval) }
 
     var bounds: [Bound] {

@@ -5,9 +5,9 @@ package struct Contact: Hashable, Sendable {
     package let identity: Identity
     /// SHA-1 of the identity, computed by whoever makes the contact: the core has no hash function.
     package let id: NodeID
-    /// Where it is asked.
+    /// Where the node is asked.
     package var endpoint: Endpoint
-    /// Where it is besides: an address of the other family, if one is known.
+    /// Where the node is besides: an address of the other family, if one is known.
     package private(set) var other: Endpoint?
 
     package init(identity: Identity, id: NodeID, endpoint: Endpoint, other: Endpoint? = nil) {
@@ -60,7 +60,8 @@ extension Contact {
         other == nil ? self : Contact(identity: identity, id: id, endpoint: endpoint)
     }
 
-    /// It answered from there. `isInUse`: the address it was asked at does as well, and stays the one in use.
+    /// The node answered from `place`. `isInUse`: the address it was asked at does as well, and stays the one
+    /// in use.
     mutating func answered(from place: Endpoint, isInUse: Bool) {
         if place.family == endpoint.family {
             endpoint = place
@@ -71,7 +72,7 @@ extension Contact {
         }
     }
 
-    /// It did not answer where it was asked: the other address comes next, if there is one.
+    /// The node did not answer where it was asked: the other address comes next, if there is one.
     mutating func turn() {
         guard let other else { return }
         (endpoint, self.other) = (other, endpoint)

@@ -1,4 +1,4 @@
-/// What one node asks another: the decoded payload of a request. `docs/protocol.md`, section 7.
+/// A request of one node to another: the decoded payload. `docs/protocol.md`, section 7.
 package enum Request: Hashable, Sendable {
     /// `isLeaving`: the sender stops and wants to be forgotten.
     case ping(isLeaving: Bool)
@@ -11,12 +11,12 @@ package enum Request: Hashable, Sendable {
     /// A chunk of content: up to 1,000 bytes of one of its parts.
     case findChunk(content: Digest, part: ContentPart, chunk: UInt8)
 
-    /// What must be true of the newest live record under the key for a STORE to be taken. Best effort: each
-    /// replica judges by what it holds.
+    /// The condition that the newest live record under the key must meet for a STORE to be taken. Best
+    /// effort: each replica judges by what it holds.
     package enum Condition: Hashable, Sendable {
         case absent
         case revision(Revision)
-        /// Whatever stands there, also what its author wrote ahead of the clock and goes back behind.
+        /// Any record or none, even one that its author wrote ahead of the clock and goes back behind.
         case anything
     }
 
@@ -31,11 +31,11 @@ package enum Request: Hashable, Sendable {
         }
     }
 
-    /// Whether answering it may change what the receiver keeps, so that the sender must have proved its
+    /// Whether the request may change what the receiver keeps, so that the sender must have proved its
     /// address.
     package var isWrite: Bool { operation == .store || operation == .passOn }
 
-    /// What is to be written, if it is a write.
+    /// The record to be written; `nil` if the request is no write.
     package var record: Record? {
         switch self {
         case .store(let record, _), .passOn(let record, _): record
@@ -54,7 +54,7 @@ package enum OperationCode: UInt8, CaseIterable, Sendable {
     case passOn = 6
 }
 
-/// What the other answers: the decoded payload of a response.
+/// The answer to a request: the decoded payload of a response.
 package enum Response: Hashable, Sendable {
     /// The address the request came from, as the responder saw it, and where the responder believes it can be
     /// reached.
@@ -78,10 +78,10 @@ package enum Response: Hashable, Sendable {
 
     /// A replica's word that it keeps a record.
     package struct Receipt: Hashable, Sendable {
-        /// Nodes that a receipt names: K, without who gives it.
+        /// Nodes that a receipt names: K, without the one that gives it.
         package static let closestLimit = Kademlia.replicas - 1
 
-        /// Whose value, under the same key and with a higher revision, hides the record.
+        /// The author whose value, under the same key and with a higher revision, hides the record.
         package enum Hider: Hashable, Sendable {
             case author(Identity)
             /// ``NodeID/prefix`` of the author's node id: all that the wire carries.
@@ -117,7 +117,7 @@ package enum Response: Hashable, Sendable {
         case clock(unixMilliseconds: UInt64)
         /// The author may not write here.
         case denied
-        /// The replica could not write it to its disk.
+        /// The replica could not write the record to its disk.
         case unavailable
     }
 }

@@ -1,4 +1,4 @@
-// What nobody waits for any more.
+// Calls and operations that nobody waits for any more.
 
 extension KademliaNode {
     /// Whether anybody still wants to know how a call ends.
@@ -20,8 +20,8 @@ extension KademliaNode {
         calls.extend(callID)
     }
 
-    /// Whoever asked for an operation wants it no more: it ends without an outcome. `false` if there is none
-    /// of that name that can end so. What was sent is answered or runs out, and then counts for nothing.
+    /// The user wants an operation no more: it ends without an outcome. `false` if no operation of that name
+    /// can end so. Requests that were sent are answered or run out, and then count for nothing.
     package mutating func cancel(_ name: OperationID) -> Bool {
         var isOver = membership.joining.cancel(name)
         if puts.end(name) != nil { isOver = true }
@@ -34,7 +34,7 @@ extension KademliaNode {
 }
 
 extension Search.Client {
-    /// Whose lookup it is.
+    /// The operation whose lookup this is; `nil`: a lookup of the node's own.
     fileprivate var operation: OperationID? {
         switch self {
         case .put(let name), .get(let name), .peer(let name, _): name

@@ -1,7 +1,7 @@
 /// Names a request of ours from when it is asked for until it is answered or has failed.
 package enum CallID: Hashable, Comparable, Sendable {
     case core(UInt64)
-    /// A chunk of a long value is asked for: none of the core's business.
+    /// A request for a chunk of a long value: none of the core's business.
     case content(UInt64)
 }
 
@@ -14,13 +14,13 @@ package struct RequestID: Hashable, Sendable {
 /// Names work for the store until it is complete.
 package enum Ticket: Hashable, Sendable {
     case core(UInt64)
-    /// It is about the pieces of long values.
+    /// Work on the pieces of long values.
     case content(UInt64)
 }
 
 package typealias KademliaTurn = Turn<KademliaAction>
 
-/// What the core wants done. The driver performs actions in order.
+/// An action that the core wants done. The driver performs actions in order.
 package enum KademliaAction: Hashable, Sendable {
     /// Ask the contact; then tell `answered`, or `overdue` and later `answered` or `failed`.
     /// `isConfigured`: the address is the operator's word, not a hint.
@@ -39,16 +39,16 @@ package enum KademliaAction: Hashable, Sendable {
     case finished(OperationID, KademliaOutcome)
 }
 
-/// What a user may ask of the core.
+/// An operation that a user may ask of the core.
 package enum KademliaOperation: Hashable, Sendable {
     /// Keep a record of ours at the closest nodes. `copies`: as many are wanted at least.
     case put(Record, condition: Request.Condition?, copies: Int = 0)
-    /// Read what is at a location. `isExhaustive`: every author's, not only the newest. `paths`: in the place
-    /// of the node's setting.
+    /// Read the records at a location. `isExhaustive`: every author's, not only the newest. `paths`: in the
+    /// place of the node's setting.
     case get(location: NodeID, author: Identity?, replicas: Int, isExhaustive: Bool, paths: Int? = nil)
     /// Ask one peer for a sign of life, looking it up if need be.
     case ping(Identity, id: NodeID)
-    /// Hand over what is kept here, and say goodbye.
+    /// Hand over the records kept here, and say goodbye.
     case leave
 }
 

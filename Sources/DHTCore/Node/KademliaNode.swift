@@ -1,4 +1,4 @@
-/// Kademlia as a value: who is known, what is kept, what is being looked for.
+/// Kademlia as a value: the contacts known, the records kept, the lookups under way.
 ///
 /// Performs no IO, reads no clock, knows no key. The driver tells it of events and performs the actions it
 /// returns; every identity it is told of was authenticated, every record verified.
@@ -29,25 +29,25 @@ package struct KademliaNode: Sendable {
 
     /// Why a peer was asked; decides what its answer means.
     enum Purpose: Hashable, Sendable {
-        /// Somebody named it, or it wrote to us: does it answer?
+        /// Somebody named the peer, or it wrote to us: does it answer?
         case verification
-        /// It should learn that we are there.
+        /// The peer should learn that we are there.
         case greeting
         case seed(Int)
         case upkeep
         case search(SearchID)
         case put(PutAttempt)
-        /// It gives the record to those out of our reach.
+        /// The peer gives the record to members out of our reach.
         case passing(PutAttempt)
-        /// It spoke of these, which a put does not know: where are they?
+        /// The peer spoke of these nodes, which a put does not know: where are they?
         case chase(PutAttempt, news: [UInt32])
-        /// A replica spoke of it: is it there, to take the record?
+        /// A replica spoke of the peer: is it there, to take the record?
         case newcomer(PutAttempt)
-        /// It answered a read, and lacks this.
+        /// The peer answered a read, and lacks this record.
         case repair(RecordID, Digest)
-        /// It ought to have a copy.
+        /// The peer ought to have a copy.
         case copy(RecordID, Digest)
-        /// It started anew: does it have what it had?
+        /// The peer started anew: does it still have its records?
         case sample(lastHeard: Instant)
         case ping(OperationID, sent: Instant)
         case goodbye
@@ -65,7 +65,7 @@ package struct KademliaNode: Sendable {
     var searches: [SearchID: Search] = [:]
     var puts = PutTable()
     var membership: Membership
-    /// What members did that no honest one does.
+    /// Offences of members.
     package internal(set) var conduct = Conduct()
     package internal(set) var replication = Replication()
     var generator: any RandomNumberGenerator & Sendable
@@ -228,7 +228,7 @@ package struct KademliaNode: Sendable {
         }
     }
 
-    /// Begins what waited for the neighbours, once they are known.
+    /// Begins the operations that waited for the neighbours, once these are known.
     mutating func beginWaiting(in turn: inout KademliaTurn) {
         guard membership.joining.hasWaiting,
             membership.isSettled(at: turn.now.instant, patience: settings.joinPatience)
@@ -253,7 +253,7 @@ package struct KademliaNode: Sendable {
 
     // MARK: Time
 
-    /// Does what has fallen due.
+    /// Does the work that has fallen due.
     package mutating func advance(in turn: inout KademliaTurn) {
         upkeep(in: &turn)
         beginWaiting(in: &turn)
@@ -266,7 +266,7 @@ package struct KademliaNode: Sendable {
         [membership.timers.next, replication.timers.next].compactMap(\.self).reduce(puts.nextEnd, min)
     }
 
-    /// What became of requests, and of contacts that did not answer.
+    /// Counters of how requests ended, and of contacts that did not answer.
     package var judgements: FailureDetectorCounters { calls.counters }
 
     /// Whether nobody waits for anything: no call, no operation, no search, no work of the store's is under

@@ -2,8 +2,9 @@
 // everybody who asked meanwhile.
 
 extension KademliaNode {
-    /// What the catalog makes of a record that is offered to us. When all room is taken, what is farther away
-    /// and not for us to keep goes. `reached`: the families by which its sender reaches others.
+    /// Offers the catalog a record, and returns its judgement, which is committed. When all room is taken,
+    /// records go that are farther away and not for us to keep. `reached`: the families by which the sender
+    /// reaches others; `nil`: unknown.
     mutating func offer(
         _ record: Record,
         condition: Request.Condition?,
@@ -16,14 +17,14 @@ extension KademliaNode {
         if offer.decision == .keep || offer.decision == .same {
             let place = record.id
             let second = ContactChange.second(of: now.instant)
-            // Who is farther than K others was asked in the stead of one that could not be reached.
+            // A node that is farther than K others was asked in the stead of one that could not be reached.
             let isFar = offer.decision == .keep && !isResponsible(contact: id, for: record.location)
-            // Who has one family only gives it to those who have that.
+            // A sender of one family alone gives the record to nodes that have this family.
             let isInOneFamily = offer.decision == .keep && isMixed && reached.map { $0 != .all } ?? false
             let isForAll = isMixed && reached == .all
             let replicationState: Catalog.ReplicationState?
             switch catalog.entry(at: place.location, by: place.author)?.replicationState {
-            // That another peer gave it does not tell that the one which lacks it took it.
+            // That another peer gave us the record does not tell that the peer which lacked it took it.
             case .underReplicated: replicationState = nil
             case .inOneFamily where !isForAll: replicationState = nil
             case .allReachable: replicationState = .allReachable
@@ -38,7 +39,7 @@ extension KademliaNode {
         return offer
     }
 
-    /// What would become of a record if it were offered now.
+    /// The judgement of a record, were it offered now.
     package func judgement(
         of record: Record,
         _ condition: Request.Condition?,
@@ -75,14 +76,14 @@ extension KademliaNode {
         turn.actions.append(.apply(ticket, changes + [.put(record)]))
     }
 
-    /// The store could not keep the record: what it displaced stands again, also for those that displaced it
-    /// since and may fail as well.
+    /// The store could not keep the record: the entry it displaced stands again, also for records that
+    /// displaced this one since and may fail as well.
     mutating func takeBack(_ record: Record, _ displaced: Catalog.Entry?, _ evicted: [Catalog.Located]) {
         catalog.revert(record, to: displaced, evicted: evicted)
         storeRequests.withdraw(record, standing: displaced)
     }
 
-    /// Tells who waited how the store fared.
+    /// Tells a waiter how the store fared.
     mutating func tell(
         _ client: WriteWaiter,
         _ outcome: StoreOutcome,
@@ -109,7 +110,7 @@ extension KademliaNode {
 }
 
 extension KademliaNode {
-    /// Has the store remove what the catalog does not name any more.
+    /// Has the store remove records that the catalog does not name any more.
     mutating func sweep(_ removals: [RecordChange], in turn: inout KademliaTurn) {
         let ticket = freshTicket()
         storeRequests.beginSweep(as: ticket)
@@ -130,8 +131,8 @@ extension KademliaNode {
 }
 
 extension KademliaNode {
-    /// Replaces who may not write here any more: who of all the authors of what is kept. Takes a look at each
-    /// author, and at no record.
+    /// Replaces the set of authors who may not write here any more, out of all authors of the records kept.
+    /// Takes a look at each author, and at no record.
     package mutating func mute(where mayNotWrite: (Identity) -> Bool) {
         catalog.muted.replace(with: catalog.authors.filter(mayNotWrite))
         guard !catalog.muted.isEmpty else { return }

@@ -10,7 +10,7 @@ extension KademliaNode {
         in turn: inout KademliaTurn
     ) {
         let location = record.location
-        // One lookup serves all, but for those who have one family only.
+        // One lookup serves all readers, but for those who have one family only.
         let families = audiences.count == 1 ? audiences.map(\.family) : [.ipv4, .ipv6]
         // Where no bucket overflowed we know everybody who answered: the lookup would tell nothing, and
         // should others know more, their answers to the STOREs say so.
@@ -112,7 +112,7 @@ extension KademliaNode {
         if puts[name]?.takesOwnTurn() == true { keepOwn(name, in: &turn) }
         passOn(name, in: &turn)
         puts[name]?.notice(turn.now.instant)
-        // What we put on our own behalf has its next time.
+        // Only users' puts insist: the node's own are made again later.
         let again = name.isMaintenance ? [] : puts[name]?.insist(at: turn.now.instant) ?? []
         offer(name, to: again, in: &turn)
         guard again.isEmpty, let put = puts[name] else { return }
@@ -144,7 +144,8 @@ extension KademliaNode {
 // MARK: Nodes others know and we do not
 
 extension KademliaNode {
-    /// A replica spoke of these: it is asked where those are that ought to have the record and are not known.
+    /// A replica named these prefixes: it is asked where the nodes are that ought to have the record and are
+    /// not known.
     private mutating func chase(
         _ put: PutAttempt,
         _ prefixes: [UInt32],
@@ -162,7 +163,7 @@ extension KademliaNode {
         call(replica, .findNode(target: location), .chase(put, news: news), in: &turn)
     }
 
-    /// The replica said where they are, or nothing: each is asked whether it is there.
+    /// The replica said where these nodes are, or nothing: each node is asked whether it is there.
     mutating func chaseAnswered(
         _ put: PutAttempt,
         _ news: [UInt32],
@@ -171,7 +172,7 @@ extension KademliaNode {
     ) {
         var contacts: [Contact] = []
         if case .nodes(let named)? = response {
-            // Who told of those out of reach was noted when the answer came.
+            // The replica was recorded as a namer of those out of reach when the answer came.
             contacts = named.filter { news.contains($0.id.prefix) }.compactMap { $0.reached(by: families) }
         }
         recordUnfindable(
@@ -184,7 +185,7 @@ extension KademliaNode {
         finishIfDone(put.operation, in: &turn)
     }
 
-    /// One that a replica spoke of answered, or did not.
+    /// A node that a replica spoke of answered, or did not.
     mutating func newcomerAnswered(
         _ put: PutAttempt,
         _ contact: Contact,

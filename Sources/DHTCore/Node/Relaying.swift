@@ -1,7 +1,7 @@
 // How a record comes to those who have no address of a family of ours: a member that has both gives it to
 // them. `docs/protocol.md`, section 8.
 
-// MARK: Who asks for it
+// MARK: Asking a member to pass a record on
 
 extension KademliaNode {
     /// If there are members out of our reach, asks one who reaches them to give them the record.
@@ -11,7 +11,7 @@ extension KademliaNode {
         else { return }
         let lacking = Endpoint.Families.all.subtracting(families)
         puts[name]?.passing.leave(lacking)
-        // Content is brought by who has it.
+        // Content is brought by a node that has it.
         guard put.record.reference == nil || !put.takers.isEmpty else { return }
         let bridges = bridges(to: put.record.location, at: turn.now.instant)
             .filter { !put.passing.tried.contains($0.identity) }
@@ -40,7 +40,7 @@ extension KademliaNode {
             .filter { membership.outOfReach.isNamer($0.identity, at: now) }
     }
 
-    /// `nil`: there was no answer.
+    /// The member answered the request to pass a record on; `nil`: there was no answer.
     mutating func passingAnswered(
         _ attempt: PutAttempt,
         by bridge: Contact,
@@ -54,10 +54,10 @@ extension KademliaNode {
     }
 }
 
-// MARK: Who does it
+// MARK: Passing a record on for a peer
 
 extension KademliaNode {
-    /// A peer that has one family only asks that those have the record who have no address of it.
+    /// A peer with one family only asks us to give the record to nodes without an address of that family.
     mutating func answerPassOn(
         _ inbound: RequestID,
         from sender: Contact,
@@ -76,9 +76,10 @@ extension KademliaNode {
         beginPut(record, condition, to: [PutAudience(family: family)], as: name, in: &turn)
     }
 
-    /// All was done for it.
+    /// The put for a relay is over.
     mutating func relayed(_ relay: Relay, _ put: PutOperation, in turn: inout KademliaTurn) {
-        // What one of them did not take is put again from here, if we have it: who asked cannot.
+        // A record that one of the nodes did not take is put again from here, if we have it: the peer that
+        // asked cannot.
         let isSettled = put.unreached.isEmpty && put.outcome.isComplete
         for newer in put.outcome.successors(of: put.record, unixMilliseconds: turn.now.unixMilliseconds) {
             adoptNewer(newer, in: &turn)

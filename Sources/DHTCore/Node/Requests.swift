@@ -1,4 +1,4 @@
-// What others ask of us.
+// Requests of peers, and the answers to them.
 
 extension KademliaNode {
     /// A peer asks. `isLive`: it proved that it receives where it sends from; else nothing may change.
@@ -73,7 +73,8 @@ extension KademliaNode {
         load(for: storeRequest, at: location, by: page.authors, in: &turn)
     }
 
-    /// What was read of a page, out of all that is there. What the store does not bring is not counted.
+    /// The answer with the records read of a page, out of all that are there. A record that the store does
+    /// not bring is not counted.
     private func values(
         of page: Page,
         _ records: [Record],
@@ -104,7 +105,7 @@ extension KademliaNode {
         )
     }
 
-    /// Whom we name to a peer: addresses of this machine are for those on it.
+    /// The contacts that we name to a peer: addresses of this machine are for peers on it.
     private func closest(to target: NodeID, for requester: Contact) -> [Contact] {
         table.named(
             to: requester.endpoint,
@@ -156,8 +157,8 @@ extension KademliaNode {
 
     // MARK: Events of the store
 
-    /// Records were read; `nil`: the store could not. `withheld`: they are there as well, but nobody is to
-    /// see them.
+    /// Records were read; `nil`: the store could not. `withheld`: records that are there as well, but nobody
+    /// is to see.
     package mutating func loaded(
         _ ticket: Ticket,
         _ records: [Record]?,
@@ -166,11 +167,11 @@ extension KademliaNode {
     ) {
         let found = records.map { Set($0.map(\.digest)).union(withheld) }
         guard let ended = storeRequests.endRead(ticket, found: found) else { return }
-        // Else a replica that offers it again would be told that it is kept already.
+        // Else a replica that offers a lost record again would be told that it is kept already.
         for located in ended.lost { catalog.strikeOut(located.entry.digest, at: located.id) }
         switch ended.request {
         case .answerInbound(let inbound, let location, let author, let page, let requester):
-            // A disk that cannot be read is not one that is empty: who asked must not take it for an answer.
+            // A disk that cannot be read is not one that is empty: the requester must not take it for one.
             guard let records else { return turn.actions.append(.reply(inbound, .retry)) }
             let values = values(of: page, records, at: location, by: author, for: requester, at: turn.now)
             turn.actions.append(.reply(inbound, values))
@@ -219,7 +220,7 @@ extension KademliaNode {
     /// A record found in the store at start.
     package mutating func restore(_ record: Record) { catalog.enter(record) }
 
-    /// What the store remembers of a record, at start. `mayWrite`: its author may.
+    /// Enters the metadata that the store keeps of a record, at start. `mayWrite`: its author may.
     package mutating func restore(_ entry: Catalog.Entry, at location: NodeID, mayWrite: Bool = true) {
         catalog.enter(entry, at: location)
         if !mayWrite { catalog.muted.insert(entry.author) }

@@ -21,7 +21,8 @@ struct Search: Sendable {
         /// A peer that went silent: others may know where it is now.
         case rescue(Identity)
 
-        /// Nobody waits for it, and what it brings is believed only once it answers: one path will do.
+        /// Nobody waits for the lookup, and the contacts it brings are believed only once they answer: one
+        /// path will do.
         var isUpkeep: Bool {
             switch self {
             case .join, .refresh, .rescue: true
@@ -31,13 +32,13 @@ struct Search: Sendable {
     }
 
     let client: Client
-    /// The one family that is asked by, and that those who are looked for must have.
+    /// The one family by which contacts are asked, and which those looked for must have; `nil`: any.
     let family: Endpoint.Family?
     var lookup: DisjointLookup
     var get: GetOperation?
     /// We hold a record ourselves and are one of its replicas, which counts as an answer.
     var hasOwn = false
-    /// What we hold is being read.
+    /// Our own records are being read.
     var awaitsOwn = false
 }
 
@@ -53,8 +54,8 @@ extension KademliaNode {
         in turn: inout KademliaTurn
     ) {
         let name = SearchID(rawValue: freshName())
-        // Some of them may be dead without anybody knowing: with four times as many as are wanted, enough are
-        // not.
+        // Some of the contacts may be dead without anybody knowing: with four times as many as are wanted,
+        // enough are not.
         let seeds = table.closest(to: target, count: settings.replicas * 4, having: family)
             .compactMap { $0.asked(by: family) }
         let limits = DisjointLookup.pathCounts
@@ -98,7 +99,7 @@ extension KademliaNode {
         as name: OperationID,
         in turn: inout KademliaTurn
     ) {
-        // Of those who have one family only, two of each kind may lack what was acknowledged.
+        // Of the nodes with one family only, two of each kind may lack a record that was acknowledged.
         let more = isMixed && get.replicas >= settings.parallelism ? settings.parallelism - 1 : 0
         let replicas = min(max(get.replicas + more, 1), settings.replicas)
         let goal = Lookup.Goal.values(replicas: get.isExhaustive ? settings.replicas : replicas)
@@ -220,8 +221,8 @@ extension KademliaNode {
             answeredBy: answerers(of: search),
             contacts: search.lookup.answerers
         )
-        // We ought to have it too, if we are that close or have an older one. This comes first: what ends
-        // here may be the beginning of a write.
+        // We ought to have the record too, if we are that close or have an older one. This comes first: the
+        // end of this read may be the beginning of a write.
         let isOurs = isResponsible(contact: id, for: get.location)
         for found in found.prefix(GetOperation.repairLimit) {
             let entry = catalog.entry(at: get.location, by: found.record.author)
@@ -244,7 +245,7 @@ extension KademliaNode {
         table.isAmongClosest(id, to: target, count: settings.replicas)
     }
 
-    /// Who answered, nearest first, ourselves among them if we hold a record.
+    /// The nodes that answered, nearest first, ourselves among them if we hold a record.
     private func answerers(of search: Search) -> [Identity] {
         let others = search.lookup.answerers
         var answerers = others.map(\.identity)

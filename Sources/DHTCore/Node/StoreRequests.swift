@@ -1,4 +1,4 @@
-/// What a ticket's outcome is for.
+/// The purpose of a ticket's outcome.
 enum StoreRequest: Hashable, Sendable {
     case answerInbound(RequestID, location: NodeID, author: Identity?, Page, requester: Contact)
     case answerConflict(RequestID)
@@ -8,7 +8,7 @@ enum StoreRequest: Hashable, Sendable {
     case replicate(RepairQueue.Repair)
     case sweep
 
-    /// Whether it changes what is stored.
+    /// Whether the request changes what is stored.
     var isWrite: Bool {
         switch self {
         case .keep, .sweep: true
@@ -23,16 +23,16 @@ enum WriteWaiter: Hashable, Sendable {
     case operation(OperationID)
 }
 
-/// What the store was asked and has not answered, the records that it does not have yet, and who waits for
-/// each of these.
+/// The requests that the store has not answered, the records that it does not have yet, and the parties that
+/// wait for each of these.
 ///
 /// The node begins a request under a fresh ticket, and hands the store's answer to ``endRead(_:found:)`` or
 /// ``endWrite(_:)``, once for each ticket; what these return is to be acted upon.
 struct StoreRequests: Sendable {
     private var requests: [Ticket: StoreRequest] = [:]
-    /// What the store ought to bring for each ticket that asks it to read.
+    /// The entries of the records that the store ought to bring, for each ticket that asks it to read.
     private var expected: [Ticket: [Catalog.Located]] = [:]
-    /// Records the catalog has and the store does not yet.
+    /// The waiters for each record that the catalog has and the store does not yet.
     private var waiters: [Digest: [WriteWaiter]] = [:]
 
     var isEmpty: Bool { requests.isEmpty }
@@ -48,8 +48,9 @@ struct StoreRequests: Sendable {
         expected[ticket] = entries.filter { waiters[$0.entry.digest] == nil }
     }
 
-    /// The store read. `found`: what it has; `nil`: it could not. Returns what the ticket was for, and what
-    /// is lost: it was to be there, and is not on its way.
+    /// The store read. `found`: digests of the records it has; `nil`: it could not. Returns the request of
+    /// the ticket, and the lost entries, which were to be there and are not on their way; `nil`: the ticket
+    /// is unknown.
     mutating func endRead(
         _ ticket: Ticket,
         found: Set<Digest>?
@@ -63,7 +64,7 @@ struct StoreRequests: Sendable {
 
     // MARK: Writing
 
-    /// The store is asked to remove what is there no more.
+    /// The store is asked to remove records that the catalog does not name any more.
     mutating func beginSweep(as ticket: Ticket) { requests[ticket] = .sweep }
 
     /// The store is asked to keep a record.
@@ -85,14 +86,16 @@ struct StoreRequests: Sendable {
         return true
     }
 
-    /// The store wrote, or could not. Returns what the ticket was for, and who waited.
+    /// The store wrote, or could not. Returns the request of the ticket, and its waiters; `nil`: the ticket
+    /// is unknown.
     mutating func endWrite(_ ticket: Ticket) -> (request: StoreRequest, waiters: [WriteWaiter])? {
         guard let request = requests.removeValue(forKey: ticket) else { return nil }
         guard case .keep(let record, _, _) = request else { return (request, []) }
         return (request, waiters.removeValue(forKey: record.digest) ?? [])
     }
 
-    /// A record could not be kept. Others on their way that displaced it displace what stood before it.
+    /// A record could not be kept. Others on their way that displaced it displace the entry that stood before
+    /// it.
     mutating func withdraw(_ record: Record, standing displaced: Catalog.Entry?) {
         for (ticket, request) in requests {
             guard case .keep(let later, let failed?, let others) = request,

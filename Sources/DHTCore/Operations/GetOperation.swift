@@ -14,22 +14,22 @@ struct GetOperation: Sendable {
     private var best: [Best] = []  // by author
     /// The last record met that is too far ahead of our clock to be seen.
     private(set) var ahead: Record?
-    /// What a replica told so far: how many records, where its next page begins, and by whom they were.
+    /// The answers of each replica so far: how many records, where its next page begins, and their authors.
     private var told: [Identity: Told] = [:]
 
     private struct Told: Sendable {
         /// Where its next page begins.
         var records = 0
-        /// Those of them that were not fit to be shown.
+        /// Records among these that were not fit to be shown.
         var struckOut = 0
-        /// How many there were in all when it was last asked; `nil` before.
+        /// How many records the replica had in all when it was last asked; `nil` before.
         var total: Int?
         /// Pages with nothing new, and beginnings anew.
         var barrenPages = 0
         var authors: Set<Identity> = []
-        /// Whether any of it is to be seen.
+        /// Whether any record of these is to be seen.
         var isBearing = false
-        /// Whose values were enough, so that the rest was not asked for.
+        /// Authors whose values were enough, so that the rest was not asked for.
         var sufficed: Set<Identity> = []
     }
 
@@ -88,8 +88,8 @@ struct GetOperation: Sendable {
         told.barrenPages += isNews ? 0 : 1
         told.authors.formUnion(records.map(\.author))
         told.isBearing = told.isBearing || records.contains { !$0.revision.isFarAhead(of: now) }
-        // What is over by our clock is no value to us, though it is to a replica whose clock is behind.
-        // What is ahead of our clock may stand before what is not.
+        // A record that is over by our clock is no value to us, though it is to a replica whose clock is
+        // behind. Records ahead of our clock may stand before those that are not.
         let values = records.filter { isValue($0, unixMilliseconds: now) && stands($0.author, now) }
         told.sufficed = told.records < total ? Set(values.map(\.author)) : []
         guard isExhaustive || values.isEmpty, told.barrenPages < Self.barrenPageLimit else { return nil }
@@ -102,9 +102,9 @@ struct GetOperation: Sendable {
         return UInt16(exactly: told.records)
     }
 
-    /// Who told so much because of values that turned out to be none: other nodes know that their authors
-    /// deleted them since, or wrote what is ahead of our clock. What stands behind them counts, so these are
-    /// to be asked on from there.
+    /// Replicas whose answers were enough because of values that turned out to be none: other nodes know that
+    /// their authors deleted them since, or wrote records ahead of our clock. The records behind such values
+    /// count, so these replicas are to be asked on from `page`.
     mutating func insufficient(unixMilliseconds now: UInt64) -> [(identity: Identity, page: UInt16)] {
         var insufficient: [(identity: Identity, page: UInt16)] = []
         for (identity, told) in told.sorted(by: { $0.key < $1.key })
@@ -120,7 +120,7 @@ struct GetOperation: Sendable {
         !record.isTombstone && record.expiry > now && Precedence(record, unixMilliseconds: now).isTimely
     }
 
-    /// Whether the newest we know of that author is a value that counts.
+    /// Whether the newest record we know of that author is a value that counts.
     private func stands(_ author: Identity, _ now: UInt64) -> Bool {
         best.first { $0.record.author == author }.map { isValue($0.record, unixMilliseconds: now) } ?? true
     }
@@ -131,8 +131,8 @@ struct GetOperation: Sendable {
     /// Authors whose records one read repairs.
     static let repairLimit = 16
 
-    /// What read repair needs: the newest live record of all, or of every author if all were asked for, and
-    /// those among `answered` that do not have it.
+    /// The copies that read repair gives: the newest live record of all, or of every author if all were asked
+    /// for, with each contact among `answered` that does not have it.
     func repairs(
         among answered: [Contact],
         unixMilliseconds now: UInt64

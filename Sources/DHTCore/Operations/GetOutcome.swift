@@ -1,4 +1,4 @@
-/// What was found at a location.
+/// The records found at a location, and the nodes that answered.
 package struct GetOutcome: Hashable, Sendable {
     package struct Found: Hashable, Sendable {
         package let record: Record
@@ -14,9 +14,10 @@ package struct GetOutcome: Hashable, Sendable {
     package var asked: Int
     /// The longest chain of contacts asked, each named by the one before; 0 if only our own store was read.
     package var hops = 0
-    /// Who answered, nearest first, ourselves included if we hold a record: as many as ``answered``.
+    /// The nodes that answered, nearest first, ourselves included if we hold a record: as many as
+    /// ``answered``.
     package var answeredBy: [Identity] = []
-    /// Others who answered, nearest first.
+    /// The other nodes that answered, nearest first.
     package var contacts: [Contact] = []
 
     /// The last word of the one author who was asked about, whatever our clock says of it: for that author,

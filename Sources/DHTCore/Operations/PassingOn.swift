@@ -1,4 +1,4 @@
-/// How far a put has come with those out of our reach.
+/// How far a put has come with the members out of our reach.
 struct PassingOn: Sendable {
     /// Members that are asked, one after the other.
     static let attemptLimit = 3
@@ -6,9 +6,10 @@ struct PassingOn: Sendable {
     private(set) var tried: Set<Identity> = []
     private(set) var isUnderWay = false
     private(set) var isDone = false
-    /// What one said who passed it on, in the name of those that would not take it.
+    /// The verdict of a member that passed the record on, in the name of nodes that would not take it; `nil`:
+    /// none.
     private(set) var objection: (Identity, PutOutcome.Verdict)?
-    /// The families of those who do not have it, once that is known.
+    /// The families of members that do not have the record, once that is known.
     private(set) var unreached: Endpoint.Families = []
 
     /// Whether somebody may be asked now.

@@ -1,5 +1,5 @@
 /// One record on its way. A record that is signed anew, above what a replica holds, is put under the same
-/// name: what is said late of the one before is not about it.
+/// name: a late answer about the one before does not concern it.
 struct PutAttempt: Hashable, Sendable {
     let operation: OperationID
     let record: Digest
@@ -7,10 +7,10 @@ struct PutAttempt: Hashable, Sendable {
 
 /// The life of one record's way to its replicas.
 ///
-/// The record goes to the closest nodes known; their answers tell which closer ones they know; if any is
-/// news, who told is asked where it is, and the record goes there too once it answers. A node that is overdue
-/// is not waited for alone: the next closest is asked as well. Once there are copies enough the rest has a
-/// moment more, and no longer: else one replica that is never done could hold it up.
+/// The record goes to the closest nodes known; their answers tell which closer ones they know; if any of
+/// these is news, the replica is asked where it is, and the record goes there too once it answers. A node
+/// that is overdue is not waited for alone: the next closest is asked as well. Once there are copies enough
+/// the rest has a moment more, and no longer: else one replica that is never done could hold it up.
 struct PutOperation: Sendable {
     private enum State: Hashable, Sendable {
         case asked
@@ -54,25 +54,25 @@ struct PutOperation: Sendable {
     let condition: Request.Condition?
     private let owner: Owner
     private let width: Int
-    /// Those for whom it is to count.
+    /// The readers for whom the put is to count.
     private let audiences: [PutAudience]
     /// Copies its user wants at least.
     private let copies: Int
     private var begun: Instant?
-    /// When it is over, whoever is still to answer; `nil` while there are too few copies.
+    /// When the put is over, whichever replicas are still to answer; `nil` while there are too few copies.
     private(set) var deadline: Instant?
     private var targets: [Target] = []
     private var ownStore = OwnStore()
-    /// What those who took the record said of it.
+    /// The author that hides the record, as each replica that took the record told.
     private var hiders: [Identity: Response.Receipt.Hider] = [:]
     /// Contacts to ask next, nearest first.
     private var spares: [Contact] = []
-    /// Replicas that may be asked where those are of whom they spoke.
+    /// How many replicas may still be asked where the nodes are of which they spoke.
     private var chasesLeft: Int
     /// Questions that are to bring closer nodes, and are not answered.
     private var chasing = 0
     private var roundsLeft = PutOperation.persistence.rounds
-    /// How it goes to those out of our reach.
+    /// How the record goes to members out of our reach.
     var passing = PassingOn()
     private var lookups: Lookups
     /// Closer nodes that replicas spoke of.
@@ -100,7 +100,7 @@ struct PutOperation: Sendable {
         chasesLeft = lookups > 0 ? 0 : Kademlia.parallelism
     }
 
-    /// One of the lookups has ended. When all have: what they brought, nearest first.
+    /// One of the lookups has ended. When all have: the contacts they brought, nearest first.
     mutating func lookedUp(_ contacts: [Contact]) -> [Contact]? {
         let found = lookups.found
         lookups.found += contacts.filter { contact in !found.contains { $0.identity == contact.identity } }
@@ -110,7 +110,7 @@ struct PutOperation: Sendable {
         return lookups.found.sorted { $0.id.distance(to: location) < $1.id.distance(to: location) }
     }
 
-    /// Whom to ask first.
+    /// Begins with the contacts found, and returns those to ask first.
     ///
     /// `contacts`: the closest known, nearest first, more than are needed.
     mutating func begin(_ contacts: [Contact]) -> [Contact] {
@@ -132,8 +132,9 @@ struct PutOperation: Sendable {
 
     /// Whether our own store is to take the record now; once.
     ///
-    /// A short record it takes at once. What takes long may be broken off, and is then to be nowhere if it
-    /// can: with it our store waits for the first of the others, or until all of them are heard or overdue.
+    /// Our store takes a short record at once. A put of content takes long and may be broken off, and the
+    /// record is then to be nowhere if it can: our store waits until the first of the others took it, or all
+    /// of them have answered or are overdue.
     mutating func takesOwnTurn() -> Bool {
         guard ownStore.isPending, !ownStore.isBegun else { return false }
         let waits = record.reference != nil && targets.contains { $0.state == .asked }
@@ -151,7 +152,7 @@ struct PutOperation: Sendable {
         ownStore.verdict = verdict
     }
 
-    /// A replica gave its verdict. Returns whom to ask in its stead, if it did not take the record for
+    /// A replica gave its verdict. Returns contacts to ask in its stead, if it did not take the record for
     /// reasons of its own.
     mutating func answered(_ identity: Identity, _ verdict: PutOutcome.Verdict) -> [Contact] {
         guard let index = targets.firstIndex(where: { $0.contact.identity == identity }) else { return [] }
@@ -173,7 +174,7 @@ struct PutOperation: Sendable {
         return askSpares(for: targets[index].contact)
     }
 
-    /// Those of the nodes a replica spoke of, by the prefixes of their ids, that are not known here and
+    /// The nodes of those a replica spoke of, by the prefixes of their ids, that are not known here and
     /// closer than one of ours. If there are any, the replica is to be asked where they are.
     mutating func chase(_ prefixes: [UInt32]) -> [UInt32] {
         guard chasesLeft > 0 else { return [] }
@@ -193,7 +194,7 @@ struct PutOperation: Sendable {
     /// A question that was to bring closer nodes led to so many more.
     mutating func chased(furtherQuestions: Int = 0) { chasing += furtherQuestions - 1 }
 
-    /// A closer node answered: whom to ask besides.
+    /// A closer node answered: returns it if it is to be asked besides.
     mutating func found(_ contact: Contact) -> [Contact] {
         guard !targets.contains(where: { $0.contact.identity == contact.identity }) else { return [] }
         return ask([contact])
@@ -207,7 +208,7 @@ struct PutOperation: Sendable {
         deadline = now + max(Self.patience, now.since(begun) / 4)
     }
 
-    /// Those to ask again, since nothing else can bring the copies that are lacking.
+    /// Contacts to ask again, since nothing else can bring the copies that are lacking.
     mutating func insist(at now: Instant) -> [Contact] {
         guard isFinished, deadline == nil, roundsLeft > 0, let begun, now.since(begun) < Self.persistence.time
         else { return [] }
@@ -219,7 +220,7 @@ struct PutOperation: Sendable {
         }
     }
 
-    /// As many as its user wants, and enough for all kinds of readers.
+    /// Whether there are as many copies as the user wants, and enough for all kinds of readers.
     private var hasEnough: Bool {
         stored(for: .init(family: nil)) >= copies
             && audiences.allSatisfy { stored(for: $0) >= enough(for: $0) }
@@ -240,7 +241,7 @@ struct PutOperation: Sendable {
             + (ownStore.verdict == .stored && audience.reaches(owner.families) ? 1 : 0)
     }
 
-    /// How far the last of its replicas is, by the beginnings of their ids.
+    /// How far the last of an audience's replicas is, by the beginnings of their ids.
     private func edge(for audience: PutAudience) -> UInt32 {
         let location = record.location.prefix
         let distances =
@@ -270,12 +271,12 @@ struct PutOperation: Sendable {
         }
     }
 
-    /// Who took it, nearest first.
+    /// Contacts that took the record, in the order of asking.
     var takers: [Contact] { targets.filter { $0.state == .ended(.stored) }.map(\.contact) }
 
     func isTarget(_ identity: Identity) -> Bool { targets.contains { $0.contact.identity == identity } }
 
-    /// What to tell the user; those that have not answered count as timed out.
+    /// The outcome for the user; replicas that have not answered count as timed out.
     var outcome: PutOutcome {
         var replicas: [PutOutcome.Replica] = []
         if ownStore.isPending || ownStore.verdict != nil {
@@ -309,7 +310,7 @@ struct PutOperation: Sendable {
         return asked
     }
 
-    /// For each kind of readers that would ask this one somebody else whom they ask.
+    /// Asks, for each kind of readers that would ask the missing contact, another that they ask.
     private mutating func askSpares(for missing: Contact) -> [Contact] {
         var asked: [Contact] = []
         for audience in audiences

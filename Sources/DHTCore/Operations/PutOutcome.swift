@@ -1,13 +1,13 @@
-/// What the replicas said to a record.
+/// The answers of the replicas to a record that was put.
 package struct PutOutcome: Hashable, Sendable {
     package enum Verdict: Hashable, Sendable {
         case stored
-        /// With the record that stands in the way, if it was told.
+        /// Not taken for the record that stands in the way; `nil`: none was told.
         case conflict(Record?)
         case refused(Response.Refusal)
         case timeout
 
-        /// What an answer to a write says; `nil`: there was none.
+        /// The verdict in an answer to a write; `nil`: there was no answer.
         init(_ response: Response?) {
             switch response {
             case .stored: self = .stored
@@ -32,7 +32,7 @@ package struct PutOutcome: Hashable, Sendable {
     package struct Replica: Hashable, Sendable {
         package let identity: Identity
         package let verdict: Verdict
-        /// What it said of the record that it stored.
+        /// The author that hides the record, as the replica told when it stored it; `nil`: none.
         package let hiddenBy: Response.Receipt.Hider?
 
         package init(identity: Identity, verdict: Verdict, hiddenBy: Response.Receipt.Hider? = nil) {
@@ -48,7 +48,8 @@ package struct PutOutcome: Hashable, Sendable {
 
     package var stored: Int { replicas.count { $0.verdict == .stored } }
 
-    /// What the author of the record has in its place, as those who refused it told: nothing older.
+    /// Revisions of the author that stand in the record's place, as the replicas that refused it told: none
+    /// older.
     package func revisions(standingAgainst record: Record) -> [Revision] {
         replicas.compactMap { replica in
             guard case .conflict(let standing?) = replica.verdict, standing.author == record.author,
@@ -60,14 +61,14 @@ package struct PutOutcome: Hashable, Sendable {
 }
 
 extension PutOutcome {
-    /// Whose newer value hides the record, if two of those who took it say the same, or all of them do.
-    /// `place`: where an author is in the key space.
+    /// The author whose newer value hides the record, if two of the replicas that took it say the same, or
+    /// all of them do. `place`: where an author is in the key space.
     package func hider(placing place: (Identity) -> NodeID) -> Response.Receipt.Hider? {
         var votes: [UInt32: (count: Int, hider: Response.Receipt.Hider)] = [:]
         for case let hider? in replicas.lazy.filter({ $0.verdict == .stored }).map(\.hiddenBy) {
             let prefix = hider.prefix(placing: place)
             let old = votes[prefix]
-            // Who is named by its identity need not be looked for.
+            // An author named by its identity need not be looked for.
             let named = if case .author? = old?.hider { old?.hider ?? hider } else { hider }
             votes[prefix] = ((old?.count ?? 0) + 1, named)
         }
@@ -85,7 +86,7 @@ extension PutOutcome {
     /// clock is none: what its author writes takes its place.
     func successors(of record: Record, unixMilliseconds now: UInt64) -> [Record] {
         replicas.compactMap { replica in
-            // An older one contradicts a condition, no more.
+            // An older record contradicts a condition, no more.
             if case .conflict(let newer?) = replica.verdict, newer.author == record.author,
                 newer.supersedes(record), !newer.revision.isFarAhead(of: now)
             {

@@ -94,8 +94,9 @@ extension Record: Hashable {
 }
 
 extension Record {
-    /// Whether it is there, by a clock that says `now`: not over, and not so far ahead that no replica would
-    /// have taken it. What is ahead is seen nowhere, but kept for when the clock says something else.
+    /// Whether the record is there, by a clock that says `now` (Unix milliseconds): not over, and not so far
+    /// ahead that no replica would have taken it. A record that far ahead is seen nowhere, but kept for when
+    /// the clock says something else.
     package func isLive(at now: UInt64) -> Bool { expiry > now && !revision.isFarAhead(of: now) }
 
     /// Whether this record is kept when `other`, of the same author and key, is there too: the higher
@@ -130,7 +131,7 @@ package enum RecordLayout {
 }
 
 extension Record {
-    /// What its value is, if it is kept apart from the record.
+    /// The reference to the value, if that is kept apart from the record; else `nil`.
     package var reference: ContentReference? {
         guard kind == .reference else { return nil }
         return ContentReference(encoded: value)

@@ -7,7 +7,7 @@ package struct RenewedValue: Hashable, Sendable {
     package let key: [UInt8]
     /// Seconds, of each revision.
     package let lifetime: UInt32
-    /// The last one signed.
+    /// The last revision signed.
     package let revision: Revision
 
     package init(key: [UInt8], lifetime: UInt32, revision: Revision) {
@@ -16,6 +16,6 @@ package struct RenewedValue: Hashable, Sendable {
 
     /// Unix milliseconds.
     package var expiry: UInt64 { revision.unixMilliseconds +| UInt64(lifetime) *| 1000 }
-    /// When it is to be signed anew, in Unix milliseconds.
+    /// When the value is to be signed anew, in Unix milliseconds.
     package var due: UInt64 { revision.unixMilliseconds +| UInt64(lifetime) *| 500 }
 }

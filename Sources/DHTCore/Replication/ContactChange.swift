@@ -37,12 +37,14 @@ extension KademliaNode {
     /// A contact entered the table.
     mutating func onContactCame(_ contact: Contact, at now: Now) {
         let start = replication.startedAt ?? now.instant
-        // What we had before our start is no news to those who were there; the patrol sees to the rest.
+        // Records that we had before our start are no news to those who were there; the patrol sees to the
+        // rest.
         let isInfant = membership.seeds.knowsOthers && now.instant.since(start) < Replication.infancy
-        // What was put here since, before we met anybody, is news.
+        // Records put here since, before we met anybody, are news.
         let since = ContactChange.second(of: min(membership.joining.startedAt ?? start, start))
         var kind = isInfant ? ContactChange.Kind.returned(since: since) : .came
-        // Who said goodbye and is back has what it was given, but for what came since, unless it lost that.
+        // A contact that said goodbye and is back has the records it was given, unless it lost them, and
+        // lacks those that came since.
         if kind == .came,
             let known = replication.losses.everything.history(of: contact.identity, at: now.instant),
             !believesLoss(of: contact.identity, at: now.instant)
@@ -83,13 +85,13 @@ extension KademliaNode {
     }
 
     /// A peer showed that its process is another one than before, or that it has had its key for a day: does
-    /// it still have what it had? Asked for a record or two, it tells.
+    /// it still have its records? Asked for a record or two, it tells.
     package mutating func restarted(_ contact: Contact, in turn: inout KademliaTurn) {
         guard let entry = table.entry(for: contact.identity, id: contact.id) else { return }
         sample(contact, lastHeard: entry.lastAnswered, in: &turn)
     }
 
-    /// A peer answers of which it is in doubt whether it still has what it had: it is asked once more.
+    /// A peer answers of which it is in doubt whether it still has its records: it is asked once more.
     mutating func settleDoubt(about contact: Contact, in turn: inout KademliaTurn) {
         guard let lastHeard = replication.sampling.doubtDue(about: contact.identity, at: turn.now.instant)
         else {
@@ -109,11 +111,11 @@ extension KademliaNode {
                 && isResponsible(contact: id, for: located.location)
         }
         guard !candidates.isEmpty else { return }
-        // What was offered since it was last heard it may lack anyhow.
+        // Records offered since the contact was last heard may be missing there anyhow.
         let second = ContactChange.second(of: lastHeard)
         let samples = candidates.filter { $0.entry.offeredAt < second }.prefix(RestartSampling.sampleSize)
         guard !samples.isEmpty else {
-            // Nothing tells what it has; all this it may lack.
+            // Nothing tells which records the contact has; it may lack all of them.
             return onContactEmptied(contact, lastHeard: lastHeard, at: turn.now)
         }
         replication.sampling.begin(identity, records: samples.count)
@@ -136,7 +138,8 @@ extension KademliaNode {
         onContactEmptied(contact, lastHeard: lastHeard, at: now)
     }
 
-    /// A peer has nothing of what it had. One of whom that is not believed for now is asked again later.
+    /// A peer has none of its records any more. A peer of which that is not believed for now is asked again
+    /// later.
     private mutating func onContactEmptied(_ contact: Contact, lastHeard: Instant, at now: Now) {
         guard believesLoss(of: contact.identity, at: now.instant) else {
             return replication.sampling.doubt(contact.identity, lastHeard: lastHeard, at: now.instant)

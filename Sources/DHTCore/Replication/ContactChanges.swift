@@ -8,26 +8,26 @@ struct ContactChanges: Sendable {
     static let settling = Interval.seconds(2)
     /// How much later, and as much again by chance, the second of the two givers acts.
     static let secondTurn = Interval.seconds(30)
-    /// For so long what happened is remembered, for those who take another's place.
+    /// How long changes are remembered, for replicas that take another's place.
     static let memory = Interval.minutes(60)
     /// Changes of each kind remembered; further ones are left to republishing.
     static let capacity = 1024
 
-    /// What became of a change.
+    /// How a change was recorded.
     enum Recording: Hashable, Sendable {
-        /// It is to be acted upon. `isFirst`: no turn was arranged for yet.
+        /// The change is to be acted upon. `isFirst`: no turn was arranged for yet.
         case recorded(isFirst: Bool)
-        /// What is known of the contact already says more.
+        /// A change of the contact that is known already says more.
         case superseded
-        /// There are too many.
+        /// There are too many changes.
         case overlooked
     }
 
-    /// What a walk through the catalog is to make up for.
+    /// The changes that a walk through the catalog is to make up for.
     struct DueChanges: Sendable {
         let turn: RepairRule.RepairTurn
         let changes: [ContactChange]
-        /// All of the last hour.
+        /// All changes of the last hour.
         let recent: [ContactChange]
     }
 
@@ -38,7 +38,7 @@ struct ContactChanges: Sendable {
     /// Changes upon which the second giver has not acted.
     private var awaitingSecondTurn: [ContactChange] = []
     private var timers = TimerTable<Timer>()
-    /// The oldest first.
+    /// Changes of the last hour, the oldest first.
     private var recent: [ContactChange] = []
     /// From which second on those who came lack what was offered, until a walk made up for it.
     private var missingSince: [Identity: UInt32] = [:]

@@ -12,20 +12,20 @@ struct IncompletePuts: Sendable {
     struct Put: Hashable, Sendable {
         let id: RecordID
         let record: Record
-        /// What it was put under, if its author went back behind a wrong clock.
+        /// The condition of the put, if the author went back behind a wrong clock; else `nil`.
         let condition: Request.Condition?
         fileprivate(set) var due: Instant
         fileprivate let attempts: UInt64
     }
 
-    /// The oldest first.
+    /// The puts to be made again, the oldest first.
     private var puts: [Put] = []
 
     var count: Int { puts.count }
 
     func contains(_ id: RecordID) -> Bool { puts.contains { $0.id == id } }
 
-    /// A put got too few copies. When it is tried again; `nil`: not any more, or a newer record is.
+    /// A put got too few copies. Returns when it is tried again; `nil`: not any more, or a newer record is.
     mutating func add(_ record: Record, _ condition: Request.Condition?, at now: Instant) -> Instant? {
         var attempts: UInt64 = 0
         if let known = puts.firstIndex(where: { $0.id == record.id }) {

@@ -1,4 +1,4 @@
-// Leaving: who is given what, and when goodbye is said.
+// Leaving: which contacts are given which records, and when goodbye is said.
 
 extension KademliaNode {
     /// Gives each record to those who take our place and then, as long as time is, to all others who may lack
@@ -8,15 +8,15 @@ extension KademliaNode {
             turn.actions.append(.finished(name, .left))
             return
         }
-        // What we were about to give is part of what we hand over.
+        // Records that we were about to give are among those we hand over.
         replication.changes.abandon()
         replication.queue.removeAll()
         replication.walk = table.count == 0 ? nil : .init(purpose: .leaving(isLast: false))
         continueLeaving(in: &turn)
     }
 
-    /// Who has the record once we are gone: who moves up in our place, or (`isLast`) those who were as close
-    /// as we are and may lack it all the same.
+    /// The replicas of a record once we are gone: the contact that moves up in our place, or (`isLast`) those
+    /// that are replicas beside us and may lack the record all the same.
     func nextReplicas(of location: NodeID, isLast: Bool) -> [Contact] {
         union(of: divisions) { family in
             let closest = table.closest(to: location, count: settings.replicas, having: family)

@@ -1,4 +1,4 @@
-/// How often something is believed that costs us much each time: at once at first, then after pauses that
+/// How often a claim is believed that costs us much each time: at once at first, then after pauses that
 /// double for as long as it goes on.
 struct Credulity<Key: Hashable & Comparable & Sendable>: Sendable {
     private struct Belief {
@@ -11,7 +11,7 @@ struct Credulity<Key: Hashable & Comparable & Sendable>: Sendable {
 
     var count: Int { beliefs.count }
 
-    /// How often it has been believed, this time included; `nil`: it is not, for now.
+    /// How often the claim has been believed, this time included; `nil`: it is not, for now.
     mutating func believe(_ key: Key, at now: Instant) -> Int? {
         guard var belief = recall(key, at: now) else {
             makeRoom(at: now)
@@ -26,19 +26,19 @@ struct Credulity<Key: Hashable & Comparable & Sendable>: Sendable {
         return belief.times
     }
 
-    /// It may come to be believed: the first time at once.
+    /// The claim may come to be believed: the first time at once.
     mutating func expect(_ key: Key, at now: Instant) {
         guard recall(key, at: now) == nil else { return }
         makeRoom(at: now)
         beliefs[key] = Belief(times: 0, last: now, pause: .seconds(0))
     }
 
-    /// Whether it would be believed now.
+    /// Whether the claim would be believed now.
     func isBelievable(_ key: Key, at now: Instant) -> Bool {
         recall(key, at: now).map { now.since($0.last) >= $0.pause } ?? true
     }
 
-    /// How often it has been believed, and when last; `nil`: not of late.
+    /// How often the claim has been believed, and when last; `nil`: not of late.
     func history(of key: Key, at now: Instant) -> (times: Int, last: Instant)? {
         recall(key, at: now).map { ($0.times, $0.last) }
     }
@@ -56,17 +56,17 @@ struct Credulity<Key: Hashable & Comparable & Sendable>: Sendable {
     }
 }
 
-/// What peers lost that they had acknowledged, by their own word or as their answers show. A member that
+/// Records that peers had acknowledged and lost, by their own word or as their answers show. A member that
 /// loses everything over and over, or says so, would have us give it all there is without end.
 struct Losses: Sendable {
     /// Between the first two times.
     static let firstPause = Interval.minutes(1)
     static let longestPause = Interval.minutes(60)
-    /// Who was quiet for so long is believed at once again.
+    /// A peer of which no loss was believed for so long is believed at once again.
     static let memory = Interval.minutes(24 * 60)
     /// Peers remembered, and as many single copies.
     static let capacity = 1024
-    /// From so many times on it is what no honest member does.
+    /// From so many losses on they are an offence.
     static let offence = 3
 
     /// A copy that a peer took because it lacked it.
@@ -79,7 +79,7 @@ struct Losses: Sendable {
         }
     }
 
-    /// All that a peer had.
+    /// Losses of all that a peer had.
     var everything = Credulity<Identity>()
     var copies = Credulity<Copy>()
 }
@@ -101,7 +101,7 @@ extension KademliaNode {
         replication.losses.copies.isBelievable(.init(peer: peer, digest: record.digest), at: now)
     }
 
-    /// It took the record, and says that it keeps it.
+    /// The peer took the record that it lacked, and says that it keeps it.
     mutating func onRepaired(_ digest: Digest, at peer: Identity, now: Instant) {
         let times = replication.losses.copies.believe(.init(peer: peer, digest: digest), at: now)
         if let times, times >= Losses.offence { record(.lostOverAndOver, of: peer, at: now) }

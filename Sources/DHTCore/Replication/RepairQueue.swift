@@ -37,11 +37,11 @@ struct RepairQueue: Sendable {
         case nothing
     }
 
-    /// In the order in which they are sent.
+    /// Repairs that wait, in the order in which they are sent.
     private var repairs: [Repair] = []
     /// STOREs under way, or about to be.
     private(set) var inFlight = 0
-    /// Of these, copies by the peer that is to take them.
+    /// Of the STOREs in flight, copies by the peer that is to take them.
     private var giving: [Identity: Int] = [:]
     /// When the next STORE may go out, if they went out evenly.
     private var nextStore = Instant(nanoseconds: 0)

@@ -30,7 +30,8 @@ struct RepairRule: Sendable {
     /// Other changes of the last hour.
     var recent: [ContactChange]
 
-    /// The same among those who have a family, if their records have replicas of their own.
+    /// The rule among contacts that have the family, if its records have replicas of their own; `nil`: among
+    /// all.
     func among(_ family: Endpoint.Family?) -> RepairRule {
         guard let family else { return self }
         var rule = self
@@ -42,7 +43,7 @@ struct RepairRule: Sendable {
     /// How many of the closest contacts ``successors(of:offeredAt:isAllReachable:among:)`` wants to know.
     var width: Int { replicas * 2 }
 
-    /// Whom we are to give the record at `location`, last offered in the second `offeredAt`.
+    /// The contacts to which we are to give the record at `location`, last offered in the second `offeredAt`.
     /// `isAllReachable`: we put it ourselves, to fewer than there ought to be. `contacts`: the closest ones
     /// known, nearest first, ``width`` of them.
     func successors(
@@ -82,7 +83,7 @@ struct RepairRule: Sendable {
         )
     }
 
-    /// Who needs the record after these changes; nobody if it is not for us to give.
+    /// The contacts that need the record after these changes; none if it is not for us to give.
     private func targets(
         of relevant: [ContactChange],
         at location: NodeID,
@@ -90,7 +91,7 @@ struct RepairRule: Sendable {
         isAllReachable: Bool,
         among members: [Member]
     ) -> [Contact] {
-        // Who was among the closest before: of those who are here now and did not come, and those who went.
+        // The members before the changes: those that are here now and did not come, and those that went.
         var before = members
         var (lacking, emptied): (Set<Identity>, Set<Identity>) = ([], [])
         for change in relevant {

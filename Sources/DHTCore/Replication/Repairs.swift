@@ -1,7 +1,7 @@
-// Copies on their way to those who ought to have them.
+// Copies on their way to the nodes that ought to have them.
 
 extension KademliaNode {
-    /// Reads and sends as much of what waits as may be under way.
+    /// Reads and sends as many of the records that wait as may be under way.
     mutating func sendRepairs(in turn: inout KademliaTurn) {
         let isLeaving = replication.departure.isUnderWay
         let limits = RepairQueue.Limits(
@@ -56,7 +56,7 @@ extension KademliaNode {
             return republish(record, in: &turn)
         }
         for target in targets {
-            // It may have moved since, or gone.
+            // The target may have moved since, or gone.
             let entry = table.entry(for: target.identity, id: target.id)
             guard let entry, entry.reachability.grade != .bad else {
                 given(1, to: [target], in: &turn)
@@ -87,7 +87,7 @@ extension KademliaNode {
         }
     }
 
-    /// A peer said what it makes of a copy; `nil`: it did not answer.
+    /// A peer answered the STORE of a copy; `nil`: it did not answer.
     mutating func copyAnswered(
         _ id: RecordID,
         _ digest: Digest,
@@ -117,8 +117,8 @@ extension KademliaNode {
         }
     }
 
-    /// Takes on a newer record that another replica has in the place of ours. Whoever else has the old one
-    /// lacks it as well.
+    /// Takes on a newer record that another replica has in the place of ours. Other nodes that have the old
+    /// record lack the newer one as well.
     mutating func adoptNewer(_ record: Record, in turn: inout KademliaTurn) {
         guard catalog.entry(at: record.location, by: record.author) != nil else { return }
         adopt(record, .underReplicated, in: &turn)

@@ -1,9 +1,10 @@
-/// What keeps copies where they belong: what happened among the contacts and has not been made up for, the
-/// walk through the catalog that does so, and records on their way.
+/// The work that keeps copies where they belong: contact changes that have not been made up for, the walk
+/// through the catalog that does so, and records on their way.
 ///
 /// `docs/protocol.md`, section 8.
 package struct Replication: Sendable {
-    /// What happened this long before a giver was last heard it may have had no time to act upon, or no luck.
+    /// A giver may have had no time, or no luck, to act upon changes that happened this long before it was
+    /// last heard.
     static let leeway = Interval.seconds(30)
     /// Between two slices of a walk: each is one run of the catalog.
     static let slicePause = Interval.milliseconds(20)
@@ -12,7 +13,8 @@ package struct Replication: Sendable {
     /// For so long after we started it is us who came, not those we meet.
     static let infancy = Interval.minutes(2)
 
-    /// What ``KademliaNode/replicate(in:)`` is due for. All of it is looked at whichever it is.
+    /// The kinds of work that ``KademliaNode/replicate(in:)`` is due for. All of them are looked at,
+    /// whichever is due.
     enum Timer: Int, CaseIterable, Sendable { case contactChanges, walk, queue, incompletePuts }
 
     /// A walk through the catalog from its beginning to its end.
@@ -44,7 +46,7 @@ package struct Replication: Sendable {
     package internal(set) var counters = ReplicationCounters()
 }
 
-/// What was done to keep copies where they belong.
+/// Counters of the work that keeps copies where they belong.
 package struct ReplicationCounters: Hashable, Sendable {
     /// Records given to contacts that came, came back or moved up, and taken by them.
     package internal(set) var repaired: UInt64 = 0
@@ -70,7 +72,7 @@ extension Replication {
 // MARK: Walks
 
 extension KademliaNode {
-    /// Goes on with what is to be done for the copies.
+    /// Goes on with the work for the copies.
     mutating func replicate(in turn: inout KademliaTurn) {
         replication.timers.clear()
         if replication.startedAt == nil {
@@ -108,7 +110,7 @@ extension KademliaNode {
         replication.walk = .init(purpose: .patrol)
     }
 
-    /// Visits what follows in the catalog: little at a time, and nothing while enough waits to be sent.
+    /// Visits the next entries of the catalog: few at a time, and none while enough waits to be sent.
     mutating func takeSlices(in turn: inout KademliaTurn) {
         guard let purpose = replication.walk?.purpose else { return }
         let slices = if case .patrol = purpose { 4 } else { 1 }
@@ -135,7 +137,7 @@ extension KademliaNode {
         if !swept.isEmpty { sweep(swept, in: &turn) }
     }
 
-    /// All was done for those who came, or came back, and are still there.
+    /// All was done for the contacts that came, or came back, and are still there.
     private mutating func settle(_ rule: RepairRule) {
         for change in rule.changes where rule.turn == .nearest && change.kind != .went {
             let contact = change.contact
@@ -151,7 +153,7 @@ extension KademliaNode {
             guard case .patrol = purpose else { return }
             catalog.muted.meet(recordID)
             guard located.entry.replicationState != .replicated || located.entry.offeredAt > 0 else { return }
-            // Should its author be let write again, it is put to all who are to have it.
+            // Should its author be let write again, the record is put to all who are to have it.
             return catalog.record(.replicated, of: located.entry.digest, at: recordID, second: 0)
         }
         // Nobody would take it, and whoever refuses is spared for a while.

@@ -12,13 +12,13 @@ struct RestartSampling: Sendable {
     static let doubtLimit = 1024
     /// The first pause between two questions; each one is twice as long as the one before.
     static let firstPause = Interval.seconds(30)
-    /// A peer that never tells is believed to have what it had.
+    /// A peer that never tells is believed to have its records.
     static let attemptLimit = 5
 
     private struct Doubt {
         let lastHeard: Instant
         let attempts: Int
-        /// When it may be asked again.
+        /// When the peer may be asked again.
         let due: Instant
     }
 
@@ -42,7 +42,7 @@ struct RestartSampling: Sendable {
     /// The peer has nothing: its other answers are not waited for.
     mutating func end(_ peer: Identity) { open[peer] = nil }
 
-    /// It is not known whether the peer still has what it had when it was last heard.
+    /// It is not known whether the peer still has the records it had when it was last heard.
     mutating func doubt(_ peer: Identity, lastHeard: Instant, at now: Instant) {
         // Of two questions at once both may fail.
         if let doubt = doubts[peer], doubt.due > now { return }

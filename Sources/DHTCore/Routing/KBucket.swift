@@ -8,7 +8,7 @@ package struct KBucket: Sendable {
         package internal(set) var contact: Contact
         package internal(set) var lastAnswered: Instant
         package internal(set) var reachability: Reachability
-        /// When it last answered a request that told it who we are and where.
+        /// When the contact last answered a request that told it who we are and where.
         package internal(set) var lastTold: Instant
 
         package init(_ contact: Contact, at now: Instant) {

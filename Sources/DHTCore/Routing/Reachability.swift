@@ -76,10 +76,10 @@ package struct Reachability: Hashable, Sendable {
         checkAt = now + (backoff ?? Self.firstBackoff)
     }
 
-    /// There is no room for a probe before that.
+    /// There is no room for a probe before `instant`.
     package mutating func postponed(until instant: Instant) { checkAt = max(checkAt, instant) }
 
-    /// There is a reason to ask no later than that.
+    /// There is a reason to ask no later than at `instant`.
     package mutating func hastened(to instant: Instant) { checkAt = min(checkAt, instant) }
 
     /// A probe is under way: no second one until it must have ended.
@@ -93,7 +93,7 @@ package struct Reachability: Hashable, Sendable {
 package struct FailureDetectorCounters: Hashable, Sendable {
     /// Requests of ours, however often each was sent.
     package internal(set) var requests: UInt64 = 0
-    /// Of them those whose answer was overdue, so that somebody else was asked as well.
+    /// Requests whose answer was overdue, so that somebody else was asked as well.
     package internal(set) var overdue: UInt64 = 0
     /// Contacts that were good and became questionable.
     package internal(set) var questionable: UInt64 = 0

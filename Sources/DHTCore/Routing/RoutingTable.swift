@@ -1,29 +1,30 @@
-/// Whom we know, by how many leading bits their ids share with ours. (Kademlia, section 2.2.)
+/// The contacts we know, by how many leading bits their ids share with ours. (Kademlia, section 2.2.)
 ///
 /// Nobody enters but by answering a request of ours, and no traffic evicts a contact that answers.
 package struct RoutingTable: Sendable {
     package typealias Entry = KBucket.Entry
 
-    /// What became of a contact that answered.
+    /// The place in the table of a contact that answered.
     package enum Admission: Hashable, Sendable {
         case inserted
         case refreshed
         /// Known, and from now on reached at its new endpoint.
         case moved(from: Endpoint)
-        /// Its bucket is full of contacts that live; it waits for a place.
+        /// The contact's bucket is full of contacts that live; it waits for a place.
         case cached
-        /// It took the place of a bad contact.
+        /// The contact took the place of a bad one.
         case replaced(evicted: Contact)
-        /// It has our own id, or the id of another identity that came first.
+        /// The contact has our own id, or the id of another identity that came first.
         case refused
     }
 
-    /// What became of a contact that failed.
+    /// The place in the table of a contact that failed to answer.
     package enum Failure: Hashable, Sendable {
         case questionable
-        /// It stays, since nobody waits for its place, but is left out of ``closest(to:count:excluding:)``.
+        /// The contact stays, since none waits for its place, but is left out of
+        /// ``closest(to:count:excluding:)``.
         case bad
-        /// It is gone; this contact has its place.
+        /// The contact is gone; this one has its place.
         case replaced(by: Contact)
     }
 
@@ -35,9 +36,9 @@ package struct RoutingTable: Sendable {
 
     let own: NodeID
     private let capacities: [Int]
-    /// Those we have sockets of. Who has no address of any of them is nobody we can ask.
+    /// The address families we have sockets of. A contact without an address of any of them cannot be asked.
     var families = Endpoint.Families.all
-    /// Of which any contact ever had an address.
+    /// Address families of which any contact ever had an address.
     private(set) var knownFamilies: Endpoint.Families = []
     /// By shared leading bits, as deep as there was ever a contact or a refresh.
     private var buckets: [KBucket] = []
@@ -103,12 +104,12 @@ extension RoutingTable {
         update(of: identity, id: id) { $0.reachability.probed(at: now) }
     }
 
-    /// There is a reason to probe the contact no later than that.
+    /// There is a reason to probe the contact no later than at `instant`.
     mutating func hastened(_ identity: Identity, id: NodeID, to instant: Instant) {
         update(of: identity, id: id) { $0.reachability.hastened(to: instant) }
     }
 
-    /// There is no room for a probe of the contact before that.
+    /// There is no room for a probe of the contact before `instant`.
     mutating func postponed(_ identity: Identity, id: NodeID, until instant: Instant) {
         update(of: identity, id: id) { $0.reachability.postponed(until: instant) }
     }
@@ -341,7 +342,7 @@ extension RoutingTable {
         return next
     }
 
-    /// A random id whose place is in `bucket`: what a lookup that refreshes it looks for.
+    /// A random id whose place is in `bucket`: the target of a lookup that refreshes the bucket.
     package func randomTarget(in bucket: Int, using generator: inout some RandomNumberGenerator) -> NodeID {
         precondition((0..<NodeID.bitCount).contains(bucket), "there is no bucket \(bucket)")
         // Overlong shifts give zero, so of each triple just the bits that belong in the word remain.

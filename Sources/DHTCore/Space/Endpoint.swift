@@ -84,8 +84,8 @@ public struct Endpoint: Hashable, Sendable {
     }
 
     /// Whether a peer at `source` may have us send there: not to ourselves, unless that is where it is, and
-    /// not where nobody can be: link-local IPv4 (169.254.0.0/16) and the discard-only 100::/64. Who names
-    /// such addresses would have us knock there for nothing.
+    /// not where nobody can be: link-local IPv4 (169.254.0.0/16) and the discard-only 100::/64. A peer that
+    /// names such addresses would have us send there for nothing.
     package func isUsable(namedBy source: Endpoint) -> Bool {
         guard isUnicast, !isLoopback || source.isLoopback else { return false }
         switch family {
@@ -108,13 +108,12 @@ public struct Endpoint: Hashable, Sendable {
     /// 0.0.0.0 or ::, the address of a socket that listens everywhere.
     package var isUnspecified: Bool { high == 0 && low == 0 }
 
-    /// Whether they differ in nothing but the port.
+    /// Whether the endpoints differ in nothing but the port.
     package func hasAddress(of other: Endpoint) -> Bool {
         (family, high, low) == (other.family, other.high, other.low)
     }
 
-    /// The same address with port 0: what rate limits by source are kept by. IPv6 by /64, the unit a host is
-    /// given.
+    /// The same address with port 0: the key of rate limits by source. IPv6 by /64, the unit a host is given.
     package var source: Endpoint {
         switch family {
         case .ipv4: Endpoint(ipv4: UInt32(truncatingIfNeeded: low), port: 0)

@@ -1,4 +1,4 @@
-/// Who someone is: the 32 bytes of an Ed25519 public key.
+/// The 32 bytes of an Ed25519 public key, which say who somebody is.
 ///
 /// All trust and all state hang on this value; a ``NodeID`` is only the place it has in the key space.
 /// Nothing here says that the bytes are a valid curve point: that is the business of whoever verifies with
@@ -31,7 +31,7 @@ public struct Identity: Hashable, Sendable {
 }
 
 extension Identity: Comparable {
-    /// Orders identities as their bytes are ordered. Ties between authors are decided by it, so it is
+    /// Orders identities as their bytes are ordered. Ties between authors are decided by this order, so it is
     /// protocol.
     public static func < (lhs: Identity, rhs: Identity) -> Bool { lhs.words < rhs.words }
 }

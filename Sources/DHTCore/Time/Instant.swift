@@ -49,8 +49,8 @@ package struct Interval: Hashable, Comparable, Sendable {
     }
 }
 
-/// What the driver's two clocks say at one moment. Every event of a pure machine carries it; no machine reads
-/// a clock.
+/// The readings of the driver's two clocks at one moment. Every event of a pure machine carries them; no
+/// machine reads a clock.
 package struct Now: Hashable, Sendable {
     /// For time-outs and schedules: never goes back.
     package var instant: Instant
