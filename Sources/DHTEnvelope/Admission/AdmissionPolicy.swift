@@ -1,11 +1,11 @@
 import DHTCore
 import DHTCrypto
 
-/// Who may speak, and who may write.
+/// The rule of who may speak, and who may write.
 package enum AdmissionPolicy: Sendable {
-    /// The members of the list. An empty one admits nobody.
+    /// The members of the list. An empty list admits nobody.
     case members(Allowlist)
-    /// Whoever holds the network key.
+    /// Everybody who holds the network key.
     case open
 
     /// Whether datagrams from and to `identity` are let through.

@@ -1,11 +1,12 @@
 import DHTCore
 import DHTCrypto
 
-/// Who is admitted: identities with names for people, where to find them, and whether their records count.
+/// The list of members: identities with names for people, where to find them, and whether their records
+/// count.
 ///
 /// The order that shows is that of the file. Nothing here is on the network: the list is an operator's word.
 public struct Allowlist: Sendable {
-    /// One who is admitted.
+    /// A member: one who is admitted.
     public struct Member: Hashable, Sendable {
         public let identity: Identity
         /// 1…32 of `A–Z a–z 0–9 . _ -`; the first 12 characters of the identity if the list gives none.
@@ -37,21 +38,21 @@ public struct Allowlist: Sendable {
         let namePlace: Place
     }
 
-    /// Where in which file.
+    /// A place in a file.
     struct Place: Hashable, Sendable {
         let file: String
         let line: Int
         let column: Int
     }
 
-    /// Those admitted, in file order.
+    /// The members admitted, in file order.
     public private(set) var members: [Member] = []
-    /// Those revoked, in file order.
+    /// The identities revoked, in file order.
     public private(set) var revoked: [Revocation] = []
     private var entries: [Entry] = []
     private var positions: [Identity: Int] = [:]
 
-    /// Admits nobody.
+    /// An empty list, which admits nobody.
     public init() {}
 
     /// The list with these lines; the same identity or the same name twice is an error.
@@ -137,14 +138,14 @@ extension Allowlist.Place {
     func seen(from place: Self) -> String { place.file == file ? "line \(line)" : "\(file):\(line)" }
 }
 
-/// What is wrong with an allowlist, and where.
+/// An error in an allowlist, and its place.
 public struct AllowlistError: Error, Hashable, Sendable, CustomStringConvertible {
     public let file: String
     /// From 1.
     public let line: Int
     /// From 1.
     public let column: Int
-    /// What is wrong and what to do. Holds no secret.
+    /// The error, and what to do. Holds no secret.
     public let message: String
 
     init(_ place: Allowlist.Place, _ message: String) {

@@ -1,4 +1,4 @@
-/// What a member's line says after the name: `addr=HOST:PORT` or `write=yes|no`.
+/// An option that follows the name on a member's line: `addr=HOST:PORT` or `write=yes|no`.
 package enum AllowlistOption: Hashable, Sendable {
     /// Why fe80::1, and fe80::1%eth0, is no address for a node.
     package static let noLinkLocal =

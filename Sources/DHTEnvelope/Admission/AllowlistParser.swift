@@ -24,7 +24,7 @@ extension Allowlist {
 ///     IDENTITY  NAME  [option=value …]   # comment
 ///     @revoked IDENTITY name
 struct AllowlistParser {
-    /// What stands between blanks, and the column it begins in.
+    /// The characters between blanks, and the column of the first, from 1.
     private struct Word {
         let characters: ArraySlice<UInt8>
         let column: Int
@@ -107,7 +107,7 @@ struct AllowlistParser {
         }
     }
 
-    /// What stands between blanks, up to a comment.
+    /// The words of a line, up to a comment.
     private static func words(of content: ArraySlice<UInt8>) -> [Word] {
         let code = content.prefix { $0 != UInt8(ascii: "#") }
         return code.split { $0 == UInt8(ascii: " ") || $0 == UInt8(ascii: "\t") }

@@ -4,8 +4,8 @@ import DHTCrypto
 /// Requests of no known session that were authenticated, by identity and box key: each is answered once, and
 /// those of one box key now and then. `docs/protocol.md`, section 5.
 ///
-/// Whoever captured old ones can so have each answered once more after our restart, and no more: replays of
-/// one process of a peer use up nothing that another needs.
+/// A sender of captured requests can so have each answered once more after our restart, and no more: replays
+/// of one process of a peer use up nothing that another needs.
 package struct FirstContacts: Sendable {
     /// Box keys remembered; the oldest is forgotten first. At the rate of the lane that takes 40 seconds.
     package static let capacity = 8192
@@ -24,7 +24,7 @@ package struct FirstContacts: Sendable {
     }
 
     private var entries: [Process: Entry] = [:]
-    /// In the order in which they came; those that went since are skipped.
+    /// The processes in the order in which they came; those that went since are skipped.
     private var order: [Process] = []
     private var first = 0
 

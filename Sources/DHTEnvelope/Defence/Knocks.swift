@@ -1,9 +1,10 @@
 import DHTCore
 
-/// Who asks for admission in vain: says that it is an identity which the list does not name.
+/// Senders that ask for admission in vain: each says that it is an identity which the list does not name.
 ///
-/// Its datagrams open under the network key, so it is no stranger altogether; who it is, is not proved. One
-/// that is really a member forgotten on our list waits for an answer that never comes, and only we can tell.
+/// Their datagrams open under the network key, so they are no strangers altogether; their identities are not
+/// proved. A sender that is really a member forgotten on our list waits for an answer that never comes, and
+/// only we can tell.
 package struct Knocks: Sendable {
     package struct Knock: Hashable, Sendable {
         package let identity: Identity
@@ -11,26 +12,26 @@ package struct Knocks: Sendable {
         package var endpoint: Endpoint
         package var count: UInt64
         package var last: Instant
-        /// When it was last to be told of.
+        /// When the knock was last to be told of.
         fileprivate var toldAt: Instant?
     }
 
     /// Identities remembered: whoever has the network key can invent any number.
     package static let capacity = 64
-    /// One that was silent for so long makes room for another, and is news when it comes again.
+    /// An identity that was silent for so long makes room for another, and is news when it comes again.
     package static let memory = Interval.minutes(60)
 
     private var knocks: [Identity: Knock] = [:]
-    /// Nobody makes room before that: who floods us with identities costs one look.
+    /// No identity makes room before that: a flood of identities costs one look.
     private var fullUntil = Instant(nanoseconds: 0)
-    /// Those that are to be told of.
+    /// Identities that are to be told of.
     private var news: [Identity] = []
 
     package init() {}
 
     package var hasNews: Bool { !news.isEmpty }
 
-    /// Those that knocked, the last first.
+    /// All knocks, the last first.
     package var all: [Knock] {
         knocks.values.sorted { $0.last == $1.last ? $0.identity < $1.identity : $0.last > $1.last }
     }
@@ -47,13 +48,13 @@ package struct Knocks: Sendable {
         knocks[identity] = knock
     }
 
-    /// Those that are to be told of: each once an hour, as long as it knocks.
+    /// The knocks that are to be told of: each identity once an hour, as long as it knocks.
     package mutating func takeNews() -> [Knock] {
         defer { news = [] }
         return news.compactMap { knocks[$0] }
     }
 
-    /// These are admitted now.
+    /// Identities that are admitted now are forgotten.
     package mutating func forget(where isAdmitted: (Identity) -> Bool) {
         for identity in knocks.keys where isAdmitted(identity) { drop(identity) }
     }

@@ -23,13 +23,13 @@ package struct TokenBucket: Sendable {
         updated = now
     }
 
-    /// Whether there is one to take.
+    /// Whether there is a token to take.
     package mutating func hasOne(at now: Instant) -> Bool {
         refill(at: now)
         return credit >= interval
     }
 
-    /// Takes one if there is one.
+    /// Takes a token if there is one.
     package mutating func take(at now: Instant) -> Bool {
         refill(at: now)
         guard credit >= interval else { return false }

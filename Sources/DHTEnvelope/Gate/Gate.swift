@@ -1,11 +1,11 @@
 import DHTCore
 import DHTCrypto
 
-/// What every datagram passes, in both directions: sealing and opening, admission, sessions, limits.
+/// The gate that every datagram passes, in both directions: sealing and opening, admission, sessions, limits.
 ///
-/// ``receive(_:from:at:)`` is `docs/protocol.md`, section 4, in its order. Whatever it lets through was
-/// signed by an admitted peer, for this node, and for the first time; whatever it does not is a counter and
-/// nothing else.
+/// ``receive(_:from:at:)`` is `docs/protocol.md`, section 4, in its order. A datagram that it lets through
+/// was signed by an admitted peer, for this node, and for the first time; a datagram that it drops is a
+/// counter and nothing else.
 package struct Gate: ~Copyable {
     /// Bounds a node may set: `docs/operations.md`.
     package struct Limits: Sendable {
@@ -28,11 +28,11 @@ package struct Gate: ~Copyable {
     var junk: TokenBucket
     var mint = ChallengeMint()
     var verified = VerifiedRecords()
-    /// Who asks in vain.
+    /// Senders that ask for admission in vain.
     package var knocks = Knocks()
     var entropy: any RandomNumberGenerator & Sendable
 
-    /// Such failures a second, at most.
+    /// Failures counted by ``junk`` a second, at most.
     static let junkRate: UInt32 = 200
 
     package init(
@@ -62,7 +62,7 @@ package struct Gate: ~Copyable {
     package var identity: Identity { keys.identity }
     package var networkID: NetworkID { keys.networkID }
 
-    /// Replaces the list of who is admitted, and forgets those who no longer are.
+    /// Replaces the rule of who is admitted, and forgets those who no longer are.
     package mutating func replaceAdmission(_ policy: AdmissionPolicy) {
         admission = policy
         knocks.forget { policy.admits($0) }

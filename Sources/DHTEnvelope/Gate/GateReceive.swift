@@ -10,7 +10,7 @@ extension Gate {
         /// Whether the sender proved that it receives at `endpoint`; if not, nothing may change.
         package let isLive: Bool
         package let transaction: UInt64
-        /// Of the request: what an answer to an address that is not proved may have at most.
+        /// Bytes of the request: an answer to an address that is not proved may have no more.
         package let length: Int
         /// The sender answered a challenge of ours: it receives at `endpoint`, which was not known.
         package var provesAddress = false
@@ -18,7 +18,7 @@ extension Gate {
         package var showsNewKey = false
         /// Where another process with the sender's key is, which runs at the same time.
         package var twin: Endpoint?
-        /// What a gate of another kind knows the sender's process by.
+        /// The name by which a gate of another kind knows the sender's process.
         package var mark: UInt64 = 0
         /// `nil` if no real gate opened the request: then none seals an answer to it.
         let boxKey: BoxPublicKey?
@@ -33,14 +33,14 @@ extension Gate {
         package let sender: Identity
         package let endpoint: Endpoint
         package let transaction: UInt64
-        /// Records in it are verified and of the location asked for; contacts are admitted and have unicast
-        /// addresses.
+        /// Records in the response are verified and of the location asked for; contacts are admitted and have
+        /// unicast addresses.
         package let response: Response
-        /// Records that were taken out of it.
+        /// Records that were taken out of the response.
         package let recordsStruckOut: Int
-        /// Records and contacts that were taken out of it.
+        /// Records and contacts that were taken out of the response.
         package let struckOut: Int
-        /// Of them the contacts with an address that nobody could send to.
+        /// Contacts among these that have an address nobody could send to.
         package let unusable: Int
         /// The request was live.
         package var wasLive = true
@@ -49,7 +49,7 @@ extension Gate {
         /// The sender hears another process that has our key.
         package let namesTwin: Bool
 
-        /// What is left of `response` once the gate has struck out what does not belong there.
+        /// A response from which the gate has struck out all that does not belong there.
         package init(
             sender: Identity,
             endpoint: Endpoint,
@@ -71,7 +71,7 @@ extension Gate {
         package var contacts = 0
         /// Of the contacts those with an address that nobody could send to.
         package var unusable = 0
-        /// One of them was ourselves.
+        /// One of the contacts was ourselves.
         package var namesTwin = false
     }
 
@@ -85,11 +85,11 @@ extension Gate {
     private struct Opened {
         var signature: ArraySlice<UInt8>
         var bodyBytes: ArraySlice<UInt8>
-        /// `nil` if it is malformed.
+        /// The decoded body; `nil` if it is malformed.
         var body: Body?
         /// The box's key was derived for this datagram and waits in the spare slot.
         var usedSpare: Bool
-        /// What the body says, of a response.
+        /// The response that the body holds; `nil` for a request.
         var response: Response?
     }
 
@@ -132,7 +132,8 @@ extension Gate {
         guard let body = opened.body, let request = MessageCodec.decodeRequest(body) else {
             return .dropped(.malformed)
         }
-        // Who replays has not come as far as this; who has the network key may have, in the peer's name.
+        // A replay has not come as far as this; a datagram of anybody with the network key may have, in the
+        // peer's name.
         guard sessions.charge(sender, boxKey, at: now) else { return .dropped(.budget) }
         let noDigest = [UInt8](repeating: 0, count: 32)
         let signed = signedInput(
@@ -198,7 +199,7 @@ extension Gate {
         return mint.accepts(body.challenge, for: subject(sender, boxKey, at: endpoint), at: now)
     }
 
-    /// Whose challenge it is.
+    /// The subject of a challenge: a peer's process at an endpoint.
     func subject(_ peer: Identity, _ boxKey: BoxPublicKey, at endpoint: Endpoint) -> ChallengeMint.Subject {
         ChallengeMint.Subject(
             identity: peer,
@@ -320,7 +321,7 @@ extension Gate {
 
     private static let context = Array("dht1 envelope".utf8) + [0]
 
-    /// What a sender signs: section 3.
+    /// The bytes that a sender signs: section 3.
     func signedInput(
         _ nonce: ArraySlice<UInt8>,
         _ header: [UInt8],

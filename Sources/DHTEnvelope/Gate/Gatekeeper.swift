@@ -1,15 +1,15 @@
 import DHTCore
 
-/// What an engine has its datagrams sealed and opened by.
+/// The gate by which an engine has its datagrams sealed and opened.
 ///
 /// A node's is the ``Gate``, and it can have no other: `SecureDHT` knows none. The simulator has two of its
 /// own: one that seals nothing, for worlds too large to encrypt, and one that lies.
 package protocol Gatekeeper: ~Copyable {
     var identity: Identity { get }
-    /// Who may speak, and who may write.
+    /// The rule of who may speak, and who may write.
     var admission: AdmissionPolicy { get }
 
-    /// Replaces the list of who is admitted, and forgets those who no longer are.
+    /// Replaces the rule of who is admitted, and forgets those who no longer are.
     mutating func replaceAdmission(_ policy: AdmissionPolicy)
 
     /// Whether the peer is known to receive at `endpoint`.
@@ -48,7 +48,7 @@ package protocol Gatekeeper: ~Copyable {
     /// Whether the record was signed by somebody who may write here.
     mutating func accepts(_ record: Record) -> Bool
 
-    /// Does what has fallen due.
+    /// Does the work that has fallen due.
     mutating func advance(to now: Instant)
 
     /// When ``advance(to:)`` has something to do.
@@ -72,7 +72,7 @@ extension Gate: Gatekeeper {
 }
 
 extension Gate.InboundRequest {
-    /// Of a request that a gate of another kind took in.
+    /// A request that a gate of another kind took in.
     package init(
         sender: Identity,
         endpoint: Endpoint,

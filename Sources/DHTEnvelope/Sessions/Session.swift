@@ -13,7 +13,7 @@ package struct Session: Sendable {
     package let boxKey: BoxPublicKey
     /// Counters of its requests.
     var window: ReplayWindow
-    /// Where it proved to receive, the newest first.
+    /// Where the process proved to receive, the newest first.
     private(set) var addresses: [Endpoint]
     let begunAt: Instant
     var heardAt: Instant
@@ -38,16 +38,16 @@ package struct Session: Sendable {
     }
 }
 
-/// What is known of how the next request to a peer will be taken.
+/// The prospect of our next request to a peer: whether it is likely to be live.
 struct Prospect: Sendable {
     /// How long a challenge is good at least.
     static let challengeLifetime = ChallengeMint.epochLength
 
-    /// Of the peer's process that told, ours that it told, and where it was.
+    /// The box key of the peer's process, the id of our box key that it knows, and where the process was.
     let peerKey: BoxPublicKey
     let ownKey: UInt32
     let endpoint: Endpoint
-    /// 0: it knows us as we are.
+    /// The challenge that the process sent; 0: it knows us as we are.
     let challenge: UInt64
     let at: Instant
 
@@ -56,16 +56,16 @@ struct Prospect: Sendable {
     }
 }
 
-/// What the gate remembers of one admitted peer.
+/// The state that the gate keeps of one admitted peer.
 struct PeerState: Sendable {
     /// Sessions of an identity; its own next one takes the place of the one heard least lately.
     static let sessionLimit = 4
 
     let identity: Identity
-    /// The latest begun first.
+    /// The peer's sessions, the latest begun first.
     var sessions: [Session] = []
     var budget: TokenBucket
-    /// Part of every challenge: older ones cannot begin again what was forgotten.
+    /// Part of every challenge: with an older number none can begin a session again that had to make room.
     var generation: UInt32 = 0
     var heardAt: Instant
 
@@ -79,7 +79,7 @@ struct PeerState: Sendable {
     var prospect: Prospect?
     /// The last challenge the peer sent.
     var challenge: UInt64 = 0
-    /// Of our last request to it under `counterKey`, our box key's id.
+    /// The counter of our last request to the peer under `counterKey`, our box key's id.
     var counter: UInt64
     var counterKey: UInt32?
 

@@ -3,8 +3,8 @@ import DHTCrypto
 
 /// Peers and their sessions, bounded. `docs/protocol.md`, section 5.
 ///
-/// Knows no cryptography: what it is told of was authenticated, and who makes challenges tells whether one is
-/// good.
+/// Knows no cryptography: the messages it is told of were authenticated, and the maker of challenges tells
+/// whether one is good.
 package struct SessionTable: Sendable {
     /// A peer may ask this much at once, in seconds of its rate.
     static let budgetBurstSeconds: UInt32 = 2
@@ -14,14 +14,14 @@ package struct SessionTable: Sendable {
     private static let forgottenShare = 8
     /// A process that is heard this long after a later one began runs beside it.
     private static let successionLength = Interval.seconds(10)
-    /// And for this long after it was heard.
+    /// Such a process counts as running for this long after it was heard.
     private static let twinMemory = Interval.minutes(20)
 
-    /// What became of an authenticated request.
+    /// The verdict on an authenticated request.
     package struct Acceptance: Hashable, Sendable {
-        /// It may change state.
+        /// The request may change state.
         package var isLive = false
-        /// It answered a challenge: its address was not proved before.
+        /// The request answered a challenge: its address was not proved before.
         package var provesAddress = false
         /// The peer is another process than before.
         package var isNewProcess = false
@@ -104,7 +104,8 @@ package struct SessionTable: Sendable {
         return peers[place].sessions[known].addresses.contains(endpoint)
     }
 
-    /// What goes into the peer's challenges, so that those become bad that could begin again what ended.
+    /// The number that goes into the peer's challenges: once it rises, older challenges cannot begin a
+    /// session again that ended.
     package func generation(of identity: Identity) -> UInt32 {
         indices[identity].map { peers[$0].generation } ?? 0
     }
@@ -162,7 +163,8 @@ package struct SessionTable: Sendable {
     private mutating func begin(_ session: Session, at place: Int) {
         let identity = peers[place].identity
         var session = session
-        // What was answered before it began, and has a higher counter than began it, is not answered again.
+        // Requests answered before the session began, with a higher counter than began it, are not answered
+        // again.
         if let seen = firstContacts.window(of: identity, session.boxKey) { session.window.mark(seen) }
         firstContacts.forget(identity, session.boxKey)
         for ended in peers[place].begin(session) {
@@ -253,8 +255,8 @@ package struct SessionTable: Sendable {
         indices[identity].flatMap { peers[$0].answeredAt }
     }
 
-    /// What goes into the next request to the peer: its number, and the last challenge the peer sent.
-    /// `nil`: there is no room.
+    /// The fields of the next request to the peer: its number, and the last challenge the peer sent (0:
+    /// none). `nil`: there is no room for the peer.
     package mutating func outgoing(
         for identity: Identity,
         ownKey: UInt32,

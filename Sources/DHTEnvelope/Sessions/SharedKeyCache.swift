@@ -10,7 +10,7 @@ package struct SharedKeyCache: ~Copyable, Sendable {
 
     private var slab: SharedKeySlab
     private var slots: [Pair: Int] = [:]
-    /// By slot: who uses it, and when last, in uses of the cache.
+    /// By slot: the pair that uses it, and when last, in uses of the cache.
     private var owners: [Pair?]
     private var lastUses: [UInt64]
     private var uses: UInt64 = 0
@@ -80,7 +80,7 @@ package struct SharedKeyCache: ~Copyable, Sendable {
         slab.seal(slot, plaintext, appendingTo: &datagram)
     }
 
-    /// What is in the box of a datagram.
+    /// The contents of a datagram's box; `nil` if it does not open.
     func open(_ slot: Int, _ datagram: [UInt8]) -> [UInt8]? {
         slab.open(slot, in: datagram, from: Datagram.boxOffset)
     }

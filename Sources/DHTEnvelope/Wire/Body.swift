@@ -1,7 +1,7 @@
 import DHTCore
 
-/// What the signature covers and the box hides, before the payload is understood. `docs/protocol.md`, section
-/// 3.
+/// The body that the signature covers and the box hides, before the payload is understood.
+/// `docs/protocol.md`, section 3.
 package struct Body: Hashable, Sendable {
     /// Bytes before the payload.
     package static let fieldsLength = 20

@@ -13,7 +13,7 @@ package enum Datagram {
     static let boxOffset = 120
     package static let signatureLength = 64
 
-    /// What is not payload: nonce, two tags, header, signature, body fields.
+    /// Bytes that are not payload: nonce, two tags, header, signature, body fields.
     package static let overhead = 220
     package static let maximumPayload = maximumLength - overhead
 

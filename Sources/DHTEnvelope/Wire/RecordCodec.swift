@@ -39,7 +39,7 @@ package enum RecordCodec {
         return Record(checkedBytes: bytes, location: location, digest: Digest(blake2bOf: bytes))
     }
 
-    /// What an author says before it is signed.
+    /// The fields that an author writes, before the record is signed.
     package struct Draft: Sendable {
         package var kind: Record.Kind
         /// 1…128 bytes.
