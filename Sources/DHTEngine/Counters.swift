@@ -1,7 +1,7 @@
 import DHTCore
 import DHTEnvelope
 
-/// What happened so far, in numbers.
+/// The engine's counts of events so far.
 package struct Counters: Hashable, Sendable {
     /// Datagrams that arrived.
     package var received: UInt64 = 0
@@ -21,7 +21,7 @@ package struct Counters: Hashable, Sendable {
     package var timeouts: UInt64 = 0
     /// Records and contacts taken out of responses whose senders had no right to put them there.
     package var struckOut: UInt64 = 0
-    /// What was done to keep copies where they belong.
+    /// Counters of the work that keeps copies where they belong.
     package var replication = ReplicationCounters()
     /// Records thrown out for want of room.
     package var evictions: UInt64 = 0
@@ -39,7 +39,7 @@ package struct Counters: Hashable, Sendable {
     package var cancelled: UInt64 = 0
     /// Records, and parts of content, that the store turned out not to have any more.
     package var losses: UInt64 = 0
-    /// Parts of content that it was given again.
+    /// Parts of content that the store was given again.
     package var mended: UInt64 = 0
     private var drops = [UInt64](repeating: 0, count: DropReason.allCases.count)
 

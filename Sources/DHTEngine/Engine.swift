@@ -110,8 +110,9 @@ extension GatedEngine where Keeper: ~Copyable {
         tellCore(in: &turn) { $0.resolved(seed: seed, endpoints, in: &$1) }
     }
 
-    /// Replaces who is admitted; those who no longer are, are forgotten. What those wrote who no longer may
-    /// is nowhere from now on, but kept for a while: the next list may let them again.
+    /// Replaces the rule of who is admitted; those who no longer are, are forgotten. Records of authors who
+    /// may no longer write are treated as absent from now on, but kept for a while: the next list may let
+    /// them again.
     package mutating func replaceAdmission(_ policy: AdmissionPolicy) {
         gate.replaceAdmission(policy)
         core.forget { !policy.admits($0) }
@@ -126,7 +127,8 @@ extension GatedEngine where Keeper: ~Copyable {
         return true
     }
 
-    /// What the store remembers of a record, at start. Its signature was checked before it was stored.
+    /// Enters the metadata that the store keeps of a record, at start. The record's signature was checked
+    /// before it was stored.
     package mutating func restore(_ entry: Catalog.Entry, at location: NodeID) {
         core.restore(entry, at: location, mayWrite: gate.admission.mayWrite(entry.author))
     }
@@ -139,7 +141,7 @@ extension GatedEngine where Keeper: ~Copyable {
         )
     }
 
-    /// Does what has fallen due.
+    /// Does the work that has fallen due.
     package mutating func advance(in turn: inout EngineTurn) {
         gate.advance(to: turn.now.instant)
         while let due = calls.popDue(at: turn.now.instant) { timedOut(due, in: &turn) }
@@ -188,7 +190,8 @@ extension Gatekeeper where Self: ~Copyable {
 }
 
 extension Response {
-    /// With this contact before all others, if there is one. What may be as long as a datagram stays.
+    /// The response with this contact before all others, if there is one. A response that may be as long as a
+    /// datagram stays as it is.
     fileprivate func naming(_ contact: Contact?) -> Response {
         guard let contact else { return self }
         let others = Kademlia.namedLimit - 1
@@ -201,10 +204,10 @@ extension Response {
     }
 }
 
-// MARK: What the core wants
+// MARK: Actions of the core
 
 extension GatedEngine where Keeper: ~Copyable {
-    /// Tells the core of something, and performs what it wants done.
+    /// Tells the core of an event, and performs the actions it wants done.
     mutating func tellCore(
         in turn: inout EngineTurn,
         _ event: (inout KademliaNode, inout KademliaTurn) -> Void
@@ -216,7 +219,7 @@ extension GatedEngine where Keeper: ~Copyable {
 
     mutating func perform(_ actions: [KademliaAction], in turn: inout EngineTurn) {
         gatherCounters()
-        // What is over may begin something new, whose changes must not get in front of these.
+        // The end of an operation may begin a new one, whose changes must not get in front of these.
         let (begun, over) = (actions.filter { !$0.isEnd }, actions.filter(\.isEnd))
         for action in begun + over {
             switch action {
@@ -244,7 +247,7 @@ extension GatedEngine where Keeper: ~Copyable {
         }
     }
 
-    /// What a request says of its sender besides what it asks.
+    /// Takes in what a request says of its sender besides what it asks.
     private mutating func onSender(of inbound: Gate.InboundRequest, in turn: inout EngineTurn) {
         if inbound.twin != nil { core.record(.twoProcesses, of: inbound.sender, at: turn.now.instant) }
         if inbound.showsNewKey {

@@ -3,7 +3,7 @@ import DHTEnvelope
 
 package typealias EngineTurn = Turn<EngineAction>
 
-/// What the engine wants done. The driver performs actions in order.
+/// An action that the engine wants done. The driver performs actions in order.
 package enum EngineAction: Sendable {
     /// Send these bytes there; that they are lost is nobody's fault.
     case transmit([UInt8], to: Endpoint)
@@ -17,11 +17,11 @@ package enum EngineAction: Sendable {
     case survey(Ticket)
     /// Find the addresses of a seed; then `resolved`.
     case resolve(seed: Int)
-    /// There is reason to send there, though the system may have refused that lately.
+    /// There is reason to send to this address, though the system may have refused that lately.
     case retry(Endpoint)
     /// A record of ours is about to go out: a later one at this location is to have a higher revision,
-    /// whatever the clock says, in this process or the next. It takes the place of what was told before,
-    /// higher or not. `nil`: nothing need be remembered, for nobody took what was signed.
+    /// whatever the clock says, in this process or the next. This revision takes the place of the one told
+    /// before, higher or not. `nil`: none need be remembered, for nobody took the record that was signed.
     case signed(Revision?, at: NodeID)
     /// The next piece of a value that is read as its user takes it, who asked for it by `pull`.
     case piece(OperationID, [UInt8])
@@ -43,13 +43,13 @@ package enum StorageOutcome: Sendable {
     case unavailable
 }
 
-/// What became of a datagram.
+/// The verdict on a datagram.
 package enum Disposition: Hashable, Sendable {
     case accepted
     case dropped(DropReason)
 }
 
-/// What a user may ask for.
+/// An operation that a user may ask for.
 package enum Operation: Sendable {
     case put(Put)
     /// Replace our own record under the key by a tombstone.
@@ -58,22 +58,22 @@ package enum Operation: Sendable {
     case get(key: [UInt8], author: Identity?, replicas: Int, isExhaustive: Bool, paths: Int? = nil)
     /// Bring the content that a record refers to, from those who may have it.
     case fetch(Record, from: [Contact])
-    /// The same, a piece whenever the user asks for one by `pull`; it ends when one is asked for after the
-    /// last, or cannot be had.
+    /// Bring the content, a piece whenever the user asks for one by `pull`; it ends when one is asked for
+    /// after the last, or cannot be had.
     case read(Record, from: [Contact])
     case ping(Identity)
-    /// Hand over what is kept here and say goodbye.
+    /// Hand over the records kept here and say goodbye.
     case leave
 
     /// A value to be signed and kept.
     package struct Put: Sendable {
         /// 1…128 bytes.
         package var key: [UInt8]
-        /// 0…640 bytes; what refers to the content, if that is too long.
+        /// 0…640 bytes; a reference to the content, if the value is too long.
         package var value: [UInt8]
         /// A value, a reference to one, or the tombstone of one.
         package var kind = Record.Kind.value
-        /// What the value refers to, until the store has it.
+        /// The content that the value refers to, until the store has it.
         package var content: Content?
         /// Seconds: 1…31,536,000.
         package var lifetime: UInt32
@@ -81,12 +81,12 @@ package enum Operation: Sendable {
         /// Sign and put the value anew at half its lifetime, over and over while the node runs: until it is
         /// deleted, or put without this.
         package var isKept: Bool
-        /// Copies without which the user counts it as failed; it does not end with fewer before all was
+        /// Copies without which the user counts the put as failed; it does not end with fewer before all was
         /// tried.
         package var copies = 0
 
         /// Seconds that the content may take to reach its replicas, at the slowest rate at which they go on
-        /// waiting for it: what lives for less may be over before it is anywhere.
+        /// waiting for it: a record that lives for less may be over before it is anywhere.
         package var leastLifetime: UInt64 {
             guard let length = content?.reference.length else { return 0 }
             return (UInt64(length) +| (ContentTransfers.leastRate - 1)) / ContentTransfers.leastRate
@@ -103,7 +103,7 @@ package enum Operation: Sendable {
             (self.condition, self.isKept) = (condition, isKept)
         }
 
-        /// Of a value too long for a record.
+        /// A put of a value too long for a record.
         package init(
             key: [UInt8],
             content: Content,

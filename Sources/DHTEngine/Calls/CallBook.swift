@@ -7,13 +7,13 @@ import DHTEnvelope
 /// ``Transmission`` it returns is to be sealed and sent by the caller, and each call that it says is over or
 /// late is to be told to whoever made it.
 struct CallBook: Sendable {
-    /// What the gate knows of a peer at an address.
+    /// The gate's knowledge of a peer at an address.
     struct PeerStatus: Hashable, Sendable {
-        /// It is known to receive there.
+        /// The peer is known to receive there.
         let hasProved: Bool
-        /// A request to it is expected to be live.
+        /// A request to the peer is expected to be live.
         let isExpectedLive: Bool
-        /// When it last answered.
+        /// When the peer last answered.
         let answered: Instant?
 
         /// Whether a PING goes ahead: a write that is not live would come back with `retry`, and to an
@@ -31,9 +31,9 @@ struct CallBook: Sendable {
         let request: Request
         let contact: Contact
         let options: Gate.SealOptions
-        /// It was sent before.
+        /// The request was sent before.
         let isRepeated: Bool
-        /// It may go to that address; else it counts as lost.
+        /// The datagram may go to that address; else it counts as lost.
         let isAllowed: Bool
     }
 
@@ -46,13 +46,13 @@ struct CallBook: Sendable {
             case wait
             /// Nobody answered: ``CallBook/send(_:to:at:)``.
             case repeated
-            /// It is over, and removed.
+            /// The call is over, and removed.
             case givenUp
         }
 
         let call: OutgoingCall
         let step: Step
-        /// It is late, which it was not before.
+        /// The call is late, which it was not before.
         let isNewlyOverdue: Bool
     }
 
@@ -81,7 +81,7 @@ struct CallBook: Sendable {
     var count: Int { table.count }
     subscript(id: CallID) -> OutgoingCall? { table[id] }
 
-    /// Those of this kind, the oldest first.
+    /// The calls of this kind, the oldest first.
     func ids(where isWanted: (OutgoingCall) -> Bool) -> [CallID] { table.ids(where: isWanted) }
 
     /// When ``popDue(at:)`` has something to return.
@@ -116,11 +116,11 @@ struct CallBook: Sendable {
             call.timeout = max(call.timeout, now + Self.wantTimeout * (1 << UInt64(call.attempts)))
         }
         if call.request.operation == .passOn, !call.needsPingFirst {
-            // It asks others, who may have to be found.
+            // The peer asks others, who may have to be found.
             call.timeout = max(call.timeout, now + Self.passingTimeout * (1 << UInt64(call.attempts)))
         }
         call.attempts += 1
-        // Whether it asks the peer to know us, as far as we can tell.
+        // Whether the request asks the peer to know us, as far as we can tell.
         let opens = call.isSilent(peer) || !peer.isExpectedLive
         call.isHeld = opens && !openings.begin(call.id, at: call.contact)
         let transmission = call.isHeld ? nil : transmit(&call, request, to: peer, at: now)
@@ -184,7 +184,8 @@ struct CallBook: Sendable {
         return send(call, to: peer, at: now)
     }
 
-    /// Sends what waited for an answer from there, see ``send(_:to:at:)``; `nil` as well if it waits no more.
+    /// Sends a call that waited for an answer from there, see ``send(_:to:at:)``; `nil` as well if it waits
+    /// no more.
     mutating func release(_ id: CallID, to peer: PeerStatus, at now: Instant) -> Transmission? {
         guard var call = table[id], call.isHeld else { return nil }
         call.isHeld = false

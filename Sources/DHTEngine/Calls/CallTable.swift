@@ -17,16 +17,16 @@ struct OutgoingCall: Sendable {
     var transaction: UInt64
     /// A PING goes ahead, to get a challenge or a sign of life; the request follows its answer.
     var needsPingFirst: Bool
-    /// Of the present transaction.
+    /// Transmissions of the present transaction.
     var transmissions = 0
-    /// How often it was to be sent: transmissions, and times when another went ahead.
+    /// How often the request was to be sent: transmissions, and times when another went ahead.
     var attempts = 0
-    /// It waits for the answer to another request to the same peer.
+    /// The call waits for the answer to another request to the same peer.
     var isHeld = false
     var retries = 0
     var firstSent: Instant
     var lastSent = Instant(nanoseconds: 0)
-    /// When it is sent again, or given up.
+    /// When the request is sent again, or given up.
     var timeout = Instant(nanoseconds: 0)
     /// The core was told that the answer is late.
     var isOverdue = false
@@ -46,7 +46,7 @@ struct OutgoingCall: Sendable {
     mutating func renew(_ transaction: UInt64, at now: Instant) {
         self.transaction = transaction
         (transmissions, attempts) = (0, 0)
-        // Its own answer came while it waited for another's: it waits no more.
+        // The call's own answer came while it waited for another's: it waits no more.
         isHeld = false
         firstSent = now
     }
@@ -93,7 +93,7 @@ struct CallTable: Sendable {
         )
     }
 
-    /// Those of this kind, the oldest first.
+    /// The calls of this kind, the oldest first.
     func ids(where isWanted: (OutgoingCall) -> Bool) -> [CallID] {
         calls.values.filter(isWanted).map(\.id).sorted()
     }

@@ -12,7 +12,7 @@ extension GatedEngine where Keeper: ~Copyable {
         in turn: inout EngineTurn
     ) {
         guard core.families.contains(contact.endpoint.family) || id.isContent else {
-            // There is no socket by which it could go, so nothing is waited for.
+            // There is no socket by which the request could go, so nothing is waited for.
             return tellCore(in: &turn) { $0.failed(id, in: &$1) }
         }
         transfers.recordUpload(of: request, to: contact.identity, held: 0)
@@ -125,7 +125,7 @@ extension GatedEngine where Keeper: ~Copyable {
             let held = response.isStored ? record.reference?.length : nil
             transfers.recordUpload(of: call.request, to: call.contact.identity, held: held)
         }
-        // What waited goes now, with the challenge in the answer: it makes us known.
+        // Calls that waited go now, with the challenge in the answer: it makes us known.
         let wasLive = answer.wasLive || !answered.held.isEmpty
         tellCore(in: &turn) { core, turn in
             core.answered(call.id, response, struckOut: answer.recordsStruckOut, wasLive: wasLive, in: &turn)
@@ -154,7 +154,7 @@ extension GatedEngine where Keeper: ~Copyable {
         return true
     }
 
-    /// The call is no more.
+    /// The call is over.
     private mutating func forget(_ call: OutgoingCall) {
         calls.remove(call.id)
         transfers.ended(call)

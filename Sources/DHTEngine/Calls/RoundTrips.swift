@@ -6,7 +6,8 @@ struct RoundTrips: Sendable {
     static let capacity = 8192
 
     private var estimators: [Identity: RoundTripEstimator] = [:]
-    /// Of all peers together: it follows how busy we and the network are, where some were asked long ago.
+    /// The estimate of all peers together: it follows how busy we and the network are, where some were asked
+    /// long ago.
     private var common = RoundTripEstimator()
     /// Of answers to writes, all peers' together.
     private var writes = RoundTripEstimator()
@@ -29,14 +30,14 @@ struct RoundTrips: Sendable {
             let whole = writes.smoothed == nil ? timeout : writes.timeout(transmission: transmission)
             return (max(timeout, whole), max(timeout, whole))
         }
-        // Whoever takes longer than peers do at present is overdue, however slow it was when last asked.
+        // A peer that takes longer than peers do at present is overdue, however slow it was when last asked.
         return (min(estimator.patience, common.patience), timeout)
     }
 
     /// A peer answered after `wait`. `isClear`: the request was sent once only (Karn: an answer to one that
     /// was sent twice does not say to which).
     mutating func answered(_ request: Request, by peer: Identity, after wait: Interval, isClear: Bool) {
-        // How long others take says nothing of its line.
+        // How long others take says nothing of the peer's line.
         if request.operation == .passOn { return }
         if request.isWrite {
             if isClear { writes.sample(wait) } else { writes.answeredLate(after: wait) }

@@ -81,7 +81,7 @@ extension ContentTransfers {
         }
     }
 
-    /// These gave what the content is not: whoever else is bringing it asks them no more either.
+    /// These peers gave wrong parts of the content: no other fetch of it asks them any more either.
     private mutating func record(
         _ liars: [Identity],
         of reference: ContentReference,

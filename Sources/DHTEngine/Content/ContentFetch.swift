@@ -3,10 +3,10 @@ import DHTEnvelope
 
 /// Content on its way to us from several peers at once, as a machine: answers in, requests out.
 ///
-/// Each part is asked of one peer, chunk by chunk, and looked at when it is whole; who gave a part that is
-/// not what it must be is asked no more, whoever names it again. A part that takes its peer too long is asked
-/// of another as well, and whichever is whole first counts. How much may be under way to a peer follows what
-/// it answers.
+/// Each part is asked of one peer, chunk by chunk, and looked at when it is whole; a peer that gave a part
+/// that is not what it must be is asked no more, whoever names it again. A part that takes its peer too long
+/// is asked of another as well, and whichever is whole first counts. How much may be under way to a peer
+/// follows what it answers.
 struct ContentFetch: Sendable {
     /// A chunk that is to be asked for.
     struct ChunkRequest: Hashable, Sendable {
@@ -31,7 +31,7 @@ struct ContentFetch: Sendable {
         }
     }
 
-    /// How far such a part is.
+    /// How far an assigned part is.
     private struct PartialPart: Sendable {
         let begun: Instant
         var bytes: [UInt8]
@@ -39,7 +39,7 @@ struct ContentFetch: Sendable {
         var open: [Int]
         /// A bit for each chunk that is not there.
         var missing: UInt64
-        /// It takes too long: others may be asked for it.
+        /// The part takes too long: others may be asked for it.
         var isSlow = false
     }
 
@@ -81,8 +81,8 @@ struct ContentFetch: Sendable {
 
     // MARK: Events
 
-    /// Somebody may have the content. Who was silent is tried again; who had not what it was asked for only
-    /// if it says itself that it has it (`isOffer`); who lied is not.
+    /// A peer may have the content. If it was silent it is tried again; if it lacked a part, only when it
+    /// says itself that it has the content (`isOffer`); if it lied, never.
     mutating func add(_ contact: Contact, isOffer: Bool = false) {
         guard let index = index(of: contact.identity) else {
             sources.append(ContentSource(contact: contact))
@@ -91,7 +91,7 @@ struct ContentFetch: Sendable {
         sources[index].named(contact, isOffer: isOffer)
     }
 
-    /// What is to be asked now, given that parts of no more than `limit` may be begun.
+    /// The chunks to ask for now, given that no more than `limit` parts may be begun.
     mutating func nextRequests(limit: Int, at now: Instant) -> [ChunkRequest] {
         var chunkRequests: [ChunkRequest] = []
         var limit = limit
@@ -155,7 +155,7 @@ struct ContentFetch: Sendable {
         dismiss(chunkRequest.contact.identity, .without)
     }
 
-    /// The peer gave somebody else what the content is not.
+    /// The peer gave another fetch of ours a part that is not what it must be.
     mutating func dismiss(_ liar: Identity) {
         dismiss(liar, .liar)
         liars.removeAll { $0 == liar }
@@ -176,7 +176,7 @@ struct ContentFetch: Sendable {
         }
     }
 
-    /// Whatever is under way comes to nothing.
+    /// All requests under way come to nothing.
     mutating func halt() {
         for assignment in partials.keys.sorted().reversed() {
             partials[assignment] = nil
@@ -185,7 +185,7 @@ struct ContentFetch: Sendable {
         for index in sources.indices { sources[index].inFlight = 0 }
     }
 
-    /// Those who gave what is not what it must be, since this was last asked.
+    /// Peers that gave a part that is not what it must be, since the last call.
     mutating func takeLiars() -> [Identity] {
         defer { liars = [] }
         return liars
@@ -255,7 +255,7 @@ struct ContentFetch: Sendable {
         return completed
     }
 
-    /// This peer is asked no more, and others for what it was asked for.
+    /// This peer is asked no more, and others are asked for its parts.
     private mutating func dismiss(_ identity: Identity, _ state: ContentSource.SourceState) {
         guard let index = index(of: identity) else { return }
         switch (sources[index].state, state) {
@@ -283,7 +283,7 @@ extension ContentFetch {
     /// The next part that nobody was asked for: whoever takes it gives it back, or supplies its bytes.
     mutating func takePart() -> ContentPart? { takePart(for: nil) }
 
-    /// `identity`: it is not to be a part that this peer is asked for already.
+    /// The next part that nobody was asked for. `identity`: not one that this peer is asked for already.
     private mutating func takePart(for identity: Identity?) -> ContentPart? {
         func isAsked(_ part: ContentPart) -> Bool {
             identity.map { partials[.init(part: part, source: $0)] != nil } ?? false
@@ -304,7 +304,8 @@ extension ContentFetch {
         }
     }
 
-    /// A part that was taken, and how it was found; `nil`, and given back, if it is not what it must be.
+    /// Takes in the bytes found for a part that was taken; `nil`, and the part is given back, if they are not
+    /// what they must be.
     mutating func supply(_ bytes: [UInt8], for part: ContentPart) -> CompletedPart? {
         let completed = verified(bytes, as: part)
         if completed == nil { giveBack(part) }

@@ -1,9 +1,9 @@
 import DHTCore
 
-/// What content this node's store has, in whole or in part, or is to have.
+/// The content that this node's store has, in whole or in part, or is to have.
 ///
-/// As long as no record refers to it, all of it counts against bounds, from the moment on when somebody was
-/// told that it is wanted: what is promised to one is not there for another.
+/// As long as no record refers to content, all of it counts against bounds, from the moment on when somebody
+/// was told that it is wanted: room promised to one is not there for another.
 struct ContentInventory: Sendable {
     /// On whose account content is brought until a record refers to it.
     enum Owner: Hashable, Sendable {
@@ -11,7 +11,7 @@ struct ContentInventory: Sendable {
         case users
         /// A member offered a record of this author.
         case member(author: Identity, sender: Identity)
-        /// It was here when we started.
+        /// The content was here when we started.
         case unknown
     }
 
@@ -33,32 +33,33 @@ struct ContentInventory: Sendable {
     struct Entry: Sendable {
         let reference: ContentReference
         fileprivate(set) var owner: Owner
-        /// The store was told of it.
+        /// The store was told of the content.
         fileprivate(set) var isBegun = false
         /// The store has the outline.
         fileprivate(set) var hasOutline = false
         /// Pieces the store has, and their bytes.
         fileprivate(set) var pieces: Set<Int> = []
         fileprivate(set) var heldBytes: UInt32 = 0
-        /// It is on its way here.
+        /// The content is on its way here.
         fileprivate(set) var isAwaited = false
         /// A record of ours refers to it, as far as we know.
         fileprivate(set) var isReferred = false
         /// Where that record belongs.
         fileprivate(set) var location: NodeID?
-        /// None does any more, as it seems.
+        /// No record refers to the content any more, as it seems.
         fileprivate(set) var isParting = false
-        /// The one place whose record it is for, by the last revision known there; `nil`: nobody knows, or
-        /// there are several.
+        /// The one place whose record the content is for, by the last revision known there; `nil`: nobody
+        /// knows, or there are several.
         fileprivate(set) var claim: Claim?
         fileprivate var isShared = false
-        /// When some of it last came, or our own users had to do with it. What strangers ask prolongs
+        /// When a part last came, or our own users had to do with the content. Requests of strangers prolong
         /// nothing.
         fileprivate(set) var touched: Instant
 
         var isComplete: Bool { hasOutline && pieces.count == reference.pieceCount }
 
-        /// Bytes it counts with: all that was promised, or what was left lying when that came to nothing.
+        /// Bytes the content counts with: all that were promised, or those left lying when that came to
+        /// nothing.
         var charge: Int {
             if isReferred { return 0 }
             let bytes = isAwaited || isComplete ? reference.length : heldBytes
@@ -73,30 +74,30 @@ struct ContentInventory: Sendable {
         }
     }
 
-    /// Content no record refers to is kept for this long, so that what was broken off can go on.
+    /// Content no record refers to is kept for this long, so that a transfer that was broken off can go on.
     static let grace = Interval.minutes(10)
-    /// And for this long after it was seen that its record is gone, so that who reads it can end.
+    /// Content is kept for this long after its record was seen to be gone, so that its readers can end.
     static let afterlife = Interval.minutes(2)
     /// Bytes of content no record refers to, at most. More is not taken on.
     static let looseLimit = 256 << 20
-    /// Of these, what only our own users can take.
+    /// Of these, the bytes that only our own users can take.
     static let reserve = 64 << 20
     static let strangeLimit = looseLimit - reserve
-    /// For the records of one author, and what one member offers.
+    /// For the records of one author, and for the offers of one member.
     static let limitByAuthor = 64 << 20
     static let limitBySender = 64 << 20
-    /// What nobody had to do with for so long may give way to other content on the same account.
+    /// Content that nobody had to do with for so long may give way to other content on the same account.
     static let dormancy = Interval.seconds(30)
-    /// However short it is.
+    /// Bytes that content counts with at least, however short it is.
     static let leastCharge = 4096
 
     private(set) var holdings: [Digest: Entry] = [:]
-    /// Bytes in all, of those the ones not our users', and these by author and by sender.
+    /// Bytes of content no record refers to: in all, those not our users', and these by author and by sender.
     private(set) var loose = 0
     private var strange = 0
     private var byAuthor: [Identity: Int] = [:]
     private var bySender: [Identity: Int] = [:]
-    /// Bytes that records began to refer to since that was last looked at.
+    /// Bytes that records began to refer to since content was last surveyed.
     private(set) var unseen = 0
 
     // MARK: Events
@@ -124,9 +125,9 @@ struct ContentInventory: Sendable {
         }
     }
 
-    /// Makes room for content by forgetting what is worth less: first what was replaced, whose record is gone
-    /// or is one of the claims given, and then, on the same account, what nobody had to do with lately.
-    /// Returns what was forgotten; `nil`, and nothing is, if that is not enough.
+    /// Makes room for content by forgetting content that is worth less: first what was replaced, whose record
+    /// is gone or is one of the claims given, and then, on the same account, what nobody had to do with
+    /// lately. Returns the content forgotten; `nil`, and none is, if that is not enough.
     mutating func makeRoom(
         for reference: ContentReference,
         of owner: Owner,
@@ -199,7 +200,7 @@ struct ContentInventory: Sendable {
         change(digest) { holding in
             switch part {
             case .outline:
-                // It is written anew before pieces that are missing; those that are there stay.
+                // The outline is written anew before pieces that are missing; pieces that are there stay.
                 if holding?.isReferred == true {
                     holding?.isBegun = false
                     holding?.hasOutline = false
@@ -217,7 +218,7 @@ struct ContentInventory: Sendable {
 
     mutating func touch(_ digest: Digest, at now: Instant) { holdings[digest]?.touched = now }
 
-    /// A record that refers to it is being stored; where, unless that is known.
+    /// A record that refers to the content is being stored at `location`; `nil`: that is known.
     mutating func setReferred(_ digest: Digest, by location: NodeID? = nil, at now: Instant) {
         change(digest) { holding in
             holding?.isReferred = true
@@ -292,14 +293,14 @@ struct ContentInventory: Sendable {
 
     // MARK: Room
 
-    /// What bounds the bytes of content.
+    /// A bound on the bytes of content.
     private enum Bound: Hashable {
         case all
         case strangers
         case author
         case sender
 
-        /// Those by which content of one owner counts that are bounds of the other's as well.
+        /// The bounds by which content of one owner counts and that of the other as well.
         static func all(of owner: Owner, _ other: Owner) -> Set<Bound> {
             var bounds: Set<Bound> = owner == .users ? [.all] : [.all, .strangers]
             if case .member(let author, let sender) = owner, case .member(let next, let bringer) = other {
@@ -315,7 +316,7 @@ struct ContentInventory: Sendable {
         let known = holdings[reference.digest]
         if known?.isReferred == true || known?.owner == .users { return [] }
         let charge = max(Int(reference.length), Self.leastCharge)
-        // What is here of it counts already, on somebody's account.
+        // The bytes of the content that are here count already, on somebody's account.
         let counted = known?.charge ?? 0
         var lack: Set<Bound> = loose - counted + charge > Self.looseLimit ? [.all] : []
         guard case .member(let author, let sender) = owner else { return lack }
@@ -330,7 +331,7 @@ struct ContentInventory: Sendable {
         return lack
     }
 
-    /// What may be forgotten in favour of such an owner, that first that is worth least.
+    /// The content that may be forgotten in favour of such an owner, the least worth first.
     private func expendable(for owner: Owner, replaced: Set<Claim>, at now: Instant) -> [Entry] {
         let loose = holdings.values.filter { !$0.isAwaited && !$0.isReferred }
         func isReplaced(_ holding: Entry) -> Bool {

@@ -1,22 +1,22 @@
 import DHTCore
 
-/// Somebody who may have some content, and how it fares with what it is asked for.
+/// A peer that may have some content, and how it fares with the requests it gets.
 struct ContentSource: Sendable {
-    /// Whether it is asked.
+    /// Whether the peer is asked.
     enum SourceState: Hashable, Sendable {
         case asked
-        /// It left too many requests unanswered.
+        /// The peer left too many requests unanswered.
         case silent
-        /// It had not what it was asked for.
+        /// The peer lacked a part that it was asked for.
         case without
-        /// It gave something else.
+        /// The peer gave a part that is not what it must be.
         case liar
     }
 
     var contact: Contact
     /// Requests that may be under way at once.
     private var window = Self.firstWindow
-    /// Beyond it the window grows slowly.
+    /// The width beyond which the window grows slowly.
     private var threshold = Double.infinity
     var inFlight = 0
     /// Requests in a row that were given up.
@@ -32,7 +32,7 @@ struct ContentSource: Sendable {
     var isOut: Bool { state != .asked }
     var hasRoom: Bool { !isOut && Double(inFlight) < window }
 
-    /// Somebody says that it has the content; `isOffer`: it itself.
+    /// The peer is said to have the content; `isOffer`: by itself.
     mutating func named(_ contact: Contact, isOffer: Bool) {
         switch state {
         case .liar: return
@@ -66,8 +66,8 @@ struct ContentSource: Sendable {
     }
 }
 
-/// Who gave which content as what it is not: for a while it is not asked for that content again, not even
-/// when the reading of it begins anew.
+/// Peers that gave wrong parts of content, each with that content: for a while such a peer is not asked for
+/// that content again, not even when the reading of it begins anew.
 package struct ContentLiars: Sendable {
     package static let memory = Interval.minutes(10)
     static let capacity = 1024

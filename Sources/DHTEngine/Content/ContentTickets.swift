@@ -1,7 +1,7 @@
 import DHTCore
 import DHTEnvelope
 
-// Content and the store: what became of tickets, and what is to be forgotten.
+// Content and the store: outcomes of tickets, and content that is to be forgotten.
 
 extension ContentTransfers {
     /// The store is done with a ticket of ours.
@@ -71,10 +71,10 @@ extension ContentTransfers {
         let isKnown = inventory[name.content] != nil
         let bytes = isReadable ? sound(stored, as: name, &turn) : nil
         if isKnown, inventory[name.content] == nil {
-            // Without its outline, and without a record, it is good for nothing.
+            // Without its outline, and without a record, the content is good for nothing.
             turn.perform(.apply(ticket(for: .removal), [.removeContent(name.content)]))
         }
-        // What is only looked at is not at hand for others, whom the disk is to be read for.
+        // A part that is only looked at is not kept at hand: for others the disk is to be read.
         if let bytes, loads[name]?.contains(where: { $0 != .mending }) == true {
             cache.insert(bytes, as: name)
         }
@@ -100,7 +100,7 @@ extension ContentTransfers {
 }
 
 extension StorageOutcome {
-    /// Why nothing came of it, if nothing did.
+    /// Why the ticket failed; `nil`: it did not.
     var refusal: Response.Refusal? {
         switch self {
         case .loaded, .part, .surveyed, .applied: nil

@@ -14,22 +14,22 @@ struct ContentTransfers: Sendable {
         var fetch: ContentFetch
         /// Where the record belongs.
         let location: NodeID
-        /// Who offered it; ourselves, if we came to see a record of it.
+        /// The peer that offered the content; ourselves, if we came to see a record of it.
         let sender: Identity
         /// The digest of the record that was offered.
         let record: Digest
         let begun: Instant
-        /// When something of it last came.
+        /// When a chunk of the content last came.
         var grown: Instant
         /// Parts on their way to the store.
         var unwritten = 0
-        /// All who ought to have it have been asked.
+        /// All who ought to have the content have been asked.
         var isWidened = false
-        /// Changes that wait for it.
+        /// Changes that wait for the content.
         var held: [(Ticket, [RecordChange])] = []
     }
 
-    /// When to look at what is on its way, and when for content that no record refers to.
+    /// When to look at the transfers under way, and when for content that no record refers to.
     enum Timer: Int, CaseIterable, Sendable { case look, survey }
 
     /// A record that a member offers: the same content may come to us by another one, or anew.
@@ -44,21 +44,21 @@ struct ContentTransfers: Sendable {
         let contacts: [Contact]
         var fetch: ContentFetch
         var bytes: [UInt8] = []
-        /// Where the pieces of one go that is read as its user takes it.
+        /// Where the pieces go, of a value that is read as its user takes it; `nil`: it is read as a whole.
         var outlet: ReadingOutlet?
-        /// It is in our own store.
+        /// The content is in our own store.
         var isLocal: Bool
         var isWidened = false
 
-        /// It counts among the readings that go at once: one read as its user takes it does while peers are
-        /// asked for parts of it.
+        /// Whether this counts among the readings that go at once: one read as its user takes it does while
+        /// peers are asked for parts of it.
         var isActive: Bool { outlet == nil || fetch.partsUnderWay > 0 }
     }
 
     /// A reading that waits for others to end.
     enum Waiting: Sendable {
         case new(OperationID, Record, [Contact])
-        /// It has begun, and waits to go on.
+        /// The reading has begun, and waits to go on.
         case begun(OperationID)
 
         var id: OperationID {
@@ -71,8 +71,8 @@ struct ContentTransfers: Sendable {
     /// Content of a user's value on its way to our own store.
     struct Import: Sendable {
         var put: Operation.Put
-        /// What is to be written, and the pieces of it that were not handed to the store yet, the first of
-        /// them last.
+        /// The content to be written, and the pieces of it that were not handed to the store yet, the first
+        /// of them last.
         var content: Content?
         var unasked: [Int] = []
         /// Parts that the store has not written.
@@ -87,21 +87,21 @@ struct ContentTransfers: Sendable {
         var held: [Identity: UInt32] = [:]
     }
 
-    /// Whose chunks are asked of others.
+    /// The transfer for which chunks are asked of peers.
     enum Client: Hashable, Sendable {
         case incoming(ContentReference)
         case reading(OperationID)
     }
 
-    /// To whom a part of our own store goes.
+    /// The recipient of a part of our own store.
     enum Recipient: Hashable, Sendable {
         case reading(OperationID)
         case inbound(RequestID, chunk: Int)
-        /// It is only looked at.
+        /// The part is only looked at.
         case mending
     }
 
-    /// What a ticket of ours is for.
+    /// The purpose of a ticket of ours.
     enum TicketPurpose: Hashable, Sendable {
         case outline(ContentReference)
         case piece(ContentReference, index: Int)
@@ -125,9 +125,9 @@ struct ContentTransfers: Sendable {
     /// those who want ours.
     static let leastAllowance = Interval.seconds(30)
     static let leastRate: UInt64 = 16_384
-    /// Between two looks at what is on its way.
+    /// Between two looks at the transfers under way.
     static let lookInterval = Interval.milliseconds(500)
-    /// When so many bytes came to be referred to, it is looked at once what no record refers to any more.
+    /// Once records began to refer to so many bytes more, content that none refers to is looked for at once.
     static let surveyBytes = 64 << 20
     /// Parts of one content that are under way to us or to the store.
     static let partLimit = 16
@@ -147,15 +147,15 @@ struct ContentTransfers: Sendable {
     var stalled: Reading?
     var imports: [OperationID: Import] = [:]
     var mending = Mending()
-    /// Who gave what content is not.
+    /// Peers that gave wrong parts of content.
     var liars = ContentLiars()
-    /// Who says that it wants content of ours.
+    /// Peers that say they want content of ours.
     var wants = Wants()
-    /// By the record's digest.
+    /// Uploads by the record's digest.
     private(set) var uploads: [Digest: Upload] = [:]
     var calls: [CallID: (client: Client, chunkRequest: ContentFetch.ChunkRequest)] = [:]
     var tickets: [Ticket: TicketPurpose] = [:]
-    /// Who waits for parts that are being read.
+    /// The recipients that wait for each part being read.
     var loads: [PartName: [Recipient]] = [:]
     var refusals: [Offer: (refusal: Response.Refusal, until: Instant)] = [:]
     var timers = TimerTable<Timer>()
@@ -167,7 +167,7 @@ struct ContentTransfers: Sendable {
     /// When ``advance(_:)`` has something to do.
     var deadline: Instant? { [timers.next, mending.deadline].compactMap(\.self).min() }
 
-    /// Does what has fallen due.
+    /// Does the work that has fallen due.
     mutating func advance(_ turn: inout ContentTurn) {
         lookAtTransfers(&turn)
         surveyContent(&turn)
@@ -222,7 +222,7 @@ struct ContentTransfers: Sendable {
         contacts.filter { !liars.contains($0.identity, of: content, at: now) }
     }
 
-    /// This peer gave what the content is not: nobody who is bringing it asks it any more.
+    /// This peer gave a wrong part of the content: no fetch of the content asks it any more.
     mutating func record(_ liar: Identity, of reference: ContentReference, at now: Instant) {
         liars.record(liar, of: reference.digest, at: now)
         incoming[reference]?.fetch.dismiss(liar)
@@ -261,7 +261,7 @@ struct ContentTransfers: Sendable {
         return wants.claimed(reference, held: held, by: call.contact.identity, for: call.id, at: now)
     }
 
-    /// The call is no more.
+    /// The call is over.
     mutating func ended(_ call: OutgoingCall) {
         guard case .store(let record, _) = call.request, let reference = record.reference else { return }
         wants.ended(call.id, to: call.contact.identity, about: reference.digest)
@@ -303,7 +303,7 @@ extension Ticket {
     var isContent: Bool { if case .content = self { true } else { false } }
 }
 
-/// What happened to content so far, in numbers.
+/// Counters of the transfers of content so far.
 struct ContentCounters: Hashable, Sendable {
     /// Chunks given to others, and got from them.
     var chunksServed: UInt64 = 0

@@ -3,8 +3,8 @@ import DHTEnvelope
 
 /// One event of ``ContentTransfers``: what it may look at of the node, and what is to be done after it.
 struct ContentTurn {
-    /// What is to be done, in order. What the engine does for one step it may be told of at once, as a new
-    /// event: no step waits for another one's outcome.
+    /// A step that is to be done, in order. The machine may be told of the outcome of a step at once, as a
+    /// new event: no step waits for another one's outcome.
     enum Step: Sendable {
         case perform(EngineAction)
         /// A request for a chunk; ``ContentTransfers/chunkAnswered(_:_:_:)`` or
@@ -15,12 +15,11 @@ struct ContentTurn {
         case reply(RequestID, Response)
         /// Changes that waited for content cannot be made: the core is told.
         case applied(Ticket, KademliaNode.StoreOutcome)
-        /// A member did what no honest one does.
+        /// A member committed an offence.
         case report(Conduct.Offence, of: Identity)
         /// The content of a put is in our store.
         case imported(OperationID, Operation.Put)
-        /// A put is over before anything was signed for it; `refusal`: what its user is to be told, if it
-        /// waits.
+        /// A put is over before anything was signed for it. The refusal is for its user; `nil`: none waits.
         case givenUp(OperationID, Operation.Put, Response.Refusal?)
     }
 
@@ -28,7 +27,7 @@ struct ContentTurn {
     let identity: Identity
     let table: RoutingTable
     let catalog: Catalog
-    /// The last ones of ours, by location.
+    /// The last revisions of ours, by location.
     let revisions: [NodeID: Revision]
     private(set) var steps: [Step] = []
 

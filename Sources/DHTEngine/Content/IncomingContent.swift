@@ -4,7 +4,7 @@ import DHTEnvelope
 // Content of others: asked of us, and brought here because a record that refers to it is to be kept.
 
 extension ContentTransfers {
-    /// A member offers a record whose content is not here: what it is told.
+    /// A member offers a record whose content is not here: returns the answer.
     mutating func offered(
         _ record: Record,
         _ reference: ContentReference,
@@ -29,7 +29,8 @@ extension ContentTransfers {
                     nil
                 }
             if let refusal {
-                // As long as we bring it something else it need only wait: room comes with the end of that.
+                // As long as we bring other content for the sender it need only wait: room comes with the end
+                // of that.
                 return incomingCount(of: sender.identity) > 0
                     ? .wanted(held: 0) : .refused(refusal)
             }
@@ -47,14 +48,14 @@ extension ContentTransfers {
             && incomingCount(of: sender) < Self.incomingBySender
     }
 
-    /// Whether there is room for content: what is worth less goes.
+    /// Whether there is room for content: other content that is worth less goes.
     mutating func makeRoom(
         for reference: ContentReference,
         of owner: ContentInventory.Owner,
         _ turn: inout ContentTurn
     ) -> Bool {
         if inventory.hasRoom(for: reference, of: owner) { return true }
-        // What is on its way to its replicas is not left lying, however long that takes.
+        // Content on its way to its replicas is not left lying, however long that takes.
         touchUploads(at: turn.now.instant)
         let replaced = inventory.looseClaims.filter { claim in
             let standing = turn.catalog.entry(at: claim.location, by: claim.author)?.revision
@@ -96,7 +97,7 @@ extension ContentTransfers {
         watchTransfers(&turn)
     }
 
-    /// Sees to it that content comes here without which we cannot keep what we came to see.
+    /// Sees to it that content comes here without which we cannot keep a record that we came to see.
     private mutating func bring(
         _ reference: ContentReference,
         of record: Record,
@@ -118,7 +119,7 @@ extension ContentTransfers {
         pursueIncoming(reference, &turn)
     }
 
-    /// Those who ought to have the content and may be asked for it.
+    /// The contacts that ought to have the content and may be asked for it.
     func closest(
         to location: NodeID,
         having reference: ContentReference,
@@ -128,7 +129,7 @@ extension ContentTransfers {
         return truthful(closest, of: reference.digest, at: turn.now.instant)
     }
 
-    /// Asks on, or ends it.
+    /// Asks on, or ends the transfer.
     mutating func pursueIncoming(
         _ reference: ContentReference,
         _ turn: inout ContentTurn
@@ -181,8 +182,8 @@ extension ContentTransfers {
         for held in state.held { release(held, .failed(refusal), &turn) }
     }
 
-    /// One of those for whom content was to come here needs it no more, or has it: what was promised is for
-    /// others, unless somebody else brings it too.
+    /// One of those for whom content was to come here needs it no more, or has it: the room promised is for
+    /// others, unless somebody else brings the content too.
     mutating func expectNoMore(of reference: ContentReference, _ turn: inout ContentTurn) {
         let isImported = imports.values.contains { $0.put.value == reference.encoded }
         guard incoming[reference] == nil, !isImported,
@@ -199,7 +200,7 @@ extension ContentTransfers {
         _ failure: KademliaNode.StoreOutcome?,
         _ turn: inout ContentTurn
     ) {
-        // What was kept in the place of it meanwhile is in the store already, and stays there.
+        // A record that was kept in its place meanwhile is in the store already, and stays there.
         if failure == nil, isStanding(held.changes, turn.catalog) {
             recordReferences(in: held.changes, &turn)
             turn.perform(.apply(held.ticket, held.changes))
@@ -208,7 +209,7 @@ extension ContentTransfers {
         turn.take(.applied(held.ticket, failure ?? .failed(.unavailable)))
     }
 
-    /// Whether the records that are to be stored are still what is to be kept.
+    /// Whether the records that are to be stored are still those that are to be kept.
     private func isStanding(_ changes: [RecordChange], _ catalog: Catalog) -> Bool {
         changes.allSatisfy { change in
             guard case .put(let record) = change else { return true }

@@ -1,7 +1,7 @@
 import DHTCore
 import DHTEnvelope
 
-// Long values: the engine tells their machine what happens, and does what follows from it.
+// Long values: the engine tells their machine of events, and does the steps that follow.
 
 extension GatedEngine where Keeper: ~Copyable {
     /// Content that is being brought or sent for users.
@@ -32,7 +32,7 @@ extension GatedEngine where Keeper: ~Copyable {
         }
     }
 
-    /// What the machine looks at is let go of before anything of it changes: nothing is copied.
+    /// The state that the machine looks at is let go of before any of it changes: nothing is copied.
     private mutating func steps(
         at now: Now,
         _ event: (inout ContentTransfers, inout ContentTurn) -> Void
@@ -48,7 +48,7 @@ extension GatedEngine where Keeper: ~Copyable {
         return turn.steps
     }
 
-    /// Takes over what the machines count.
+    /// Takes over the counts of the machines.
     mutating func gatherCounters() {
         (counters.replication, counters.evictions) = (core.replication.counters, core.catalog.evictions)
         counters.losses = core.catalog.losses + transfers.mending.lost
@@ -60,7 +60,7 @@ extension GatedEngine where Keeper: ~Copyable {
         counters.slowParts = transfers.counters.slowParts
     }
 
-    /// Answers a request that is about content, or begins what it takes; `false` if it is none.
+    /// Answers a request that is about content, or begins the work for it; `false`: the core is to answer.
     mutating func handleContent(
         _ id: RequestID,
         _ inbound: Gate.InboundRequest,
@@ -81,7 +81,7 @@ extension GatedEngine where Keeper: ~Copyable {
         case .store(let record, let condition):
             guard inbound.isLive, let reference = record.reference else { return false }
             if transfers.inventory.isComplete(reference) { return false }
-            // What is not to be kept need not be brought.
+            // Content of a record that is not to be kept need not be brought.
             switch core.judgement(of: record, condition, from: sender.identity, at: turn.now).decision {
             case .keep, .same: break
             case .conflict, .refuse: return false

@@ -1,6 +1,6 @@
 import DHTCore
 
-/// What is to be looked at, and brought again, of the content that records here refer to.
+/// The content to be looked at, and to be brought again, of all that records here refer to.
 ///
 /// A disk forgets without a word. Parts are looked at when they are read; where one is not what it must be,
 /// the others of that content are looked at too, and those that are lost are asked of other members and
@@ -9,10 +9,10 @@ import DHTCore
 struct Mending: Sendable {
     /// Content of which parts are lost.
     private struct Wound: Sendable {
-        /// When it may be brought again.
+        /// When the content may be brought again.
         var due: Instant
         var failures: UInt64 = 0
-        /// It is being brought.
+        /// The content is being brought.
         var isUnderWay = false
         /// Without its outline its pieces could not be looked at.
         var isBlind = false
@@ -25,7 +25,7 @@ struct Mending: Sendable {
     static let settling = Interval.seconds(5)
     static let firstPause = Interval.seconds(30)
     static let longestPause = Interval.minutes(60)
-    /// Where there is no room to bring it at once.
+    /// Until content is tried again that could not be brought at once.
     static let queuePause = Interval.seconds(1)
     /// Content brought again at once: it takes the places of what others offer.
     static let parallelism = 2
@@ -38,7 +38,7 @@ struct Mending: Sendable {
     private var suspects: [Digest] = []
     /// Content that is looked at in turn, the first last.
     private var round: [Digest] = []
-    /// What is being looked at, and the pieces that are left, the first last.
+    /// The content being looked at, and the pieces that are left, the first last.
     private(set) var looking: (content: Digest, pieces: [Int], isUrgent: Bool)?
     /// Neither the next piece nor the next round is due while nothing is kept, or a piece is being read.
     private var timers = TimerTable<Timer>()
@@ -53,7 +53,7 @@ struct Mending: Sendable {
         timers.start(.round, at: now + Self.settling * 2)
     }
 
-    /// So many parts of content that a record refers to are lost. `isSeen`: which others are is known.
+    /// So many parts of content that a record refers to are lost. `isSeen`: it is known which parts are.
     mutating func recordLoss(_ count: Int, of content: Digest, isSeen: Bool, at now: Instant) {
         lost += UInt64(count)
         if wounds[content] == nil {
@@ -80,13 +80,13 @@ struct Mending: Sendable {
         if part == .outline { wounds[content]?.isBlind = true }
     }
 
-    /// All of it is there, or none of it is wanted any more.
+    /// All of the content is there, or none of it is wanted any more.
     mutating func heal(_ content: Digest, at now: Instant) {
         guard let wound = wounds.removeValue(forKey: content) else { return }
         if wound.isBlind { suspect(content, at: now) }
     }
 
-    /// It could not be had.
+    /// The content could not be had.
     mutating func recordFailure(of content: Digest, at now: Instant) {
         guard let failures = wounds[content]?.failures else { return }
         let pause = min(Self.firstPause * (1 << min(failures, 10)), Self.longestPause)
@@ -96,7 +96,7 @@ struct Mending: Sendable {
         timers.set(.wound, noLaterThan: now + pause)
     }
 
-    /// It cannot be brought now, for which it is not to blame.
+    /// The content cannot be brought now, for want of sources or room, which counts as no failure.
     mutating func postpone(_ content: Digest, at now: Instant) {
         wounds[content]?.due = now + Self.queuePause
         wounds[content]?.isUnderWay = false
@@ -105,7 +105,7 @@ struct Mending: Sendable {
 
     // MARK: Looking
 
-    /// The next piece to be read, if it is time for one. `content`: what is kept.
+    /// The next piece to be read, if it is time for one. `content`: all that is kept.
     mutating func nextLook(
         among content: () -> [Digest],
         pieces: (Digest) -> [Int],
@@ -142,7 +142,7 @@ struct Mending: Sendable {
 
     // MARK: Bringing
 
-    /// What is to be brought again now; not before all of it was looked at.
+    /// The content to be brought again now; none before all of it was looked at.
     mutating func begin(at now: Instant) -> [Digest] {
         guard timers.isDue(.wound, at: now) else { return [] }
         var open = wounds.filter { !$0.value.isUnderWay && !isSuspect($0.key) }
@@ -151,7 +151,7 @@ struct Mending: Sendable {
             open[content] = nil
             wounds[content]?.isUnderWay = true
         }
-        // What waits for its turn, or to be looked at, is asked about again.
+        // Content that waits for its turn, or to be looked at, is asked about again.
         let rest = wounds.contains { isSuspect($0.key) } ? now + Self.queuePause : nil
         let due = open.map { max($0.value.due, now + Self.queuePause) }.min()
         timers[.wound] = [rest, due].compactMap(\.self).min()

@@ -34,7 +34,8 @@ extension ContentTransfers {
         inventory.expect(reference, for: .users, at: turn.now.instant)
         inventory.touch(reference.digest, at: turn.now.instant)
         _ = begin(reference, for: .users, at: turn.now.instant)
-        // Also if it is there: the store minds no second time, and whatever was asked before is done then.
+        // Also if the outline is there: the store minds no second time, and all that was asked before is done
+        // then.
         let ticket = ticket(for: .imported(id, reference, index: nil))
         turn.perform(.apply(ticket, [.beginContent(reference, outline: content.outline)]))
         for index in first { importPiece(index, of: content, as: id, &turn) }
@@ -156,7 +157,7 @@ extension ContentTransfers {
         guard var reading = readings.removeValue(forKey: id) else { return }
         let completed = bytes.flatMap { reading.fetch.supply($0, for: part) }
         if completed == nil {
-            // What we have is damaged: others have it too.
+            // Our copy is damaged: others have the content too.
             if bytes == nil { reading.fetch.giveBack(part) }
             inventory.lost(part, of: reading.fetch.reference.digest)
             reading.isLocal = false
@@ -178,7 +179,7 @@ extension ContentTransfers {
         readings[id]?.bytes.replaceSubrange(start..<start + bytes.count, with: bytes)
     }
 
-    /// Asks on, or ends it.
+    /// Asks on, or ends the reading.
     mutating func pursueReading(_ id: OperationID, _ turn: inout ContentTurn) {
         guard readings[id]?.outlet == nil else { return pursueStream(id, &turn) }
         guard var reading = readings.removeValue(forKey: id) else { return }
@@ -200,8 +201,8 @@ extension ContentTransfers {
         if isOver { pursueReading(id, &turn) }
     }
 
-    /// The reading ends without its content; whoever wants that again need not begin anew. What is under way
-    /// for it nobody waits for, and it must not count when it goes on.
+    /// The reading ends without its content; the next one that wants it need not begin anew. Nobody waits for
+    /// the requests under way, and they must not count when the reading goes on.
     mutating func stall(_ reading: consuming Reading, _ id: OperationID, _ turn: inout ContentTurn) {
         endChunkCalls(of: .reading(id), &turn)
         reading.fetch.halt()
@@ -224,7 +225,7 @@ extension ContentTransfers {
         beginWaitingReading(&turn)
     }
 
-    /// Those who may have the content may be asked for it.
+    /// Contacts that may have the content may be asked for it.
     func addSources(
         _ contacts: [Contact],
         to reading: inout Reading,
@@ -252,7 +253,7 @@ extension ContentTransfers {
 
     // MARK: Cancelling
 
-    /// Nobody wants any more what only moves content; `false`: it is none.
+    /// Nobody wants an operation any more that only moves content; `false`: it is none of these.
     mutating func cancel(_ id: OperationID, _ turn: inout ContentTurn) -> Bool {
         if let reading = readings.removeValue(forKey: id) {
             if reading.outlet != nil {

@@ -11,18 +11,18 @@ struct ReadingOutlet: Sendable {
     private(set) var next = 0
     /// The user asked for a piece and has not got it.
     private var isPulled = false
-    /// It is among those that wait for others.
+    /// The reading is among those that wait for others.
     var isParked = false
 
     /// Pieces that wait for the user.
     var count: Int { ready.count }
-    /// The user waits, and what is next is not here.
+    /// The user waits, and the next piece is not here.
     var isWaiting: Bool { isPulled && ready[next] == nil }
 
     mutating func pull() { isPulled = true }
     mutating func supply(_ piece: [UInt8], at index: Int) { ready[index] = piece }
 
-    /// What the user is to get now.
+    /// The piece that the user is to get now; `nil`: none.
     mutating func take() -> [UInt8]? {
         guard isPulled, let piece = ready.removeValue(forKey: next) else { return nil }
         next += 1
@@ -44,7 +44,7 @@ extension ContentTransfers {
         return true
     }
 
-    /// Whether the next part is to be read from our own store; gives the user what is there.
+    /// Whether the next part is to be read from our own store; gives the user the piece that is there.
     mutating func wantsOwnPart(_ id: OperationID, _ turn: inout ContentTurn) -> Bool {
         if let piece = readings[id]?.outlet?.take() { turn.perform(.piece(id, piece)) }
         guard readings[id]?.outlet?.isWaiting == true else { return false }
@@ -55,7 +55,7 @@ extension ContentTransfers {
         return false
     }
 
-    /// Gives the user what is its turn, and asks peers for what comes after it, as far as there is room.
+    /// Gives the user the next piece, and asks peers for those that come after it, as far as there is room.
     mutating func pursueStream(_ id: OperationID, _ turn: inout ContentTurn) {
         let window = streamWindow
         guard var reading = readings.removeValue(forKey: id) else { return }

@@ -1,9 +1,9 @@
 import DHTCore
 
-/// How far content on its way is.
+/// How far a transfer of content is.
 package struct TransferState: Hashable, Sendable {
     package let key: [UInt8]
-    /// To replicas; else to us.
+    /// The content goes to replicas; else to us.
     package let isUpload: Bool
     /// Bytes that arrived, at all replicas together, and those that are to.
     package let done: UInt64
@@ -11,7 +11,7 @@ package struct TransferState: Hashable, Sendable {
 }
 
 extension ContentTransfers {
-    /// What users wait for, by key.
+    /// The transfers that users wait for, by key.
     var states: [TransferState] {
         var states = uploads.values.map { upload in
             TransferState(

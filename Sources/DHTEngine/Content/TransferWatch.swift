@@ -4,7 +4,7 @@ import DHTEnvelope
 // Content on its way that does not get on.
 
 extension ContentTransfers {
-    /// Something is on its way: it is to be looked at.
+    /// A transfer is under way: it is to be looked at.
     mutating func watchTransfers(_ turn: inout ContentTurn) {
         timers.start(.look, at: turn.now.instant + Self.lookInterval)
     }

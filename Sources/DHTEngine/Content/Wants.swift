@@ -3,26 +3,26 @@ import DHTCore
 /// Peers that say they want the content of records we offered them before they take those, and whether they
 /// fetch it.
 ///
-/// One that wants and does not fetch would be waited for without end. So it is believed for a moment, and
+/// A peer that wants and does not fetch would be waited for without end. So it is believed for a moment, and
 /// then only while it asks us for chunks, or has more than before, since others may bring it the same; and
 /// not beyond a deadline that nothing it says moves.
 struct Wants: Sendable {
-    /// Believed in any case.
+    /// How long a peer is believed in any case.
     static let grace = Interval.seconds(5)
     /// Between two signs of life. One for all that the peer wants: it may bring one after the other.
     static let patience = Interval.seconds(10)
-    /// While it was given more than it says it has: a disk takes its time.
+    /// The same while the peer was given more than it says it has: a disk takes its time.
     static let writingPatience = Interval.seconds(30)
 
     private struct Want: Sendable {
         let since: Instant
-        /// What it had at first.
+        /// Bytes the peer had at first.
         let base: UInt32
-        /// The most it said it has.
+        /// The most bytes the peer said it has.
         var held: UInt32
-        /// Chunks it asked us for.
+        /// Chunks the peer asked us for.
         var asked: UInt64 = 0
-        /// When it first did something about it.
+        /// When the peer first asked for a chunk, or had more than before.
         var begun: Instant?
         var calls: Set<CallID> = []
 

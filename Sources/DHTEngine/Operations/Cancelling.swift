@@ -1,13 +1,13 @@
 import DHTCore
 import DHTEnvelope
 
-// What users wanted and want no more.
+// Operations that users wanted and want no more.
 
 extension GatedEngine where Keeper: ~Copyable {
-    /// Whoever asked for an operation went away: it ends, without an outcome, and what it held is for others.
+    /// The user of an operation went away: it ends, without an outcome, and the room it held is for others.
     ///
-    /// What cannot be taken back runs to its end, and `finished` tells of it as ever: a record of a short
-    /// value on its way to its replicas, a tombstone, a leave.
+    /// An operation that cannot be taken back runs to its end, and `finished` tells of it as ever: a put
+    /// whose record of a short value is on its way to its replicas, a tombstone, a leave.
     package mutating func cancel(_ id: OperationID, in turn: inout EngineTurn) {
         var isContent = false
         transfer(in: &turn) { transfers, turn in isContent = transfers.cancel(id, &turn) }

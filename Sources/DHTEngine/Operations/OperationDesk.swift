@@ -2,8 +2,8 @@ import DHTCore
 import DHTCrypto
 import DHTEnvelope
 
-/// What users asked for and the node asks for itself, from the beginning of each operation to its end; the
-/// revisions of our writes, and the values that are kept alive.
+/// The operations of users and of the node itself, from the beginning of each to its end; the revisions of
+/// our writes, and the values that are kept alive.
 ///
 /// Events are users' operations, ends of the core's operations and time. Each returns ``Step``s, which the
 /// caller does in order: the desk signs nothing and asks nobody.
@@ -11,11 +11,11 @@ struct OperationDesk: Sendable {
     /// Whether a condition holds, by what a read found.
     private enum ConditionCheck {
         case holds
-        /// `nil`: the record it names is not there.
+        /// `nil`: the record that the condition names is not there.
         case violated(by: Record?)
     }
 
-    /// A tombstone outlives what it deletes by this much, in seconds: clocks differ.
+    /// A tombstone outlives the record it deletes by this much, in seconds: clocks differ.
     private static let tombstoneMargin: UInt64 = 600
     /// Writes whose turn may be taken before it is known what they write.
     private static let reservationLimit = 1024
@@ -54,8 +54,8 @@ struct OperationDesk: Sendable {
 
     // MARK: Beginnings
 
-    /// A user is about to put something under a key, and what that is has still to come: its turn is now. It
-    /// ends with the put of that name, or when that is cancelled.
+    /// A user is about to put a value under a key, which has still to come: its turn is now. The turn ends
+    /// with the put of that name, or when that is cancelled.
     mutating func reserve(
         _ id: OperationID,
         of key: [UInt8],
@@ -137,7 +137,7 @@ struct OperationDesk: Sendable {
     }
 
     /// Values that are due to be renewed: each is read, under a name of the desk's own. Everybody's records
-    /// are, for what somebody else wrote since is not to be passed over.
+    /// are, for a value that somebody else wrote since is not to be passed over.
     mutating func dueRenewals(at now: Now) -> [(name: OperationID, read: KademliaOperation)] {
         guard let look = kept.nextLook, look <= now.instant else { return [] }
         return kept.begin(at: now).map { location in
@@ -150,8 +150,8 @@ struct OperationDesk: Sendable {
     // MARK: Signing
 
     /// Has a record signed with the revision that its turn gives it, or one above all we know of ours under
-    /// the key. `last`: what was signed before for the same put. `above`: a revision of ours that was found.
-    /// `goesBack`: what is far ahead of the clock is passed over.
+    /// the key. `last`: the record signed before for the same put. `above`: a revision of ours that was
+    /// found. `goesBack`: revisions far ahead of the clock are passed over.
     private mutating func write(
         _ put: Operation.Put,
         after last: Signing? = nil,
@@ -187,11 +187,11 @@ struct OperationDesk: Sendable {
             previous: turn.previous,
             hasGoneBack: goesBack || last?.hasGoneBack == true
         )
-        // A write begun later may have a higher one already.
+        // A write begun later may have a higher revision already.
         return [.remember(order.revisions[location] ?? revision, at: location), .sign(signing)]
     }
 
-    /// The record was signed: what the core is asked to do with it.
+    /// The record was signed: returns the put that the core is asked for.
     mutating func signed(_ record: Record, by order: SigningOrder, as id: OperationID) -> KademliaOperation {
         operations[id] = .put(
             order.put,
@@ -284,7 +284,7 @@ struct OperationDesk: Sendable {
         return steps + [.finished(.put(record, outcome))]
     }
 
-    /// Writes the tombstone over what the read found of ours; it lasts as long as what it covers might.
+    /// Writes the tombstone over the record of ours that was found; it lasts as long as that might.
     private mutating func writeTombstone(
         _ key: [UInt8],
         _ outcome: GetOutcome,
@@ -341,8 +341,8 @@ struct OperationDesk: Sendable {
 
     // MARK: Cancelling
 
-    /// Whether the operation can be taken back. What cannot runs to its end: a record of a short value on its
-    /// way to its replicas, a tombstone, a renewal.
+    /// Whether the operation can be taken back. One that cannot runs to its end: a put whose record of a
+    /// short value is on its way, a tombstone, a renewal.
     func isCancellable(_ id: OperationID) -> Bool {
         switch operations[id] {
         case .put(_, let signing): signing.record.reference != nil
@@ -377,8 +377,8 @@ struct OperationDesk: Sendable {
     /// The last revisions of ours, from the process before this one: new ones will be above.
     mutating func remember(_ revisions: [NodeID: Revision]) { order.remember(revisions) }
 
-    /// Goes on with what a process before us kept. What has ended meanwhile cannot be read any more, and is
-    /// not taken up; nor is what exceeds the bound.
+    /// Goes on with the values that a process before us kept. A value that has ended meanwhile cannot be read
+    /// any more, and is not taken up; nor are values beyond the bound.
     mutating func restoreRenewed(_ keys: [RenewedValue], at now: Now) {
         for key in keys {
             let location = sha1(key.key)

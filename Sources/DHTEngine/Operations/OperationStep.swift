@@ -1,10 +1,10 @@
 import DHTCore
 import DHTEnvelope
 
-// What the desk is told and what it answers.
+// The desk's answers, its surroundings, and the operations that wait for an event.
 
 extension OperationDesk {
-    /// What is to be done for an operation.
+    /// A step that is to be done for an operation.
     enum Step: Sendable {
         /// To the core, under the operation's name; ``finish(_:_:in:at:)`` is told how it ends.
         case submit(KademliaOperation)
@@ -25,7 +25,7 @@ extension OperationDesk {
         case finished(Outcome)
     }
 
-    /// A record that is to be signed, and what was signed before for the same put.
+    /// A record that is to be signed, the put it is for, and the state of its ``Signing``.
     struct SigningOrder: Sendable {
         let put: Operation.Put
         let draft: RecordCodec.Draft
@@ -34,7 +34,7 @@ extension OperationDesk {
         let hasGoneBack: Bool
     }
 
-    /// What the desk must know of the node at an event.
+    /// The state of the node that the desk must know at an event.
     struct Surroundings: Sendable {
         let identity: Identity
         /// The revision that the catalog has of ours, where the operation writes.
@@ -43,11 +43,11 @@ extension OperationDesk {
         let isAlone: Bool
     }
 
-    /// What is waited for.
+    /// An operation that waits for an event.
     enum Pending: Sendable {
         /// A put or a tombstone.
         case put(Operation.Put, Signing)
-        /// What stands under the key is looked for, to see whether the condition holds.
+        /// The newest record under the key is looked for, to see whether the condition holds.
         case conditional(Operation.Put)
         /// Our record is looked for, to be replaced by a tombstone.
         case delete(key: [UInt8])

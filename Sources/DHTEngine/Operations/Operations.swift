@@ -11,8 +11,8 @@ extension GatedEngine where Keeper: ~Copyable {
         take(desk.begin(operation, as: id, in: surroundings(of: location), at: turn.now), for: id, in: &turn)
     }
 
-    /// A user is about to put something under a key, and what that is has still to come: its turn is now. It
-    /// ends with the put of that name, or when that is cancelled.
+    /// A user is about to put a value under a key, which has still to come: its turn is now. The turn ends
+    /// with the put of that name, or when that is cancelled.
     package mutating func reserveWrite(_ id: OperationID, of key: [UInt8], at now: Now) {
         let surroundings = surroundings(of: sha1(key))
         desk.reserve(id, of: key, importing: transfers.imports.count, in: surroundings, at: now)
@@ -79,21 +79,20 @@ extension GatedEngine where Keeper: ~Copyable {
     /// stands.
     package var renewalStates: [RenewalState] { desk.kept.states }
 
-    /// How many are kept, and of how many the last renewal failed; and those kept no more.
+    /// How many values are kept, and of how many the last renewal failed; and how many are kept no more.
     package var renewalCounts: (kept: Int, failing: Int, stopped: Int) {
         (desk.kept.entries.count, desk.kept.failing, desk.kept.stopped.count)
     }
 
     package var hasRenewedChanges: Bool { !desk.kept.changes.isEmpty }
 
-    /// What is to be stored of the keys that are kept since this was last asked, by key; `nil`: it is kept no
-    /// more.
+    /// The kept values that are to be stored since the last call, by key; `nil`: the value is kept no more.
     package mutating func takeRenewedChanges() -> [[UInt8]: RenewedValue?] { desk.takeRenewedChanges() }
 
-    /// What the operator is to hear, if there is anything new: once a minute at most.
+    /// News of kept values for the operator, if there are any: once a minute at most.
     package mutating func takeRenewalNews(at now: Instant) -> RenewalNews? { desk.takeRenewalNews(at: now) }
 
-    /// Goes on with what a process before us kept and has not ended meanwhile, within the bound.
+    /// Goes on with values that a process before us kept and that have not ended meanwhile, within the bound.
     package mutating func restoreRenewed(_ keys: [RenewedValue], at now: Now) {
         desk.restoreRenewed(keys, at: now)
     }
@@ -101,7 +100,7 @@ extension GatedEngine where Keeper: ~Copyable {
     /// The last revisions of ours, from the process before this one: new ones will be above.
     package mutating func remember(_ revisions: [NodeID: Revision]) { desk.remember(revisions) }
 
-    /// Renews what is due.
+    /// Renews the values that are due.
     mutating func renewValues(in turn: inout EngineTurn) {
         for (name, read) in desk.dueRenewals(at: turn.now) { take([.submit(read)], for: name, in: &turn) }
     }

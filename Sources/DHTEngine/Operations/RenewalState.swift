@@ -3,7 +3,7 @@ import DHTCore
 /// How a value that is, or was, kept alive stands.
 package struct RenewalState: Hashable, Sendable {
     package enum Phase: Hashable, Sendable {
-        /// Renewed in time; or this often in a row not.
+        /// Renewed in time; or failed this often in a row.
         case kept(failures: UInt32)
         /// Kept no more: somebody else wrote a newer value under the key.
         case superseded(by: Identity)
@@ -15,9 +15,9 @@ package struct RenewalState: Hashable, Sendable {
     package var phase: Phase
 }
 
-/// What the operator is to hear of values that are kept alive: how many keys since the last time.
+/// News for the operator of values that are kept alive: how many keys since the last time.
 package struct RenewalNews: Hashable, Sendable {
-    /// Could not be renewed, and were not told of within the hour.
+    /// Keys that could not be renewed, and were not told of within the hour.
     package var failing = 0
     package var superseded = 0
     package var ended = 0

@@ -1,16 +1,16 @@
 import DHTCore
 import DHTCrypto
 
-// What becomes of a kept value that was read to be signed anew, and of one that was put.
+// The course of a kept value that was read to be signed anew, and of one that was put.
 
 extension RenewedValues {
-    /// What to do about a value that is due.
+    /// The course to take with a value that is due.
     enum Course: Sendable {
         /// Somebody writes there just now: later.
         case giveWay
-        /// It was not to be had: later as well.
+        /// The value was not to be had: later as well.
         case fail
-        /// It is deleted.
+        /// The value is deleted.
         case drop
         case stop(RenewalState.Phase)
         /// Read again, our own record alone: it was not shown.
@@ -42,14 +42,14 @@ extension RenewedValues {
         }
         guard let ours else {
             if newest != nil || entry.value.revision.isFarAhead(of: now.unixMilliseconds), !isOurs {
-                // An older one was enough, or only its author is shown it.
+                // An older record was enough for the read, or only its author is shown the newest.
                 return .readOwn
             }
             return entry.value.expiry <= now.unixMilliseconds ? .stop(.ended) : .fail
         }
         // Deleted by another process with our key.
         guard !ours.isTombstone else { return .drop }
-        // Those who answered have not what was written last.
+        // The nodes that answered lack the record that was written last.
         guard ours.revision >= entry.value.revision else { return .fail }
         // Where nobody answers, others may have written since: our copy is renewed when it must be.
         let left = ours.expiry -| now.unixMilliseconds
@@ -89,7 +89,7 @@ extension RenewedValues {
         keep(record, at: now)
     }
 
-    /// A user's operation on a key is over. `record`: what was written, if anything was.
+    /// A user's operation on a key is over. `record`: the record written, if one was.
     mutating func resume(_ location: NodeID, _ record: Record?, isKept: Bool, at now: Now) {
         if isKept { release(location) }
         endUse(location, now)

@@ -5,19 +5,19 @@ import DHTCore
 /// The expiry of a record is absolute, so that nobody can extend it but its author, with a new revision. The
 /// values are not held here; they are read again when they are due.
 ///
-/// What ends first is renewed first. Half a lifetime is left for a renewal, and a second one should the first
-/// fail: a value of L seconds needs at most 4 / L renewals a second. The sum of that over all values stays
-/// within ``promisedPace``, so that all are renewed in time even if all fall due at once.
+/// The value that ends first is renewed first. Half a lifetime is left for a renewal, and a second one should
+/// the first fail: a value of L seconds needs at most 4 / L renewals a second. The sum of that over all
+/// values stays within ``promisedPace``, so that all are renewed in time even if all fall due at once.
 struct RenewedValues: Sendable {
     static let capacity = 16_384
-    /// Under way at once: the pace is held though each takes three seconds.
+    /// Renewals under way at once: the pace is held though each takes three seconds.
     static let parallelism = 256
-    /// Begun at once, and the time between two such beginnings: 80 a second.
+    /// Renewals begun at once, and the time between two such beginnings: 80 a second.
     static let batch = 4
     static let interval = Interval.milliseconds(50)
     /// Renewals a second that values may need in all. The rest of the pace makes up for what a failure takes.
     static let promisedPace: UInt64 = 64
-    /// Nothing may be due for longer, but the calendar may jump.
+    /// The longest time between two looks, even if no value falls due so soon: the calendar may jump.
     static let longestLook = Interval.seconds(10)
     static let longestPause = Interval.minutes(10)
     /// Values kept no more that are remembered.
@@ -28,16 +28,16 @@ struct RenewedValues: Sendable {
 
     struct Entry: Hashable, Sendable {
         var value: RenewedValue
-        /// Nothing is tried before.
+        /// No renewal is tried before.
         var rest: Instant
-        /// In a row.
+        /// Renewals that failed in a row.
         var failures: UInt32 = 0
         /// When the operator was last told of a failure.
         var told: Instant?
         /// Operations of users on this key: none of ours may come between.
         var users = 0
 
-        /// After the next failure. Several fit into what is left at half the lifetime.
+        /// The pause after the next failure. Several fit into the time left at half the lifetime.
         var pause: Interval {
             let lifetime = Interval.seconds(UInt64(value.lifetime))
             let first = min(max(lifetime / 16, .seconds(1)), .seconds(30))
@@ -45,8 +45,8 @@ struct RenewedValues: Sendable {
             return min(first * (1 << UInt64(min(failures, 10))), longest)
         }
 
-        /// When it may be renewed. What is far ahead of the clock is due as well: it was written when the
-        /// clock was, and others would not take it.
+        /// When the value may be renewed. A revision far ahead of the clock is due as well: it was written
+        /// when the clock was ahead, and others would not take it.
         func readiness(at now: Now) -> Instant {
             let clock = now.unixMilliseconds
             if value.due <= clock || value.revision.isFarAhead(of: clock) { return rest }
@@ -55,17 +55,17 @@ struct RenewedValues: Sendable {
     }
 
     private(set) var entries: [NodeID: Entry] = [:]
-    /// Kept no more, the oldest first.
+    /// Values kept no more, the oldest first.
     private(set) var stopped: [(location: NodeID, state: RenewalState)] = []
-    /// What the driver has not stored yet, by key; `nil`: kept no more.
+    /// Changes that the driver has not stored yet, by key; `nil`: the value is kept no more.
     private(set) var changes: [[UInt8]: RenewedValue?] = [:]
-    /// When to look for what is due.
+    /// When to look for values that are due.
     private(set) var nextLook: Instant?
-    /// Being read or put.
+    /// Values being read or put.
     private(set) var underWay: Set<NodeID> = []
-    /// What is due, the most urgent last.
+    /// Values that are due, the most urgent last.
     private var queue: [NodeID] = []
-    /// What all values need of the pace, and those that are being put for the first time.
+    /// The shares of the pace that all values need, and those of values being put, in 2⁻³⁰ renewals a second.
     private var load: UInt64 = 0
     private var promised: [NodeID: (puts: Int, share: UInt64)] = [:]
     private var promisedLoad: UInt64 = 0
@@ -74,9 +74,9 @@ struct RenewedValues: Sendable {
 
     subscript(location: NodeID) -> Entry? { entries[location] }
 
-    // MARK: What is kept
+    // MARK: Kept values
 
-    /// In 2⁻³⁰ renewals a second.
+    /// The share of the pace that a value needs, in 2⁻³⁰ renewals a second.
     private static func share(_ lifetime: UInt32) -> UInt64 { (1 << 32) / UInt64(max(lifetime, 1)) }
 
     /// A user is about to put a value that is to be kept: its place is held until ``release(_:)``.
@@ -110,7 +110,8 @@ struct RenewedValues: Sendable {
         promisedLoad -= held.share
     }
 
-    /// `isAhead`: others took what is ahead of our clock, so that it is our clock that is behind.
+    /// Keeps a value. `isAhead`: others took a record that is ahead of our clock, so that it is our clock
+    /// that is behind.
     mutating func keep(_ value: RenewedValue, at location: NodeID, _ now: Now, isAhead: Bool = false) {
         let users = entries[location]?.users ?? 0
         drop(location)
@@ -123,13 +124,13 @@ struct RenewedValues: Sendable {
         look(at: max(entry.readiness(at: now), now.instant + Self.interval), now)
     }
 
-    /// Goes on with what a process before us kept, and stored.
+    /// Goes on with a value that a process before us kept, and stored.
     mutating func restore(_ value: RenewedValue, at location: NodeID, _ now: Now) {
         keep(value, at: location, now)
         changes.removeValue(forKey: value.key)
     }
 
-    /// Is kept no more, as the user wants it.
+    /// The value is kept no more, as the user wants it.
     mutating func drop(_ location: NodeID) {
         stopped.removeAll { $0.location == location }
         remove(location)
@@ -142,7 +143,7 @@ struct RenewedValues: Sendable {
         changes.updateValue(nil, forKey: entry.value.key)
     }
 
-    /// Is kept no more, which nobody wanted.
+    /// The value is kept no more, which nobody wanted.
     mutating func stop(_ location: NodeID, _ phase: RenewalState.Phase, _ now: Now) {
         guard let entry = entries[location] else { return }
         remove(location)
@@ -161,7 +162,7 @@ struct RenewedValues: Sendable {
         look(at: now.instant + Self.interval, now)
     }
 
-    /// What a process before us kept and did not renew in time.
+    /// A value that a process before us kept was not renewed in time.
     mutating func recordEnd(_ value: RenewedValue, at location: NodeID, _ now: Now) {
         changes.updateValue(nil, forKey: value.key)
         recordStop(RenewalState(value: value, phase: .ended), at: location, now)
@@ -175,7 +176,7 @@ struct RenewedValues: Sendable {
         look(at: now.instant + Self.interval, now)
     }
 
-    /// What the driver is to store since it last asked.
+    /// The changes that the driver is to store since it last asked.
     mutating func takeChanges() -> [[UInt8]: RenewedValue?] {
         defer { changes = [:] }
         return changes
@@ -188,7 +189,7 @@ struct RenewedValues: Sendable {
         nextLook = nextLook.map { min($0, latest) } ?? latest
     }
 
-    /// What is to be renewed now. ``nextLook`` says when to ask again.
+    /// The values to be renewed now. ``nextLook`` says when to ask again.
     mutating func begin(at now: Now) -> [NodeID] {
         nextLook = nil
         if queue.isEmpty { fill(at: now) }
@@ -206,7 +207,7 @@ struct RenewedValues: Sendable {
         return begun
     }
 
-    /// When the next of them may be renewed.
+    /// When the next of the values may be renewed.
     private func earliest(at now: Now) -> Instant {
         var earliest = Instant(nanoseconds: .max)
         for (location, entry) in entries where entry.users == 0 && !underWay.contains(location) {
@@ -222,7 +223,8 @@ struct RenewedValues: Sendable {
         return entry.readiness(at: now) <= now.instant
     }
 
-    /// A second's worth of what is due, by when it ends: what falls due meanwhile may be more urgent.
+    /// Queues a second's worth of the values that are due, by when they end: values that fall due meanwhile
+    /// may be more urgent.
     private mutating func fill(at now: Now) {
         let due = entries.keys.filter { isReady($0, now) }.map { ($0, entries[$0]?.value.expiry ?? 0) }
         let second = due.sorted { ($0.1, $0.0) < ($1.1, $1.0) }.prefix(Self.batch * 20)
@@ -246,17 +248,17 @@ struct RenewedValues: Sendable {
         news.failing += 1
     }
 
-    // MARK: What the operator hears
+    // MARK: News for the operator
 
     var failing: Int { entries.values.count { $0.failures > 0 } }
 
-    /// By location.
+    /// The states of all values, by location.
     var states: [RenewalState] {
         let live = entries.map { ($0, RenewalState(value: $1.value, phase: .kept(failures: $1.failures))) }
         return (live + stopped.map { ($0.location, $0.state) }).sorted { $0.0 < $1.0 }.map(\.1)
     }
 
-    /// `nil`: nothing, or not yet.
+    /// The news since the last time; `nil`: there are none, or it is too early.
     mutating func takeNews(at now: Instant) -> RenewalNews? {
         guard !news.isEmpty, lastNews.map({ now.since($0) >= Self.newsInterval }) ?? true else { return nil }
         lastNews = now

@@ -3,8 +3,8 @@ import DHTCore
 /// A record of ours on its way to its replicas, and what was signed before it for the same put.
 ///
 /// A new revision is above all of ours that are known. One of them may be of a time when the clock was ahead:
-/// nobody whose clock is right takes what is above that. Then the value is signed anew with what the clock
-/// says now: replicas let the author go back behind a revision that is ahead of their own clocks.
+/// nobody whose clock is right takes a revision above that. Then the value is signed anew by the present
+/// clock: replicas let the author go back behind a revision that is ahead of their own clocks.
 /// `docs/protocol.md`, section 8.
 struct Signing: Sendable {
     /// How often a value is signed for one put.
@@ -18,7 +18,7 @@ struct Signing: Sendable {
     /// Whether the value was signed anew with a lower revision.
     var hasGoneBack = false
 
-    /// What to do when all replicas have spoken.
+    /// The course to take when all replicas have spoken.
     enum Course: Hashable, Sendable {
         /// Sign anew, above this one: written by a process before us with a faster clock.
         case above(Revision)
@@ -28,8 +28,8 @@ struct Signing: Sendable {
         case end
     }
 
-    /// `isLast`: this process began no other write of the key later. Else what stands there may be that one,
-    /// and is not to be passed over.
+    /// `isLast`: this process began no other write of the key later. Else the record that stands there may be
+    /// of that write, and is not to be passed over.
     func course(after outcome: PutOutcome, isLast: Bool, unixMilliseconds now: UInt64) -> Course {
         guard attempts < Self.limit, isLast else { return .end }
         let author = record.author
@@ -45,15 +45,15 @@ struct Signing: Sendable {
         let newer = outcome.revisions(standingAgainst: record)
         let far = newer.filter { $0.isFarAhead(of: now) }
         let near = newer.filter { !$0.isFarAhead(of: now) }
-        // Who has what is far ahead of our clock, and lets it stand, has a clock that is ahead as well,
-        // unless it is ours that is behind. It takes what is above that; then the others get what they can
-        // take, and nobody is left with an older value.
+        // A replica that lets a record stand which is far ahead of our clock has a clock that is ahead as
+        // well, unless it is ours that is behind. It takes a record above that; then the others get one that
+        // they can take, and nobody is left with an older value.
         if let highest = far.max(), !hasGoneBack { return .above(highest) }
         if let highest = near.max() { return .above(highest) }
         return .end
     }
 
-    /// Whether the record is nowhere, for certain: whoever did not answer may have it.
+    /// Whether the record is nowhere, for certain: a replica that did not answer may have it.
     static func isNowhere(_ outcome: PutOutcome) -> Bool {
         !outcome.replicas.contains { $0.verdict == .stored || $0.verdict == .timeout }
     }

@@ -10,9 +10,10 @@ struct WriteOrder: Sendable {
     /// The place of one write.
     struct Turn: Hashable, Sendable {
         let location: NodeID
-        /// What it is signed with, unless something newer is found that no later write of this process wrote.
+        /// The revision it is signed with, unless a newer one is found that no later write of this process
+        /// wrote.
         let revision: Revision
-        /// The last one of ours that was known before.
+        /// The last revision of ours that was known before.
         let previous: Revision?
         fileprivate let number: UInt64
     }
@@ -27,7 +28,7 @@ struct WriteOrder: Sendable {
     /// Revisions remembered so that a clock set back does not make a write older than the one before.
     static let revisionCapacity = 65_536
 
-    /// The last ones of ours, by location: a new one must be above it whatever the clock says.
+    /// The last revisions of ours, by location: a new one must be above, whatever the clock says.
     private(set) var revisions: [NodeID: Revision] = [:]
     private var turns: [OperationID: Turn] = [:]
     private var lines: [NodeID: Line] = [:]
@@ -48,7 +49,8 @@ struct WriteOrder: Sendable {
         let previous = revisions[location]
         let revision = next(at: location, above: [catalogued], goesBack: false, now)
         if revisions.count >= Self.revisionCapacity {
-            // Those the clock has passed protect nothing, and those it will not reach soon hardly anything.
+            // Revisions the clock has passed protect nothing, and those it will not reach soon hardly
+            // anything.
             revisions = revisions.filter { $0.value.unixMilliseconds >= now }
             if revisions.count >= Self.revisionCapacity { revisions = [:] }
         }
@@ -61,7 +63,7 @@ struct WriteOrder: Sendable {
         return turn
     }
 
-    /// Whether none was begun later under the same key.
+    /// Whether no write was begun later under the same key.
     func isLast(_ write: OperationID) -> Bool {
         guard let turn = turns[write] else { return false }
         return lines[turn.location]?.last == turn.number
@@ -83,16 +85,16 @@ struct WriteOrder: Sendable {
 
     // MARK: Revisions
 
-    /// What is above all we know of ours at a location. `goesBack`: what is far ahead of the clock counts for
-    /// nothing.
+    /// The next revision above all we know of ours at a location. `goesBack`: revisions far ahead of the
+    /// clock count for nothing.
     private func next(at location: NodeID, above: [Revision?], goesBack: Bool, _ now: UInt64) -> Revision {
         let known = (above + [revisions[location]]).compactMap(\.self)
             .filter { !(goesBack && $0.isFarAhead(of: now)) }
         return Revision(unixMilliseconds: now, above: known.max())
     }
 
-    /// The last write under a key is signed anew: its revision is above these as well. `goesBack`: what is
-    /// far ahead of the clock counts for nothing. Milliseconds since 1970.
+    /// The last write under a key is signed anew: its revision is above these as well. `goesBack`: revisions
+    /// far ahead of the clock count for nothing. Milliseconds since 1970.
     mutating func raise(
         _ location: NodeID,
         above: [Revision?],
@@ -123,7 +125,7 @@ struct WriteOrder: Sendable {
         self.revisions = Dictionary(uniqueKeysWithValues: kept)
     }
 
-    /// One of them.
+    /// One such revision.
     mutating func remember(_ revision: Revision, at location: NodeID) {
         revisions[location] = max(revisions[location] ?? revision, revision)
     }
