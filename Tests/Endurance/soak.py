@@ -1,5 +1,6 @@
 """An hour of ordinary life: nodes that are never restarted and nodes that are, and users that never rest."""
 import base64
+import hashlib
 import http.client
 import os
 import random
@@ -12,7 +13,7 @@ from team import Control, Team, path_of
 SHORT_KEYS, LONG_KEYS = 60, 3
 # What a node may have more of in the last quarter than it had in the second one, median against median: what is
 # lost for good raises every sample, while several long values that pass through at once raise one.
-GROWTH = {"resident MiB": (1.10, 8), "descriptors": (1, 8), "threads": (1, 2), "disk MiB": (1.25, 64)}
+GROWTH = {"resident MiB": (1.10, 16), "descriptors": (1, 8), "threads": (1, 2), "disk MiB": (1.25, 64)}
 # What no sample may reach: 150 MiB above an idle node, as for clients that do not read.
 MOST_RESIDENT = 170
 
@@ -26,6 +27,10 @@ def figures(node):
             "threads": int(status["Threads"]), "disk MiB": disk / (1 << 20)}
 
 
+def digest(value):
+    return "nothing" if value is None else f"{hashlib.sha256(value).hexdigest()[:8]} of {len(value)} bytes"
+
+
 class User(threading.Thread):
     """Writes and reads keys of its own, one thing after the other, so that it knows what must be there."""
 
@@ -35,6 +40,8 @@ class User(threading.Thread):
         self.chance, self.controls = random.Random(seed), {}
         # By key, what may be read: more than one value after a write of which it is not known whether it stands.
         self.values = {}
+        # By key, what was written: when, with which outcome, and its digest.
+        self.written = {}
         self.tally, self.wrong, self.refused = {}, [], []
         self.is_over = False
 
@@ -76,8 +83,12 @@ class User(threading.Thread):
             self.read(key)
 
     def write(self, key, value, method, path):
+        begun = time.monotonic()
         status, answer = self.author_asks(method, path, value)
         self.count(f"{method} {status}")
+        copies = answer.get("copies", {}).get("stored") if isinstance(answer, dict) else None
+        self.written.setdefault(key, []).append(
+            f"{begun:.0f} to {time.monotonic():.0f}: {method} {digest(value)} {status}, {copies} copies")
         if status == 200 or method == "DELETE" and status == 404:
             self.values[key] = [value]
         else:
@@ -98,7 +109,8 @@ class User(threading.Thread):
             found = newest["value"].encode() if newest.get("value") is not None \
                 else base64.b64decode(newest["value_base64"])
         if found not in self.values.get(key, [None]):
-            self.wrong.append(f"{key} reads {len(found or b'')} bytes that are not what was written last")
+            self.wrong.append(f"{key} reads {digest(found)} at {time.monotonic():.0f}, which was not written last: "
+                              + "; ".join(self.written.get(key, [])[-4:]))
 
     def count(self, what):
         self.tally[what] = self.tally.get(what, 0) + 1
