@@ -86,6 +86,7 @@ def parse():
     command.add_argument("--restarted", type=int, default=4)
     command.add_argument("--users", type=int, default=6)
     command.add_argument("--pause", type=float, default=0.2, help="seconds between two things a user does")
+    command.add_argument("--long", type=float, default=0.06, help="the share of long values")
     command.add_argument("--between", type=float, default=30, help="seconds between two restarts")
     command.add_argument("--minutes", type=float, default=60)
     command = add(families)

@@ -11,6 +11,8 @@ import time
 from team import Control, Team, path_of
 
 SHORT_KEYS, LONG_KEYS = 60, 3
+# K, and the R that reads want to hear if nobody says otherwise.
+REPLICAS, READ_REPLICAS = 8, 3
 # What a node may have more of in the last quarter than it had in the second one, median against median: what is
 # lost for good raises every sample, while several long values that pass through at once raise one.
 GROWTH = {"resident MiB": (1.10, 16), "descriptors": (1, 8), "threads": (1, 2), "disk MiB": (1.25, 64)}
@@ -34,9 +36,10 @@ def digest(value):
 class User(threading.Thread):
     """Writes and reads keys of its own, one thing after the other, so that it knows what must be there."""
 
-    def __init__(self, number, nodes, seed, pause):
+    def __init__(self, number, nodes, seed, options):
         super().__init__(daemon=True)
-        self.number, self.nodes, self.pause = number, nodes, pause
+        self.number, self.nodes = number, nodes
+        self.pause, self.long = options.pause, options.long
         self.chance, self.controls = random.Random(seed), {}
         # By key, what may be read: more than one value after a write of which it is not known whether it stands.
         self.values = {}
@@ -70,7 +73,7 @@ class User(threading.Thread):
 
     def act(self):
         dice = self.chance.random()
-        is_long = self.chance.random() < 0.06
+        is_long = self.chance.random() < self.long
         key = f"u{self.number}/{'long' if is_long else 'short'}/" \
               f"{self.chance.randrange(LONG_KEYS if is_long else SHORT_KEYS)}"
         if dice < 0.3:
@@ -89,7 +92,11 @@ class User(threading.Thread):
         copies = answer.get("copies", {}).get("stored") if isinstance(answer, dict) else None
         self.written.setdefault(key, []).append(
             f"{begun:.0f} to {time.monotonic():.0f}: {method} {digest(value)} {status}, {copies} copies")
-        if status == 200 or method == "DELETE" and status == 404:
+        if status == 200 and copies is not None and copies + READ_REPLICAS <= REPLICAS:
+            # The node says so few took it that a read may meet none of them: what stood before may be read still.
+            self.count("too few copies to be seen at once")
+            self.values.setdefault(key, [None]).append(value)
+        elif status == 200 or method == "DELETE" and status == 404:
             self.values[key] = [value]
         else:
             # It may have landed, in the place of whatever stood.
@@ -111,6 +118,7 @@ class User(threading.Thread):
         if found not in self.values.get(key, [None]):
             self.wrong.append(f"{key} reads {digest(found)} at {time.monotonic():.0f}, which was not written last: "
                               + "; ".join(self.written.get(key, [])[-4:]))
+            print(f"wrong: {self.wrong[-1]}", flush=True)
 
     def count(self, what):
         self.tally[what] = self.tally.get(what, 0) + 1
@@ -122,7 +130,7 @@ def soak(options, chance):
     with Team(options.dht, options.nodes + options.restarted) as team:
         team.start()
         stay, come_and_go = team.nodes[:options.nodes], team.nodes[options.nodes:]
-        users = [User(number, stay, chance.randrange(1 << 30), options.pause) for number in range(options.users)]
+        users = [User(number, stay, chance.randrange(1 << 30), options) for number in range(options.users)]
         for user in users:
             user.start()
         samples, restarts, begun = {node.name: [] for node in stay}, 0, time.monotonic()
