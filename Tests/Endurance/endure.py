@@ -15,6 +15,7 @@
     endure.py … families [--single 7] [--both 1] [--updates 200]
     endure.py … absent [--members 2000] [--minutes 10]
     endure.py … damage [--flips 60]
+    endure.py … shrink [--rewrites 20]
     endure.py … slow-clients [--readers 60] [--writers 40] [--gets 20]
 
 Every scenario makes its own keys and directories, prints what it saw, and ends 1 if a promise was broken.
@@ -33,6 +34,7 @@ from families import families
 from keeping import keep
 from partition import partition
 from plenty import hundred_thousand
+from shrink import shrink
 from slow import slow_clients
 from soak import soak
 from starts import first_start
@@ -102,6 +104,9 @@ def parse():
     command.add_argument("--length", type=int, default=1_000_000, help="bytes of a value, at most")
     command.add_argument("--flips", type=int, default=60, help="bits")
     command.add_argument("--patience", type=float, default=180, help="seconds to wait until all is whole")
+    command = add(shrink)
+    command.add_argument("--rewrites", type=int, default=20)
+    command.add_argument("--patience", type=float, default=1800, help="seconds to wait until the files are small")
     command = add(slow_clients)
     command.add_argument("--nodes", type=int, default=12)
     command.add_argument("--readers", type=int, default=60)
