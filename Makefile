@@ -39,6 +39,7 @@ help: ## this list
 deps: ## installs what the build needs, if it is missing (Debian, Ubuntu; else says what to install)
 	@missing=
 	pkg-config --exists libsodium 2>/dev/null || missing+=" libsodium-dev pkg-config"
+	pkg-config --exists libmd 2>/dev/null || missing+=" libmd-dev pkg-config"
 	pkg-config --exists libedit 2>/dev/null || missing+=" libedit-dev pkg-config"
 	pkg-config --exists sqlite3 2>/dev/null || missing+=" libsqlite3-dev pkg-config"
 	$(PYTHON) -c 'import nacl' 2>/dev/null || missing+=" python3-nacl"
@@ -47,7 +48,7 @@ deps: ## installs what the build needs, if it is missing (Debian, Ubuntu; else s
 	compgen -G '/usr/lib/*/faketime/libfaketimeMT.so.1' >/dev/null || missing+=" libfaketime"
 	[ -n "$$missing" ] || exit 0
 	if ! command -v apt-get >/dev/null; then
-	    echo "Install libsodium, libedit and SQLite with headers, pkg-config, libfaketime, and PyNaCl for $(PYTHON); then run make again." >&2
+	    echo "Install libsodium, libedit, libmd and SQLite with headers, pkg-config, libfaketime, and PyNaCl for $(PYTHON); then run make again." >&2
 	    exit 1
 	fi
 	root=; [ "$$(id -u)" = 0 ] || root=sudo

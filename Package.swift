@@ -20,7 +20,6 @@ let package = Package(
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
         .package(url: "https://github.com/apple/swift-collections", from: "1.6.0"),
-        .package(url: "https://github.com/apple/swift-crypto", from: "4.5.0"),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
@@ -33,6 +32,11 @@ let package = Package(
             providers: [.apt(["libsodium-dev"]), .brew(["libsodium"])]
         ),
         .systemLibrary(
+            name: "CDigest",
+            pkgConfig: "libmd",
+            providers: [.apt(["libmd-dev"]), .brew(["libmd"])]
+        ),
+        .systemLibrary(
             name: "CEdit",
             pkgConfig: "libedit",
             providers: [.apt(["libedit-dev"]), .brew(["libedit"])]
@@ -43,7 +47,7 @@ let package = Package(
         ),
         .target(
             name: "DHTCrypto",
-            dependencies: ["CSodium", "DHTCore", .product(name: "Crypto", package: "swift-crypto")],
+            dependencies: ["CDigest", "CSodium", "DHTCore"],
             swiftSettings: strict
         ),
         .target(name: "DHTEnvelope", dependencies: ["DHTCore", "DHTCrypto"], swiftSettings: strict),

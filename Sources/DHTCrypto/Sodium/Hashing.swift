@@ -1,5 +1,5 @@
+import CDigest
 import CSodium
-import Crypto
 import DHTCore
 
 /// BLAKE2b of 1 to 64 bytes, without a key.
@@ -21,12 +21,11 @@ extension DHTCore.Digest {
 }
 
 /// SHA-1, for places in the key space and nothing else.
-package func sha1(_ message: [UInt8]) -> NodeID { place(of: Insecure.SHA1.hash(data: message)) }
-
-/// SHA-1, for places in the key space and nothing else.
-package func sha1(_ message: ArraySlice<UInt8>) -> NodeID { place(of: Insecure.SHA1.hash(data: message)) }
-
-private func place(of digest: Insecure.SHA1.Digest) -> NodeID {
-    guard let id = NodeID(Array(digest)) else { preconditionFailure("SHA-1 has 20 bytes") }
+package func sha1(_ message: some Collection<UInt8>) -> NodeID {
+    var digest = [UInt8](repeating: 0, count: 20)
+    let isDone: Void? = message.withContiguousStorageIfAvailable { message in
+        unsafe dht_sha1(&digest, message.baseAddress, message.count)
+    }
+    guard isDone != nil, let id = NodeID(digest) else { preconditionFailure("SHA-1 has 20 bytes") }
     return id
 }
