@@ -2,6 +2,7 @@ import DHTCore
 import Testing
 
 @testable import DHTEngine
+@testable import DHTSimulator
 
 /// Calendars that jump, by anything and in both directions.
 struct ClockTests {
@@ -66,7 +67,7 @@ struct ClockTests {
         let remembered = overlay[1].revisions
         overlay[1].clockError = Self.day
         let (record, outcome) = try #require(overlay.put(key, Array("ahead".utf8), at: 1))
-        #expect(outcome.stored == 0 && record.revision.isFarAhead(of: Overlay.epoch))
+        #expect(outcome.stored == 0 && record.revision.isFarAhead(of: World.epoch))
         #expect(overlay[1].revisions == remembered && overlay[1].engine.desk.order.revisions == remembered)
         overlay[1].clockError = 0
         let (again, right) = try #require(overlay.put(key, Array("right".utf8), at: 1))
@@ -77,7 +78,7 @@ struct ClockTests {
     @Test func `a clock set back by any time makes no write older than the one before`() throws {
         let overlay = started(5)
         overlay.put("value", "first", at: 1)
-        for error in [-3_600_000, -Self.day, -Int64(Overlay.epoch)] {
+        for error in [-3_600_000, -Self.day, -Int64(World.epoch)] {
             overlay[1].clockError = error
             let text = "\(error)"
             #expect(overlay.put("value", text, at: 1)?.stored ?? 0 >= 4)

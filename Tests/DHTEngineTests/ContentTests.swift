@@ -31,7 +31,7 @@ struct ContentTests {
     @Test func `a long value survives loss, and datagrams that come twice`() throws {
         let overlay = Overlay(6)
         overlay.startAll()
-        overlay.weather = Weather(delays: 20...120, loss: 100, duplication: 50)
+        overlay.conditions = .init(delays: 20...120, loss: 0.1, duplication: 0.05)
         let value = Self.bytes(150_000)
         let (_, outcome) = try #require(overlay.putLong("long", value, at: 0, patience: .seconds(600)))
         // Two fewer than all are enough; the rest is waited for a moment, and has it soon after.

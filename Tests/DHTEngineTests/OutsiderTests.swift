@@ -110,7 +110,7 @@ struct OutsiderTests {
     @Test func `a member beyond its budget is dropped before its signature, and the others are answered`() {
         let overlay = Overlay(3)
         // Nothing is overtaken by a thousand others, which would make it too old.
-        overlay.weather.delays = 5...5
+        overlay.conditions.delay = .uniform(5...5)
         overlay.startAll()
         let again = overlay[2].engine.counters.retransmissions
         let (node, other) = (overlay[0].endpoint, overlay[2].endpoint)

@@ -106,18 +106,6 @@ extension Overlay {
         return bytes
     }
 
-    /// Puts a record once more, as republishing does; what this node says.
-    func offer(_ record: Record, to index: Int, from sender: Int) -> PutOutcome.Verdict? {
-        // A new revision of the same reference.
-        let put = Operation.Put(key: Array(record.key), value: Array(record.value), lifetime: record.lifetime)
-        var again = put
-        again.kind = record.kind
-        guard case .put(_, let outcome)? = finish(submit(.put(again), at: sender), at: sender) else {
-            return nil
-        }
-        return outcome.replicas.first { $0.identity == self[index].identity }?.verdict
-    }
-
     @discardableResult
     func delete(_ key: String, at index: Int) -> PutOutcome? {
         let name = submit(.delete(key: Array(key.utf8)), at: index)

@@ -29,7 +29,7 @@ struct RestartTests {
     /// `nil` if one was not answered.
     private func mostTransmissions(seed: UInt64, pause: Interval, delays: ClosedRange<UInt64>) -> Int? {
         let overlay = Overlay(8, seed: seed)
-        overlay.weather.delays = delays
+        overlay.conditions.delay = .uniform(delays)
         overlay.startAll()
         let askers = Array(1..<8)
         for index in askers { #expect(overlay.knows(index, 0)) }

@@ -17,7 +17,7 @@ struct SwarmTests {
     @Test(arguments: [1, 2, 3] as [UInt64])
     func `with a fifth of all datagrams lost puts and gets are right`(seed: UInt64) {
         let overlay = Overlay(8, seed: seed)
-        overlay.weather = Weather(delays: 5...60, loss: 200)
+        overlay.conditions = .init(delays: 5...60, loss: 0.2)
         overlay.startAll(settle: .seconds(40))
         let copies = (0..<12).map { number in
             overlay.put("key \(number)", "value \(number)", at: number % 8)?.stored ?? 0
@@ -47,10 +47,10 @@ private final class Swarm {
         count = Int.random(in: 3...8, using: &chance)
         overlay = Overlay(count, seed: seed)
         let slowest = UInt64.random(in: 20...250, using: &chance)
-        overlay.weather = Weather(
+        overlay.conditions = .init(
             delays: 1...slowest,
-            loss: Int.random(in: 0...150, using: &chance),
-            duplication: Int.random(in: 0...100, using: &chance)
+            loss: Double.random(in: 0...0.15, using: &chance),
+            duplication: Double.random(in: 0...0.1, using: &chance)
         )
         for host in overlay.hosts { host.clockError = Int64.random(in: -60_000...60_000, using: &chance) }
         overlay.startAll(settle: .seconds(20))
@@ -122,7 +122,7 @@ private final class Swarm {
     }
 
     func calmDown() {
-        overlay.weather = Weather()
+        overlay.conditions = .init()
         overlay.groups = [:]
         for host in overlay.hosts where !host.isAlive { overlay.start(host.index, seeds: [someone()]) }
         overlay.run(for: .minutes(16))

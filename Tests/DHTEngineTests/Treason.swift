@@ -7,15 +7,17 @@ import DHTEnvelope
 
 extension Host {
     /// Opens a datagram as the node would, and answers it as ``lie`` has it.
-    func answerFalsely(_ datagram: [UInt8], from source: Endpoint, on overlay: Overlay) {
-        switch engine.gate.receive(datagram, from: source, at: overlay.clock) {
+    func answerFalsely(_ datagram: [UInt8], from source: Endpoint, in turn: inout EngineTurn) -> Disposition {
+        switch engine.gate.receive(datagram, from: source, at: turn.now.instant) {
         case .request(let inbound):
-            guard let response = lie?(inbound.request, inbound.sender),
-                let sealed = engine.gate.seal(response, to: inbound, now: overlay.clock)
-            else { return }
-            overlay.inject(sealed, from: endpoint, to: source)
-        case .answer(let answer): heard.append((answer.sender, answer.response))
-        case .dropped: break
+            if let response = lie?(inbound.request, inbound.sender),
+                let sealed = engine.gate.seal(response, to: inbound, now: turn.now.instant)
+            {
+                turn.actions.append(.transmit(sealed, to: source))
+            }
+            return .accepted
+        case .answer: return .accepted
+        case .dropped(let reason): return .dropped(reason)
         }
     }
 }

@@ -10,7 +10,7 @@ struct WireTests {
     @Test func `the same seed gives the same trace twice`() {
         func trace() -> [Flight] {
             let overlay = Overlay(8, seed: 7)
-            overlay.weather = Weather(delays: 1...200, loss: 100, duplication: 100)
+            overlay.conditions = .init(delays: 1...200, loss: 0.1, duplication: 0.1)
             overlay.startAll()
             overlay.put("key", "value", at: 2)
             overlay.kill(3)
@@ -26,7 +26,7 @@ struct WireTests {
 
     @Test func `a put costs 16 datagrams among 32 nodes that know each other, a get 6`() {
         let overlay = Overlay(32)
-        overlay.weather.delays = 20...24
+        overlay.conditions.delay = .uniform(20...24)
         overlay.startAll()
         overlay.run(for: .minutes(1))
         for index in 0..<32 {
@@ -81,7 +81,7 @@ struct WireTests {
 
     @Test func `once a round trip was measured, time-outs follow it, and double`() throws {
         let overlay = Overlay(2)
-        overlay.weather.delays = 30...30
+        overlay.conditions.delay = .uniform(30...30)
         overlay.startAll()
         for _ in 0..<20 { #expect(overlay.ping(1, at: 0) == .milliseconds(60)) }
         #expect(overlay[0].engine.roundTrip(to: overlay[1].identity)?.milliseconds == 60)
@@ -98,7 +98,7 @@ struct WireTests {
 
     @Test func `a peer farther away than the first time-out is not sent everything twice`() {
         let overlay = Overlay(2)
-        overlay.weather.delays = 350...350
+        overlay.conditions.delay = .uniform(350...350)
         overlay.startAll()
         _ = overlay.ping(1, at: 0)
         let before = overlay[0].engine.counters.retransmissions
@@ -108,7 +108,7 @@ struct WireTests {
 
     @Test func `nothing is called for ever`() {
         let overlay = Overlay(8)
-        overlay.weather = Weather(delays: 5...300, loss: 150, duplication: 50)
+        overlay.conditions = .init(delays: 5...300, loss: 0.15, duplication: 0.05)
         overlay.startAll()
         for number in 0..<10 {
             overlay.put("key \(number)", "value", at: number % 8)
@@ -116,7 +116,7 @@ struct WireTests {
         }
         overlay.kill(7)
         overlay.delete("key 1", at: 1)
-        overlay.weather = Weather()
+        overlay.conditions = .init()
         // The one that is gone is asked now and then whether it is back: the longer it is gone the rarer.
         let isQuiet = overlay.run(until: overlay.clock + .minutes(30)) {
             overlay.alive.allSatisfy { $0.engine.callsInFlight == 0 }

@@ -99,13 +99,17 @@ extension World {
     /// Starts a node as a fresh process, with the records its disk holds.
     func start(_ node: SimulatedNode, seeds: [Int] = []) {
         node.incarnation += 1
+        node.seeds = seeds.filter { $0 != node.index && node.policy.admits(nodes[$0].identity) }
+        launch(makeMachine(node), at: node)
+    }
+
+    /// Has a node run an engine that has done nothing yet, with what its disk holds and the seeds it has.
+    func launch(_ machine: any AnyEngine, at node: SimulatedNode) {
         node.startedAt = clock
         node.timer = nil
         (node.answerers, node.accepted) = ([], [])
-        node.seeds = seeds.filter { $0 != node.index && node.policy.admits(nodes[$0].identity) }
         node.disk.freeAt = clock
         collusion.forgetSpoils(to: node.identity)
-        let machine = makeMachine(node)
         node.machine = machine
         trace.record(clock, 9 << 56 | UInt64(node.index), UInt64(node.incarnation))
         trace.tell(clock) {
