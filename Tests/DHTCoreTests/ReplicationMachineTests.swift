@@ -53,8 +53,8 @@ struct ReplicationMachineTests {
         var sampling = RestartSampling()
         var (now, pauses) = (UInt64(100), [UInt64]())
         for _ in 0..<8 {
-            sampling.doubt(.numbered(2), lastHeard: at(50), at: at(now))
-            let due = (now...now + 1000).first { sampling.doubtDue(about: .numbered(2), at: at($0)) != nil }
+            sampling.postpone(.numbered(2), lastHeard: at(50), at: at(now))
+            let due = (now...now + 1000).first { sampling.lastHeardIfDue(.numbered(2), at: at($0)) != nil }
             guard let due else { break }
             pauses.append(due - now)
             now = due

@@ -259,7 +259,7 @@ struct ReplicationTests {
         for (call, _, _) in transcript.requests {
             transcript.on(at: now(305)) { node, turn in node.failed(call, in: &turn) }
         }
-        #expect(transcript.node.size(of: "doubts") == 1)
+        #expect(transcript.node.size(of: "unverified peers") == 1)
         transcript.hear(.at(4), at: 310)
         #expect(transcript.requests.isEmpty, "too soon")
         transcript.hear(.at(4), at: 336)

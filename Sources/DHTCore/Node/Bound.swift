@@ -26,7 +26,7 @@ extension KademliaNode {
             ),
             Bound("unfindable prefixes", membership.unfindable.count, of: UnfindablePrefixes.capacity),
             Bound("incomplete puts", replication.incomplete.count, of: IncompletePuts.capacity),
-            Bound("losses", replication.losses.everything.count, of: Losses.capacity),
+            Bound("members that lost everything", replication.losses.everything.count, of: Losses.capacity),
             Bound("lost copies", replication.losses.copies.count, of: Losses.capacity),
             Bound("offences", conduct.count, of: Conduct.capacity),
             Bound("muted authors", catalog.muted.count, of: settings.quota.records),

@@ -101,7 +101,7 @@ package struct KademliaNode: Sendable {
     ) {
         guard let call = calls.end(callID) else { return }
         onAnswer(of: call, wasLive: wasLive, in: &turn)
-        settleDoubt(about: call.contact, in: &turn)
+        sampleAgain(call.contact, in: &turn)
         switch response {
         case .nodes(let contacts), .values(_, _, let contacts):
             onHints(contacts, namedBy: call.contact.identity, in: &turn)

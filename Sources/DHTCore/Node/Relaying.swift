@@ -10,7 +10,7 @@ extension KademliaNode {
             membership.outOfReach.number(at: turn.now.instant) > 0
         else { return }
         let lacking = Endpoint.Families.all.subtracting(families)
-        puts[name]?.passing.leave(lacking)
+        puts[name]?.passing.record(unreached: lacking)
         // Content is brought by a node that has it.
         guard put.record.reference == nil || !put.takers.isEmpty else { return }
         let bridges = bridges(to: put.record.location, at: turn.now.instant)

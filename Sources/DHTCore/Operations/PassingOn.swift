@@ -16,7 +16,7 @@ struct PassingOn: Sendable {
     var isOpen: Bool { !isUnderWay && !isDone && tried.count < Self.attemptLimit }
 
     /// Members of these families are out of our reach.
-    mutating func leave(_ families: Endpoint.Families) { unreached = families }
+    mutating func record(unreached families: Endpoint.Families) { unreached = families }
 
     mutating func begin(_ bridge: Identity) {
         tried.insert(bridge)

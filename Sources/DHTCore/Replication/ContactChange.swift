@@ -50,7 +50,7 @@ extension KademliaNode {
             !believesLoss(of: contact.identity, at: now.instant)
         {
             kind = .returned(since: ContactChange.second(of: known.last))
-            replication.sampling.doubt(contact.identity, lastHeard: known.last, at: now.instant)
+            replication.sampling.postpone(contact.identity, lastHeard: known.last, at: now.instant)
         }
         record(ContactChange(contact: contact, kind: kind, at: now.instant, lastHeard: now.instant))
     }
@@ -92,8 +92,8 @@ extension KademliaNode {
     }
 
     /// A peer answers of which it is in doubt whether it still has its records: it is asked once more.
-    mutating func settleDoubt(about contact: Contact, in turn: inout KademliaTurn) {
-        guard let lastHeard = replication.sampling.doubtDue(about: contact.identity, at: turn.now.instant)
+    mutating func sampleAgain(_ contact: Contact, in turn: inout KademliaTurn) {
+        guard let lastHeard = replication.sampling.lastHeardIfDue(contact.identity, at: turn.now.instant)
         else {
             return
         }
@@ -104,7 +104,7 @@ extension KademliaNode {
         let (identity, id) = (contact.identity, contact.id)
         guard !replication.sampling.isSampled(identity) else { return }
         guard replication.sampling.hasRoom else {
-            return replication.sampling.doubt(identity, lastHeard: lastHeard, at: turn.now.instant)
+            return replication.sampling.postpone(identity, lastHeard: lastHeard, at: turn.now.instant)
         }
         let candidates = catalog.nearest(to: id, count: RestartSampling.sampleSize * 16).filter { located in
             located.entry.isLive(at: turn.now.unixMilliseconds)
@@ -129,9 +129,9 @@ extension KademliaNode {
     mutating func sampled(_ contact: Contact, lastHeard: Instant, _ response: Response?, at now: Now) {
         guard replication.sampling.answered(contact.identity) else { return }
         guard let response else {
-            return replication.sampling.doubt(contact.identity, lastHeard: lastHeard, at: now.instant)
+            return replication.sampling.postpone(contact.identity, lastHeard: lastHeard, at: now.instant)
         }
-        replication.sampling.settleDoubt(about: contact.identity)
+        replication.sampling.settle(contact.identity)
         guard case .values(let records, _, _) = response else { return }
         guard records.isEmpty else { return onContactReturned(contact, lastHeard: lastHeard, at: now) }
         replication.sampling.end(contact.identity)
@@ -142,7 +142,7 @@ extension KademliaNode {
     /// later.
     private mutating func onContactEmptied(_ contact: Contact, lastHeard: Instant, at now: Now) {
         guard believesLoss(of: contact.identity, at: now.instant) else {
-            return replication.sampling.doubt(contact.identity, lastHeard: lastHeard, at: now.instant)
+            return replication.sampling.postpone(contact.identity, lastHeard: lastHeard, at: now.instant)
         }
         record(ContactChange(contact: contact, kind: .emptied, at: now.instant, lastHeard: lastHeard))
     }

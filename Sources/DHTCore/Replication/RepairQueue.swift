@@ -108,10 +108,10 @@ struct RepairQueue: Sendable {
     /// `copies`: STOREs that may be under way.
     func bounds(copies: Int) -> [Bound] {
         [
-            Bound("offers", repairs.count, of: Self.capacity),
+            Bound("repairs that wait", repairs.count, of: Self.capacity),
             Bound("copies under way", inFlight, of: copies),
             Bound("peers given copies", giving.count, of: copies),
-            Bound("peers spared", backoff.count, of: RepairBackoff.capacity),
+            Bound("repair back-offs", backoff.count, of: RepairBackoff.capacity),
         ]
     }
 }

@@ -90,7 +90,7 @@ struct CallBook: Sendable {
     /// The collections that others can make grow.
     var bounds: [Bound] {
         [
-            Bound("estimators", roundTrips.count, of: RoundTrips.capacity),
+            Bound("round-trip estimators", roundTrips.count, of: RoundTrips.capacity),
             Bound("probed addresses", probes.count, of: ProbeLimiter.capacity),
         ]
     }
