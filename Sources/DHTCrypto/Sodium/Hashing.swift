@@ -21,11 +21,14 @@ extension DHTCore.Digest {
 }
 
 /// SHA-1, for places in the key space and nothing else.
-package func sha1(_ message: some Collection<UInt8>) -> NodeID {
+package func sha1(_ message: [UInt8]) -> NodeID { sha1(message[...]) }
+
+/// SHA-1, for places in the key space and nothing else.
+package func sha1(_ message: ArraySlice<UInt8>) -> NodeID {
     var digest = [UInt8](repeating: 0, count: 20)
-    let isDone: Void? = message.withContiguousStorageIfAvailable { message in
+    unsafe message.withUnsafeBufferPointer { message in
         unsafe dht_sha1(&digest, message.baseAddress, message.count)
     }
-    guard isDone != nil, let id = NodeID(digest) else { preconditionFailure("SHA-1 has 20 bytes") }
+    guard let id = NodeID(digest) else { preconditionFailure("SHA-1 has 20 bytes") }
     return id
 }
