@@ -159,6 +159,17 @@ struct OperationDeskTests {
         #expect(desk.kept[one.location]?.value.revision == two.revision)
     }
 
+    @Test(arguments: [true, false])
+    mutating func `of two writes under way the later one says whether the key is kept`(isKept: Bool) throws {
+        let earlier = begin(put("one", isKept: isKept), as: first)
+        let later = begin(put("two", isKept: !isKept), as: second)
+        let one = try sign(earlier, as: first)
+        _ = try sign(later, as: second)
+        _ = finish(second, outcome(.stored))
+        _ = finish(first, outcome(.stored))
+        #expect((desk.kept[one.location] != nil) == !isKept)
+    }
+
     @Test mutating func `a value that somebody else replaced is renewed no more`() throws {
         let one = try sign(begin(put("one", isKept: true), as: first), as: first)
         _ = finish(first, outcome(.stored))

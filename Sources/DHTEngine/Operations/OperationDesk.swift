@@ -280,7 +280,9 @@ struct OperationDesk: Sendable {
             kept.renewed(record, outcome, in: surroundings, at: now)
             return steps
         }
-        kept.resume(record.location, outcome.stored > 0 ? record : nil, isKept: put.isKept, at: now)
+        // A write that a later one of ours has passed says nothing of whether the key is kept alive.
+        let counts = outcome.stored > 0 && order.isNewest(record)
+        kept.resume(record.location, counts ? record : nil, isKept: put.isKept, at: now)
         return steps + [.finished(.put(record, outcome))]
     }
 

@@ -85,6 +85,11 @@ struct WriteOrder: Sendable {
 
     // MARK: Revisions
 
+    /// Whether no later record of ours was signed for the same location, as far as that is remembered.
+    func isNewest(_ record: Record) -> Bool {
+        revisions[record.location].map { $0 == record.revision } ?? true
+    }
+
     /// The next revision above all we know of ours at a location. `goesBack`: revisions far ahead of the
     /// clock count for nothing.
     private func next(at location: NodeID, above: [Revision?], goesBack: Bool, _ now: UInt64) -> Revision {
