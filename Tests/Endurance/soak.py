@@ -11,8 +11,6 @@ import time
 from team import Control, Team, path_of
 
 SHORT_KEYS, LONG_KEYS = 60, 3
-# K, and the R that reads want to hear if nobody says otherwise.
-REPLICAS, READ_REPLICAS = 8, 3
 # What a node may have more of in the last quarter than it had in the second one, median against median: what is
 # lost for good raises every sample, while several long values that pass through at once raise one.
 GROWTH = {"resident MiB": (1.10, 16), "descriptors": (1, 8), "threads": (1, 2), "disk MiB": (1.25, 64)}
@@ -92,11 +90,7 @@ class User(threading.Thread):
         copies = answer.get("copies", {}).get("stored") if isinstance(answer, dict) else None
         self.written.setdefault(key, []).append(
             f"{begun:.0f} to {time.monotonic():.0f}: {method} {digest(value)} {status}, {copies} copies")
-        if status == 200 and copies is not None and copies + READ_REPLICAS <= REPLICAS:
-            # The node says so few took it that a read may meet none of them: what stood before may be read still.
-            self.count("too few copies to be seen at once")
-            self.values.setdefault(key, [None]).append(value)
-        elif status == 200 or method == "DELETE" and status == 404:
+        if status == 200 or method == "DELETE" and status == 404:
             self.values[key] = [value]
         else:
             # It may have landed, in the place of whatever stood.

@@ -263,7 +263,9 @@ package struct KademliaNode: Sendable {
 
     /// When ``advance(in:)`` is to be called next.
     package var nextDeadline: Instant {
-        [membership.timers.next, replication.timers.next].compactMap(\.self).reduce(puts.nextEnd, min)
+        // Asked for after every event: nothing is allocated for it.
+        let own = earlier(membership.timers.next, replication.timers.next)
+        return own.map { min($0, puts.nextEnd) } ?? puts.nextEnd
     }
 
     /// Counters of how requests ended, and of contacts that did not answer.

@@ -17,6 +17,12 @@ package struct Instant: Hashable, Comparable, Sendable {
     }
 }
 
+/// The earlier of two times of which either may never come; `nil`: neither does.
+package func earlier(_ first: Instant?, _ second: Instant?) -> Instant? {
+    guard let first, let second else { return first ?? second }
+    return min(first, second)
+}
+
 /// A length of time, never negative. All arithmetic stops at the ends.
 package struct Interval: Hashable, Comparable, Sendable {
     package var nanoseconds: UInt64

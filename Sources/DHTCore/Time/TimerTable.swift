@@ -44,7 +44,10 @@ where Timer.RawValue == Int {
         return true
     }
 
-    package mutating func clear() { self = Self() }
+    package mutating func clear() {
+        for index in times.indices { times[index] = nil }
+        next = nil
+    }
 
     /// No timer is due before `time`.
     package mutating func postpone(to time: Instant) {

@@ -92,10 +92,9 @@ extension ContentTransfers {
 
     /// Looks now and then for content that no record refers to.
     mutating func surveyContent(_ turn: inout ContentTurn) {
-        guard timers.isDue(.survey, at: turn.now.instant) else { return }
-        let isEmpty = inventory.holdings.isEmpty
-        timers[.survey] = isEmpty ? nil : turn.now.instant + Self.surveyInterval
-        if !isEmpty { turn.perform(.survey(ticket(for: .survey))) }
+        guard timers.take(.survey, at: turn.now.instant), !inventory.holdings.isEmpty else { return }
+        timers[.survey] = turn.now.instant + Self.surveyInterval
+        turn.perform(.survey(ticket(for: .survey)))
     }
 }
 

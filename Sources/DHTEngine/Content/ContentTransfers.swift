@@ -165,7 +165,7 @@ struct ContentTransfers: Sendable {
     // MARK: Time
 
     /// When ``advance(_:)`` has something to do.
-    var deadline: Instant? { [timers.next, mending.deadline].compactMap(\.self).min() }
+    var deadline: Instant? { earlier(timers.next, mending.deadline) }
 
     /// Does the work that has fallen due.
     mutating func advance(_ turn: inout ContentTurn) {

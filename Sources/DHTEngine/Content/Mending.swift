@@ -154,7 +154,7 @@ struct Mending: Sendable {
         // Content that waits for its turn, or to be looked at, is asked about again.
         let rest = wounds.contains { isSuspect($0.key) } ? now + Self.queuePause : nil
         let due = open.map { max($0.value.due, now + Self.queuePause) }.min()
-        timers[.wound] = [rest, due].compactMap(\.self).min()
+        timers[.wound] = earlier(rest, due)
         return begun
     }
 

@@ -8,9 +8,6 @@ final class LineReader {
         case tooLong
     }
 
-    /// Bytes of the longest line that is looked at. A piece of a long value has some 86,000.
-    static let limit = 1 << 17
-
     let name: String
     /// Bytes in all; 0 where nobody knows.
     let size: Int
@@ -20,17 +17,22 @@ final class LineReader {
     private(set) var problem: Int32?
 
     private let descriptor: Int32
+    private let limit: Int
     private var waiting: ArraySlice<UInt8> = []
     private var isAtEnd = false
 
-    /// - Parameter path: `nil` for standard input.
-    init(_ path: String?) throws(Failure) {
-        name = path ?? "standard input"
-        if path == nil, isatty(STDIN_FILENO) == 1 {
-            throw Failure(.invalidArgument, "nothing to import: give FILE, what dht store export wrote")
-        }
-        descriptor = path.map { unsafe open($0, O_RDONLY | O_CLOEXEC) } ?? STDIN_FILENO
-        guard descriptor >= 0 else { throw FileBytes.failure(name, "cannot be read") }
+    /// Standard input. `limit`: bytes of the longest line that is looked at.
+    convenience init(limit: Int) { self.init("standard input", STDIN_FILENO, limit: limit) }
+
+    /// A file. `limit`: bytes of the longest line that is looked at.
+    convenience init(_ path: String, limit: Int) throws(Failure) {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { throw FileBytes.failure(path, "cannot be read") }
+        self.init(path, descriptor, limit: limit)
+    }
+
+    private init(_ name: String, _ descriptor: Int32, limit: Int) {
+        (self.name, self.descriptor, self.limit) = (name, descriptor, limit)
         var status = stat()
         let isFile = unsafe fstat(descriptor, &status) == 0 && status.st_mode & S_IFMT == S_IFREG
         size = isFile ? Int(status.st_size) : 0
@@ -48,11 +50,11 @@ final class LineReader {
                 let line = Array(waiting[..<end])
                 waiting = waiting[(end + 1)...]
                 position += line.count + 1
-                return isTooLong || line.count > Self.limit ? .tooLong : .whole(line)
+                return isTooLong || line.count > limit ? .tooLong : .whole(line)
             }
-            if isAtEnd || waiting.count > Self.limit {
+            if isAtEnd || waiting.count > limit {
                 guard !waiting.isEmpty || isTooLong else { return nil }
-                isTooLong = isTooLong || waiting.count > Self.limit
+                isTooLong = isTooLong || waiting.count > limit
                 position += waiting.count
                 let line = Array(waiting)
                 waiting = []

@@ -68,7 +68,7 @@ private final class LineSource: @unchecked Sendable {
 
     /// `nil`: no terminal is there.
     private let editor: LineEditor?
-    private var buffered: ArraySlice<UInt8> = []
+    private let reader = LineReader(limit: maximumLineLength)
 
     init(_ editor: LineEditor?) { self.editor = editor }
 
@@ -83,27 +83,10 @@ private final class LineSource: @unchecked Sendable {
     }
 
     private func read() -> Input {
-        var line: [UInt8] = []
-        var isTooLong = false
-        func input() -> Input {
-            isTooLong ? .refused("the line is longer than \(Self.maximumLineLength) bytes") : .line(line)
+        switch reader.next() {
+        case .whole(let line): .line(line)
+        case .tooLong: .refused("the line is longer than \(Self.maximumLineLength) bytes")
+        case nil: .end
         }
-        while let byte = nextByte() {
-            if byte == UInt8(ascii: "\n") { return input() }
-            isTooLong = isTooLong || line.count == Self.maximumLineLength
-            if !isTooLong { line.append(byte) }
-        }
-        return line.isEmpty ? .end : input()
-    }
-
-    private func nextByte() -> UInt8? {
-        while buffered.isEmpty {
-            var buffer = [UInt8](repeating: 0, count: 4096)
-            let count = unsafe Glibc.read(STDIN_FILENO, &buffer, buffer.count)
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return nil }
-            buffered = buffer[..<count]
-        }
-        return buffered.removeFirst()
     }
 }

@@ -3,6 +3,7 @@ import DHTCore
 import DHTEnvelope
 import DHTGateway
 import DHTStorage
+import Glibc
 import SecureDHT
 
 struct ImportStore: AsyncParsableCommand {
@@ -53,10 +54,21 @@ struct ImportStore: AsyncParsableCommand {
         }
     }
 
+    /// Bytes of the longest line that is looked at. A piece of a long value has some 86,000.
+    private static let lineLimit = 1 << 17
+
+    private func reader() throws(Failure) -> LineReader {
+        if let file, file != "-" { return try LineReader(file, limit: Self.lineLimit) }
+        guard isatty(STDIN_FILENO) == 0 else {
+            throw Failure(.invalidArgument, "nothing to import: give FILE, what dht store export wrote")
+        }
+        return LineReader(limit: Self.lineLimit)
+    }
+
     func run() async throws {
         Signals.exitOnInterrupt()
         let verifies = try signatures.verifier()
-        let lines = try LineReader(file == "-" ? nil : file)
+        let lines = try reader()
         let first = try beginning(of: lines)
         let store = try SQLiteRecordStore.open(directory, isMaking: true)
         defer { store.database.close() }
@@ -143,7 +155,7 @@ struct ImportStore: AsyncParsableCommand {
             while let line = lines.next() {
                 switch line {
                 case .whole(let bytes): try task.take(bytes)
-                case .tooLong: task.refuseLine("longer than \(LineReader.limit) bytes")
+                case .tooLong: task.refuseLine("longer than \(Self.lineLimit) bytes")
                 }
                 options.show(lines.position, of: lines.size, "importing")
             }
