@@ -22,7 +22,7 @@ package enum EngineAction: Sendable {
     /// A record of ours is about to go out: a later one at this location is to have a higher revision,
     /// whatever the clock says, in this process or the next. This revision takes the place of the one told
     /// before, higher or not. `nil`: none need be remembered, for nobody took the record that was signed.
-    case signed(Revision?, at: NodeID)
+    case signed(OwnRevisions?, at: NodeID)
     /// The next piece of a value that is read as its user takes it, who asked for it by `pull`.
     case piece(OperationID, [UInt8])
     /// The operation is over.

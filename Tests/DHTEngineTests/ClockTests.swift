@@ -59,6 +59,29 @@ struct ClockTests {
         #expect(overlay.text("value", at: 3) == "right")
     }
 
+    @Test(arguments: [false, true])
+    func `who goes back behind a wrong clock stays above what it wrote before`(isRestarted: Bool) throws {
+        let overlay = started(5)
+        let key = "value"
+        overlay[1].clockError = 120_000
+        let before = try #require(overlay.put(key, Array("before".utf8), at: 1)).record
+        overlay[1].clockError = Self.day
+        overlay.put("value", "ahead", at: 1)
+        // Nobody has the first one any more who could tell of it; and the clock has not passed it.
+        if isRestarted {
+            overlay.kill(1)
+            overlay[1].clockError = 0
+            overlay.start(1, seeds: [0])
+            overlay.act(overlay[1]) { engine, _ in engine.remember(overlay[1].revisions) }
+            overlay.run(for: .seconds(8))
+        }
+        overlay[1].clockError = 0
+        let (right, outcome) = try #require(overlay.put(key, Array("right".utf8), at: 1))
+        #expect(outcome.stored == 5)
+        #expect(right.revision > before.revision && right.revision.unixMilliseconds < World.epoch + 240_000)
+        #expect(overlay.text("value", at: 3) == "right")
+    }
+
     @Test func `a revision that nobody took is forgotten`() throws {
         let overlay = started(14)
         let key = foreignKey(in: overlay)

@@ -38,7 +38,7 @@ final class Host {
     /// Dead hosts hear and do nothing.
     var isAlive: Bool { node.isUp }
     /// What its disk was told of revisions that it signed.
-    var revisions: [NodeID: Revision] { node.disk.revisions }
+    var revisions: [NodeID: OwnRevisions] { node.disk.revisions }
     var store: MemoryRecordStore {
         get { node.disk.store }
         set { node.disk.store = newValue }
@@ -131,7 +131,7 @@ extension Host: AnyEngine {
     }
 
     /// Does nothing: of what a node keeps besides its records tests tell the engine themselves.
-    func remember(_ contacts: [(Identity, Endpoint)], _ revisions: [NodeID: Revision]) {}
+    func remember(_ contacts: [(Identity, Endpoint)], _ revisions: [NodeID: OwnRevisions]) {}
 }
 
 extension AdmissionPolicy {

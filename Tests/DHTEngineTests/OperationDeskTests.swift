@@ -107,7 +107,7 @@ struct OperationDeskTests {
             return
         }
         #expect(outcome.stored == 0)
-        #expect(desk.order.revisions[one.location] == two.revision)
+        #expect(desk.order.revisions[one.location]?.last == two.revision)
     }
 
     @Test mutating func `a write that finds a newer revision of ours is signed anew, above it`() throws {
@@ -126,10 +126,10 @@ struct OperationDeskTests {
         _ = finish(first, outcome(.stored))
         _ = try sign(begin(put("two"), as: second, at: 1), as: second)
         let steps = finish(second, outcome(.refused(.denied)), at: 1)
-        let remembered = steps.compactMap { step -> Revision? in
-            if case .remember(let revision, _) = step { revision } else { nil }
+        let remembered = steps.compactMap { step -> OwnRevisions? in
+            if case .remember(let revisions, _) = step { revisions } else { nil }
         }
-        #expect(remembered == [one.revision])
+        #expect(remembered == [OwnRevisions(one.revision)])
     }
 
     @Test mutating func `a condition that does not hold ends the put before anything is signed`() throws {
@@ -143,7 +143,7 @@ struct OperationDeskTests {
         }
         #expect(standing == one)
         #expect(desk.operations.isEmpty && desk.order.count == 0)
-        #expect(desk.order.revisions[one.location] == one.revision)
+        #expect(desk.order.revisions[one.location]?.last == one.revision)
     }
 
     @Test mutating func `a kept value is read and signed anew at half its lifetime`() throws {

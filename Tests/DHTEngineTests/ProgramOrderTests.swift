@@ -43,7 +43,7 @@ struct ProgramOrderTests {
                 return
             }
             #expect(outcome.stored == 0)
-            let standing = overlay[0].engine.desk.order.revisions[record.location]
+            let standing = overlay[0].engine.desk.order.revisions[record.location]?.last
             #expect(standing.map { $0 > record.revision } == true, "it was not signed anew")
         }
         for index in 0..<9 { #expect(overlay.text("doc", replicas: 8, at: index) == "correction") }
@@ -99,7 +99,7 @@ struct ProgramOrderTests {
         }
         for name in names { _ = overlay.finish(name, at: 0) }
         #expect(overlay.text(key, replicas: 8, at: 5) == "second")
-        #expect(try #require(overlay[0].engine.desk.order.revisions[overlay.location(key)]) > before)
+        #expect(try #require(overlay[0].engine.desk.order.revisions[overlay.location(key)]?.last) > before)
         #expect(isIdle)
     }
 
@@ -121,7 +121,7 @@ struct ProgramOrderTests {
         #expect(ended[1] == nil)
         #expect(!order.isLast(names[1]), "one that began later is over, and may stand")
         ended = [3, 0, 1].map { order.end(names[$0]) }
-        #expect(ended[0]?.previous == revision(8))
+        #expect(ended[0]?.previous == OwnRevisions(revision(8)))
         #expect(ended[1...].allSatisfy { $0?.location == here })
         #expect(order.count == 0)
         _ = order.begin(names[0], at: here, catalogued: nil, unixMilliseconds: 1)

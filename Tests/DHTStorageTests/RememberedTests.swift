@@ -32,18 +32,23 @@ struct RememberedTests {
         #expect(try again.contacts() == [])
     }
 
-    @Test func `the last own revision is remembered, above 2⁶³ too, until none need be`() throws {
+    @Test func `own revisions are remembered, above 2⁶³ too, until none need be`() throws {
         let folder = try Folder()
         let (one, two, three) = (NodeID(firstByte: 1), NodeID(firstByte: 2), NodeID(firstByte: 3))
         let database = try NodeDatabase(in: folder)
+        let earlier = [0, 1 << 63, 6].map { Revision(rawValue: $0) }
         for revision in [5, 9, 7, .max, 1 << 63, 3, .max - 1] as [UInt64] {
-            try database.rememberRevisions([one: Revision(rawValue: revision), three: Revision(rawValue: 9)])
+            let own = OwnRevisions(last: Revision(rawValue: revision), earlier: earlier)
+            try database.rememberRevisions([one: own, three: OwnRevisions(Revision(rawValue: 9))])
         }
-        try database.rememberRevisions([two: Revision(rawValue: 0), three: nil])
+        try database.rememberRevisions([two: OwnRevisions(Revision(rawValue: 0)), three: nil])
         database.close()
         #expect(
             try NodeDatabase(in: folder).revisions()
-                == [one: Revision(rawValue: .max - 1), two: Revision(rawValue: 0)]
+                == [
+                    one: OwnRevisions(last: Revision(rawValue: .max - 1), earlier: earlier),
+                    two: OwnRevisions(Revision(rawValue: 0)),
+                ]
         )
     }
 

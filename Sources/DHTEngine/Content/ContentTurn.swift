@@ -28,7 +28,7 @@ struct ContentTurn {
     let table: RoutingTable
     let catalog: Catalog
     /// The last revisions of ours, by location.
-    let revisions: [NodeID: Revision]
+    let revisions: [NodeID: OwnRevisions]
     private(set) var steps: [Step] = []
 
     init(
@@ -36,7 +36,7 @@ struct ContentTurn {
         identity: Identity,
         table: RoutingTable,
         catalog: Catalog,
-        revisions: [NodeID: Revision]
+        revisions: [NodeID: OwnRevisions]
     ) {
         (self.now, self.identity, self.table) = (now, identity, table)
         (self.catalog, self.revisions) = (catalog, revisions)

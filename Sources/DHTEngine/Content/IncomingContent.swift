@@ -59,7 +59,7 @@ extension ContentTransfers {
         touchUploads(at: turn.now.instant)
         let replaced = inventory.looseClaims.filter { claim in
             let standing = turn.catalog.entry(at: claim.location, by: claim.author)?.revision
-            let signed = claim.author == turn.identity ? turn.revisions[claim.location] : nil
+            let signed = claim.author == turn.identity ? turn.revisions[claim.location]?.last : nil
             return [standing, signed].contains { $0.map { $0 > claim.revision } == true }
         }
         let forgotten = inventory.makeRoom(

@@ -188,7 +188,7 @@ struct OperationDesk: Sendable {
             hasGoneBack: goesBack || last?.hasGoneBack == true
         )
         // A write begun later may have a higher revision already.
-        return [.remember(order.revisions[location] ?? revision, at: location), .sign(signing)]
+        return [.remember(order.revisions[location] ?? OwnRevisions(revision), at: location), .sign(signing)]
     }
 
     /// The record was signed: returns the put that the core is asked for.
@@ -377,7 +377,7 @@ struct OperationDesk: Sendable {
     // MARK: From one process to the next
 
     /// The last revisions of ours, from the process before this one: new ones will be above.
-    mutating func remember(_ revisions: [NodeID: Revision]) { order.remember(revisions) }
+    mutating func remember(_ revisions: [NodeID: OwnRevisions]) { order.remember(revisions) }
 
     /// Goes on with the values that a process before us kept. A value that has ended meanwhile cannot be read
     /// any more, and is not taken up; nor are values beyond the bound.

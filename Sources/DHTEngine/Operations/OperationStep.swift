@@ -12,8 +12,8 @@ extension OperationDesk {
         case ping(Identity)
         /// Sign a record; then ``signed(_:by:as:)``.
         case sign(SigningOrder)
-        /// The last revision of ours at a location is to outlive the process; `nil`: there is none.
-        case remember(Revision?, at: NodeID)
+        /// The last revisions of ours at a location are to outlive the process; `nil`: there are none.
+        case remember(OwnRevisions?, at: NodeID)
         /// Put the content of a value into our own store; then ``proceed(with:as:in:at:)``, or
         /// ``giveUp(_:_:at:)``.
         case importContent(Operation.Put)
@@ -30,7 +30,7 @@ extension OperationDesk {
         let put: Operation.Put
         let draft: RecordCodec.Draft
         let attempts: Int
-        let previous: Revision?
+        let previous: OwnRevisions?
         let hasGoneBack: Bool
     }
 

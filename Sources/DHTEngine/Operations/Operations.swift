@@ -58,7 +58,7 @@ extension GatedEngine where Keeper: ~Copyable {
                 transfers.beginUpload(of: record)
                 let operation = desk.signed(record, by: signing, as: id)
                 core.submit(operation, as: id, in: &inner)
-            case .remember(let revision, let location): turn.actions.append(.signed(revision, at: location))
+            case .remember(let revisions, let location): turn.actions.append(.signed(revisions, at: location))
             case .importContent(let put):
                 transfer(in: &turn) { $0.importContent(of: put, as: id, &$1) }
             case .fetch(let record, let contacts, let isStreamed):
@@ -98,7 +98,7 @@ extension GatedEngine where Keeper: ~Copyable {
     }
 
     /// The last revisions of ours, from the process before this one: new ones will be above.
-    package mutating func remember(_ revisions: [NodeID: Revision]) { desk.remember(revisions) }
+    package mutating func remember(_ revisions: [NodeID: OwnRevisions]) { desk.remember(revisions) }
 
     /// Renews the values that are due.
     mutating func renewValues(in turn: inout EngineTurn) {

@@ -13,8 +13,8 @@ struct Signing: Sendable {
     let record: Record
     /// How often the value was signed, this time counted.
     var attempts = 1
-    /// The revision of ours that was known before the put.
-    var previous: Revision?
+    /// The revisions of ours that were known before the put.
+    var previous: OwnRevisions?
     /// Whether the value was signed anew with a lower revision.
     var hasGoneBack = false
 

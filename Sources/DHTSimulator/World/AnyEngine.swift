@@ -21,7 +21,7 @@ protocol AnyEngine: AnyObject {
     func replaceAdmission(_ policy: AdmissionPolicy)
     func restore(_ record: Record) -> Bool
     func restore(_ content: StoredContent, at now: Now)
-    func remember(_ contacts: [(Identity, Endpoint)], _ revisions: [NodeID: Revision])
+    func remember(_ contacts: [(Identity, Endpoint)], _ revisions: [NodeID: OwnRevisions])
     func advance(in turn: inout EngineTurn)
 }
 
@@ -66,7 +66,7 @@ final class SimulatedEngine<Keeper: Gatekeeper & ~Copyable>: AnyEngine {
     func restore(_ record: Record) -> Bool { engine.restore(record) }
     func restore(_ content: StoredContent, at now: Now) { engine.restore(content, at: now) }
 
-    func remember(_ contacts: [(Identity, Endpoint)], _ revisions: [NodeID: Revision]) {
+    func remember(_ contacts: [(Identity, Endpoint)], _ revisions: [NodeID: OwnRevisions]) {
         engine.remember(contacts)
         engine.remember(revisions)
     }

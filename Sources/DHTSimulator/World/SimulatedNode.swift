@@ -9,7 +9,7 @@ struct SimulatedDisk {
     /// Good contacts of the process that ended last.
     var contacts: [(Identity, Endpoint)] = []
     /// The last of its own.
-    var revisions: [NodeID: Revision] = [:]
+    var revisions: [NodeID: OwnRevisions] = [:]
     /// Milliseconds that reading or writing takes.
     var delay: ClosedRange<UInt64> = 0...0
     /// Nothing more fits.

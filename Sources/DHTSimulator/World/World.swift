@@ -201,7 +201,7 @@ package final class World {
                 node.machine?.resolved(seed: seed, endpoints, in: &turn)
             case .retry: break
             case .piece: preconditionFailure("a value came piece by piece that nobody reads so")
-            case .signed(let revision, let location): node.disk.revisions[location] = revision
+            case .signed(let revisions, let location): node.disk.revisions[location] = revisions
             case .finished(let operation, let outcome): finished(operation, outcome, at: node)
             }
         }

@@ -53,18 +53,22 @@ extension NodeDatabase {
 
     // MARK: Own revisions
 
-    /// Remembers that we signed these revisions, each at a location, in the place of what is remembered
+    /// Remembers that we signed these revisions, at a location each, in the place of what is remembered
     /// there; `nil`: nothing is any more.
-    package func rememberRevisions(_ revisions: [NodeID: Revision?]) throws(RecordStoreError) {
+    package func rememberRevisions(_ revisions: [NodeID: OwnRevisions?]) throws(RecordStoreError) {
         try write { database in
             let removal = try database.cachedStatement(sql: "DELETE FROM own_revision WHERE location = ?")
             let insertion = try database.cachedStatement(
-                sql: "INSERT OR REPLACE INTO own_revision (location, revision) VALUES (?, ?)"
+                sql: "INSERT OR REPLACE INTO own_revision (location, revision, earlier) VALUES (?, ?, ?)"
             )
-            for (location, revision) in revisions {
+            for (location, own) in revisions {
                 let place = Data(location.bytes)
-                if let revision {
-                    try insertion.execute(arguments: [place, Int64(bitPattern: revision.rawValue)])
+                if let own {
+                    var earlier: [UInt8] = []
+                    for revision in own.earlier { earlier.appendBigEndian(revision.rawValue) }
+                    try insertion.execute(
+                        arguments: [place, Int64(bitPattern: own.last.rawValue), Data(earlier)]
+                    )
                 } else {
                     try removal.execute(arguments: [place])
                 }
@@ -72,15 +76,23 @@ extension NodeDatabase {
         }
     }
 
-    /// The last revision of ours at each location.
-    package func revisions() throws(RecordStoreError) -> [NodeID: Revision] {
+    /// The last revisions of ours at each location.
+    package func revisions() throws(RecordStoreError) -> [NodeID: OwnRevisions] {
         try read { database in
             let count = try Int.fetchOne(database, sql: "SELECT count(*) FROM own_revision") ?? 0
-            var revisions = [NodeID: Revision](minimumCapacity: count)
-            let rows = try Row.fetchCursor(database, sql: "SELECT location, revision FROM own_revision")
+            var revisions = [NodeID: OwnRevisions](minimumCapacity: count)
+            let rows = try Row.fetchCursor(
+                database,
+                sql: "SELECT location, revision, earlier FROM own_revision"
+            )
             while let row = try rows.next() {
                 guard let location = NodeID(row.bytes(at: 0)), let bits = row.bits(at: 1) else { continue }
-                revisions[location] = Revision(rawValue: bits)
+                let earlier = row.bytes(at: 2)
+                revisions[location] = OwnRevisions(
+                    last: Revision(rawValue: bits),
+                    earlier: stride(from: 0, to: earlier.count - 7, by: 8)
+                        .map { Revision(rawValue: earlier[$0...].bigEndian()) }
+                )
             }
             return revisions
         }

@@ -13,7 +13,7 @@ package struct Schema: Sendable {
 
     package init(steps: [String]) { self.steps = steps }
 
-    package static let current = Schema(steps: [first, contents])
+    package static let current = Schema(steps: [first, contents, earlierRevisions])
 
     var version: Int { steps.count }
 
@@ -128,5 +128,11 @@ package struct Schema: Sendable {
             bytes BLOB NOT NULL,
             PRIMARY KEY (content, number)
         ) STRICT;
+        """
+
+    /// Below an author's last revision those given out before it, 8 bytes each, big-endian, ascending.
+    private static let earlierRevisions = """
+        ALTER TABLE own_revision
+        ADD COLUMN earlier BLOB NOT NULL DEFAULT x'' CHECK (length(earlier) % 8 = 0);
         """
 }

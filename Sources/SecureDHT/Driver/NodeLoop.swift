@@ -65,7 +65,7 @@ actor NodeLoop {
             case .survey(let ticket): complete(ticket, with: storage.survey(ticket), in: &turn)
             case .apply(let ticket, let changes):
                 complete(ticket, with: storage.apply(ticket, changes), in: &turn)
-            case .signed(let revision, let location): storage.record(revision, at: location)
+            case .signed(let revisions, let location): storage.record(revisions, at: location)
             case .resolve(let seed): resolve(seed)
             case .retry(let endpoint): sockets.retry(endpoint, at: SystemClock.now.instant)
             case .piece(let operation, let bytes): users.deliver(.piece(bytes), of: operation)

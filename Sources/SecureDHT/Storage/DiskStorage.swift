@@ -24,7 +24,7 @@ final class DiskStorage: Sendable {
 
     private struct State {
         var changes: [(ticket: Ticket, changes: [RecordChange])] = []
-        var revisions: [NodeID: Revision?] = [:]
+        var revisions: [NodeID: OwnRevisions?] = [:]
         var contacts: [RememberedContact]?
         /// By key.
         var kept: [[UInt8]: RenewedValue?] = [:]
@@ -81,8 +81,8 @@ final class DiskStorage: Sendable {
         write { $0.changes.append((ticket, changes)) }
     }
 
-    func record(_ revision: Revision?, at location: NodeID) {
-        write { $0.revisions.updateValue(revision, forKey: location) }
+    func record(_ revisions: OwnRevisions?, at location: NodeID) {
+        write { $0.revisions.updateValue(revisions, forKey: location) }
     }
 
     func remember(_ contacts: [RememberedContact]) { write { $0.contacts = contacts } }

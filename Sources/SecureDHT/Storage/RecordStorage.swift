@@ -58,8 +58,8 @@ struct RecordStorage: Sendable {
 
     // MARK: State that outlives the process
 
-    /// The last revision of ours at a location; `nil`: there is none.
-    func record(_ revision: Revision?, at location: NodeID) { disk?.record(revision, at: location) }
+    /// The last revisions of ours at a location; `nil`: there are none.
+    func record(_ revisions: OwnRevisions?, at location: NodeID) { disk?.record(revisions, at: location) }
 
     /// Our own values that are kept alive, by key; `nil`: kept no more.
     func record(_ values: [[UInt8]: RenewedValue?]) { disk?.record(values) }
