@@ -11,11 +11,21 @@ let strict: [SwiftSetting] = [
 /// Tests reach into unsafe pointers freely; all else is as strict.
 let tested: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .error)]
 
+/// What the program `dht` needs, and the library does not.
+let commandLine: TargetDependencyCondition? = .when(traits: ["CommandLine"])
+
 let package = Package(
     name: "secure-dht",
     products: [
         .library(name: "SecureDHT", targets: ["SecureDHT"]),
         .executable(name: "dht", targets: ["dht"]),
+    ],
+    traits: [
+        .default(enabledTraits: ["CommandLine"]),
+        .trait(
+            name: "CommandLine",
+            description: "The program `dht`. A package that uses the library alone resolves less without."
+        ),
     ],
     dependencies: [
         .package(url: "https://github.com/apple/swift-argument-parser", from: "1.8.0"),
@@ -24,6 +34,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+        .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.11.0"),
     ],
     targets: [
         .systemLibrary(
@@ -68,9 +79,11 @@ let package = Package(
             name: "SecureDHT",
             dependencies: [
                 "DHTEngine", "DHTStorage",
+                .product(name: "DequeModule", package: "swift-collections"),
                 .product(name: "NIOCore", package: "swift-nio"),
                 .product(name: "NIOPosix", package: "swift-nio"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "ServiceLifecycle", package: "swift-service-lifecycle"),
             ],
             swiftSettings: strict
         ),
@@ -87,8 +100,8 @@ let package = Package(
             name: "DHTGateway",
             dependencies: [
                 "SecureDHT",
-                .product(name: "Hummingbird", package: "hummingbird"),
-                .product(name: "HummingbirdCore", package: "hummingbird"),
+                .product(name: "Hummingbird", package: "hummingbird", condition: commandLine),
+                .product(name: "HummingbirdCore", package: "hummingbird", condition: commandLine),
                 .product(name: "NIOHTTP1", package: "swift-nio"),
             ],
             swiftSettings: strict
@@ -97,7 +110,7 @@ let package = Package(
             name: "dht",
             dependencies: [
                 "CEdit", "Charts", "SecureDHT", "DHTGateway", "DHTSimulator", "DHTStorage",
-                .product(name: "ArgumentParser", package: "swift-argument-parser"),
+                .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
             ],
             swiftSettings: strict
         ),

@@ -20,9 +20,9 @@ struct ControlLimitsTests {
     }
 
     /// Reads until the other side closes.
-    private func expectEnd(_ descriptor: Int32) {
+    private func expectEnd(_ descriptor: Int32) async throws {
         var buffer = [UInt8](repeating: 0, count: 4096)
-        while read(descriptor, &buffer, buffer.count) > 0 {}
+        repeat { try await somethingToRead(at: descriptor) } while read(descriptor, &buffer, buffer.count) > 0
         close(descriptor)
     }
 
@@ -41,9 +41,9 @@ struct ControlLimitsTests {
         limits.stallTime = .milliseconds(200)
         limits.idleTime = .seconds(3)
         try await place.served(limits) { client in
-            expectEnd(try begin(unfinished))
-            expectEnd(try begin("PUT /v1/val"))
-            expectEnd(try begin(""))
+            try await expectEnd(try begin(unfinished))
+            try await expectEnd(try begin("PUT /v1/val"))
+            try await expectEnd(try begin(""))
             let reply = try await client.identity()
             #expect(reply.id == FakeNode.id)
         }
@@ -164,6 +164,7 @@ struct ControlLimitsTests {
             #expect(try await client.put([2], value, PutQuery()).copies.stored > 0)
             let second = try ask("")
             var buffer = [UInt8](repeating: 0, count: 4096)
+            try await somethingToRead(at: second)
             let count = read(second, &buffer, buffer.count)
             let answer = String(decoding: buffer.prefix(max(count, 0)), as: UTF8.self).lowercased()
             #expect(answer.hasPrefix("http/1.1 503") && answer.contains("\r\nretry-after: 10\r\n"))
@@ -179,6 +180,7 @@ struct ControlLimitsTests {
             let others = try (0..<3).map { _ in try begin("GET /v1/identity HTTP/1.1\r\nhost: dht\r\n\r\n") }
             for descriptor in others {
                 var byte: UInt8 = 0
+                try await somethingToRead(at: descriptor)
                 #expect(read(descriptor, &byte, 1) == 1)
             }
             let question = Task { try await client.stop() }

@@ -35,7 +35,7 @@ struct ControlPlace {
     }
 
     /// Sends a question, says that no more will come, and reads to the end.
-    func ask(_ question: String) throws -> String {
+    func ask(_ question: String) async throws -> String {
         let descriptor = try UnixSocket.connect(to: path)
         defer { close(descriptor) }
         let bytes = Array(question.utf8)
@@ -43,9 +43,19 @@ struct ControlPlace {
         shutdown(descriptor, Int32(SHUT_WR))
         var (answer, buffer) = ([UInt8](), [UInt8](repeating: 0, count: 4096))
         while true {
+            try await somethingToRead(at: descriptor)
             let count = read(descriptor, &buffer, buffer.count)
             guard count > 0 else { return String(decoding: answer, as: UTF8.self) }
             answer += buffer[..<count]
         }
+    }
+}
+
+/// Returns when there is something to read, if only the end. The thread is free meanwhile: the node that is
+/// to answer needs it.
+func somethingToRead(at descriptor: Int32) async throws {
+    try await eventually("something comes", within: 600) {
+        var waiting = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return poll(&waiting, 1, 0) > 0
     }
 }

@@ -158,7 +158,7 @@ struct ControlServerTests {
         try await place.served { client in
             _ = try await client.put([1], [7], PutQuery())
             place.node.state.withLock { $0.pause = .milliseconds(300) }
-            let answer = try place.ask("GET /v1/values/AQ HTTP/1.1\r\nhost: dht\r\n\r\n")
+            let answer = try await place.ask("GET /v1/values/AQ HTTP/1.1\r\nhost: dht\r\n\r\n")
             #expect(answer.hasPrefix("HTTP/1.1 200"))
             #expect(place.node.state.withLock { $0.cancelled } == 0)
         }

@@ -5,7 +5,7 @@ import Testing
 /// Key files and allowlists as users of the library read and write them.
 struct KeyFilesTests {
     private let folder: Folder
-    private let created = "2026-11-24T17:06:00Z"
+    private let created = Date(timeIntervalSince1970: 1_795_539_960)
 
     init() throws { folder = try Folder() }
 

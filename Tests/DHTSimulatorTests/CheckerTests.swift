@@ -134,7 +134,7 @@ struct CheckerTests {
         let members = world.nodes.map {
             Allowlist.Member(identity: $0.identity, name: "n\($0.index)", mayWrite: $0.index != 0)
         }
-        world.nodes[4].policy = .members(Allowlist(members: members))
+        world.nodes[4].policy = .members(Allowlist(known: members))
         read()
         #expect(broken == ["authenticity"])
     }

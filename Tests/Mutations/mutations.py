@@ -157,7 +157,7 @@ MUTATIONS = [
     Mutation("wrong-pieces-are-no-lie", "bounds", SPOILING, [
         ("DHTEngine/Content/ContentFetch.swift",
          "            release(assignment.part)\n            dismiss(assignment.source, .liar)\n",
-         "            release(storeRequest.part)\n"),
+         "            release(assignment.part)\n"),
     ]),
     Mutation("lies-are-forgotten", "bounds", SPOILING, [
         ("DHTEngine/Content/ContentTransfers.swift", "        liars.record(liar, of: reference.digest, at: now)\n", ""),

@@ -9,11 +9,11 @@ import Testing
             // At once, whoever knows whom by now; and at every node as soon as all know each other.
             var options = PutOptions()
             options.minimumCopies = 1
-            #expect(try await team.nodes[count - 1].put("early", "bird", options: options).stored >= 1)
-            for node in team.nodes { #expect(try await node.get("early") == "bird") }
+            #expect(try await team.nodes[count - 1].put("bird", for: "early", options: options).stored >= 1)
+            for node in team.nodes { #expect(try await node.get("early")?.text == "bird") }
             try await team.acquainted()
-            #expect(try await team.nodes[count - 1].put("hello", "world").stored == count)
-            for node in team.nodes { #expect(try await node.get("hello") == "world") }
+            #expect(try await team.nodes[count - 1].put("world", for: "hello").stored == count)
+            for node in team.nodes { #expect(try await node.get("hello")?.text == "world") }
         }
     }
 
@@ -22,8 +22,8 @@ import Testing
             let key = Array("schlüssel/✓".utf8)
             for length in [0, 1, 255, 640, 641, 200_000] {
                 let value = (0..<length).map { UInt8(truncatingIfNeeded: $0 &* 7) }
-                try await team.nodes[0].put(key, value)
-                #expect(try await team.nodes[1].get(key).values.first?.value == value)
+                try await team.nodes[0].put(value, for: key)
+                #expect(try await team.nodes[1].get(key)?.value == value)
             }
         }
     }
@@ -35,16 +35,16 @@ import Testing
             let (node, key) = (team.nodes[0], Array("long".utf8))
             let value = [UInt8](repeating: 7, count: 120 * 16_384 + 1)
             var options = PutOptions()
-            options.lifetime = 120
+            options.lifetime = .seconds(120)
             let refusal = await #expect(throws: DHTError.self) {
-                try await node.put(key, value, options: options)
+                try await node.put(value, for: key, options: options)
             }
             #expect(refusal?.code == .invalidArgument)
             #expect(refusal?.reason.contains("may take 121 s") == true, "\(String(describing: refusal))")
-            options.lifetime = 121
-            let long = try await node.put(key, value, options: options)
-            options.lifetime = 60
-            let short = try await node.put(key, [7], options: options)
+            options.lifetime = .seconds(121)
+            let long = try await node.put(value, for: key, options: options)
+            options.lifetime = .seconds(60)
+            let short = try await node.put([7], for: key, options: options)
             #expect((long.stored, short.stored) == (1, 1), "a short one goes at once")
         }
     }
@@ -54,8 +54,8 @@ import Testing
         var configuration = team.configuration(of: 0)
         configuration.limits.records = 1
         let node = try await team.start(0, configuration)
-        try await node.put("first", "value")
-        let refusal = await #expect(throws: DHTError.self) { try await node.put("second", "value") }
+        try await node.put("value", for: "first")
+        let refusal = await #expect(throws: DHTError.self) { try await node.put("value", for: "second") }
         #expect(refusal?.code == .partial)
         #expect(refusal?.reason.contains("it is full, or keeps no more of this author's") == true)
         await team.stop()
@@ -63,7 +63,8 @@ import Testing
 
     @Test func `nothing found is no error`() async throws {
         try await Team.running(3) { team in
-            let result = try await team.nodes[0].get(Array("nothing".utf8))
+            #expect(try await team.nodes[0].get("nothing") == nil)
+            let result = try await team.nodes[0].getAll("nothing")
             #expect(result.values.isEmpty)
             #expect(result.answered == 2)
         }
@@ -97,23 +98,23 @@ import Testing
         try await Team.running(4) { team in
             let (node, key) = (team.nodes[0], Array("doc".utf8))
             let value = [UInt8](repeating: 7, count: 4 << 20)
-            let long = Task { try await node.put(key, value) }
+            let long = Task { try await node.put(value, for: key) }
             // It has its turn before its value is looked at.
             while await node.openWrites == 0 { try await Task.sleep(for: .milliseconds(1)) }
-            try await node.put("doc", "correction")
+            try await node.put("correction", for: "doc")
             long.cancel()
             _ = await long.result
-            for reader in team.nodes { #expect(try await reader.get("doc") == "correction") }
+            for reader in team.nodes { #expect(try await reader.get("doc")?.text == "correction") }
             // A value that has still to come has its turn as well.
             let turn = await node.takeTurn(of: key)
-            try await node.put("doc", "newest")
+            try await node.put("newest", for: "doc")
             var options = PutOptions()
             options.turn = turn
             let refusal = await #expect(throws: DHTError.self) {
-                try await node.put(key, [1], options: options)
+                try await node.put([1], for: key, options: options)
             }
             #expect(refusal?.code == .conflict)
-            for reader in team.nodes { #expect(try await reader.get("doc") == "newest") }
+            for reader in team.nodes { #expect(try await reader.get("doc")?.text == "newest") }
             let vain = await node.takeTurn(of: key)
             #expect(await node.openWrites == 1)
             node.giveUp(vain)
@@ -123,7 +124,7 @@ import Testing
 
     @Test func `what is deleted is gone everywhere, and deleting it again finds nothing`() async throws {
         try await Team.running(3) { team in
-            try await team.nodes[0].put("hello", "world")
+            try await team.nodes[0].put("world", for: "hello")
             #expect(try await team.nodes[0].delete("hello") != nil)
             for node in team.nodes { #expect(try await node.get("hello") == nil) }
             #expect(try await team.nodes[0].delete("hello") == nil)
@@ -132,14 +133,13 @@ import Testing
 
     @Test func `members write side by side under one key`() async throws {
         try await Team.running(3) { team in
-            let key = Array("shared".utf8)
-            try await team.nodes[0].put("shared", "first")
-            try await team.nodes[1].put("shared", "second")
-            let all = try await team.nodes[2].getAll(key).values
-            #expect(all.map(\.value) == [Array("second".utf8), Array("first".utf8)])
+            try await team.nodes[0].put("first", for: "shared")
+            try await team.nodes[1].put("second", for: "shared")
+            let all = try await team.nodes[2].getAll("shared").values
+            #expect(all.map(\.text) == ["second", "first"])
             var options = GetOptions()
             options.author = team.nodes[0].identity
-            #expect(try await team.nodes[2].get("shared", options: options) == "first")
+            #expect(try await team.nodes[2].get("shared", options: options)?.text == "first")
         }
     }
 
@@ -147,14 +147,14 @@ import Testing
         try await Team.running(3) { team in
             var absent = PutOptions()
             absent.condition = .absent
-            let receipt = try await team.nodes[0].put("lock", "mine", options: absent)
+            let receipt = try await team.nodes[0].put("mine", for: "lock", options: absent)
             await #expect(throws: DHTError.self) {
-                try await team.nodes[1].put("lock", "mine too", options: absent)
+                try await team.nodes[1].put("mine too", for: "lock", options: absent)
             }
             var revised = PutOptions()
             revised.condition = .revision(receipt.revision)
-            try await team.nodes[0].put("lock", "still mine", options: revised)
-            #expect(try await team.nodes[2].get("lock") == "still mine")
+            try await team.nodes[0].put("still mine", for: "lock", options: revised)
+            #expect(try await team.nodes[2].get("lock")?.text == "still mine")
         }
     }
 
@@ -172,7 +172,7 @@ import Testing
             var options = PutOptions()
             options.minimumCopies = 3
             do {
-                try await team.nodes[0].put("hello", "world", options: options)
+                try await team.nodes[0].put("world", for: "hello", options: options)
                 Issue.record("two nodes cannot hold three copies")
             } catch let error as DHTError { #expect(error.code == .partial) }
         }
@@ -186,7 +186,7 @@ import Testing
             let key = [UInt8](repeating: 65, count: lengths.key)
             let value = [UInt8](repeating: 66, count: lengths.value)
             do {
-                try await team.nodes[0].put(key, value)
+                try await team.nodes[0].put(value, for: key)
                 Issue.record("it was taken")
             } catch let error as DHTError {
                 #expect(error.code == .invalidArgument)
@@ -197,7 +197,7 @@ import Testing
 
     @Test func `status and peers tell what is there`() async throws {
         try await Team.running(3) { team in
-            try await team.nodes[0].put("hello", "world")
+            try await team.nodes[0].put("world", for: "hello")
             let status = await team.nodes[1].status()
             #expect(status.nodeID.description.count == 40)
             #expect(status.members == 2)
@@ -220,7 +220,7 @@ import Testing
         try await Team.running(2) { team in
             await team.nodes[1].stop()
             await team.nodes[1].stop()
-            await #expect(throws: DHTError.self) { try await team.nodes[1].put("hello", "world") }
+            await #expect(throws: DHTError.self) { try await team.nodes[1].put("world", for: "hello") }
         }
     }
 
@@ -229,11 +229,11 @@ import Testing
         let first = try await team.start(0, team.configuration(of: 0))
         var alone = PutOptions()
         alone.minimumCopies = 1
-        try await first.put("hello", "world", options: alone)
+        try await first.put("world", for: "hello", options: alone)
         let second = try await team.start(1, team.configuration(of: 1))
         try await eventually("the first knows the second") { await first.status().peersUp == 1 }
         await first.stop()
-        #expect(try await second.get("hello") == "world")
+        #expect(try await second.get("hello")?.text == "world")
         #expect(await second.status().peersKnown == 0)
         await team.stop()
     }

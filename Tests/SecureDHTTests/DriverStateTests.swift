@@ -100,24 +100,27 @@ struct DriverStateTests {
     // MARK: Users
 
     @Test func `an operation ends once, and those that wait when the node stops end without outcome`() async {
-        var users = WaitingUsers()
+        var users = WaitingUsers(capacity: 8)
         let (first, second) = (users.newOperation(), users.newOperation())
         #expect(first != second)
-        let outcome: Outcome? = await withCheckedContinuation { user in
-            users.wait(for: first, user)
+        let outcome: Ending = await withCheckedContinuation { user in
+            #expect(users.wait(for: first, .leave, user) == true)
             #expect(users.isWaiting(for: first) && !users.isWaiting(for: second))
-            users.take(first)?.resume(returning: .left)
+            users.take(first)?.resume(returning: .outcome(.left))
             #expect(users.take(first) == nil && !users.isAnyWaiting)
         }
-        guard case .left? = outcome else {
+        guard case .outcome(.left) = outcome else {
             Issue.record("it did not end as it was said to")
             return
         }
-        let none: Outcome? = await withCheckedContinuation { user in
-            users.wait(for: second, user)
+        let none: Ending = await withCheckedContinuation { user in
+            #expect(users.wait(for: second, .ping(NodeKey().identity), user) == true)
             users.abandonOperations()
         }
-        #expect(none == nil)
+        guard case .stopped = none else {
+            Issue.record("it ended otherwise")
+            return
+        }
         let pulled: Pulled = await withCheckedContinuation { user in
             users.pull(first, user)
             users.deliver(.end, of: second)

@@ -13,8 +13,8 @@ private func readmeExample(_ print: (String) -> Void) async throws {
     let meeting = HostPort(host: "127.0.0.1", port: first.reachableAddress.port)
     (setup.key, setup.peers) = (bob, [PeerAddress(identity: first.identity, address: meeting)])
     let second = try await DHTNode.start(setup)
-    try await second.put("hello", "world")
-    print(try await first.get("hello") ?? "nothing")
+    try await second.put("world", for: "hello")
+    print(try await first.get("hello")?.text ?? "nothing")
     await second.stop()
     await first.stop()
     // README ends

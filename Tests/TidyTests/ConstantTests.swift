@@ -131,13 +131,16 @@ struct ConstantTests {
         return result
     }
 
-    /// The numbers in the initial value of `file:symbol`.
+    /// The numbers in the initial value of `file:symbol`, or in the default of a parameter of that name.
     private static func declared(_ place: String) -> [Int]? {
         let parts = place.split(separator: ":").map { String($0) }
         guard parts.count == 2, let file = SourceFile(path: "Sources/\(parts[0])") else { return nil }
         let declaration = #/\b(?:static let|var) (\w+)(?::[^=]*)? = (.*)/#
-        let found = file.code.lazy.compactMap { $0.firstMatch(of: declaration) }.first { $0.1 == parts[1] }
-        return found.map { numbers(String($0.2)) }
+        let parameter = #/^\s*(\w+): \w+ = (.*)/#
+        let found = file.code.lazy.compactMap { line in
+            (line.firstMatch(of: declaration) ?? line.firstMatch(of: parameter)).map { ($0.1, $0.2) }
+        }.first { $0.0 == parts[1] }
+        return found.map { numbers(String($0.1)) }
     }
 
     /// Whole numbers in a text, `_` between digits ignored: `1…31_536_000` is 1, 31536000.

@@ -15,8 +15,8 @@ struct LayeringTests {
         "DHTEngine": collections.union(["DHTCore", "DHTCrypto", "DHTEnvelope"]),
         "DHTStorage": systemCalls.union(["DHTCore", "FoundationEssentials", "GRDB", "Synchronization"]),
         "SecureDHT": systemCalls.union([
-            "DHTCore", "DHTCrypto", "DHTEngine", "DHTEnvelope", "DHTStorage", "FoundationEssentials",
-            "Logging", "NIOCore", "NIOPosix", "Synchronization",
+            "DHTCore", "DHTCrypto", "DHTEngine", "DHTEnvelope", "DHTStorage", "DequeModule",
+            "FoundationEssentials", "Logging", "NIOCore", "NIOPosix", "ServiceLifecycle", "Synchronization",
         ]),
         "DHTSimulator": collections.union([
             "DHTCore", "DHTCrypto", "DHTEngine", "DHTEnvelope", "DHTStorage",

@@ -27,7 +27,7 @@ struct Datagrams {
         var before = await totals(nodes)
         var receipts: [PutReceipt] = []
         for number in 0..<values {
-            receipts.append(try await nodes[number * 5 % count].put(key(number), text))
+            receipts.append(try await nodes[number * 5 % count].put(text, for: key(number)))
         }
         try await Task.sleep(for: aftermath)
         await report("put", of: nodes, since: before, for: values, "put")
@@ -42,7 +42,7 @@ struct Datagrams {
                     .first(where: { !holders.contains($0.identity) })
             else { preconditionFailure("everybody holds \(key(number))") }
             let found = try await reader.get(key(number))
-            precondition(found == text, "\(key(number)) was not found")
+            precondition(found?.text == text, "\(key(number)) was not found")
         }
         try await Task.sleep(for: aftermath)
         await report("get", of: nodes, since: before, for: values, "get")

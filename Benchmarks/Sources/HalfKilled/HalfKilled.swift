@@ -20,7 +20,7 @@ struct HalfKilled {
         let nodes = try await Crowd.start(count)
         try await Task.sleep(for: .seconds(8))
         for number in 0..<values {
-            let receipt = try await nodes[number % count].put("key \(number)", text(number))
+            let receipt = try await nodes[number % count].put(text(number), for: "key \(number)")
             precondition(receipt.stored >= min(8, count), "key \(number): \(receipt.stored) copies")
         }
         // Two of four: nodes take turns on the threads of the process, and each is to have its share of both.
@@ -47,7 +47,7 @@ struct HalfKilled {
                 group.addTask {
                     let start = ContinuousClock.now
                     let found = try? await nodes[number * 7 % nodes.count].get("key \(number)")
-                    return Reading(wait: ContinuousClock.now - start, isThere: found == text(number))
+                    return Reading(wait: ContinuousClock.now - start, isThere: found?.text == text(number))
                 }
             }
             for await reading in group { readings.append(reading) }

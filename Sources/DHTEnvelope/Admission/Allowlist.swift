@@ -75,8 +75,36 @@ public struct Allowlist: Sendable {
         }
     }
 
-    /// The list of these members, whose identities and names differ: made by a program, not by a person.
-    package init(members: [Member]) {
+    /// The list of these members, in this order.
+    ///
+    /// - Throws: ``AllowlistError`` if an identity or a name is there twice, an identity is no public key, or
+    ///   a name or an address is none; its file is `members`, its line the number of the member, from 1.
+    public init(members: [Member]) throws(AllowlistError) {
+        var numbers: [Identity: Int] = [:]
+        var entries: [Entry] = []
+        for (index, member) in members.enumerated() {
+            let place = Place(file: "members", line: index + 1, column: 1)
+            if let first = numbers.updateValue(index + 1, forKey: member.identity) {
+                throw AllowlistError(place, "this identity is listed already, in line \(first)")
+            }
+            guard member.identity.isValidKey else {
+                throw AllowlistError(place, "these 32 bytes are no public key")
+            }
+            guard AllowlistOption.isName(Array(member.name.utf8)[...]) else {
+                throw AllowlistError(place, "a name has 1 to 32 characters, of A-Z a-z 0-9 . _ -")
+            }
+            for address in member.addresses {
+                do { _ = try AllowlistOption(Array("addr=\(address)".utf8)[...]) } catch {
+                    throw AllowlistError(place, error.message)
+                }
+            }
+            entries.append(Entry(member: member, place: place, namePlace: place))
+        }
+        try self.init(entries: entries, revoked: [])
+    }
+
+    /// The list of these members, whose identities and names differ and are good: made by a program.
+    package init(known members: [Member]) {
         self.members = members
         positions.reserveCapacity(members.count)
         for (index, member) in members.enumerated() {

@@ -8,11 +8,13 @@ package struct Content: Sendable {
     package let outline: [UInt8]
     package let reference: ContentReference
 
-    /// Computes the digests of all pieces: about 1 ms a MiB. `nil` unless there are 641…16,777,216 bytes.
-    package init?(_ bytes: [UInt8]) {
+    /// Computes the digests of all pieces: about 1 ms a MiB. `nil` unless there are 641…16,777,216 bytes, or
+    /// if the content is wanted no more.
+    package init?(_ bytes: [UInt8], isWanted: () -> Bool = { true }) {
         guard ContentLayout.lengths.contains(bytes.count) else { return nil }
         var outline: [UInt8] = []
         for start in stride(from: 0, to: bytes.count, by: ContentLayout.pieceLength) {
+            guard isWanted() else { return nil }
             let end = min(start + ContentLayout.pieceLength, bytes.count)
             outline += blake2b(Array(bytes[start..<end]), count: ContentLayout.digestLength)
         }

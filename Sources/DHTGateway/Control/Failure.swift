@@ -40,7 +40,9 @@ package struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
         self.message = printable(message)
     }
 
-    package init(_ error: DHTError) { self.init(Code(error.code), error.reason) }
+    package init(_ error: DHTError) {
+        self.init(Code(error.code), error.reason + (error.remedy?.words ?? ""))
+    }
 
     /// Any error: ours as it is, others as a defect.
     package init(_ error: any Error) {
@@ -57,14 +59,28 @@ package struct Failure: Error, Hashable, Sendable, CustomStringConvertible {
 extension Failure.Code {
     package init(_ code: DHTError.Code) {
         switch code {
-        case .internal: self = .internal
         case .invalidArgument: self = .invalidArgument
         case .conflict: self = .conflict
         case .denied: self = .denied
-        case .unreachable: self = .unreachable
-        case .partial: self = .partial
+        case .unreachable, .stopped: self = .unreachable
+        case .partial, .timedOut: self = .partial
         case .integrity: self = .integrity
         case .configuration: self = .configuration
+        default: self = .internal
+        }
+    }
+}
+
+extension DHTError.Remedy {
+    /// The advice to somebody at the command line, as the end of the sentence.
+    fileprivate var words: String {
+        switch self {
+        case .peers: ". See: dht peers"
+        case .status: ". See: dht status"
+        case .reading: ". Read it back: dht get --meta"
+        case .lifetime: " (--ttl)"
+        case .keepingFewer: ". Put it without --keep, or delete others: dht ls --own"
+        case .listening: ". Give another --listen HOST:PORT; port 0 takes a free one"
         }
     }
 }

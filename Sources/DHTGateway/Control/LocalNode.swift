@@ -1,4 +1,5 @@
 import DHTCrypto
+import FoundationEssentials
 import SecureDHT
 import Synchronization
 
@@ -40,13 +41,13 @@ package final class LocalNode: NodeControl {
             nodeID: "\(status.nodeID)",
             name: status.name,
             addresses: status.addresses.map { "\($0)" },
-            uptimeMilliseconds: status.uptime,
+            uptimeMilliseconds: status.uptime.wholeMilliseconds,
             members: status.members,
             peers: .init(known: status.peersKnown, up: status.peersUp),
             records: .init(count: status.records, bytes: status.recordBytes),
             buckets: status.buckets.map { .init(index: $0.index, count: $0.count) },
             rejected: Dictionary(
-                status.rejected.map { ($0.reason, $0.count) },
+                status.rejected.map { ($0.reason.rawValue, $0.count) },
                 uniquingKeysWith: { $0 + $1 }
             ),
             counters: Dictionary(
@@ -57,21 +58,21 @@ package final class LocalNode: NodeControl {
                 .init(
                     id: $0.identity.text,
                     name: $0.name,
-                    offence: $0.offence,
+                    offence: $0.offence.rawValue,
                     count: $0.count,
-                    last: $0.last / 1000
+                    last: $0.last.unixSeconds
                 )
             },
             version: DHTNode.version,
             network: status.network,
             storeProblem: status.storeProblem,
-            health: .init(reasons: status.complaints),
+            health: .init(reasons: status.complaints.map(\.description)),
             knocking: status.knocking.map {
                 .init(
                     id: $0.identity.text,
                     address: "\($0.address)",
                     count: $0.count,
-                    last: $0.last / 1000
+                    last: $0.last.unixSeconds
                 )
             },
             kept: .init(
@@ -96,7 +97,7 @@ package final class LocalNode: NodeControl {
                     name: $0.name,
                     address: $0.address.map { "\($0)" },
                     state: $0.state.rawValue,
-                    roundTripMilliseconds: $0.roundTrip.map { Double($0) / 1000 }
+                    roundTripMilliseconds: $0.roundTrip.map { Double($0.wholeMicroseconds) / 1000 }
                 )
             }
         )
@@ -157,7 +158,7 @@ package final class LocalNode: NodeControl {
         try ValueLimits.check(key: key)
         try ValueLimits.check(valueLength: value.count)
         var options = PutOptions()
-        if let lifetime = query.lifetime { options.lifetime = lifetime }
+        if let lifetime = query.lifetime { options.lifetime = .seconds(lifetime) }
         if let copies = query.minimumCopies {
             try ValueLimits.check(copies: copies, for: "--min-copies")
             options.minimumCopies = copies
@@ -168,7 +169,7 @@ package final class LocalNode: NodeControl {
         case .absent: options.condition = .absent
         case .revision(let revision): options.condition = .revision(Revision(rawValue: revision))
         }
-        do { return reply(key, try await node.put(key, value, options: options)) } catch {
+        do { return reply(key, try await node.put(value, for: key, options: options)) } catch {
             throw Failure(error)
         }
     }
@@ -205,8 +206,8 @@ package final class LocalNode: NodeControl {
                 var value = KeptReply.Value(
                     key: Octets(kept.key),
                     revision: kept.revision.rawValue,
-                    lifetime: kept.lifetime,
-                    renewed: kept.renewed / 1000
+                    lifetime: UInt32(clamping: kept.lifetime.components.seconds),
+                    renewed: kept.revision.unixMilliseconds / 1000
                 )
                 switch kept.state {
                 case .kept: (value.state, value.failures) = ("kept", 0)
@@ -223,7 +224,7 @@ package final class LocalNode: NodeControl {
 
     package func ping(_ peer: String) async throws(Failure) -> PingReply {
         let identity = try resolve(peer)
-        let roundTrip: UInt64?
+        let roundTrip: Duration?
         do { roundTrip = try await node.ping(identity) } catch { throw Failure(error) }
         guard let roundTrip else {
             throw Failure(.unreachable, "\(memberName(identity) ?? identity.text) does not answer")
@@ -231,7 +232,7 @@ package final class LocalNode: NodeControl {
         return PingReply(
             id: identity.text,
             name: memberName(identity),
-            roundTripMilliseconds: Double(roundTrip) / 1000
+            roundTripMilliseconds: Double(roundTrip.wholeMicroseconds) / 1000
         )
     }
 
@@ -264,11 +265,11 @@ package final class LocalNode: NodeControl {
         PutReply(
             key: Octets(key),
             revision: receipt.revision.rawValue,
-            expires: receipt.expires / 1000,
+            expires: receipt.expires.unixSeconds,
             copies: .init(stored: receipt.stored, target: receipt.target),
-            replicas: receipt.replicas.map { .init(id: $0.identity.text, outcome: $0.outcome) },
+            replicas: receipt.replicas.map { .init(id: $0.identity.text, outcome: $0.verdict.rawValue) },
             hiddenBy: receipt.hiddenBy.map { .init(id: $0.text, name: memberName($0)) },
-            unreached: receipt.unreached
+            unreached: receipt.unreached.map { $0 == .ipv4 ? "ipv4" : "ipv6" }
         )
     }
 

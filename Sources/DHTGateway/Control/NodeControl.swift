@@ -118,10 +118,11 @@ package enum ValueLimits {
 
     /// Of a value that is to be kept alive.
     package static func check(keptLifetime lifetime: UInt32) throws(Failure) {
-        guard lifetime >= KeptValue.leastLifetime else {
+        let least = KeptValue.leastLifetime
+        guard .seconds(lifetime) >= least else {
             throw Failure(
                 .invalidArgument,
-                "--keep needs a lifetime of \(KeptValue.leastLifetime) s at least, to renew the value in "
+                "--keep needs a lifetime of \(least.components.seconds) s at least, to renew the value in "
                     + "time: not --ttl \(lifetime)s. Nothing was written"
             )
         }

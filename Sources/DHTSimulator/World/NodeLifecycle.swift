@@ -15,7 +15,7 @@ extension World {
         let members = keys.enumerated().map { index, key in
             Allowlist.Member(identity: key.identity, name: "n\(index)")
         }
-        let everybody = AdmissionPolicy.members(Allowlist(members: members))
+        let everybody = AdmissionPolicy.members(Allowlist(known: members))
         nodes.reserveCapacity(plan.nodes)
         for (index, key) in keys.enumerated() {
             let families = plan.families[index] ?? .ipv4
@@ -49,7 +49,7 @@ extension World {
     func policy(without omitted: Set<Int>) -> AdmissionPolicy {
         let members = nodes.filter { !omitted.contains($0.index) }
         return .members(
-            Allowlist(members: members.map { .init(identity: $0.identity, name: "n\($0.index)") })
+            Allowlist(known: members.map { .init(identity: $0.identity, name: "n\($0.index)") })
         )
     }
 

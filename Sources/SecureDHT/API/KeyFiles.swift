@@ -1,6 +1,7 @@
 import DHTCore
 import DHTCrypto
 import DHTEnvelope
+import FoundationEssentials
 import Glibc
 
 extension NodeKey {
@@ -37,12 +38,13 @@ extension NodeKey {
     ///
     /// - Parameters:
     ///   - name: For people; control characters are left out.
-    ///   - created: The time, as RFC 3339 writes it.
+    ///   - created: Written into the first line.
     ///   - passphrase: Protects the key; guessing it costs 256 MiB and about a second a time.
-    public func fileText(name: String? = nil, created: String, passphrase: [UInt8]? = nil) throws(DHTError)
-        -> [UInt8]
+    public func fileText(name: String? = nil, created: Date = Date(), passphrase: [UInt8]? = nil)
+        throws(DHTError) -> [UInt8]
     {
-        KeyFile.text(of: signingKey, name: name, created: created, sealed: try sealed(passphrase))
+        let created = created.formatted(.iso8601)
+        return KeyFile.text(of: signingKey, name: name, created: created, sealed: try sealed(passphrase))
     }
 
     /// Writes a key file of mode 0600: whole, or not at all.
@@ -53,7 +55,7 @@ extension NodeKey {
     public func write(
         to path: String,
         name: String? = nil,
-        created: String,
+        created: Date = Date(),
         passphrase: [UInt8]? = nil,
         replacing: Bool = false
     ) throws(DHTError) -> String? {
@@ -63,7 +65,7 @@ extension NodeKey {
                 signingKey,
                 to: path,
                 name: name,
-                created: created,
+                created: created.formatted(.iso8601),
                 sealed: sealed,
                 replacing: replacing
             )
@@ -92,16 +94,19 @@ extension NetworkSecret {
     }
 
     /// The text of a network key file. Write it, then wipe it.
-    public func fileText(created: String) -> [UInt8] { NetworkKeyFile.text(of: networkKey, created: created) }
+    public func fileText(created: Date = Date()) -> [UInt8] {
+        NetworkKeyFile.text(of: networkKey, created: created.formatted(.iso8601))
+    }
 
     /// Writes a network key file; see ``NodeKey/write(to:name:created:passphrase:replacing:)``.
     @discardableResult
-    public func write(to path: String, created: String, replacing: Bool = false) throws(DHTError) -> String? {
+    public func write(to path: String, created: Date = Date(), replacing: Bool = false) throws(DHTError)
+        -> String?
+    {
+        let created = created.formatted(.iso8601)
         do {
             return try NetworkKeyFile.write(networkKey, to: path, created: created, replacing: replacing)
-        } catch {
-            throw DHTError(writing: error)
-        }
+        } catch { throw DHTError(writing: error) }
     }
 }
 

@@ -16,6 +16,30 @@ public final class NodeKey: Sendable {
         Sodium.initialize()
         self.init(SigningKey())
     }
+
+    /// The key of a seed (RFC 8032, section 5.1.5): the 32 bytes that other programs call the private key.
+    ///
+    /// The key has a copy of its own: wipe yours.
+    public convenience init(seed: some Collection<UInt8>) throws(DHTError) {
+        Sodium.initialize()
+        guard seed.count == SigningKey.seedLength else {
+            throw DHTError(.invalidArgument, "the seed of a key has 32 bytes, not \(seed.count)")
+        }
+        var bytes = Array(seed)
+        self.init(SigningKey(seed: SecretBytes(wiping: &bytes)))
+    }
+
+    /// The key of the line `DHT-SECRET-KEY-1…` of a key file.
+    public convenience init(text: String) throws(DHTError) {
+        Sodium.initialize()
+        var characters = Array(text.utf8)
+        defer { wipe(&characters) }
+        let key: SigningKey
+        do { key = try SigningKey(secretText: characters) } catch {
+            throw DHTError(.invalidArgument, error.description)
+        }
+        self.init(key)
+    }
 }
 
 /// The 32 bytes all nodes of one overlay share.
@@ -37,6 +61,28 @@ public final class NetworkSecret: Sendable {
     public convenience init() {
         Sodium.initialize()
         self.init(NetworkKey())
+    }
+
+    /// The secret of these 32 bytes, of which it has a copy of its own: wipe yours.
+    public convenience init(bytes: some Collection<UInt8>) throws(DHTError) {
+        Sodium.initialize()
+        guard bytes.count == NetworkKey.byteCount else {
+            throw DHTError(.invalidArgument, "a network secret has 32 bytes, not \(bytes.count)")
+        }
+        var copy = Array(bytes)
+        self.init(NetworkKey(bytes: SecretBytes(wiping: &copy)))
+    }
+
+    /// The secret of the line `DHT-NETWORK-1…` of a network key file.
+    public convenience init(text: String) throws(DHTError) {
+        Sodium.initialize()
+        var characters = Array(text.utf8)
+        defer { wipe(&characters) }
+        let key: NetworkKey
+        do { key = try NetworkKey(secretText: characters) } catch {
+            throw DHTError(.invalidArgument, error.description)
+        }
+        self.init(key)
     }
 
     /// The network key of nodes that were given none: BLAKE2b-256 of "dht1 well-known network".

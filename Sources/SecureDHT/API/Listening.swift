@@ -13,7 +13,7 @@ extension DHTNode {
     public func listens() async -> Bool { await loop.listens() }
 
     /// `*` stands for both families.
-    static func bind(_ address: HostPort, _ loop: NodeLoop) async throws -> [Endpoint] {
+    static func bind(_ address: HostPort, _ loop: NodeLoop) async throws(DHTError) -> [Endpoint] {
         guard address.host == HostPort.everywhere else { return [try await bindOne(address, loop)] }
         let four = try await bindOne(HostPort(host: "0.0.0.0", port: address.port), loop)
         guard systemHasIPv6() else {
@@ -23,20 +23,20 @@ extension DHTNode {
         return [four, try await bindOne(HostPort(host: "::", port: four.port), loop)]
     }
 
-    private static func bindOne(_ address: HostPort, _ loop: NodeLoop) async throws -> Endpoint {
+    private static func bindOne(_ address: HostPort, _ loop: NodeLoop) async throws(DHTError) -> Endpoint {
         try address.checkIsNotLinkLocal()
         guard let endpoint = await address.resolve().first, let socketAddress = endpoint.socketAddress else {
             throw DHTError(.configuration, "\(address): this address to listen on does not resolve")
         }
         do {
             return try await loop.listen(on: address, socketAddress)
-        } catch let error as IOError {
-            switch error.errnoCode {
+        } catch {
+            switch (error as? IOError)?.errnoCode {
             case EADDRINUSE:
                 throw DHTError(
                     .configuration,
-                    "\(address) is in use by another program. "
-                        + "Give another --listen HOST:PORT; port 0 takes a free one"
+                    "\(address) is in use by another program",
+                    remedy: .listening
                 )
             case EADDRNOTAVAIL:
                 throw DHTError(

@@ -2,8 +2,8 @@ import DHTCore
 import DHTCrypto
 import DHTEnvelope
 import Logging
-
-public typealias Allowlist = DHTEnvelope.Allowlist
+import NIOCore
+import NIOPosix
 
 /// The identities that may speak to a node.
 public enum Admission: Sendable {
@@ -81,7 +81,7 @@ public struct PeerAddress: Hashable, Sendable, CustomStringConvertible {
             throw refuse("what follows the @ is no HOST:PORT")
         }
         do { try address.checkIsNotLinkLocal() } catch { throw refuse(AllowlistOption.noLinkLocal) }
-        guard address.host != HostPort.everywhere else { throw refuse("* is no host; it is for --listen") }
+        guard address.host != HostPort.everywhere else { throw refuse("* is no host; it is for listening") }
         let identity: Identity
         do { identity = try Identity(text: String(rest[..<at])) } catch { throw refuse("\(error)") }
         self.init(identity: identity, address: address)
@@ -106,8 +106,13 @@ public struct NodeConfiguration: Sendable {
     /// d: disjoint paths of each lookup for a user, 1…8. Peers that lie mislead only the paths they are on;
     /// every path costs about as many requests as the first, but for reads that find what they want straight
     /// away. (S/Kademlia, section 4.4.)
-    public var paths = 1
-    public var limits = Limits()
+    public var paths: Int
+    public var limits: Limits
+    /// Where the node's sockets and its engine live: one of its event loops.
+    public var eventLoopGroup: any EventLoopGroup
+    /// Where the directory is opened, which blocks. Has to be running.
+    public var threadPool: NIOThreadPool
+    /// Its lines carry the node's identity.
     public var logger: Logger
 
     public init(
@@ -118,6 +123,10 @@ public struct NodeConfiguration: Sendable {
         peers: [PeerAddress] = [],
         name: String? = nil,
         storage: Storage = .memory,
+        paths: Int = 1,
+        limits: Limits = Limits(),
+        eventLoopGroup: any EventLoopGroup = .singletonMultiThreadedEventLoopGroup,
+        threadPool: NIOThreadPool = .singleton,
         logger: Logger = Logger(label: "dht")
     ) {
         self.key = key
@@ -127,6 +136,10 @@ public struct NodeConfiguration: Sendable {
         self.peers = peers
         self.name = name
         self.storage = storage
+        self.paths = paths
+        self.limits = limits
+        self.eventLoopGroup = eventLoopGroup
+        self.threadPool = threadPool
         self.logger = logger
     }
 
@@ -157,26 +170,43 @@ public struct NodeConfiguration: Sendable {
         }
     }
 
-    /// Bounds on what the network may make a node do or keep.
+    /// Bounds on what the network, and the user, may make a node do or keep.
     public struct Limits: Sendable {
         /// The rate, per second, that higher ones are taken for.
         public static let highestRate: UInt32 = 1_000_000
 
         /// First-contact requests opened a second, in all.
-        public var firstContacts: UInt32 = 200
+        public var firstContacts: UInt32
         /// First-contact requests opened a second, by source address.
-        public var firstContactsBySource: UInt32 = 5
+        public var firstContactsBySource: UInt32
         /// Requests a second by authenticated peer.
-        public var requestsByPeer: UInt32 = 5_000
+        public var requestsByPeer: UInt32
         /// Records kept, in all.
-        public var records = 1_000_000
+        public var records: Int
         /// Bytes of records kept, in all.
-        public var recordBytes = 512 << 20
+        public var recordBytes: Int
         /// Records kept of one author.
-        public var recordsByAuthor = 100_000
+        public var recordsByAuthor: Int
         /// Bytes of records kept of one author.
-        public var recordBytesByAuthor = 64 << 20
+        public var recordBytesByAuthor: Int
+        /// Puts, gets, deletes and pings of this node's user that are under way at a time; further ones wait
+        /// for their turn.
+        public var operationsInFlight: Int
 
-        public init() {}
+        public init(
+            firstContacts: UInt32 = 200,
+            firstContactsBySource: UInt32 = 5,
+            requestsByPeer: UInt32 = 5_000,
+            records: Int = 1_000_000,
+            recordBytes: Int = 512 << 20,
+            recordsByAuthor: Int = 100_000,
+            recordBytesByAuthor: Int = 64 << 20,
+            operationsInFlight: Int = 1_024
+        ) {
+            (self.firstContacts, self.firstContactsBySource) = (firstContacts, firstContactsBySource)
+            (self.requestsByPeer, self.records, self.recordBytes) = (requestsByPeer, records, recordBytes)
+            (self.recordsByAuthor, self.recordBytesByAuthor) = (recordsByAuthor, recordBytesByAuthor)
+            self.operationsInFlight = operationsInFlight
+        }
     }
 }

@@ -2,6 +2,7 @@ import DHTCore
 import DHTCrypto
 import DHTEngine
 import DHTEnvelope
+import FoundationEssentials
 
 extension Admission {
     /// The policy of a node with this identity. A list names whom the node talks to and need not name the
@@ -29,10 +30,16 @@ extension PutOptions.Condition {
 }
 
 extension PutOptions {
-    /// The write of a value. Of a long one this computes the digests, so it is not for an event loop.
-    func operation(_ key: [UInt8], _ value: [UInt8]) -> DHTEngine.Operation.Put {
+    /// The write of a value. Of a long one this computes the digests, so it is not for an event loop; if it
+    /// is wanted no more, what it returns is of no use.
+    func operation(
+        _ key: [UInt8],
+        _ value: [UInt8],
+        lifetime: UInt32,
+        isWanted: () -> Bool
+    ) -> DHTEngine.Operation.Put {
         var put =
-            if let content = Content(value) {
+            if let content = Content(value, isWanted: isWanted) {
                 DHTEngine.Operation.Put(key: key, content: content, lifetime: lifetime)
             } else {
                 DHTEngine.Operation.Put(key: key, value: value, lifetime: lifetime)
@@ -59,8 +66,38 @@ extension StoredValue {
         self.value = value
         author = found.record.author
         revision = found.record.revision
-        expires = found.record.expiry
+        expires = Date(unixMilliseconds: found.record.expiry)
         copies = found.copies
+    }
+}
+
+extension StandingRecord {
+    init(_ record: Record) {
+        self.init(
+            author: record.author,
+            revision: record.revision,
+            expires: Date(unixMilliseconds: record.expiry),
+            content: record.isTombstone
+                ? .deleted
+                : record.reference.map { .longValue(byteCount: Int($0.length)) }
+                    ?? .value(Array(record.value))
+        )
+    }
+}
+
+extension PutReceipt {
+    init(_ record: Record, _ outcome: PutOutcome, target: Int, hiddenBy hider: Identity? = nil) {
+        self.init(
+            revision: record.revision,
+            expires: Date(unixMilliseconds: record.expiry),
+            stored: outcome.stored,
+            target: target,
+            replicas: outcome.replicas.map {
+                .init(identity: $0.identity, verdict: $0.verdict.publicVerdict)
+            },
+            hiddenBy: hider,
+            unreached: outcome.unreached.list
+        )
     }
 }
 
@@ -75,7 +112,7 @@ extension KeptValue {
             }
         self.init(
             key: state.value.key,
-            lifetime: state.value.lifetime,
+            lifetime: .seconds(state.value.lifetime),
             revision: state.value.revision,
             state: phase
         )
@@ -83,23 +120,22 @@ extension KeptValue {
 }
 
 extension PutOutcome.Verdict {
-    fileprivate var name: String {
+    fileprivate var publicVerdict: PutReceipt.Verdict {
         switch self {
-        case .stored: "stored"
-        case .conflict: "conflict"
-        case .refused(.quota): "quota"
-        case .refused(.expired): "expired"
-        case .refused(.clock): "clock"
-        case .refused(.denied): "denied"
-        case .refused(.unavailable): "unavailable"
-        case .timeout: "timeout"
+        case .stored: .stored
+        case .conflict: .conflict
+        case .refused(.quota): .quota
+        case .refused(.expired): .expired
+        case .refused(.clock): .clock
+        case .refused(.denied): .denied
+        case .refused(.unavailable): .unavailable
+        case .timeout: .timeout
         }
     }
 }
 
 extension Endpoint.Families {
-    /// `ipv4`, `ipv6`.
-    var names: [String] { (contains(.ipv4) ? ["ipv4"] : []) + (contains(.ipv6) ? ["ipv6"] : []) }
+    var list: [Endpoint.Family] { [.ipv4, .ipv6].filter { contains($0) } }
 }
 
 /// `641 bytes`, `200 KiB`.
@@ -128,8 +164,8 @@ extension DHTNode {
         case .capacity:
             DHTError(
                 .partial,
-                "this node keeps as many values alive as it can: nothing was written. Put it without --keep, "
-                    + "or delete others: dht ls --own"
+                "this node keeps as many values alive as it can: nothing was written",
+                remedy: .keepingFewer
             )
         }
     }
@@ -140,13 +176,9 @@ extension DHTNode {
             .invalidArgument,
             "a value of \(describe(byteCount: byteCount)) may take \(put.leastLifetime) s to reach its "
                 + "replicas, and this one would be over after \(put.lifetime) s. Give it a lifetime of "
-                + "\(put.leastLifetime) s or more (--ttl)"
+                + "\(put.leastLifetime) s or more",
+            remedy: .lifetime
         )
-    }
-
-    /// Any operation without an outcome: the node stopped meanwhile, or the task was cancelled.
-    var stopped: any Error {
-        Task.isCancelled ? CancellationError() : DHTError(.unreachable, "the node has stopped")
     }
 
     func check(key: [UInt8]) throws(DHTError) {
@@ -197,31 +229,21 @@ extension DHTNode {
             if outcome.stored == 0, silent == 0 { throw conflict(with: standing) }
             // A replica that holds nothing cannot vouch for the condition, nor speak against others that can.
             if outcome.stored == 0 || standing != nil && options.condition != nil {
-                throw uncertain(outcome.stored, refused: conflicts.count, silent: silent, standing)
+                throw uncertain(PutReceipt(record, outcome, target: asked), standing, silent: silent)
             }
         }
         if outcome.stored == 0 { throw refusal(outcome, record) }
         // Where eight were asked, and enough of them took it, no others count.
         let isFull = asked == Kademlia.replicas && outcome.stored >= options.copies(of: asked)
         let company = isFull ? nil : await loop.company
-        let target = max(company?.target ?? 0, asked)
-        let wanted = options.copies(of: target)
+        let receipt = PutReceipt(record, outcome, target: max(company?.target ?? 0, asked), hiddenBy: hider)
+        let wanted = options.copies(of: receipt.target)
         if outcome.stored < wanted, let error = clockRefusal(outcome, record) {
-            let few = "stored at \(nodeCount(outcome.stored)) of \(target), \(wanted) were wanted"
-            throw DHTError(.partial, "\(few): \(error.reason)")
+            let few = "stored at \(nodeCount(outcome.stored)) of \(receipt.target), \(wanted) were wanted"
+            throw DHTError(.partial, "\(few): \(error.reason)", receipt: receipt)
         }
-        if let company, outcome.stored < wanted {
-            throw shortfall(outcome, of: target, wanted: wanted, company)
-        }
-        return PutReceipt(
-            revision: record.revision,
-            expires: record.expiry,
-            stored: outcome.stored,
-            target: target,
-            replicas: outcome.replicas.map { .init(identity: $0.identity, outcome: $0.verdict.name) },
-            hiddenBy: hider,
-            unreached: outcome.unreached.names
-        )
+        if let company, outcome.stored < wanted { throw shortfall(receipt, wanted: wanted, company) }
+        return receipt
     }
 
     func conflict(with standing: Record?) -> DHTError {
@@ -233,7 +255,8 @@ extension DHTNode {
         let ahead = isAhead ? ", of \(UTC.text(unixMilliseconds: time)), ahead of this node's clock" : ""
         return DHTError(
             .conflict,
-            "not stored: \(naming(standing)) stands there\(ahead)"
+            "not stored: \(naming(standing)) stands there\(ahead)",
+            standing: StandingRecord(standing)
         )
     }
 
@@ -244,13 +267,17 @@ extension DHTNode {
     private func naming(_ node: Identity) -> String { node == identity ? "this node" : node.text }
 
     /// Some took the value, or may have, and others did not, because the condition was not met there.
-    private func uncertain(_ stored: Int, refused: Int, silent: Int, _ standing: Record?) -> DHTError {
-        let standing = standing.map { ", where \(naming($0)) stands" } ?? ""
+    private func uncertain(_ receipt: PutReceipt, _ standing: Record?, silent: Int) -> DHTError {
+        let refused = receipt.replicas.count { $0.verdict == .conflict }
+        let stands = standing.map { ", where \(naming($0)) stands" } ?? ""
         let quiet = silent == 0 ? "" : ", no answer from \(silent)"
         return DHTError(
             .partial,
-            "it is not certain that the value stands: stored at \(nodeCount(stored)), refused by "
-                + "\(refused)\(standing)\(quiet). Read it back: dht get --meta"
+            "it is not certain that the value stands: stored at \(nodeCount(receipt.stored)), refused by "
+                + "\(refused)\(stands)\(quiet)",
+            standing: standing.map { StandingRecord($0) },
+            receipt: receipt,
+            remedy: .reading
         )
     }
 
@@ -265,19 +292,24 @@ extension DHTNode {
     }
 
     /// Too few took the value.
-    private func shortfall(_ outcome: PutOutcome, of target: Int, wanted: Int, _ company: Company)
-        -> DHTError
-    {
-        let takers = outcome.replicas.filter { $0.verdict == .stored }.map(\.identity)
+    private func shortfall(_ receipt: PutReceipt, wanted: Int, _ company: Company) -> DHTError {
+        let takers = receipt.replicas.filter { $0.verdict == .stored }.map(\.identity)
         guard takers == [identity] else {
             return DHTError(
                 .partial,
-                "stored at \(nodeCount(outcome.stored)) of \(target), \(wanted) were wanted; it goes on "
-                    + "trying. See: dht peers"
+                "stored at \(nodeCount(receipt.stored)) of \(receipt.target), \(wanted) were wanted; it goes "
+                    + "on trying",
+                receipt: receipt,
+                remedy: .peers
             )
         }
-        let reason = company.isIsolated ? company.isolation : "\(target - 1) others ought to have it too"
-        return DHTError(.partial, "stored here only; \(reason); it goes on trying. See: dht status")
+        let others = "\(receipt.target - 1) others ought to have it too"
+        return DHTError(
+            .partial,
+            "stored here only; \(company.isIsolated ? company.isolation : others); it goes on trying",
+            receipt: receipt,
+            remedy: .status
+        )
     }
 
     private func nodeCount(_ count: Int) -> String { count == 1 ? "1 node" : "\(count) nodes" }
@@ -292,11 +324,12 @@ extension DHTNode {
         if let company, company.isIsolated {
             return DHTError(
                 .unreachable,
-                "\(company.isolation), so whether there is a value is not known. See: dht status"
+                "\(company.isolation), so whether there is a value is not known",
+                remedy: .status
             )
         }
         guard outcome.asked > 0, outcome.answered == 0 else { return nil }
-        return DHTError(.unreachable, "no peer answered (asked \(outcome.asked)). See: dht peers")
+        return nobody(outOf: outcome.asked)
     }
 
     /// Why nobody took the record: the first reason that is not silence.
@@ -321,7 +354,11 @@ extension DHTNode {
                 return .refusedByClock(of: peer, theirs, written: record.revision.unixMilliseconds)
             }
         }
-        return DHTError(.unreachable, "no peer answered (asked \(outcome.replicas.count)). See: dht peers")
+        return nobody(outOf: outcome.replicas.count)
+    }
+
+    private func nobody(outOf asked: Int) -> DHTError {
+        DHTError(.unreachable, "no peer answered (asked \(asked))", remedy: .peers)
     }
 }
 

@@ -6,14 +6,19 @@ import DHTEnvelope
 // Questions that a node answers about itself and about its peers.
 
 extension DHTNode {
-    /// The round-trip time to a peer in microseconds; `nil` if it did not answer.
-    public func ping(_ peer: Identity) async throws -> UInt64? {
+    /// The round-trip time to a peer; `nil` if it did not answer.
+    ///
+    /// - Parameter timeout: As ``GetOptions/timeout``; by itself a ping ends within seconds.
+    /// - Throws: ``DHTError``: `denied` if the peer is on no list of this node, `invalidArgument` if it is
+    ///   this node, `timedOut`, `stopped`. `CancellationError` if the task is cancelled.
+    public func ping(_ peer: Identity, timeout: Duration? = nil) async throws -> Duration? {
         guard peer != identity else { throw DHTError(.invalidArgument, "that is this node itself") }
         if case .members(let list) = admission.withLock({ $0 }), list.member(peer) == nil {
             throw DHTError(.denied, "\(peer.text) is not on the allowlist, so nothing is sent to it")
         }
-        guard case .pinged(let roundTrip)? = await loop.run(.ping(peer)) else { throw stopped }
-        return roundTrip.map { $0.nanoseconds / 1000 }
+        let ending = try await perform(.ping(peer), until: deadline(after: timeout))
+        guard case .pinged(let roundTrip) = ending else { throw unexpected(ending) }
+        return roundTrip.map { .nanoseconds($0.nanoseconds) }
     }
 
     /// The state and the counters of the node at this moment.
@@ -44,7 +49,9 @@ extension DHTNode {
                 free: size?.free,
                 limit: knowledge.byteLimit
             ),
-            rejected: knowledge.counters.rejected.map { .init(reason: $0.reason.name, count: $0.count) },
+            rejected: knowledge.counters.rejected.map {
+                .init(reason: .init(rawValue: $0.reason.name), count: $0.count)
+            },
             counters: knowledge.counters.named.map { .init(name: $0.name, count: $0.count) } + more + unsent,
             suspects: knowledge.suspects,
             storeProblem: knowledge.storeProblem,
@@ -52,7 +59,7 @@ extension DHTNode {
             knocking: knowledge.knocking,
             network: network,
             kept: knowledge.kept,
-            uptime: knowledge.uptime
+            uptime: .milliseconds(knowledge.uptime)
         )
     }
 
@@ -76,7 +83,7 @@ extension DHTNode {
                 name: names[entry.contact.identity],
                 address: entry.contact.endpoint,
                 state: .init(entry.reachability.grade),
-                roundTrip: knowledge.roundTrips[entry.contact.identity]
+                roundTrip: knowledge.roundTrips[entry.contact.identity].map { .microseconds($0) }
             )
         }
         let known = Set(contacts.map(\.identity))

@@ -61,7 +61,9 @@ package final class ValueReader: Sendable {
                 .unreachable,
                 "the value has \(describe(byteCount: length)), and nobody who has them answers. Try again"
             )
-        case .stopped: throw DHTError(.unreachable, "the node stopped before the value was read")
+        case .stopped:
+            try Task.checkCancellation()
+            throw DHTError(.stopped, "the node stopped before the value was read")
         }
     }
 
@@ -92,7 +94,7 @@ package struct OpenedResult: Sendable {
     package let answered: Int
     package let asked: Int
     package let isIsolated: Bool
-    /// See ``GetResult/secondsAhead``.
+    /// As ``GetResult/ahead``.
     package let secondsAhead: UInt64?
 }
 
@@ -106,7 +108,12 @@ extension GetOutcome {
 extension DHTNode {
     /// Finds the newest value under a key, or every author's, and leaves it to the caller when it is read.
     package func open(_ key: [UInt8], options: GetOptions, isExhaustive: Bool) async throws -> OpenedResult {
-        let (outcome, company) = try await find(key, options: options, isExhaustive: isExhaustive)
+        let (outcome, company) = try await find(
+            key,
+            options: options,
+            isExhaustive: isExhaustive,
+            until: deadline(after: options.timeout)
+        )
         return OpenedResult(
             values: outcome.found.filter { !$0.record.isTombstone && Array($0.record.key) == key }.map {
                 OpenedValue(

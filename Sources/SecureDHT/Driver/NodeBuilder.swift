@@ -3,6 +3,7 @@ import DHTCrypto
 import DHTEngine
 import DHTEnvelope
 import DHTStorage
+import Logging
 import NIOCore
 import NIOPosix
 
@@ -15,11 +16,17 @@ struct NodeBuilder: Sendable {
     private var identity: Identity { configuration.key.identity }
 
     /// The loop with its engine, which knows what the directory holds. Opening that blocks another thread.
-    func makeLoop() async throws -> NodeLoop {
+    func makeLoop() async throws(DHTError) -> NodeLoop {
         switch configuration.storage {
         case .memory: return loop(around: makeEngine(makeCore()), storage: RecordStorage(nil))
         case .directory(let directory, let durability):
-            return try await NIOThreadPool.singleton.runIfActive { try makeLoop(in: directory, durability) }
+            do {
+                return try await configuration.threadPool.runIfActive {
+                    try makeLoop(in: directory, durability)
+                }
+            } catch let error as DHTError {
+                throw error
+            } catch { throw DHTError(.configuration, "the thread pool of the configuration does not run") }
         }
     }
 
@@ -42,7 +49,7 @@ struct NodeBuilder: Sendable {
             for content in try store.contents() { engine.restore(content, at: SystemClock.now) }
             let contacts = try database.contacts()
             engine.remember(contacts.map { ($0.identity, $0.endpoint) })
-            let disk = DiskStorage(store, logger: configuration.logger)
+            let disk = DiskStorage(store, logger: logger)
             let keeper = StateKeeper(contacts, unixMilliseconds: SystemClock.now.unixMilliseconds)
             return loop(around: engine, storage: RecordStorage(disk), keeper)
         } catch let error as NodeDatabaseError {
@@ -50,6 +57,13 @@ struct NodeBuilder: Sendable {
         } catch let error as RecordStoreError {
             throw DHTError(.internal, "\(directory): the records cannot be read: \(error)")
         }
+    }
+
+    /// Its lines carry the node's identity.
+    private var logger: Logger {
+        var logger = configuration.logger
+        logger[metadataKey: "identity"] = "\(identity.text)"
+        return logger
     }
 
     private func loop(
@@ -61,8 +75,9 @@ struct NodeBuilder: Sendable {
             engine: engine,
             storage: storage,
             keeper: keeper,
-            eventLoop: MultiThreadedEventLoopGroup.singleton.next(),
-            logger: configuration.logger
+            operationsInFlight: max(1, configuration.limits.operationsInFlight),
+            eventLoop: configuration.eventLoopGroup.next(),
+            logger: logger
         )
     }
 

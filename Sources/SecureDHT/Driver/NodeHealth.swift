@@ -2,6 +2,7 @@ import DHTCore
 import DHTEngine
 import DHTEnvelope
 import DHTStorage
+import FoundationEssentials
 import Logging
 import NIOCore
 
@@ -74,15 +75,19 @@ extension NodeLoop {
             causes.append("the system refused to send: \(refusal.name) \(refusal.count)")
         }
         if engine.counters.rejected.contains(where: { $0.reason == .header && $0.count > 0 }) {
-            causes.append("datagrams come that another network key made: compare `network` in dht status")
+            causes.append(
+                "datagrams come that another network key made: compare `network` in the status of both"
+            )
         }
         for knock in engine.gate.knocks.all.prefix(3) {
             causes.append("\(knock.identity.text) at \(knock.endpoint) asks, and is not on the list here")
         }
         var names = seeds.peers.map(\.identity).compactMap { memberName($0) ?? $0.text }
         names = Array(names.prefix(3))
-        if names.isEmpty { causes.append("no address of anybody is known: --peer, or addr= in the list") }
-        for name in names { causes.append("refused by \(name)? see dht peers there, and that it runs") }
+        if names.isEmpty {
+            causes.append("no address of anybody is known: name a peer, or addr= in the list")
+        }
+        for name in names { causes.append("refused by \(name)? see the peers there, and that it runs") }
         return causes
     }
 
@@ -90,7 +95,7 @@ extension NodeLoop {
     func warnOfKnocks() {
         for knock in engine.gate.knocks.takeNews() {
             logger.warning(
-                "somebody who is not on the list here asks in vain: dht peer add, if it ought to be",
+                "somebody who is not on the list here asks in vain: add it, if it ought to be",
                 metadata: ["identity": "\(knock.identity.text)", "from": "\(knock.endpoint)"]
             )
         }
@@ -104,28 +109,30 @@ extension NodeLoop {
                 identity: knock.identity,
                 address: knock.endpoint,
                 count: knock.count,
-                last: now.unixMilliseconds(of: knock.last)
+                last: Date(unixMilliseconds: now.unixMilliseconds(of: knock.last))
             )
         }
     }
 
-    /// Faults of the node, each a word and a sentence; empty: none.
-    var complaints: [String] {
-        var complaints: [String] = []
+    /// Faults of the node; empty: none.
+    var complaints: [NodeStatus.Complaint] {
+        var complaints: [NodeStatus.Complaint] = []
         let company = company
-        if company.isIsolated { complaints.append("isolated: \(company.isolation)") }
+        if company.isIsolated { complaints.append(.init(.isolated, company.isolation)) }
         let now = SystemClock.now.instant
         let isTwinned = engine.core.conduct.report.contains {
             $0.identity == engine.identity && now.since($0.last) < Self.twinMemory
         }
         if isTwinned {
-            complaints.append("two-processes: another process runs with this node's key, as others say")
+            complaints.append(
+                .init(.twoProcesses, "another process runs with this node's key, as others say")
+            )
         }
         for address in sockets.closedAddresses {
-            complaints.append("listen: \(address) is not open; it is tried again and again")
+            complaints.append(.init(.listen, "\(address) is not open; it is tried again and again"))
         }
-        if let split = engine.core.familySplit(at: now) { complaints.append("family: \(split.text)") }
-        if let problem = storage.problem { complaints.append("disk: \(problem)") }
+        if let split = engine.core.familySplit(at: now) { complaints.append(.init(.family, split.text)) }
+        if let problem = storage.problem { complaints.append(.init(.disk, problem)) }
         return complaints
     }
 }

@@ -27,13 +27,14 @@ actor NodeLoop {
     /// The peers that the overlay consists of, and the contacts that outlive the process.
     var keeper: StateKeeper
     var timers = LoopTimers()
-    var users = WaitingUsers()
+    var users: WaitingUsers
     private(set) var isStopping = false
 
     init(
         engine: consuming Engine,
         storage: RecordStorage,
         keeper: StateKeeper = StateKeeper(),
+        operationsInFlight: Int = NodeConfiguration.Limits().operationsInFlight,
         eventLoop: any EventLoop,
         logger: Logger
     ) {
@@ -42,6 +43,7 @@ actor NodeLoop {
         self.keeper = keeper
         self.eventLoop = eventLoop
         self.logger = logger
+        users = WaitingUsers(capacity: operationsInFlight)
         storage.report { [weak self] outcomes in
             guard let loop = self else { return }
             loop.eventLoop.execute { loop.assumeIsolated { $0.completed(outcomes) } }
@@ -78,6 +80,7 @@ actor NodeLoop {
         if engine.core.conduct.hasNews { warn(of: engine.core.takeConductNews()) }
         if engine.gate.knocks.hasNews { warnOfKnocks() }
         if let news = engine.takeRenewalNews(at: SystemClock.now.instant) { warn(of: news) }
+        beginWaiting()
         arm()
     }
 
@@ -90,17 +93,17 @@ actor NodeLoop {
     /// `isOnceWritten`: when all is on disk. A user who is told that a value is kept may kill us the next
     /// moment.
     private func tell(
-        _ user: CheckedContinuation<Outcome?, Never>?,
+        _ user: CheckedContinuation<Ending, Never>?,
         _ outcome: Outcome,
         isOnceWritten: Bool
     ) {
         guard isOnceWritten, storage.isOnDisk, let user else {
-            user?.resume(returning: outcome)
+            user?.resume(returning: .outcome(outcome))
             return
         }
         Task { [storage] in
             await storage.flush()
-            user.resume(returning: outcome)
+            user.resume(returning: .outcome(outcome))
         }
     }
 
@@ -222,6 +225,14 @@ actor NodeLoop {
         _ = await run(.leave, as: users.newOperation())
         giveUp.cancel()
         await abandon()
+    }
+
+    /// Returns when the node stops, or the task is cancelled.
+    func ends() async {
+        guard !isStopping else { return }
+        let (stream, continuation) = AsyncStream.makeStream(of: Never.self)
+        users.waitForEnd(continuation)
+        for await _ in stream {}
     }
 
     /// Closes everything; whatever is under way ends without an outcome.

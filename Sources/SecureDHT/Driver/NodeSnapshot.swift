@@ -1,6 +1,7 @@
 import DHTCore
 import DHTEngine
 import DHTEnvelope
+import FoundationEssentials
 import Logging
 
 /// The state of a node at one moment.
@@ -24,8 +25,8 @@ struct NodeSnapshot: Sendable {
     let suspects: [Suspect]
     /// Why the store keeps nothing, if so.
     let storeProblem: String?
-    /// Faults of the node, in words.
-    let complaints: [String]
+    /// Faults of the node.
+    let complaints: [NodeStatus.Complaint]
     /// Senders that ask in vain, the last first.
     let knocking: [Knocker]
     /// Own values that are kept alive, those of them that could not be renewed, and those kept no more.
@@ -68,9 +69,9 @@ extension NodeLoop {
                 Suspect(
                     identity: entry.identity,
                     name: memberName(entry.identity),
-                    offence: entry.offence.rawValue,
+                    offence: .init(rawValue: entry.offence.rawValue),
                     count: entry.count,
-                    last: now.unixMilliseconds(of: entry.last)
+                    last: Date(unixMilliseconds: now.unixMilliseconds(of: entry.last))
                 )
             },
             storeProblem: storage.problem,
@@ -92,7 +93,10 @@ extension NodeLoop {
                 "identity": "\(entry.identity.text)", "offence": "\(entry.offence.rawValue)",
             ]
             metadata["name"] = memberName(entry.identity).map { "\($0)" }
-            logger.warning("a member does what no honest one does: dht status", metadata: metadata)
+            logger.warning(
+                "a member does what no honest one does: see the suspects of the status",
+                metadata: metadata
+            )
         }
     }
 
@@ -100,19 +104,19 @@ extension NodeLoop {
     func warn(of news: RenewalNews) {
         if news.failing > 0 {
             logger.warning(
-                "kept values cannot be renewed; they are tried again: dht ls --own",
+                "kept values cannot be renewed; they are tried again",
                 metadata: ["keys": "\(news.failing)"]
             )
         }
         if news.superseded > 0 {
             logger.warning(
-                "values are kept no more, as others wrote newer ones under their keys: dht ls --own",
+                "values are kept no more, as others wrote newer ones under their keys",
                 metadata: ["keys": "\(news.superseded)"]
             )
         }
         if news.ended > 0 {
             logger.error(
-                "kept values ended before they could be renewed; put them again: dht ls --own",
+                "kept values ended before they could be renewed; put them again",
                 metadata: ["keys": "\(news.ended)"]
             )
         }

@@ -1,21 +1,26 @@
 import DHTCore
 import DHTEngine
+import NIOCore
 
 // The operations that users ask of a node: each from its beginning to its end, or until nobody waits for it.
 
 extension NodeLoop {
-    /// Runs an operation to its end; `nil` if the node stopped before, or the task was cancelled, with which
-    /// the operation ends as well. `turn`: of a put whose turn was taken.
-    func run(_ operation: DHTEngine.Operation, turn: OperationID? = nil) async -> Outcome? {
+    /// Runs an operation to its end, until the task is cancelled, or until `deadline`. Whatever ends it, the
+    /// node works on it no more. `turn`: of a put whose turn was taken.
+    func run(
+        _ operation: DHTEngine.Operation,
+        turn: OperationID? = nil,
+        until deadline: Instant? = nil
+    ) async -> Ending {
         let id = turn ?? users.newOperation()
         return await withTaskCancellationHandler {
-            Task.isCancelled ? nil : await run(operation, as: id)
+            Task.isCancelled ? .cancelled : await run(operation, as: id, until: deadline)
         } onCancel: {
-            eventLoop.execute { self.assumeIsolated { $0.cancel(id) } }
+            eventLoop.execute { self.assumeIsolated { $0.end(id, .cancelled) } }
         }
     }
 
-    /// Takes the turn of a put whose value has still to come: see ``run(_:turn:)``, and ``giveUp(_:)``.
+    /// Takes the turn of a put whose value has still to come: see ``run(_:turn:until:)``, and ``giveUp(_:)``.
     func reserveWrite(of key: [UInt8]) -> OperationID {
         let id = users.newOperation()
         engine.reserveWrite(id, of: key, at: SystemClock.now)
@@ -34,21 +39,45 @@ extension NodeLoop {
         }
     }
 
-    func run(_ operation: DHTEngine.Operation, as id: OperationID) async -> Outcome? {
-        guard !isStopping else { return nil }
+    /// Does not look whether the task is cancelled.
+    func run(
+        _ operation: DHTEngine.Operation,
+        as id: OperationID,
+        until deadline: Instant? = nil
+    ) async -> Ending {
+        guard !isStopping else { return .stopped }
+        let timer = deadline.map { deadline in
+            eventLoop.scheduleTask(deadline: deadline.deadline) {
+                self.assumeIsolated { $0.end(id, .timedOut) }
+            }
+        }
+        defer { timer?.cancel() }
         return await withCheckedContinuation { continuation in
-            users.wait(for: id, continuation)
-            var turn = EngineTurn(at: SystemClock.now)
-            sockets.userAsks(at: turn.now.instant)
-            engine.submit(operation, as: id, in: &turn)
-            perform(&turn)
+            if users.wait(for: id, operation, continuation) { begin(operation, as: id) }
         }
     }
 
-    private func cancel(_ id: OperationID) {
+    private func begin(_ operation: DHTEngine.Operation, as id: OperationID) {
+        var turn = EngineTurn(at: SystemClock.now)
+        sockets.userAsks(at: turn.now.instant)
+        engine.submit(operation, as: id, in: &turn)
+        perform(&turn)
+    }
+
+    /// Begins operations that waited for the end of others.
+    func beginWaiting() {
+        guard users.isAnyUnbegun, !users.isBeginning, !isStopping else { return }
+        users.isBeginning = true
+        defer { users.isBeginning = false }
+        while let next = users.next() { begin(next.operation, as: next.id) }
+    }
+
+    /// The user waits no more.
+    private func end(_ id: OperationID, _ ending: Ending) {
         guard let user = users.take(id) else { return }
-        user.resume(returning: nil)
+        user.resume(returning: ending)
         withdraw(id)
+        beginWaiting()
     }
 
     /// Nobody waits for the operation any more.
@@ -64,10 +93,7 @@ extension NodeLoop {
     func beginReading(_ record: Record, from contacts: [Contact]) -> OperationID {
         let id = users.newOperation()
         guard !isStopping else { return id }
-        var turn = EngineTurn(at: SystemClock.now)
-        sockets.userAsks(at: turn.now.instant)
-        engine.submit(.read(record, from: contacts), as: id, in: &turn)
-        perform(&turn)
+        begin(.read(record, from: contacts), as: id)
         return id
     }
 

@@ -1,12 +1,38 @@
 import DHTCore
 import DHTEngine
+import DequeModule
+
+/// How an operation ended for its user.
+enum Ending: Sendable {
+    case outcome(Outcome)
+    /// The user's task was cancelled.
+    case cancelled
+    /// The user's time was over.
+    case timedOut
+    /// The node stopped.
+    case stopped
+}
 
 /// Users that wait for ends of operations, pieces of values or an open socket. Each is resumed once.
+///
+/// So many operations are under way at a time; further ones wait for their turn, in the order in which they
+/// came.
 struct WaitingUsers {
-    private var operations: [OperationID: CheckedContinuation<Outcome?, Never>] = [:]
+    /// Operations under way at a time.
+    let capacity: Int
+    private var operations: [OperationID: CheckedContinuation<Ending, Never>] = [:]
+    /// Operations that were not begun yet. One whose user is gone is no more among ``operations``.
+    private var backlog: Deque<(id: OperationID, operation: DHTEngine.Operation)> = []
+    /// Operations of ``operations`` that are still in the backlog.
+    private var unbegun: Set<OperationID> = []
+    /// Whether the backlog is being worked on, so that it is not once more in the midst of that.
+    var isBeginning = false
     private var pulls: [OperationID: CheckedContinuation<Pulled, Never>] = [:]
     private var listeners: [CheckedContinuation<Void, Never>] = []
+    private var stopWatchers: [AsyncStream<Never>.Continuation] = []
     private var names: UInt64 = 0
+
+    init(capacity: Int) { self.capacity = capacity }
 
     /// A name that no operation had.
     mutating func newOperation() -> OperationID {
@@ -20,13 +46,39 @@ struct WaitingUsers {
     var isAnyWaiting: Bool { !operations.isEmpty }
     func isWaiting(for id: OperationID) -> Bool { operations[id] != nil }
 
-    mutating func wait(for id: OperationID, _ user: CheckedContinuation<Outcome?, Never>) {
+    /// Whether operations wait to be begun.
+    var isAnyUnbegun: Bool { !unbegun.isEmpty }
+    /// Operations under way.
+    private var begunCount: Int { operations.count - unbegun.count }
+
+    /// A user waits for the end of an operation. `false`: it is not to be begun yet; see ``next()``.
+    mutating func wait(
+        for id: OperationID,
+        _ operation: DHTEngine.Operation,
+        _ user: CheckedContinuation<Ending, Never>
+    ) -> Bool {
+        var isBegun = begunCount < capacity
+        // A node that stops does not wait for those who use it.
+        if case .leave = operation { isBegun = true }
         operations[id] = user
+        guard !isBegun else { return true }
+        backlog.append((id, operation))
+        unbegun.insert(id)
+        return false
+    }
+
+    /// The next operation that is to be begun now; `nil` if there is none, or too many are under way.
+    mutating func next() -> (id: OperationID, operation: DHTEngine.Operation)? {
+        while begunCount < capacity, let next = backlog.popFirst() {
+            if unbegun.remove(next.id) != nil { return next }
+        }
+        return nil
     }
 
     /// The user that waits for the operation, `nil` if none does. It waits no more: the caller resumes it.
-    mutating func take(_ id: OperationID) -> CheckedContinuation<Outcome?, Never>? {
-        operations.removeValue(forKey: id)
+    mutating func take(_ id: OperationID) -> CheckedContinuation<Ending, Never>? {
+        unbegun.remove(id)
+        return operations.removeValue(forKey: id)
     }
 
     // MARK: Pieces of values
@@ -53,12 +105,17 @@ struct WaitingUsers {
 
     // MARK: The end
 
+    /// A user waits until the node stops.
+    mutating func waitForEnd(_ user: AsyncStream<Never>.Continuation) { stopWatchers.append(user) }
+
     /// The node stops: operations end without an outcome, in the order in which they began.
     mutating func abandonOperations() {
         let abandoned = operations.sorted { $0.key < $1.key }.map(\.value)
-        operations = [:]
-        for user in abandoned { user.resume(returning: nil) }
+        (operations, unbegun, backlog) = ([:], [], [])
+        for user in abandoned { user.resume(returning: .stopped) }
         for user in pulls.values { user.resume(returning: .stopped) }
         pulls = [:]
+        for watcher in stopWatchers { watcher.finish() }
+        stopWatchers = []
     }
 }

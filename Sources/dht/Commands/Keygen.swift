@@ -53,9 +53,9 @@ struct Keygen: AsyncParsableCommand {
         let isProtected = passphrase || passphraseSource.isGiven
         var secret = isProtected ? try Passphrase.choose(passphraseSource) : []
         defer { Passphrase.wipeBytes(&secret) }
-        let (created, protection) = (Output.timestamp(), isProtected ? secret : nil)
+        let protection = isProtected ? secret : nil
         guard let output else {
-            var text = try key.fileText(name: comment, created: created, passphrase: protection)
+            var text = try key.fileText(name: comment, passphrase: protection)
             defer { Passphrase.wipeBytes(&text) }
             Output.bytes(text)
             return Output.talk(key.identity.text)
@@ -63,7 +63,6 @@ struct Keygen: AsyncParsableCommand {
         let kept = try key.write(
             to: output,
             name: comment,
-            created: created,
             passphrase: protection,
             replacing: force
         )
@@ -85,11 +84,11 @@ struct Keygen: AsyncParsableCommand {
         }
         let secret = NetworkSecret()
         guard let output else {
-            var text = secret.fileText(created: Output.timestamp())
+            var text = secret.fileText()
             defer { Passphrase.wipeBytes(&text) }
             return Output.bytes(text)
         }
-        tellKept(try secret.write(to: output, created: Output.timestamp(), replacing: force))
+        tellKept(try secret.write(to: output, replacing: force))
         hint("copy \(output) to every node in secret, then: dht node --network \(shellQuoted(output)) …")
     }
 

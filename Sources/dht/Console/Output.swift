@@ -38,6 +38,4 @@ enum Output {
     static func timestamp(unixSeconds: UInt64) -> String {
         Date(timeIntervalSince1970: Double(unixSeconds)).formatted(.iso8601)
     }
-
-    static func timestamp() -> String { Date().formatted(.iso8601) }
 }

@@ -58,7 +58,7 @@ final class DemoNetwork: Sendable {
     func makeKey(named name: String) throws -> DemoMember {
         let key = NodeKey()
         let file = path("\(name).key")
-        try key.write(to: file, name: name, created: Output.timestamp())
+        try key.write(to: file, name: name)
         return DemoMember(name: name, identity: key.identity, keyFile: file)
     }
 
@@ -66,7 +66,7 @@ final class DemoNetwork: Sendable {
     func writeShared(_ members: [DemoMember]) throws {
         let lines = members.map { "\($0.identity.text)  \($0.name)\n" }.joined()
         try FileBytes.replaceFile(path("peers.allow"), with: Array(lines.utf8))
-        try NetworkSecret().write(to: path("net.key"), created: Output.timestamp())
+        try NetworkSecret().write(to: path("net.key"))
     }
 
     func start(_ member: DemoMember, peers: [String]) async throws -> DemoNode {

@@ -1,0 +1,267 @@
+import DHTCore
+import FoundationEssentials
+
+/// The state and the counters of a node.
+public struct NodeStatus: Hashable, Sendable {
+    public let identity: Identity
+    public let nodeID: NodeID
+    public let name: String?
+    /// Where it listens; ports are the real ones.
+    public let addresses: [Endpoint]
+    /// Contacts in the routing table, by bucket: the number of leading id bits shared with us.
+    public let buckets: [Bucket]
+    /// Members of the allowlist, ourselves not counted; `nil` in open mode.
+    public let members: Int?
+    /// Contacts in the routing table.
+    public let peersKnown: Int
+    /// Those of them that answered last time.
+    public let peersUp: Int
+    public let records: Int
+    public let recordBytes: Int
+    public let store: Store
+    /// Datagrams dropped, by reason; every reason is present.
+    public let rejected: [Rejection]
+    /// Other counters, by name, in a fixed order: `docs/operations.md` lists them.
+    public let counters: [Counter]
+    /// Members that did what no honest one does, the most frequent first.
+    public let suspects: [Suspect]
+    /// Why records are not kept on the disk, in words; `nil` as long as they are, or are in memory.
+    public let storeProblem: String?
+    /// Faults of the node. Empty: none.
+    public let complaints: [Complaint]
+    /// Senders that ask in vain, the last first.
+    public let knocking: [Knocker]
+    /// The network key's, as ``NetworkSecret/fingerprint``.
+    public let network: String
+    /// Own values that are kept alive.
+    public let kept: Kept
+    /// Since the node started.
+    public let uptime: Duration
+
+    public init(
+        identity: Identity,
+        nodeID: NodeID,
+        name: String? = nil,
+        addresses: [Endpoint] = [],
+        buckets: [Bucket] = [],
+        members: Int? = nil,
+        peersKnown: Int = 0,
+        peersUp: Int = 0,
+        records: Int = 0,
+        recordBytes: Int = 0,
+        store: Store = Store(live: 0, limit: 0),
+        rejected: [Rejection] = [],
+        counters: [Counter] = [],
+        suspects: [Suspect] = [],
+        storeProblem: String? = nil,
+        complaints: [Complaint] = [],
+        knocking: [Knocker] = [],
+        network: String = "",
+        kept: Kept = Kept(),
+        uptime: Duration = .zero
+    ) {
+        (self.identity, self.nodeID, self.name) = (identity, nodeID, name)
+        (self.addresses, self.buckets, self.members) = (addresses, buckets, members)
+        (self.peersKnown, self.peersUp) = (peersKnown, peersUp)
+        (self.records, self.recordBytes, self.store) = (records, recordBytes, store)
+        (self.rejected, self.counters, self.suspects) = (rejected, counters, suspects)
+        (self.storeProblem, self.complaints, self.knocking) = (storeProblem, complaints, knocking)
+        (self.network, self.kept, self.uptime) = (network, kept, uptime)
+    }
+
+    /// Bytes of the store.
+    public struct Store: Hashable, Sendable {
+        /// Of records and long values; at ``limit`` the store is full.
+        public let live: Int
+        /// Of the database's files; `nil` if it is in memory, or cannot be looked at.
+        public let onDisk: Int?
+        /// Of these, unused ones: they are used again, or given back to the system.
+        public let free: Int?
+        public let limit: Int
+
+        public init(live: Int, onDisk: Int? = nil, free: Int? = nil, limit: Int) {
+            (self.live, self.onDisk, self.free, self.limit) = (live, onDisk, free, limit)
+        }
+    }
+
+    /// How many own values are kept alive.
+    public struct Kept: Hashable, Sendable {
+        public let count: Int
+        /// Those of them that could not be renewed when they were last due.
+        public let failing: Int
+        /// Those kept no more without anybody's wish, since the node started.
+        public let stopped: Int
+
+        public init(count: Int = 0, failing: Int = 0, stopped: Int = 0) {
+            (self.count, self.failing, self.stopped) = (count, failing, stopped)
+        }
+    }
+
+    /// The contacts that share a number of leading id bits with us.
+    public struct Bucket: Hashable, Sendable {
+        /// Bits shared: 0…159.
+        public let index: Int
+        /// Contacts: 1…8.
+        public let count: Int
+
+        public init(index: Int, count: Int) { (self.index, self.count) = (index, count) }
+    }
+
+    /// The datagrams dropped for one reason.
+    public struct Rejection: Hashable, Sendable {
+        /// Why a datagram is dropped without an answer: the step of `docs/protocol.md`, section 4, that it
+        /// did not pass. There may be more one day.
+        public struct Reason: RawRepresentable, Hashable, Sendable, Codable {
+            public static let length = Reason(rawValue: "length")
+            public static let header = Reason(rawValue: "header")
+            public static let version = Reason(rawValue: "version")
+            public static let kind = Reason(rawValue: "kind")
+            public static let `self` = Reason(rawValue: "self")
+            public static let admission = Reason(rawValue: "admission")
+            public static let replay = Reason(rawValue: "replay")
+            public static let unsolicited = Reason(rawValue: "unsolicited")
+            public static let key = Reason(rawValue: "key")
+            public static let lane = Reason(rawValue: "lane")
+            public static let box = Reason(rawValue: "box")
+            public static let malformed = Reason(rawValue: "malformed")
+            public static let mismatch = Reason(rawValue: "mismatch")
+            public static let budget = Reason(rawValue: "budget")
+            public static let signature = Reason(rawValue: "signature")
+            /// There is no room to remember one more peer, or one more request that waits for the store.
+            public static let capacity = Reason(rawValue: "capacity")
+            public static let record = Reason(rawValue: "record")
+
+            public let rawValue: String
+
+            public init(rawValue: String) { self.rawValue = rawValue }
+        }
+
+        public let reason: Reason
+        /// Datagrams since the node started.
+        public let count: UInt64
+
+        public init(reason: Reason, count: UInt64) { (self.reason, self.count) = (reason, count) }
+    }
+
+    /// A counter that is no rejection.
+    public struct Counter: Hashable, Sendable {
+        public let name: String
+        /// Since the node started; of `under_replicated`, now.
+        public let count: UInt64
+
+        public init(name: String, count: UInt64) { (self.name, self.count) = (name, count) }
+    }
+
+    /// A fault of the node, for its operator.
+    public struct Complaint: Hashable, Sendable, CustomStringConvertible {
+        /// There may be more one day.
+        public struct Kind: RawRepresentable, Hashable, Sendable, Codable {
+            /// Nobody answers.
+            public static let isolated = Kind(rawValue: "isolated")
+            /// Another process runs with this node's key.
+            public static let twoProcesses = Kind(rawValue: "two-processes")
+            /// An address to listen on is not open.
+            public static let listen = Kind(rawValue: "listen")
+            /// Members that can be reached by another address family alone.
+            public static let family = Kind(rawValue: "family")
+            /// Records are not kept on the disk.
+            public static let disk = Kind(rawValue: "disk")
+
+            public let rawValue: String
+
+            public init(rawValue: String) { self.rawValue = rawValue }
+        }
+
+        public let kind: Kind
+        /// One sentence.
+        public let text: String
+
+        public init(_ kind: Kind, _ text: String) { (self.kind, self.text) = (kind, text) }
+
+        /// `isolated: none of 19 members answers`.
+        public var description: String { "\(kind.rawValue): \(text)" }
+    }
+}
+
+/// A sender whose datagrams the network key opens, and whom the allowlist does not name. Its identity is not
+/// proved.
+public struct Knocker: Hashable, Sendable {
+    public let identity: Identity
+    /// Where the last datagram came from.
+    public let address: Endpoint
+    /// Datagrams.
+    public let count: UInt64
+    /// When the last came.
+    public let last: Date
+
+    public init(identity: Identity, address: Endpoint, count: UInt64, last: Date) {
+        (self.identity, self.address, self.count, self.last) = (identity, address, count, last)
+    }
+}
+
+/// A member that did something no honest one does: a hint for the operator, and no proof.
+public struct Suspect: Hashable, Sendable {
+    /// What a member did. There may be more one day; `docs/operations.md` says what to make of each.
+    public struct Offence: RawRepresentable, Hashable, Sendable, Codable {
+        /// It says that it wants content of ours, and does not fetch it.
+        public static let wantsInVain = Offence(rawValue: "wants-in-vain")
+        /// It offered a record whose content it then did not deliver.
+        public static let undeliveredContent = Offence(rawValue: "undelivered-content")
+        /// It gave a part of content that is not what it must be.
+        public static let brokenContent = Offence(rawValue: "broken-content")
+        /// It lost, over and over, the records it said it keeps.
+        public static let lostOverAndOver = Offence(rawValue: "lost-over-and-over")
+        /// It named contacts that nobody can send to.
+        public static let unusableContacts = Offence(rawValue: "unusable-contacts")
+        /// It answered with records that were not signed, or not asked for.
+        public static let struckOut = Offence(rawValue: "struck-out")
+        /// Two processes run with its key at the same time.
+        public static let twoProcesses = Offence(rawValue: "two-processes")
+
+        public let rawValue: String
+
+        public init(rawValue: String) { self.rawValue = rawValue }
+    }
+
+    public let identity: Identity
+    /// The name the allowlist gives it, if any.
+    public let name: String?
+    public let offence: Offence
+    /// How often.
+    public let count: UInt64
+    /// When it last did.
+    public let last: Date
+
+    public init(identity: Identity, name: String?, offence: Offence, count: UInt64, last: Date) {
+        (self.identity, self.name, self.offence) = (identity, name, offence)
+        (self.count, self.last) = (count, last)
+    }
+}
+
+/// A peer as a node knows it: a member of the allowlist, or a contact in the routing table.
+public struct PeerStatus: Hashable, Sendable {
+    public enum State: String, Hashable, Sendable, Codable {
+        /// Answered its last request.
+        case good
+        /// Missed one.
+        case questionable
+        /// Missed several in a row.
+        case bad
+        /// Admitted, never heard from.
+        case unknown
+    }
+
+    public let identity: Identity
+    /// The name the allowlist gives it, if any.
+    public let name: String?
+    /// Where it is; of one never heard from, where the operator says that it is.
+    public let address: Endpoint?
+    public let state: State
+    /// Smoothed; `nil` if it never answered.
+    public let roundTrip: Duration?
+
+    public init(identity: Identity, name: String?, address: Endpoint?, state: State, roundTrip: Duration?) {
+        (self.identity, self.name, self.address) = (identity, name, address)
+        (self.state, self.roundTrip) = (state, roundTrip)
+    }
+}

@@ -1,0 +1,18 @@
+import ServiceLifecycle
+
+extension DHTNode: Service {
+    /// Serves until the service group shuts down gracefully, the task is cancelled or somebody calls
+    /// ``stop()``; then hands over, says goodbye and closes.
+    ///
+    ///     let node = try await DHTNode.start(setup)
+    ///     try await ServiceGroup(services: [node, server], gracefulShutdownSignals: [.sigterm], logger: log).run()
+    public func run() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { try? await gracefulShutdown() }
+            group.addTask { await self.loop.ends() }
+            await group.next()
+            group.cancelAll()
+        }
+        await stop()
+    }
+}
