@@ -7,7 +7,7 @@ let strict: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .er
 let package = Package(
     name: "secure-dht-benchmarks",
     dependencies: [
-        .package(name: "secure-dht", path: ".."),
+        .package(name: "secure-dht", path: "..", traits: []),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
     ],
     targets: [
@@ -23,6 +23,12 @@ let package = Package(
             name: "half-killed",
             dependencies: ["Crowd", .product(name: "SecureDHT", package: "secure-dht")],
             path: "Sources/HalfKilled",
+            swiftSettings: strict
+        ),
+        .executableTarget(
+            name: "endings",
+            dependencies: ["Crowd", .product(name: "SecureDHT", package: "secure-dht")],
+            path: "Sources/Endings",
             swiftSettings: strict
         ),
         .executableTarget(

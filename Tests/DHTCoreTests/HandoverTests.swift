@@ -83,6 +83,28 @@ struct HandoverTests {
         #expect(transcript.node.isIdle)
     }
 
+    @Test mutating func `who leaves at the same time is neither told nor given anything`() {
+        transcript.meet(4, 8)
+        leave()
+        var (stores, goodbyes, hasLeft) = (0, 0, false)
+        transcript.performAll(at: now(20)) { action, node, turn in
+            switch action {
+            case .load(let ticket, let location, _):
+                node.loaded(ticket, records.filter { $0.location == location }, in: &turn)
+            case .call(_, let contact, let request, _):
+                stores += request.isWrite ? 1 : 0
+                goodbyes += request == .ping(isLeaving: true) ? 1 : 0
+                // Nobody answers: each leaves as well, and is gone.
+                let leaving = Request.ping(isLeaving: true)
+                node.handleRequest(RequestID(rawValue: UInt64(stores)), by: contact, leaving, isLive: true, in: &turn)
+            case .finished: hasLeft = true
+            default: break
+            }
+        }
+        #expect(hasLeft && transcript.node.isIdle)
+        #expect(stores < 6 && goodbyes == 0, "\(stores) stores, \(goodbyes) goodbyes")
+    }
+
     @Test mutating func `who leaves twice leaves once`() {
         transcript.meet(4, 8)
         leave()

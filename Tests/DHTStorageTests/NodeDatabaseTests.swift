@@ -29,11 +29,11 @@ struct NodeDatabaseTests {
     @Test func `a directory whose parent is missing is not made`() throws {
         let folder = try Folder()
         let path = folder.file("no/node")
-        #expect(throws: NodeDatabaseError.unavailable(path: path, reason: "No such file or directory")) {
+        #expect(throws: NodeDatabaseError.noPlace(path: path, reason: "No such file or directory")) {
             try NodeDatabase(directory: path, owner: nil)
         }
         try folder.write([], to: "file")
-        #expect(throws: NodeDatabaseError.unavailable(path: folder.file("file"), reason: "Not a directory")) {
+        #expect(throws: NodeDatabaseError.noPlace(path: folder.file("file"), reason: "Not a directory")) {
             try NodeDatabase(directory: folder.file("file"), owner: nil)
         }
     }
@@ -211,7 +211,7 @@ struct NodeDatabaseTests {
             .inUse(directory: "D"), .absent(directory: "D"), .noDatabase(path: "D/f"), .foreign(path: "D/f"),
             .newer(path: "D/f"), .damaged(path: "D/f", problem: "why"),
             .otherOwner(path: "D/f", owner: author(1)), .denied(path: "D/f"),
-            .unavailable(path: "D/f", reason: "why"),
+            .unavailable(path: "D/f", reason: "why"), .noPlace(path: "D/f", reason: "why"),
         ]
         for refusal in refusals {
             #expect(refusal.description.hasPrefix("D") && !refusal.description.contains("\n"))

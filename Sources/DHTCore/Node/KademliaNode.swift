@@ -154,6 +154,11 @@ package struct KademliaNode: Sendable {
     package mutating func failed(_ callID: CallID, in turn: inout KademliaTurn) {
         guard let call = calls.end(callID) else { return }
         onSilence(of: call, in: &turn)
+        endedUnanswered(call, in: &turn)
+    }
+
+    /// There will be no answer, which those who wait for it learn.
+    mutating func endedUnanswered(_ call: OutstandingCalls.Call, in turn: inout KademliaTurn) {
         switch call.purpose {
         case .search(let search):
             searches[search]?.lookup.failed(call.contact.identity)

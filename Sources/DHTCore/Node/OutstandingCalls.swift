@@ -29,6 +29,11 @@ struct OutstandingCalls: Sendable {
         return call
     }
 
+    /// The calls to a peer that are not over, in the order in which they began.
+    func names(to peer: Identity) -> [CallID] {
+        calls.filter { $0.value.contact.identity == peer }.keys.sorted()
+    }
+
     /// The answer is overdue.
     mutating func delay(_ name: CallID) -> Call? {
         guard let call = calls[name] else { return nil }

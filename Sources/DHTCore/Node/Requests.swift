@@ -15,6 +15,7 @@ extension KademliaNode {
             turn.actions.append(.reply(inbound, .pong(observed: sender.endpoint, endpoints: told)))
             if isLeaving, isLive {
                 onLeaving(sender, at: turn.now)
+                if replication.departure.isUnderWay { takeLeave(of: sender, in: &turn) }
                 return
             }
         case .findNode(let target):

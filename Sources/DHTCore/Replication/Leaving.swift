@@ -44,6 +44,14 @@ extension KademliaNode {
         turn.actions.append(.finished(operation, .left))
     }
 
+    /// A contact leaves as we do: it need not be told that we do, and nothing is handed to it. No answer of
+    /// its own is waited for, since it may be gone the next moment.
+    mutating func takeLeave(of contact: Contact, in turn: inout KademliaTurn) {
+        for name in calls.names(to: contact.identity) {
+            if let call = calls.end(name) { endedUnanswered(call, in: &turn) }
+        }
+    }
+
     mutating func saidGoodbye(in turn: inout KademliaTurn) {
         replication.departure.answered()
         continueLeaving(in: &turn)

@@ -27,6 +27,8 @@ package enum NodeDatabaseError: Error, Hashable, Sendable {
     case readOnly(path: String)
     /// Permissions forbid it.
     case denied(path: String)
+    /// The path is none where a directory or a file can be; `reason` is the system's word for it.
+    case noPlace(path: String, reason: String)
     /// The system refused; `reason` is its word for it.
     case unavailable(path: String, reason: String)
 }
@@ -71,7 +73,7 @@ extension NodeDatabaseError: CustomStringConvertible {
             "\(path) cannot be written: its file system is read-only. Name another directory"
         case .denied(let path):
             "\(path) cannot be opened: permission denied. See its owner: ls -ld \(path)"
-        case .unavailable(let path, let reason):
+        case .noPlace(let path, let reason), .unavailable(let path, let reason):
             "\(path) cannot be opened: \(reason)"
         }
     }
@@ -83,6 +85,8 @@ extension NodeDatabaseError {
         switch code {
         case EACCES, EPERM: self = .denied(path: path)
         case EROFS: self = .readOnly(path: path)
+        case ENOENT, ENOTDIR, EISDIR, ELOOP, ENAMETOOLONG:
+            self = .noPlace(path: path, reason: systemMessage(code))
         default: self = .unavailable(path: path, reason: systemMessage(code))
         }
     }

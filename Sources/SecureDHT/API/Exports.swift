@@ -1,5 +1,5 @@
-// What users name, and its members, come with the one import of this library: under `MemberImportVisibility` a
-// member is seen by those alone who import the module it is declared in.
+// What users name, and its members, come with the one import of this library: under `MemberImportVisibility`
+// a member is seen by those alone who import the module it is declared in.
 
 @_exported import DHTCore
 @_exported import DHTCrypto

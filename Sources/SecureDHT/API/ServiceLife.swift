@@ -5,7 +5,8 @@ extension DHTNode: Service {
     /// ``stop()``; then hands over, says goodbye and closes.
     ///
     ///     let node = try await DHTNode.start(setup)
-    ///     try await ServiceGroup(services: [node, server], gracefulShutdownSignals: [.sigterm], logger: log).run()
+    ///     let group = ServiceGroup(services: [node, server], gracefulShutdownSignals: [.sigterm], logger: l)
+    ///     try await group.run()
     public func run() async {
         await withTaskGroup(of: Void.self) { group in
             group.addTask { try? await gracefulShutdown() }

@@ -12,7 +12,7 @@ extension Identity: LosslessStringConvertible {
 }
 
 extension Endpoint: LosslessStringConvertible {
-    /// The endpoint of a text like `10.0.0.2:4100` or `[2001:db8::1]:4100`; `nil` if it is none, as of a name.
+    /// The endpoint of a text like `10.0.0.2:4100` or `[2001:db8::1]:4100`; `nil` if it is none.
     public init?(_ description: String) {
         guard let endpoint = HostPort(description)?.numeric else { return nil }
         self = endpoint

@@ -128,7 +128,7 @@ extension DHTError {
     init(_ error: NodeDatabaseError) {
         let code: Code =
             switch error {
-            case .absent, .inUse, .noDatabase, .irregular, .foreign, .newer, .otherOwner, .putBack:
+            case .absent, .inUse, .noDatabase, .irregular, .foreign, .newer, .otherOwner, .putBack, .noPlace:
                 .configuration
             case .damaged, .altered: .integrity
             case .denied, .readOnly: .denied

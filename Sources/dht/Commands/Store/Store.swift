@@ -79,7 +79,7 @@ extension Failure {
         let code: Code =
             switch error {
             case .absent: .invalidArgument
-            case .inUse, .noDatabase, .irregular, .foreign, .newer, .otherOwner, .putBack:
+            case .inUse, .noDatabase, .irregular, .noPlace, .foreign, .newer, .otherOwner, .putBack:
                 .configuration
             case .damaged, .altered: .integrity
             case .denied, .readOnly: .denied
