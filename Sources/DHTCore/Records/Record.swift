@@ -3,8 +3,10 @@ public struct Revision: Hashable, Comparable, Sendable {
     /// How far ahead of our clock a revision may be.
     package static let clockTolerance: UInt64 = 300_000
 
+    /// The whole number: ``unixMilliseconds`` times 2¹⁶, plus the counter.
     public let rawValue: UInt64
 
+    /// The revision of a number that a program stored, as `rawValue` or as text.
     public init(rawValue: UInt64) { self.rawValue = rawValue }
 
     /// The revision at `unixMilliseconds`, or the next one above `previous` if that is not above it.
@@ -26,6 +28,7 @@ public struct Revision: Hashable, Comparable, Sendable {
     /// Whether no replica whose clock says `now` would take it.
     package func isFarAhead(of now: UInt64) -> Bool { unixMilliseconds > now +| Self.clockTolerance }
 
+    /// A later write of one author is the higher one.
     public static func < (lhs: Revision, rhs: Revision) -> Bool { lhs.rawValue < rhs.rawValue }
 }
 

@@ -4,7 +4,9 @@
 public struct Endpoint: Hashable, Sendable {
     /// The address family, with its code on the wire.
     public enum Family: UInt8, Sendable {
+        /// 4 bytes.
         case ipv4 = 4
+        /// 16 bytes.
         case ipv6 = 6
     }
 
@@ -21,7 +23,9 @@ public struct Endpoint: Hashable, Sendable {
         package func contains(_ family: Family) -> Bool { contains(Families(family)) }
     }
 
+    /// IPv4 also for an IPv4-mapped IPv6 address.
     public let family: Family
+    /// A UDP port; 0 is none, or asks for a free one.
     public let port: UInt16
     /// The address: all 128 bits for IPv6, the last 32 for IPv4.
     private let high: UInt64

@@ -56,6 +56,7 @@ public struct NodeID: Hashable, Sendable {
 }
 
 extension NodeID: Comparable {
+    /// As big-endian numbers.
     public static func < (lhs: NodeID, rhs: NodeID) -> Bool {
         (lhs.high, lhs.middle, lhs.low) < (rhs.high, rhs.middle, rhs.low)
     }

@@ -2,9 +2,13 @@ import DHTCore
 
 /// The kinds of text a key has: `docs/protocol.md`, section 2.
 public enum KeyKind: CaseIterable, Hashable, Sendable {
+    /// A public key: `dht1…`.
     case identity
+    /// A secret key: `DHT-SECRET-KEY-1…`.
     case secretKey
+    /// A secret key that a passphrase protects: `DHT-SEALED-KEY-1…`.
     case sealedKey
+    /// The key of a network: `DHT-NETWORK-1…`.
     case networkKey
 
     /// The human-readable part, in lower case.
@@ -59,11 +63,13 @@ public enum KeyKind: CaseIterable, Hashable, Sendable {
 
 /// Why a text is not the key it should be. Holds and shows nothing of a secret.
 public struct KeyTextError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The rule that a text breaks.
     public enum Reason: Hashable, Sendable {
         /// The text begins like no key at all.
         case unrecognized
         /// The text is a key of this other kind.
         case wrongKind(KeyKind)
+        /// The text has upper and lower case.
         case mixedCase
         /// The checksum, or a character outside the alphabet; whether changing one character can mend it.
         case badChecksum(isOneCharacter: Bool)
@@ -73,7 +79,9 @@ public struct KeyTextError: Error, Hashable, Sendable, CustomStringConvertible {
         case invalidKey
     }
 
+    /// The kind of key that the text should have been.
     public let expected: KeyKind
+    /// The rule that it breaks.
     public let reason: Reason
     /// The ends of the text, if it is an identity's: `dht1vf04…7kxm`.
     public let excerpt: String?

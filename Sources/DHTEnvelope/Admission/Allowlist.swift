@@ -8,6 +8,7 @@ import DHTCrypto
 public struct Allowlist: Sendable {
     /// A member: one who is admitted.
     public struct Member: Hashable, Sendable {
+        /// The public key of the member.
         public let identity: Identity
         /// 1…32 of `A–Z a–z 0–9 . _ -`; the first 12 characters of the identity if the list gives none.
         public let name: String
@@ -18,6 +19,13 @@ public struct Allowlist: Sendable {
         /// SHA-1 of the identity, computed once.
         package let nodeID: NodeID
 
+        /// A member; a list of members checks it: ``Allowlist/init(members:)``.
+        ///
+        /// - Parameters:
+        ///   - identity: The public key.
+        ///   - name: 1…32 of `A–Z a–z 0–9 . _ -`.
+        ///   - addresses: `host:port` each; the host may be a name.
+        ///   - mayWrite: Whether records the member signs are kept and read.
         public init(identity: Identity, name: String, addresses: [String] = [], mayWrite: Bool = true) {
             (self.identity, self.name, self.addresses) = (identity, name, addresses)
             self.mayWrite = mayWrite
@@ -27,7 +35,9 @@ public struct Allowlist: Sendable {
 
     /// One who is admitted no more, whatever any line says.
     public struct Revocation: Hashable, Sendable {
+        /// The public key that counts no more.
         public let identity: Identity
+        /// The name in the line that revokes it, for people.
         public let name: String
     }
 
@@ -168,6 +178,7 @@ extension Allowlist.Place {
 
 /// An error in an allowlist, and its place.
 public struct AllowlistError: Error, Hashable, Sendable, CustomStringConvertible {
+    /// The name given for the file when it was read; `members` of a list made from members.
     public let file: String
     /// From 1.
     public let line: Int

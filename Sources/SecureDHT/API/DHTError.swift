@@ -34,8 +34,10 @@ public struct DHTError: Error, Hashable, Sendable {
         /// The node was stopped, before the call or during it.
         public static let stopped = Code(rawValue: "stopped")
 
+        /// The name of the code, which stays the same from version to version.
         public let rawValue: String
 
+        /// The code of a name; one that is not listed here is a code all the same.
         public init(rawValue: String) { self.rawValue = rawValue }
 
         /// The name of the code: `conflict`.
@@ -59,6 +61,7 @@ public struct DHTError: Error, Hashable, Sendable {
     }
 
     public let code: Code
+    /// The kind of failure, for programs.
     /// One line: where, what, and what to do. Holds no secret.
     public let reason: String
     /// Of a `conflict` of values, what stands in the way; `nil` if it was not told, or nothing stands where a
@@ -69,6 +72,7 @@ public struct DHTError: Error, Hashable, Sendable {
     package let remedy: Remedy?
 
     public init(
+        /// Made by a node; here so that programs can test what they do with one.
         _ code: Code,
         _ reason: String,
         standing: StandingRecord? = nil,

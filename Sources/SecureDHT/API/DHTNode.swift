@@ -24,6 +24,7 @@ public final class DHTNode: Sendable {
     /// How long a stopping node hands over and says goodbye.
     private static let farewellPatience = TimeAmount.seconds(6)
 
+    /// The public key of the node, and of all it writes.
     public let identity: Identity
     /// Where it listens: the addresses of the configuration in their order, with real ports.
     public let addresses: [Endpoint]

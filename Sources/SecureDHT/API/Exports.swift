@@ -1,5 +1,5 @@
-// What users name, and its members, come with the one import of this library: under `MemberImportVisibility`
-// a member is seen by those alone who import the module it is declared in.
+// The types that users name come, with their members, by the one import of this library: under
+// `MemberImportVisibility` a member is seen by those alone who import the module it is declared in.
 
 @_exported import DHTCore
 @_exported import DHTCrypto
@@ -15,7 +15,7 @@ public typealias Endpoint = DHTCore.Endpoint
 public typealias Revision = DHTCore.Revision
 /// The members of the overlay: who may speak to a node, and whose records count.
 public typealias Allowlist = DHTEnvelope.Allowlist
-/// What is wrong with an allowlist, and where.
+/// An error in an allowlist, and its place.
 public typealias AllowlistError = DHTEnvelope.AllowlistError
-/// What is wrong with the text of a key.
+/// The error in the text of a key.
 public typealias KeyTextError = DHTCrypto.KeyTextError

@@ -49,8 +49,15 @@ extension NodeKey {
 
     /// Writes a key file of mode 0600: whole, or not at all.
     ///
-    /// - Parameter replacing: Whether a file of that name may be replaced; it is kept as `.bak`.
+    /// - Parameters:
+    ///   - path: The file.
+    ///   - name: For people; control characters are left out.
+    ///   - created: Written into the first line.
+    ///   - passphrase: Protects the key; guessing it costs 256 MiB and about a second a time.
+    ///   - replacing: Whether a file of that name may be replaced; it is kept as `.bak`.
     /// - Returns: The name under which a file that was there is kept.
+    /// - Throws: `conflict` if there is a file of that name, `invalidArgument` if it has no folder or is no
+    ///   regular file, `denied` for permissions, `internal` for other errors of the system.
     @discardableResult
     public func write(
         to path: String,

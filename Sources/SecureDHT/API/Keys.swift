@@ -4,6 +4,7 @@ import DHTCrypto
 /// A node's secret identity. Its bytes live in locked memory and are wiped when the last owner lets go.
 public final class NodeKey: Sendable {
     package let signingKey: SigningKey
+    /// The public half, which may be shown to anybody.
     public let identity: Identity
 
     package init(_ signingKey: consuming SigningKey) {

@@ -19,9 +19,12 @@ public struct HostPort: Hashable, Sendable, CustomStringConvertible {
     /// The host that stands for all addresses of this machine, of both families, where one listens.
     public static let everywhere = "*"
 
+    /// A name, an address without brackets, or ``everywhere``.
     public let host: String
+    /// A UDP port; 0, where one listens, takes a free one.
     public let port: UInt16
 
+    /// The host and the port, unchecked: ``DHTNode/start(_:)`` says what is wrong with them.
     public init(host: String, port: UInt16) { (self.host, self.port) = (host, port) }
 
     /// `host:port`, an IPv6 address in brackets; `nil` if the text is nothing of the kind.
@@ -40,6 +43,7 @@ public struct HostPort: Hashable, Sendable, CustomStringConvertible {
         self.init(host: String(host), port: port)
     }
 
+    /// `host:port`, an IPv6 address in brackets.
     public var description: String { host.contains(":") ? "[\(host)]:\(port)" : "\(host):\(port)" }
 
     /// An address with a zone means something on one machine only, and where it is told to others it would
@@ -58,9 +62,12 @@ public struct HostPort: Hashable, Sendable, CustomStringConvertible {
 /// A peer as people write it: `dht://<identity>@host:port`. The identity is pinned: nobody else can answer
 /// for it.
 public struct PeerAddress: Hashable, Sendable, CustomStringConvertible {
+    /// The public key that the peer has to prove.
     public let identity: Identity
+    /// The place to begin looking for it.
     public let address: HostPort
 
+    /// A peer; unlike the text form, nothing is checked before ``DHTNode/start(_:)``.
     public init(identity: Identity, address: HostPort) { (self.identity, self.address) = (identity, address) }
 
     /// Parses the text form; the error says what is wrong with it.
@@ -87,14 +94,17 @@ public struct PeerAddress: Hashable, Sendable, CustomStringConvertible {
         self.init(identity: identity, address: address)
     }
 
+    /// `dht://IDENTITY@HOST:PORT`.
     public var description: String { "dht://\(identity.text)@\(address)" }
 }
 
 /// All a node needs to run. Units, defaults and effects of each setting: `docs/operations.md`.
 public struct NodeConfiguration: Sendable {
+    /// The secret key, and so the identity, of the node.
     public var key: NodeKey
     /// Isolates the overlay. The default is the same for everybody: it hides nothing from anybody.
     public var network: NetworkSecret
+    /// The identities that the node speaks with; all others get silence.
     public var admission: Admission
     /// Where to listen; port 0 takes a free one.
     public var listen: [HostPort]
@@ -102,11 +112,13 @@ public struct NodeConfiguration: Sendable {
     public var peers: [PeerAddress]
     /// For people only: shown by `status`.
     public var name: String?
+    /// The place of the records: memory, unless a directory is given.
     public var storage: Storage
     /// d: disjoint paths of each lookup for a user, 1…8. Peers that lie mislead only the paths they are on;
     /// every path costs about as many requests as the first, but for reads that find what they want straight
     /// away. (S/Kademlia, section 4.4.)
     public var paths: Int
+    /// Bounds on work and room.
     public var limits: Limits
     /// Where the node's sockets and its engine live: one of its event loops.
     public var eventLoopGroup: any EventLoopGroup
@@ -115,6 +127,7 @@ public struct NodeConfiguration: Sendable {
     /// Its lines carry the node's identity.
     public var logger: Logger
 
+    /// A configuration; ``DHTNode/start(_:)`` checks it.
     public init(
         key: NodeKey,
         network: NetworkSecret = .wellKnown,
@@ -193,6 +206,7 @@ public struct NodeConfiguration: Sendable {
         /// for their turn.
         public var operationsInFlight: Int
 
+        /// The limits; those left out have their defaults.
         public init(
             firstContacts: UInt32 = 200,
             firstContactsBySource: UInt32 = 5,

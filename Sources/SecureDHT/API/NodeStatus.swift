@@ -3,8 +3,11 @@ import FoundationEssentials
 
 /// The state and the counters of a node.
 public struct NodeStatus: Hashable, Sendable {
+    /// The public key of the node.
     public let identity: Identity
+    /// Its place in the key space.
     public let nodeID: NodeID
+    /// As the configuration has it.
     public let name: String?
     /// Where it listens; ports are the real ones.
     public let addresses: [Endpoint]
@@ -16,8 +19,11 @@ public struct NodeStatus: Hashable, Sendable {
     public let peersKnown: Int
     /// Those of them that answered last time.
     public let peersUp: Int
+    /// Records kept here, those of others included.
     public let records: Int
+    /// Bytes of them, long values included.
     public let recordBytes: Int
+    /// The room that they take, and what there is.
     public let store: Store
     /// Datagrams dropped, by reason; every reason is present.
     public let rejected: [Rejection]
@@ -38,6 +44,7 @@ public struct NodeStatus: Hashable, Sendable {
     /// Since the node started.
     public let uptime: Duration
 
+    /// Made by a node; here so that programs can test what they do with one.
     public init(
         identity: Identity,
         nodeID: NodeID,
@@ -77,8 +84,10 @@ public struct NodeStatus: Hashable, Sendable {
         public let onDisk: Int?
         /// Of these, unused ones: they are used again, or given back to the system.
         public let free: Int?
+        /// Bytes: ``NodeConfiguration/Limits/recordBytes``.
         public let limit: Int
 
+        /// Made by a node; here so that programs can test what they do with one.
         public init(live: Int, onDisk: Int? = nil, free: Int? = nil, limit: Int) {
             (self.live, self.onDisk, self.free, self.limit) = (live, onDisk, free, limit)
         }
@@ -86,12 +95,14 @@ public struct NodeStatus: Hashable, Sendable {
 
     /// How many own values are kept alive.
     public struct Kept: Hashable, Sendable {
+        /// All that are kept alive at this moment.
         public let count: Int
         /// Those of them that could not be renewed when they were last due.
         public let failing: Int
         /// Those kept no more without anybody's wish, since the node started.
         public let stopped: Int
 
+        /// Made by a node; here so that programs can test what they do with one.
         public init(count: Int = 0, failing: Int = 0, stopped: Int = 0) {
             (self.count, self.failing, self.stopped) = (count, failing, stopped)
         }
@@ -104,6 +115,7 @@ public struct NodeStatus: Hashable, Sendable {
         /// Contacts: 1…8.
         public let count: Int
 
+        /// Made by a node; here so that programs can test what they do with one.
         public init(index: Int, count: Int) { (self.index, self.count) = (index, count) }
     }
 
@@ -112,43 +124,65 @@ public struct NodeStatus: Hashable, Sendable {
         /// Why a datagram is dropped without an answer: the step of `docs/protocol.md`, section 4, that it
         /// did not pass. There may be more one day.
         public struct Reason: RawRepresentable, Hashable, Sendable, Codable {
+            /// The length is none of the five.
             public static let length = Reason(rawValue: "length")
+            /// The header does not open: meant for another node or network.
             public static let header = Reason(rawValue: "header")
+            /// The version is another one.
             public static let version = Reason(rawValue: "version")
+            /// It is neither request nor response.
             public static let kind = Reason(rawValue: "kind")
+            /// It names this node as its sender.
             public static let `self` = Reason(rawValue: "self")
+            /// The sender is not admitted.
             public static let admission = Reason(rawValue: "admission")
+            /// It was seen before, or is too old to tell.
             public static let replay = Reason(rawValue: "replay")
+            /// It answers nothing that is pending at that address.
             public static let unsolicited = Reason(rawValue: "unsolicited")
+            /// It is for a box key that this node no longer has.
             public static let key = Reason(rawValue: "key")
+            /// It is a first contact too many.
             public static let lane = Reason(rawValue: "lane")
+            /// The box does not open.
             public static let box = Reason(rawValue: "box")
+            /// The body is not what the protocol says.
             public static let malformed = Reason(rawValue: "malformed")
+            /// It answers another operation than was asked.
             public static let mismatch = Reason(rawValue: "mismatch")
+            /// It exceeds the budget of its sender.
             public static let budget = Reason(rawValue: "budget")
+            /// The signature is not by the sender it names.
             public static let signature = Reason(rawValue: "signature")
             /// There is no room to remember one more peer, or one more request that waits for the store.
             public static let capacity = Reason(rawValue: "capacity")
+            /// It stores a record with a bad signature.
             public static let record = Reason(rawValue: "record")
 
+            /// The name of the reason.
             public let rawValue: String
 
+            /// The reason of a name.
             public init(rawValue: String) { self.rawValue = rawValue }
         }
 
+        /// The step that they did not pass.
         public let reason: Reason
         /// Datagrams since the node started.
         public let count: UInt64
 
+        /// Made by a node; here so that programs can test what they do with one.
         public init(reason: Reason, count: UInt64) { (self.reason, self.count) = (reason, count) }
     }
 
     /// A counter that is no rejection.
     public struct Counter: Hashable, Sendable {
+        /// The name of the metric: `retransmissions`.
         public let name: String
         /// Since the node started; of `under_replicated`, now.
         public let count: UInt64
 
+        /// Made by a node; here so that programs can test what they do with one.
         public init(name: String, count: UInt64) { (self.name, self.count) = (name, count) }
     }
 
@@ -167,15 +201,19 @@ public struct NodeStatus: Hashable, Sendable {
             /// Records are not kept on the disk.
             public static let disk = Kind(rawValue: "disk")
 
+            /// The name of the kind.
             public let rawValue: String
 
+            /// The kind of a name.
             public init(rawValue: String) { self.rawValue = rawValue }
         }
 
+        /// The kind of fault, for programs.
         public let kind: Kind
         /// One sentence.
         public let text: String
 
+        /// Made by a node; here so that programs can test what they do with one.
         public init(_ kind: Kind, _ text: String) { (self.kind, self.text) = (kind, text) }
 
         /// `isolated: none of 19 members answers`.
@@ -186,6 +224,7 @@ public struct NodeStatus: Hashable, Sendable {
 /// A sender whose datagrams the network key opens, and whom the allowlist does not name. Its identity is not
 /// proved.
 public struct Knocker: Hashable, Sendable {
+    /// The public key it claims to have.
     public let identity: Identity
     /// Where the last datagram came from.
     public let address: Endpoint
@@ -194,6 +233,7 @@ public struct Knocker: Hashable, Sendable {
     /// When the last came.
     public let last: Date
 
+    /// Made by a node; here so that programs can test what they do with one.
     public init(identity: Identity, address: Endpoint, count: UInt64, last: Date) {
         (self.identity, self.address, self.count, self.last) = (identity, address, count, last)
     }
@@ -201,7 +241,7 @@ public struct Knocker: Hashable, Sendable {
 
 /// A member that did something no honest one does: a hint for the operator, and no proof.
 public struct Suspect: Hashable, Sendable {
-    /// What a member did. There may be more one day; `docs/operations.md` says what to make of each.
+    /// A deed of a member. There may be more one day; `docs/operations.md` says what to make of each.
     public struct Offence: RawRepresentable, Hashable, Sendable, Codable {
         /// It says that it wants content of ours, and does not fetch it.
         public static let wantsInVain = Offence(rawValue: "wants-in-vain")
@@ -218,20 +258,25 @@ public struct Suspect: Hashable, Sendable {
         /// Two processes run with its key at the same time.
         public static let twoProcesses = Offence(rawValue: "two-processes")
 
+        /// The name of the offence.
         public let rawValue: String
 
+        /// The offence of a name.
         public init(rawValue: String) { self.rawValue = rawValue }
     }
 
+    /// The public key of the member.
     public let identity: Identity
     /// The name the allowlist gives it, if any.
     public let name: String?
+    /// The deed.
     public let offence: Offence
     /// How often.
     public let count: UInt64
     /// When it last did.
     public let last: Date
 
+    /// Made by a node; here so that programs can test what they do with one.
     public init(identity: Identity, name: String?, offence: Offence, count: UInt64, last: Date) {
         (self.identity, self.name, self.offence) = (identity, name, offence)
         (self.count, self.last) = (count, last)
@@ -240,6 +285,7 @@ public struct Suspect: Hashable, Sendable {
 
 /// A peer as a node knows it: a member of the allowlist, or a contact in the routing table.
 public struct PeerStatus: Hashable, Sendable {
+    /// How a peer answered lately.
     public enum State: String, Hashable, Sendable, Codable {
         /// Answered its last request.
         case good
@@ -251,15 +297,18 @@ public struct PeerStatus: Hashable, Sendable {
         case unknown
     }
 
+    /// The public key of the peer.
     public let identity: Identity
     /// The name the allowlist gives it, if any.
     public let name: String?
     /// Where it is; of one never heard from, where the operator says that it is.
     public let address: Endpoint?
+    /// How it answered lately.
     public let state: State
     /// Smoothed; `nil` if it never answered.
     public let roundTrip: Duration?
 
+    /// Made by a node; here so that programs can test what they do with one.
     public init(identity: Identity, name: String?, address: Endpoint?, state: State, roundTrip: Duration?) {
         (self.identity, self.name, self.address) = (identity, name, address)
         (self.state, self.roundTrip) = (state, roundTrip)

@@ -19,6 +19,7 @@ public struct PutOptions: Hashable, Sendable {
 
     /// Until the value ends: 1 second to 365 days, rounded up to a second.
     public var lifetime: Duration
+    /// The condition under which the value is written; `nil`: none.
     public var condition: Condition?
     /// W: copies, our own included, without which the write counts as failed, 1…8. `nil`: as many as it
     /// takes for every read of 3 (``GetOptions/standardReplicas``) to see it: two fewer than nodes ought to
@@ -34,6 +35,7 @@ public struct PutOptions: Hashable, Sendable {
     /// When the write began, if that was before its value was there.
     package var turn: WriteTurn?
 
+    /// The options of a write; ``DHTNode`` checks them when it is called.
     public init(
         lifetime: Duration = Self.standardLifetime,
         condition: Condition? = nil,
@@ -82,6 +84,7 @@ public struct GetOptions: Hashable, Sendable {
     /// the call returns at once and the node stops working on it.
     public var timeout: Duration?
 
+    /// The options of a read; ``DHTNode`` checks them when it is called.
     public init(
         author: Identity? = nil,
         replicas: Int = Self.standardReplicas,

@@ -8,7 +8,9 @@ import DHTEnvelope
 extension DHTNode {
     /// The round-trip time to a peer; `nil` if it did not answer.
     ///
-    /// - Parameter timeout: As ``GetOptions/timeout``; by itself a ping ends within seconds.
+    /// - Parameters:
+    ///   - peer: A member, or any identity where all holders of the network key are admitted.
+    ///   - timeout: As ``GetOptions/timeout``; by itself a ping ends within seconds.
     /// - Throws: ``DHTError``: `denied` if the peer is on no list of this node, `invalidArgument` if it is
     ///   this node, `timedOut`, `stopped`. `CancellationError` if the task is cancelled.
     public func ping(_ peer: Identity, timeout: Duration? = nil) async throws -> Duration? {

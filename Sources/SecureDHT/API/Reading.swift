@@ -3,12 +3,14 @@ import DHTEngine
 import DHTEnvelope
 import FoundationEssentials
 
-// What users read.
+// The calls of users who read.
 
 extension DHTNode {
     /// Reads the newest value under a key; `nil` if there is none, which is no error.
     ///
-    /// - Parameter key: 1…128 bytes.
+    /// - Parameters:
+    ///   - key: 1…128 bytes.
+    ///   - options: How many answers to compare, whose value, how long at most.
     /// - Throws: ``DHTError``: `unreachable` if nobody answered, so that nothing found proves nothing, or if
     ///   nobody who has a long value can be reached; `invalidArgument`, `timedOut`, `stopped`.
     ///   `CancellationError` if the task is cancelled.

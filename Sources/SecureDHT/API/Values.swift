@@ -4,17 +4,20 @@ import FoundationEssentials
 
 /// A value as its author signed it.
 public struct StoredValue: Hashable, Sendable {
+    /// 1…128 bytes.
     public let key: [UInt8]
     /// 0…16,777,216 bytes.
     public let value: [UInt8]
+    /// The node that signed it.
     public let author: Identity
-    /// What a conditional write names: ``PutOptions/Condition/revision(_:)``.
+    /// The revision that a conditional write names: ``PutOptions/Condition/revision(_:)``.
     public let revision: Revision
     /// When the value ends.
     public let expires: Date
     /// Nodes that returned this very record, this one included.
     public let copies: Int
 
+    /// Made by a node; here so that programs can test what they do with one.
     public init(
         key: [UInt8],
         value: [UInt8],
@@ -53,6 +56,7 @@ public struct GetResult: Hashable, Sendable {
     /// behind. `nil`: none was met.
     public let ahead: Duration?
 
+    /// Made by a node; here so that programs can test what they do with one.
     public init(
         values: [StoredValue],
         answered: Int,
@@ -67,7 +71,7 @@ public struct GetResult: Hashable, Sendable {
 
 /// The record that stood in the way of a write, as a replica told it.
 public struct StandingRecord: Hashable, Sendable {
-    /// What stands there.
+    /// The thing that stands there.
     public enum Content: Hashable, Sendable {
         /// A value of up to 640 bytes.
         case value([UInt8])
@@ -77,13 +81,16 @@ public struct StandingRecord: Hashable, Sendable {
         case deleted
     }
 
+    /// The node that signed it.
     public let author: Identity
-    /// What the next conditional write names.
+    /// The revision that the next conditional write names.
     public let revision: Revision
     /// When it ends.
     public let expires: Date
+    /// The value, if it is short; else what it is.
     public let content: Content
 
+    /// Made by a node; here so that programs can test what they do with one.
     public init(author: Identity, revision: Revision, expires: Date, content: Content) {
         (self.author, self.revision, self.expires) = (author, revision, expires)
         self.content = content
@@ -97,8 +104,9 @@ public struct StandingRecord: Hashable, Sendable {
 
 /// The outcome of a write.
 public struct PutReceipt: Hashable, Sendable {
-    /// What a replica says of the write.
+    /// The answer of a replica to the write.
     public enum Verdict: String, Hashable, Sendable, CaseIterable, Codable {
+        /// The replica has the value, on its disk if it has one.
         case stored
         /// Something newer stands there, or the condition does not hold there.
         case conflict
@@ -118,14 +126,18 @@ public struct PutReceipt: Hashable, Sendable {
 
     /// The answer of one replica.
     public struct Replica: Hashable, Sendable {
+        /// The public key of the replica.
         public let identity: Identity
+        /// Its answer.
         public let verdict: Verdict
 
+        /// Made by a node; here so that programs can test what they do with one.
         public init(identity: Identity, verdict: Verdict) {
             (self.identity, self.verdict) = (identity, verdict)
         }
     }
 
+    /// The revision that was written: higher than all this node wrote under the key before.
     public let revision: Revision
     /// When the value ends.
     public let expires: Date
@@ -133,6 +145,7 @@ public struct PutReceipt: Hashable, Sendable {
     public let stored: Int
     /// Nodes that ought to have a copy: 8, or as many as the overlay had within a day, this one included.
     public let target: Int
+    /// The answers of those asked; their number may differ from ``target``.
     public let replicas: [Replica]
     /// Whose value under the same key has a higher revision, so that readers of the newest see that one and
     /// not this: now, or as soon as their clocks are where its author's is. `nil`: nobody's, as far as two of
@@ -143,6 +156,7 @@ public struct PutReceipt: Hashable, Sendable {
     /// passed it on, or because they did not answer. It goes on trying. Empty: all readers see the value.
     public let unreached: [Endpoint.Family]
 
+    /// Made by a node; here so that programs can test what they do with one.
     public init(
         revision: Revision,
         expires: Date,
@@ -159,6 +173,7 @@ public struct PutReceipt: Hashable, Sendable {
 
 /// A value of more than 640 bytes on its way.
 public struct Transfer: Hashable, Sendable {
+    /// The way that the bytes go.
     public enum Direction: String, Hashable, Sendable, Codable {
         /// To its replicas.
         case sending
@@ -166,13 +181,16 @@ public struct Transfer: Hashable, Sendable {
         case receiving
     }
 
+    /// 1…128 bytes.
     public let key: [UInt8]
+    /// To the replicas, or from them.
     public let direction: Direction
     /// Bytes that have arrived, at all replicas together.
     public let done: UInt64
     /// Bytes that are to arrive.
     public let total: UInt64
 
+    /// Made by a node; here so that programs can test what they do with one.
     public init(key: [UInt8], direction: Direction, done: UInt64, total: UInt64) {
         (self.key, self.direction, self.done, self.total) = (key, direction, done, total)
     }
@@ -195,13 +213,16 @@ public struct KeptValue: Hashable, Sendable {
     /// 30 s, when it is put. The shortest lifetime of 16,384 values is 1,024 s, and of fewer as much less.
     public static let leastLifetime = Duration.seconds(RenewedValue.leastLifetime)
 
+    /// 1…128 bytes.
     public let key: [UInt8]
     /// Of each revision.
     public let lifetime: Duration
     /// The last one written.
     public let revision: Revision
+    /// Whether it is renewed, and why not.
     public let state: State
 
+    /// Made by a node; here so that programs can test what they do with one.
     public init(key: [UInt8], lifetime: Duration, revision: Revision, state: State) {
         (self.key, self.lifetime, self.revision, self.state) = (key, lifetime, revision, state)
     }

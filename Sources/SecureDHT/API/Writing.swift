@@ -3,7 +3,7 @@ import DHTEngine
 import DHTEnvelope
 import FoundationEssentials
 
-// What users write.
+// The calls of users who write.
 
 extension DHTNode {
     /// Signs a value and stores it at the closest nodes.
@@ -12,7 +12,8 @@ extension DHTNode {
     ///   - value: 0…16,777,216 bytes. One of more than 640 is brought to the replicas in pieces: see
     ///     ``transfers()``.
     ///   - key: 1…128 bytes.
-    /// - Returns: Who took it: as many as `options` ask for.
+    ///   - options: Lifetime, condition, copies, how long at most.
+    /// - Returns: The nodes that took it: as many as `options` ask for.
     /// - Throws: ``DHTError``: `conflict` if the condition does not hold, with what stands there; `partial`
     ///   if fewer took it than were wanted, with the receipt; `denied`, `unreachable`, `invalidArgument`,
     ///   `timedOut`, `stopped`. `CancellationError` if the task is cancelled; the value may have landed.
@@ -25,7 +26,8 @@ extension DHTNode {
         try await write(Array(value), Array(key), options)
     }
 
-    /// Stores bytes under text, as UTF-8: see ``put(_:for:options:)-1mcp``.
+    /// Stores bytes under text, as UTF-8: see
+    /// ``put(_:for:options:)-(_,Collection<UInt8>Sendable,_)``.
     @discardableResult
     public func put(
         _ value: some Collection<UInt8> & Sendable,
@@ -54,9 +56,15 @@ extension DHTNode {
         try await write(Array(try encoder.encode(value)), Array(key.utf8), options)
     }
 
-    /// Deletes our own value by a tombstone. `nil`: there was none of ours.
+    /// Deletes our own value by a tombstone; the values of other authors stay.
     ///
-    /// - Parameter timeout: As ``PutOptions/timeout``.
+    /// - Parameters:
+    ///   - key: 1…128 bytes.
+    ///   - timeout: As ``PutOptions/timeout``.
+    /// - Returns: The nodes that took the tombstone; `nil`: there was no value of ours.
+    /// - Throws: ``DHTError``: `partial` if too few took it, with the receipt; `denied`, `unreachable`,
+    ///   `invalidArgument`, `timedOut`, `stopped`. `CancellationError` if the task is cancelled; the
+    ///   tombstone may have landed.
     @discardableResult
     public func delete(_ key: some Collection<UInt8> & Sendable, timeout: Duration? = nil) async throws
         -> PutReceipt?

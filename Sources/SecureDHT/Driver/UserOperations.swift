@@ -5,7 +5,7 @@ import NIOCore
 // The operations that users ask of a node: each from its beginning to its end, or until nobody waits for it.
 
 extension NodeLoop {
-    /// Runs an operation to its end, until the task is cancelled, or until `deadline`. Whatever ends it, the
+    /// Runs an operation to its end, until the task is cancelled, or until `deadline`. However it ends, the
     /// node works on it no more. `turn`: of a put whose turn was taken.
     func run(
         _ operation: DHTEngine.Operation,
