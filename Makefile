@@ -27,7 +27,7 @@ FUZZ := .build-fuzz/release/fuzz
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps build test digests digests-accept hosts-long lint format demo mutations nightly fuzz fuzz-long fuzz-build install clean
+.PHONY: help deps build test digests digests-accept hosts-long lint format demo mutations nightly fuzz fuzz-long fuzz-build docs install clean
 
 # A crash of a test or a fuzz target is reported by whoever runs it; Swift's own backtracer would keep its pipe
 # open for minutes after.
@@ -130,6 +130,10 @@ fuzz-build: deps
 	DHT_FUZZ=1 $(SWIFT) build -c release --product fuzz --scratch-path .build-fuzz \
 	    -Xswiftc -sanitize=fuzzer -Xswiftc -use-ld=lld
 	@$(PYTHON) Fuzz/seeds.py .build-fuzz/corpus
+
+docs: deps ## the documentation of the library, without a warning: .build-docs/SecureDHT
+	DHT_DOCS=1 $(SWIFT) package --scratch-path .build-docs --allow-writing-to-directory .build-docs \
+	    generate-documentation --target SecureDHT --warnings-as-errors --output-path .build-docs/SecureDHT
 
 install: build ## dht into PREFIX=/usr/local
 	install -D -m 755 $(DHT) $(DESTDIR)$(PREFIX)/bin/dht

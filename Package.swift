@@ -158,3 +158,10 @@ if Context.environment["DHT_FUZZ"] != nil {
         ),
     ]
 }
+
+// The plugin that makes the documentation is of no use to users of the package: `make docs`.
+if Context.environment["DHT_DOCS"] != nil {
+    package.dependencies.append(
+        .package(url: "https://github.com/swiftlang/swift-docc-plugin", from: "1.4.0")
+    )
+}
