@@ -24,6 +24,9 @@ REAL_TIME := SecureDHTTests|DHTGatewayTests|IntegrationTests
 DHT := .build/release/dht
 FUZZ := .build-fuzz/release/fuzz
 
+# What has our style. An example is a package of its own, whose build is none of ours.
+SWIFT_FILES := Sources Tests Fuzz Package.swift $(wildcard docs/examples/*/Sources docs/examples/*/Package.swift)
+
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
@@ -89,10 +92,10 @@ digests-accept: build ## writes down what they are, after a change of what happe
 	@$(PYTHON) Tests/Digests/digests.py --accept
 
 lint: ## format and style, strictly; what no formatter knows is checked by TidyTests
-	$(SWIFT) format lint --strict --parallel --recursive Sources Tests Fuzz Package.swift
+	$(SWIFT) format lint --strict --parallel --recursive $(SWIFT_FILES)
 
 format: ## formats all Swift in place
-	$(SWIFT) format --in-place --parallel --recursive Sources Tests Fuzz Package.swift
+	$(SWIFT) format --in-place --parallel --recursive $(SWIFT_FILES)
 
 demo: build ## nodes on this machine, over real UDP: a shell on a terminal, else a tour that checks itself
 	$(DHT) demo
