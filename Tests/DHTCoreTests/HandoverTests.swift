@@ -95,8 +95,8 @@ struct HandoverTests {
                 stores += request.isWrite ? 1 : 0
                 goodbyes += request == .ping(isLeaving: true) ? 1 : 0
                 // Nobody answers: each leaves as well, and is gone.
-                let leaving = Request.ping(isLeaving: true)
-                node.handleRequest(RequestID(rawValue: UInt64(stores)), by: contact, leaving, isLive: true, in: &turn)
+                let (name, leaving) = (RequestID(rawValue: UInt64(stores)), Request.ping(isLeaving: true))
+                node.handleRequest(name, by: contact, leaving, isLive: true, in: &turn)
             case .finished: hasLeft = true
             default: break
             }

@@ -14,7 +14,7 @@ import Testing
     @Test func `a counter of two writers needs no second read after a conflict`() async throws {
         try await Team.running(3) { team in
             try await team.nodes[2].put("0", for: "counter")
-            // Each adds to it 20 times, beginning with what it read once, and from then on by what it is told.
+            // Each adds to it 20 times, beginning with what it read once, and from then on by conflicts.
             var seen = [try await team.nodes[0].get("counter"), try await team.nodes[1].get("counter")]
                 .map { ($0?.revision, $0?.text.flatMap { Int($0) }) }
             var conflicts = 0

@@ -2,8 +2,8 @@ import Crowd
 import Glibc
 import SecureDHT
 
-/// How soon a call returns once its task is cancelled or its time is over, what many of them leave behind, and how
-/// long many nodes take to stop at once.
+/// How soon a call returns once its task is cancelled or its time is over, what many of them leave behind, and
+/// how long many nodes take to stop at once.
 ///
 ///     endings [NODES]
 @main
@@ -40,7 +40,8 @@ enum Endings {
     static let text = "a value of some length"
     static let long = [UInt8](repeating: 7, count: 16 << 20)
 
-    static func perform(_ call: Call, at node: DHTNode, _ peer: Identity, timeout: Duration? = nil) async throws {
+    static func perform(_ call: Call, at node: DHTNode, _ peer: Identity, timeout: Duration? = nil) async throws
+    {
         switch call {
         case .put: try await node.put(text, for: "key", options: PutOptions(timeout: timeout))
         case .get: _ = try await node.get("key", options: GetOptions(timeout: timeout))
@@ -56,7 +57,9 @@ enum Endings {
         var (cancelled, timedOut): ([Duration], [Duration]) = ([], [])
         for round in 0..<(call == .longPut ? 20 : rounds) {
             let task = Task { () -> (ContinuousClock.Instant, Bool) in
-                do { try await perform(call, at: node, peer) } catch is CancellationError { return (clock.now, true) }
+                do { try await perform(call, at: node, peer) } catch is CancellationError {
+                    return (clock.now, true)
+                }
                 return (clock.now, false)
             }
             let pause = Duration.microseconds(call == .longPut ? round * 10_000 : round * 5)
@@ -77,7 +80,7 @@ enum Endings {
 
     static func row(_ times: [Duration]) -> String {
         guard !times.isEmpty else { return "none" }
-        let sorted = times.map { Double($0.components.attoseconds) / 1e15 + Double($0.components.seconds) * 1000 }.sorted()
+        let sorted = times.sorted().map { $0 / .milliseconds(1) }
         let picks = [sorted[sorted.count / 2], sorted[sorted.count * 99 / 100], sorted[sorted.count - 1]]
         return picks.map { "\(($0 * 100).rounded() / 100)" }.joined(separator: ", ") + " of \(sorted.count)"
     }
