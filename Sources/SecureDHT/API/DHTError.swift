@@ -60,8 +60,8 @@ public struct DHTError: Error, Hashable, Sendable {
         case listening
     }
 
-    public let code: Code
     /// The kind of failure, for programs.
+    public let code: Code
     /// One line: where, what, and what to do. Holds no secret.
     public let reason: String
     /// Of a `conflict` of values, what stands in the way; `nil` if it was not told, or nothing stands where a
@@ -71,8 +71,8 @@ public struct DHTError: Error, Hashable, Sendable {
     public let receipt: PutReceipt?
     package let remedy: Remedy?
 
+    /// Made by a node; here so that programs can test what they do with one.
     public init(
-        /// Made by a node; here so that programs can test what they do with one.
         _ code: Code,
         _ reason: String,
         standing: StandingRecord? = nil,
