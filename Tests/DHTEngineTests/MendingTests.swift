@@ -4,6 +4,7 @@ import DHTStorage
 import Testing
 
 @testable import DHTEngine
+@testable import DHTSimulator
 
 /// A disk that changed a long value without a word.
 struct MendingTests {
@@ -45,6 +46,22 @@ struct MendingTests {
     }
 
     // MARK: Reads
+
+    @Test func `a disk that cannot be read for a while has lost nothing`() throws {
+        let (overlay, reference, _) = try started(1)
+        let outcome = try #require(overlay.look("long", at: 0))
+        let record = try #require(outcome.found.first).record
+        overlay[0].node.disk.failure = 1
+        let name = overlay.submit(.fetch(record, from: []), at: 0)
+        guard case .fetched(nil)? = overlay.finish(name, at: 0) else {
+            Issue.record("it was read from somewhere")
+            return
+        }
+        overlay[0].node.disk.failure = 0
+        #expect(isWhole(reference, at: overlay[0]))
+        #expect(overlay.getLong("long", at: 0) == value)
+        #expect(counts(at: overlay[0]) == [0, 0])
+    }
 
     @Test func `a reader here gets the value, and all that is damaged is written back`() throws {
         let (overlay, reference, _) = try started()

@@ -83,7 +83,7 @@ import Testing
 
     @Test func `a call whose time is over ends, and leaves nothing`() async throws {
         try await withPeers(areDead: true) { node, peer in
-            for call in [Call.ping, .longPut] {
+            for call in Call.allCases {
                 let error = await #expect(throws: DHTError.self) {
                     try await call.make(at: node, of: peer, timeout: .zero)
                 }
@@ -97,7 +97,7 @@ import Testing
 
     @Test func `calls that are under way when the node stops are told so`() async throws {
         try await withPeers(areDead: true) { node, peer in
-            let asking = Task { try await node.ping(peer) }
+            let asking = Task { while true { _ = try await node.ping(peer) } }
             try await eventually("it asks") { await !node.loop.isIdle }
             await node.abandon()
             let error = await #expect(throws: DHTError.self) { try await asking.value }
@@ -123,7 +123,7 @@ import Testing
         for number in 0..<200 { #expect(try await other.get("key \(number)")?.text == "value \(number)") }
         // Those that wait are cancelled, and run out of time, as others are.
         await other.abandon()
-        let asking = (0..<8).map { _ in Task { try await node.ping(other.identity) } }
+        let asking = (0..<8).map { _ in Task { while true { _ = try await node.ping(other.identity) } } }
         try await eventually("two ask") { await !node.loop.isIdle }
         let hasty = await #expect(throws: DHTError.self) {
             _ = try await node.ping(other.identity, timeout: .milliseconds(1))

@@ -35,7 +35,7 @@ import Testing
                         let standing = try #require(error.standing)
                         #expect(standing.author != team.nodes[writer].identity)
                         #expect(standing.expires > Date())
-                        seen[writer] = (standing.revision, standing.text.flatMap { Int($0) })
+                        seen[writer] = (standing.revision, try standing.decoded(as: Int.self))
                     }
                 }
             }

@@ -2,8 +2,8 @@ import Crowd
 import Glibc
 import SecureDHT
 
-/// How soon a call returns once its task is cancelled or its time is over, what many of them leave behind, and
-/// how long many nodes take to stop at once.
+/// The time in which a call returns once its task is cancelled or its time is over, what many of them leave
+/// behind, and how long many nodes take to stop at once.
 ///
 ///     endings [NODES]
 @main
@@ -40,7 +40,8 @@ enum Endings {
     static let text = "a value of some length"
     static let long = [UInt8](repeating: 7, count: 16 << 20)
 
-    static func perform(_ call: Call, at node: DHTNode, _ peer: Identity, timeout: Duration? = nil) async throws
+    static func perform(_ call: Call, at node: DHTNode, _ peer: Identity, _ timeout: Duration? = nil)
+        async throws
     {
         switch call {
         case .put: try await node.put(text, for: "key", options: PutOptions(timeout: timeout))
@@ -70,7 +71,7 @@ enum Endings {
 
             let timeout = Duration.microseconds(call == .longPut ? 40_000 : 100)
             let begun = clock.now
-            do { try await perform(call, at: node, peer, timeout: timeout) } catch let error as DHTError
+            do { try await perform(call, at: node, peer, timeout) } catch let error as DHTError
                 where error.code == .timedOut
             { timedOut.append(clock.now - begun - timeout) } catch {}
         }

@@ -1,9 +1,9 @@
 /// The length and the digest of a value too long for a record, as the record states them.
 ///
 /// The value itself travels in chunks, apart from the record. `docs/protocol.md`, section 9.
-public struct ContentReference: Hashable, Sendable {
+package struct ContentReference: Hashable, Sendable {
     /// Bytes: 641…16,777,216.
-    public let length: UInt32
+    package let length: UInt32
     /// Names the content: `length` and the digest of every piece go into it.
     package let digest: Digest
 

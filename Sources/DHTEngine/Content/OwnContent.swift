@@ -118,6 +118,8 @@ extension ContentTransfers {
         if outlet == nil, var reading = stalled, reading.fetch.reference == reference {
             stalled = nil
             reading.isWidened = false
+            // A part that could not be read here then may be readable now.
+            reading.isLocal = inventory.isComplete(reference)
             return reading
         }
         return Reading(
@@ -157,9 +159,12 @@ extension ContentTransfers {
         guard var reading = readings.removeValue(forKey: id) else { return }
         let completed = bytes.flatMap { reading.fetch.supply($0, for: part) }
         if completed == nil {
-            // Our copy is damaged: others have the content too.
-            if bytes == nil { reading.fetch.giveBack(part) }
-            inventory.lost(part, of: reading.fetch.reference.digest)
+            // Our copy is damaged, or cannot be read right now: others have the content too.
+            if bytes == nil {
+                reading.fetch.giveBack(part)
+            } else {
+                inventory.lost(part, of: reading.fetch.reference.digest)
+            }
             reading.isLocal = false
             addSources(reading.contacts, to: &reading, isOffer: true, &turn)
         }

@@ -100,6 +100,14 @@ public struct StandingRecord: Hashable, Sendable {
     public var value: [UInt8]? { if case .value(let bytes) = content { bytes } else { nil } }
     /// The value as text; `nil` if there is none here, or it is no UTF-8.
     public var text: String? { value.flatMap { String(validating: $0, as: UTF8.self) } }
+
+    /// The value decoded from JSON; `nil` if there is none here. Throws what the decoder throws.
+    public func decoded<Value: Decodable>(
+        as type: Value.Type = Value.self,
+        by decoder: JSONDecoder = JSONDecoder()
+    ) throws -> Value? {
+        try value.map { try decoder.decode(type, from: Data($0)) }
+    }
 }
 
 /// The outcome of a write.

@@ -46,6 +46,7 @@ extension NodeLoop {
         until deadline: Instant? = nil
     ) async -> Ending {
         guard !isStopping else { return .stopped }
+        if let deadline, deadline <= SystemClock.now.instant { return .timedOut }
         let timer = deadline.map { deadline in
             eventLoop.scheduleTask(deadline: deadline.deadline) {
                 self.assumeIsolated { $0.end(id, .timedOut) }
