@@ -40,11 +40,13 @@ struct Serve: AsyncParsableCommand {
             logger: logger
         )
         // A group stops its services from the last to the first: whoever is being served still has the node.
-        let group = ServiceGroup(
+        var configuration = ServiceGroupConfiguration(
             services: [node, server],
             gracefulShutdownSignals: [.sigterm, .sigint],
             logger: logger
         )
-        try await group.run()
+        // A client that never ends its request keeps nobody.
+        configuration.maximumGracefulShutdownDuration = .seconds(10)
+        try await ServiceGroup(configuration: configuration).run()
     }
 }
