@@ -19,8 +19,11 @@ struct Serve: AsyncParsableCommand {
     var listen: HostPort
     @Option(help: "Where the HTTP server listens: HOST:PORT.")
     var http: HostPort
-    @Option(help: "The directory of the node's records; without it they are in memory.")
-    var data: String?
+    @Option(
+        name: .customLong("data"),
+        help: "The directory of the node's records; without it they are in memory."
+    )
+    var directory: String?
 
     func run() async throws {
         let logger = Logger(label: "feature-flags")
@@ -30,7 +33,7 @@ struct Serve: AsyncParsableCommand {
                 network: NetworkSecret(file: networkKey),
                 admission: .members(Allowlist(file: allowlist)),
                 listen: [listen],
-                storage: data.map { .directory($0) } ?? .memory,
+                storage: directory.map { .directory($0) } ?? .memory,
                 logger: logger
             )
         )
