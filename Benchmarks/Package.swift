@@ -9,6 +9,7 @@ let package = Package(
     dependencies: [
         .package(name: "secure-dht", path: "..", traits: []),
         .package(url: "https://github.com/apple/swift-log", from: "1.16.0"),
+        .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
     ],
     targets: [
         .target(
@@ -16,6 +17,7 @@ let package = Package(
             dependencies: [
                 .product(name: "SecureDHT", package: "secure-dht"),
                 .product(name: "Logging", package: "swift-log"),
+                .product(name: "NIOPosix", package: "swift-nio"),
             ],
             swiftSettings: strict
         ),
@@ -27,7 +29,10 @@ let package = Package(
         ),
         .executableTarget(
             name: "endings",
-            dependencies: ["Crowd", .product(name: "SecureDHT", package: "secure-dht")],
+            dependencies: [
+                "Crowd", .product(name: "SecureDHT", package: "secure-dht"),
+                .product(name: "NIOPosix", package: "swift-nio"),
+            ],
             path: "Sources/Endings",
             swiftSettings: strict
         ),

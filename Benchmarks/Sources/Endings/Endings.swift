@@ -1,5 +1,6 @@
 import Crowd
 import Glibc
+import NIOPosix
 import SecureDHT
 
 /// The time in which a call returns once its task is cancelled or its time is over, what many of them leave
@@ -16,7 +17,9 @@ enum Endings {
 
     static func main() async throws {
         let count = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 50
-        var nodes = try await Crowd.start(8)
+        // The first has a loop of its own, as in a process of its own.
+        let loop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
+        var nodes = try await Crowd.start(8, firstOn: loop)
         try await nodes[0].put(text, for: "key")
         print("milliseconds from the end of a call's task, or of its time, to its return: median, 99 %, most")
         for areDead in [false, true] {
@@ -119,6 +122,6 @@ enum Endings {
         }
         let resident = pages.split(separator: " ").dropFirst().first.flatMap { Int($0) } ?? 0
         let open = (0..<4096 as Range<Int32>).count { fcntl($0, F_GETFD) >= 0 }
-        return "\(open) descriptors, \(resident * 4096 >> 20) MiB"
+        return "\(open) descriptors, \((resident * 4096) >> 20) MiB"
     }
 }
