@@ -14,7 +14,7 @@ public enum Admission: Sendable {
     case everyHolderOfTheNetworkKey
 }
 
-/// A host, by name or address, and a UDP port.
+/// A host, by name or address, and a port.
 public struct HostPort: Hashable, Sendable, CustomStringConvertible {
     /// The host that stands for all addresses of this machine, of both families, where one listens.
     public static let everywhere = "*"

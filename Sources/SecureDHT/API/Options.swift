@@ -6,7 +6,9 @@ import DHTEngine
 ///     PutOptions(lifetime: .seconds(7 * 86_400), condition: .absent, timeout: .seconds(5))
 public struct PutOptions: Hashable, Sendable {
     /// The condition under which a write happens. Best effort: each replica judges by the records it holds,
-    /// and two writers at once may both be told yes.
+    /// and two writers at once may both be told yes. The write has the time of our own clock: if that is
+    /// behind the clock of the other author, the condition holds and the value is hidden all the same, which
+    /// ``PutReceipt/hiddenBy`` tells.
     public enum Condition: Hashable, Sendable {
         /// Nobody's live value stands under the key.
         case absent
@@ -27,7 +29,8 @@ public struct PutOptions: Hashable, Sendable {
     public var minimumCopies: Int?
     /// Whether this node keeps the value alive for as long as it runs, also after a restart if it has a
     /// directory: it signs a new revision at half the lifetime, until the value is deleted or put without.
-    /// Needs a lifetime of 30 s at least: ``KeptValue/leastLifetime``.
+    /// A condition that names a revision of it holds until the next one. Needs a lifetime of 30 s at least:
+    /// ``KeptValue/leastLifetime``.
     public var isKept: Bool
     /// How long the call may take; `nil`: as long as it needs. When that is over, or the task is cancelled,
     /// the call returns at once and the node stops working on it. The value may have landed by then.

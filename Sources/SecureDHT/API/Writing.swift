@@ -13,7 +13,8 @@ extension DHTNode {
     ///     ``transfers()``.
     ///   - key: 1…128 bytes.
     ///   - options: Lifetime, condition, copies, how long at most.
-    /// - Returns: The nodes that took it: as many as `options` ask for.
+    /// - Returns: The nodes that took it, as many as `options` ask for; and in ``PutReceipt/hiddenBy`` the
+    ///   author of a newer value under the key, because of which readers do not see this one.
     /// - Throws: ``DHTError``: `conflict` if the condition does not hold, with what stands there; `partial`
     ///   if fewer took it than were wanted, with the receipt; `denied`, `unreachable`, `invalidArgument`,
     ///   `timedOut`, `stopped`. `CancellationError` if the task is cancelled; the value may have landed.
@@ -56,7 +57,7 @@ extension DHTNode {
         try await write(Array(try encoder.encode(value)), Array(key.utf8), options)
     }
 
-    /// Deletes our own value by a tombstone; the values of other authors stay.
+    /// Deletes our own value by a tombstone; those of other authors stay, and the newest of them is read.
     ///
     /// - Parameters:
     ///   - key: 1…128 bytes.
