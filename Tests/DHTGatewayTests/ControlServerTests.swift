@@ -15,6 +15,16 @@ struct ControlServerTests {
         #expect(reply.id == FakeNode.id)
     }
 
+    @Test func `a server that is stopped while it takes connections ends`() async throws {
+        for _ in 0..<20 {
+            var open: [Int32] = []
+            try await place.served { _ in
+                for _ in 0..<20 { open.append(try UnixSocket.connect(to: place.path)) }
+            }
+            open.forEach { close($0) }
+        }
+    }
+
     @Test func `what the client asks the node is asked, and the answer is the node's`() async throws {
         try await place.served { client in
             /// Asks both; the answers are the same.

@@ -4,6 +4,7 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import SecureDHT
+import ServiceLifecycle
 
 /// The control API on a Unix socket that only its owner, or one group, can open.
 package final class ControlServer: Sendable {
@@ -17,11 +18,11 @@ package final class ControlServer: Sendable {
 
     /// Where it listens.
     package let path: String
-    private let server: Task<Void, any Error>
+    private let server: Serving
     /// The socket file's device and inode, so that `stop` never removes somebody else's.
     private let file: SocketFile?
 
-    private init(path: String, server: Task<Void, any Error>) {
+    private init(path: String, server: Serving) {
         (self.path, self.server, self.file) = (path, server, SocketFile(path))
     }
 
@@ -43,7 +44,7 @@ package final class ControlServer: Sendable {
         let server = try await serve(node, at: ControlSocket.absolute(path), limits, logger)
         do { try ControlSocket.open(path, to: access) } catch {
             unsafe unlink(path)
-            server.cancel()
+            await server.stop()
             throw error
         }
         return ControlServer(path: path, server: server)
@@ -55,7 +56,7 @@ package final class ControlServer: Sendable {
         at path: String,
         _ limits: ControlLimits,
         _ logger: Logger
-    ) async throws(Failure) -> Task<Void, any Error> {
+    ) async throws(Failure) -> Serving {
         var quiet = logger
         quiet.logLevel = .critical  // it calls its own end by cancellation an error
         let (starts, started) = AsyncStream.makeStream(of: Result<Void, any Error>.self)
@@ -80,14 +81,9 @@ package final class ControlServer: Sendable {
             onServerRunning: { _ in started.yield(.success(())) },
             logger: quiet
         )
-        let server = Task {
-            do { try await application.run() } catch {
-                started.yield(.failure(error))
-                throw error
-            }
-        }
+        let serving = Serving(application, logger: quiet) { started.yield(.failure($0)) }
         switch await starts.first(where: { _ in true }) {
-        case .success: return server
+        case .success: return serving
         case .failure(let error):
             throw Failure(.configuration, "the control socket cannot be opened: \(error)")
         case nil: throw Failure(.internal, "the control socket's server ended before it began")
@@ -96,8 +92,7 @@ package final class ControlServer: Sendable {
 
     /// Removes the socket, so that nobody finds the node any more; connections last as long as the process.
     ///
-    /// For a process that ends next: cancelling a server that is just taking a connection would trap in
-    /// NIO ("Deinited NIOAsyncWriter without calling finish").
+    /// For a process that ends next: it waits for nobody.
     package func withdraw() {
         if let file, SocketFile(path) == file { unsafe unlink(path) }
     }
@@ -105,8 +100,31 @@ package final class ControlServer: Sendable {
     /// Closes the socket and every connection to it, and removes it.
     package func stop() async {
         withdraw()
-        server.cancel()
-        _ = await server.result
+        await server.stop()
+    }
+}
+
+/// A server that runs until it is stopped.
+private struct Serving: Sendable {
+    /// Connections that are not over so long after the listening socket was closed are cut off. It comes
+    /// first: a server that is cancelled while it takes a connection traps in NIO ("Deinited NIOAsyncWriter
+    /// without calling finish").
+    private static let patience = Duration.milliseconds(100)
+
+    private let group: ServiceGroup
+    private let task: Task<Void, Never>
+
+    init(_ service: some Service, logger: Logger, onFailure: @escaping @Sendable (any Error) -> Void) {
+        var configuration = ServiceGroupConfiguration(services: [.init(service: service)], logger: logger)
+        configuration.maximumGracefulShutdownDuration = Self.patience
+        let group = ServiceGroup(configuration: configuration)
+        self.group = group
+        task = Task { do { try await group.run() } catch { onFailure(error) } }
+    }
+
+    func stop() async {
+        await group.triggerGracefulShutdown()
+        await task.value
     }
 }
 
