@@ -19,5 +19,5 @@ public typealias Allowlist = DHTEnvelope.Allowlist
 public typealias AllowlistError = DHTEnvelope.AllowlistError
 /// The error in the text of a key.
 public typealias KeyTextError = DHTCrypto.KeyTextError
-/// The kinds of keys that have a text form: ``KeyTextError/expected``.
+/// The kinds of keys that have a text form: `KeyTextError.expected`.
 public typealias KeyKind = DHTCrypto.KeyKind

@@ -4,7 +4,7 @@ import DHTCrypto
 // Values that people write and programs store: their texts, and the same texts in JSON.
 
 extension Identity: LosslessStringConvertible {
-    /// The identity of a text `dht1…`; `nil` if it is none. ``init(text:)`` says what is wrong with it.
+    /// The identity of a text `dht1…`; `nil` if it is none. `init(text:)` says what is wrong with it.
     public init?(_ description: String) {
         guard let identity = try? Identity(text: description) else { return nil }
         self = identity
