@@ -98,7 +98,7 @@ extension IntegrationTests {
             let alpha = try members.start("alpha", peers: uris, allow: "wide.allow")
             try expectIsolation(of: alpha, "none of 2 members answers")
             #expect(!alpha.log.contains("the system refused to send"))
-            #expect(alpha.log.contains("refused by beta? see dht peers there"))
+            #expect(alpha.log.contains("refused by beta? see the peers there"))
             let peers = try alpha.dht("peers").text
             #expect(peers.contains("unknown") && peers.contains(beta.address), "\(peers)")
 
@@ -139,7 +139,7 @@ extension IntegrationTests {
             let alpha = try members.start("alpha", peers: [beta.uri], network: "other.network")
             try expectIsolation(of: alpha, "the only other member does not answer")
             try eventually("beta is alone as well, and knows why") {
-                beta.log.contains("another network key made: compare `network` in dht status")
+                beta.log.contains("another network key made: compare `network` in the status")
             }
             let networks = try [alpha, beta].map { try $0.status()["network"] as? String ?? "" }
             #expect(networks[0] != networks[1])
