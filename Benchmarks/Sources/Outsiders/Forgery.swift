@@ -55,7 +55,7 @@ struct Cast {
     /// All but the stranger, who lists everybody.
     func list(for index: Int) -> Allowlist {
         let members = seeds.indices.filter { index == Self.stranger || $0 != Self.stranger }
-        return Allowlist(members: members.map { .init(identity: identity($0), name: "node-\($0)") })
+        return Allowlist(known: members.map { .init(identity: identity($0), name: "node-\($0)") })
     }
 
     func gate(_ index: Int, at now: Instant) -> Gate {
