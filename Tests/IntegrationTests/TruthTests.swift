@@ -139,7 +139,7 @@ extension IntegrationTests {
             let alpha = try members.start("alpha", peers: [beta.uri], network: "other.network")
             try expectIsolation(of: alpha, "the only other member does not answer")
             try eventually("beta is alone as well, and knows why") {
-                beta.log.contains("another network key made: compare `network` in the status")
+                beta.log.contains("another network key made: compare `network` in the status of both")
             }
             let networks = try [alpha, beta].map { try $0.status()["network"] as? String ?? "" }
             #expect(networks[0] != networks[1])

@@ -71,6 +71,9 @@ import Testing
         try check(endpoint)
         try check(PeerAddress(identity: identity, address: HostPort(endpoint)))
         #expect(Endpoint(HostPort(endpoint)) == endpoint && Endpoint("localhost:1") == nil)
+        #expect(Revision("+5") == nil && Revision("05") == nil)
+        #expect(NodeID(String(repeating: "+5", count: 20)) == nil)
+        #expect(NodeID("\(identity.nodeID)".uppercased()) == identity.nodeID)
     }
 
     @Test func `keys come from bytes and from texts`() throws {

@@ -42,7 +42,7 @@ extension PeerAddress: LosslessStringConvertible {
 extension Revision: LosslessStringConvertible {
     /// The revision of a decimal number; `nil` if the text is none below 2⁶⁴.
     public init?(_ description: String) {
-        guard let rawValue = UInt64(description) else { return nil }
+        guard let rawValue = UInt64(description), "\(rawValue)" == description else { return nil }
         self.init(rawValue: rawValue)
     }
 
@@ -54,7 +54,7 @@ extension NodeID: LosslessStringConvertible {
     /// The id of 40 hexadecimal digits; `nil` if the text is something else.
     public init?(_ description: String) {
         let digits = Array(description.utf8)
-        guard digits.count == 2 * Self.byteCount else { return nil }
+        guard digits.count == 2 * Self.byteCount, description.allSatisfy(\.isHexDigit) else { return nil }
         let bytes = stride(from: 0, to: digits.count, by: 2).compactMap {
             UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)
         }
