@@ -160,11 +160,7 @@ extension ContentTransfers {
         let completed = bytes.flatMap { reading.fetch.supply($0, for: part) }
         if completed == nil {
             // Our copy is damaged, or cannot be read right now: others have the content too.
-            if bytes == nil {
-                reading.fetch.giveBack(part)
-            } else {
-                inventory.lost(part, of: reading.fetch.reference.digest)
-            }
+            if bytes == nil { reading.fetch.giveBack(part) }
             reading.isLocal = false
             addSources(reading.contacts, to: &reading, isOffer: true, &turn)
         }

@@ -95,16 +95,16 @@ public struct Allowlist: Sendable {
         for (index, member) in members.enumerated() {
             let place = Place(file: "members", line: index + 1, column: 1)
             if let first = numbers.updateValue(index + 1, forKey: member.identity) {
-                throw AllowlistError(place, "this identity is listed already, in line \(first)")
+                throw .listedAlready(place, inLine: first)
             }
             guard member.identity.isValidKey else {
                 throw AllowlistError(place, "these 32 bytes are no public key")
             }
             guard AllowlistOption.isName(Array(member.name.utf8)[...]) else {
-                throw AllowlistError(place, "a name has 1 to 32 characters, of A-Z a-z 0-9 . _ -")
+                throw AllowlistError(place, AllowlistOption.nameRule)
             }
             for address in member.addresses {
-                do { _ = try AllowlistOption(Array("addr=\(address)".utf8)[...]) } catch {
+                do { _ = try AllowlistOption.address(Array(address.utf8)[...]) } catch {
                     throw AllowlistError(place, error.message)
                 }
             }
@@ -190,6 +190,10 @@ public struct AllowlistError: Error, Hashable, Sendable, CustomStringConvertible
     init(_ place: Allowlist.Place, _ message: String) {
         (file, line, column) = (place.file, place.line, place.column)
         self.message = message
+    }
+
+    static func listedAlready(_ place: Allowlist.Place, inLine line: Int) -> Self {
+        Self(place, "this identity is listed already, in line \(line)")
     }
 
     /// `FILE:LINE:COLUMN: message`.

@@ -27,16 +27,7 @@ package enum AllowlistOption: Hashable, Sendable {
         }
         let value = word[(equals + 1)...]
         switch String(decoding: word[..<equals], as: UTF8.self) {
-        case "addr":
-            guard !Self.isLinkLocal(value) else {
-                throw Malformed(message: "addr=: " + Self.noLinkLocal)
-            }
-            guard Self.isAddress(value) else {
-                throw Malformed(
-                    message: "addr= takes HOST:PORT, an IPv6 address in brackets, a port of 1 to 65535"
-                )
-            }
-            self = .address(String(decoding: value, as: UTF8.self))
+        case "addr": self = .address(try Self.address(value))
         case "write":
             switch String(decoding: value, as: UTF8.self) {
             case "yes": self = .write(true)
@@ -47,12 +38,25 @@ package enum AllowlistOption: Hashable, Sendable {
         }
     }
 
+    /// The address that somebody gives a member, as it is written.
+    static func address(_ value: ArraySlice<UInt8>) throws(Malformed) -> String {
+        guard !isLinkLocal(value) else { throw Malformed(message: "addr=: " + noLinkLocal) }
+        guard isAddress(value) else {
+            throw Malformed(
+                message: "addr= takes HOST:PORT, an IPv6 address in brackets, a port of 1 to 65535"
+            )
+        }
+        return String(decoding: value, as: UTF8.self)
+    }
+
     /// The name, if it can be shown, and what may have been meant.
     private static func shown(_ name: String) -> String {
         guard isName(Array(name.utf8)[...]) else { return " (there are addr and write)" }
         let meant = names.first { $0.first == name.lowercased().first }
         return " \"\(name)\" " + (meant.map { "(did you mean \"\($0)\"?)" } ?? "(there are addr and write)")
     }
+
+    static let nameRule = "a name has 1 to 32 characters, of A-Z a-z 0-9 . _ -"
 
     /// 1…32 of `A–Z a–z 0–9 . _ -`.
     static func isName(_ characters: ArraySlice<UInt8>) -> Bool {

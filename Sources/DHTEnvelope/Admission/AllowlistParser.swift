@@ -127,7 +127,7 @@ struct AllowlistParser {
         let first = words[0]
         let identity = try identity(first)
         if let earlier = firstLines[identity] {
-            throw AllowlistError(place(first), "this identity is listed already, in line \(earlier)")
+            throw .listedAlready(place(first), inLine: earlier)
         }
         firstLines[identity] = line
         var rest = words.dropFirst()
@@ -186,7 +186,7 @@ struct AllowlistParser {
 
     private func name(_ word: Word) throws(AllowlistError) -> String {
         guard AllowlistOption.isName(word.characters) else {
-            throw AllowlistError(place(word), "a name has 1 to 32 characters, of A-Z a-z 0-9 . _ -")
+            throw AllowlistError(place(word), AllowlistOption.nameRule)
         }
         return word.text
     }

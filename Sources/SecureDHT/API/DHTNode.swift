@@ -176,7 +176,5 @@ public final class DHTNode: Sendable {
     }
 
     /// The engine answered an operation with the outcome of another.
-    func unexpected(_ outcome: Outcome) -> DHTError {
-        DHTError(.internal, "the node answered something else than was asked")
-    }
+    var unexpected: DHTError { DHTError(.internal, "the node answered something else than was asked") }
 }

@@ -22,24 +22,14 @@ public final class NodeKey: Sendable {
     ///
     /// The key has a copy of its own: wipe yours.
     public convenience init(seed: some Collection<UInt8>) throws(DHTError) {
-        Sodium.initialize()
-        guard seed.count == SigningKey.seedLength else {
-            throw DHTError(.invalidArgument, "the seed of a key has 32 bytes, not \(seed.count)")
-        }
-        var bytes = Array(seed)
-        self.init(SigningKey(seed: SecretBytes(wiping: &bytes)))
+        self.init(SigningKey(seed: try secret(seed, count: SigningKey.seedLength, "the seed of a key")))
     }
 
     /// The key of the line `DHT-SECRET-KEY-1…` of a key file.
     public convenience init(text: String) throws(DHTError) {
-        Sodium.initialize()
-        var characters = Array(text.utf8)
-        defer { wipe(&characters) }
-        let key: SigningKey
-        do { key = try SigningKey(secretText: characters) } catch {
-            throw DHTError(.invalidArgument, error.description)
-        }
-        self.init(key)
+        self.init(
+            try key(of: text) { (characters) throws(KeyTextError) in try SigningKey(secretText: characters) }
+        )
     }
 }
 
@@ -66,24 +56,14 @@ public final class NetworkSecret: Sendable {
 
     /// The secret of these 32 bytes, of which it has a copy of its own: wipe yours.
     public convenience init(bytes: some Collection<UInt8>) throws(DHTError) {
-        Sodium.initialize()
-        guard bytes.count == NetworkKey.byteCount else {
-            throw DHTError(.invalidArgument, "a network secret has 32 bytes, not \(bytes.count)")
-        }
-        var copy = Array(bytes)
-        self.init(NetworkKey(bytes: SecretBytes(wiping: &copy)))
+        self.init(NetworkKey(bytes: try secret(bytes, count: NetworkKey.byteCount, "a network secret")))
     }
 
     /// The secret of the line `DHT-NETWORK-1…` of a network key file.
     public convenience init(text: String) throws(DHTError) {
-        Sodium.initialize()
-        var characters = Array(text.utf8)
-        defer { wipe(&characters) }
-        let key: NetworkKey
-        do { key = try NetworkKey(secretText: characters) } catch {
-            throw DHTError(.invalidArgument, error.description)
-        }
-        self.init(key)
+        self.init(
+            try key(of: text) { (characters) throws(KeyTextError) in try NetworkKey(secretText: characters) }
+        )
     }
 
     /// The network key of nodes that were given none: BLAKE2b-256 of "dht1 well-known network".
@@ -95,4 +75,27 @@ public final class NetworkSecret: Sendable {
         var bytes = blake2b(Array("dht1 well-known network".utf8), count: 32)
         return NetworkSecret(NetworkKey(bytes: SecretBytes(wiping: &bytes)), isWellKnown: true)
     }()
+}
+
+/// A copy of a secret in locked memory; `what` names it in the error about a wrong count of bytes.
+private func secret(_ bytes: some Collection<UInt8>, count: Int, _ what: String) throws(DHTError)
+    -> SecretBytes
+{
+    Sodium.initialize()
+    guard bytes.count == count else {
+        throw DHTError(.invalidArgument, "\(what) has \(count) bytes, not \(bytes.count)")
+    }
+    var copy = Array(bytes)
+    return SecretBytes(wiping: &copy)
+}
+
+/// Reads the text of a key, of which no copy is left.
+private func key<Key: ~Copyable>(
+    of text: String,
+    _ read: ([UInt8]) throws(KeyTextError) -> Key
+) throws(DHTError) -> Key {
+    Sodium.initialize()
+    var characters = Array(text.utf8)
+    defer { wipe(&characters) }
+    do { return try read(characters) } catch { throw DHTError(.invalidArgument, error.description) }
 }

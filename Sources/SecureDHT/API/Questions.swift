@@ -18,8 +18,8 @@ extension DHTNode {
         if case .members(let list) = admission.withLock({ $0 }), list.member(peer) == nil {
             throw DHTError(.denied, "\(peer.text) is not on the allowlist, so nothing is sent to it")
         }
-        let ending = try await perform(.ping(peer), until: deadline(after: timeout))
-        guard case .pinged(let roundTrip) = ending else { throw unexpected(ending) }
+        guard case .pinged(let roundTrip) = try await perform(.ping(peer), until: deadline(after: timeout))
+        else { throw unexpected }
         return roundTrip.map { .nanoseconds($0.nanoseconds) }
     }
 

@@ -66,8 +66,7 @@ extension DHTNode {
             isExhaustive: isExhaustive,
             paths: options.paths
         )
-        let ending = try await perform(operation, until: deadline)
-        guard case .got(let outcome) = ending else { throw unexpected(ending) }
+        guard case .got(let outcome) = try await perform(operation, until: deadline) else { throw unexpected }
         let company = await company(missedBy: outcome)
         if outcome.found.isEmpty, let error = blindness(of: outcome, among: company) { throw error }
         return (outcome, company)
@@ -118,8 +117,8 @@ extension DHTNode {
         until deadline: Instant?
     ) async throws -> [UInt8] {
         guard let reference = record.reference else { return Array(record.value) }
-        let ending = try await perform(.fetch(record, from: contacts), until: deadline)
-        guard case .fetched(let fetched) = ending else { throw unexpected(ending) }
+        guard case .fetched(let fetched) = try await perform(.fetch(record, from: contacts), until: deadline)
+        else { throw unexpected }
         guard let bytes = fetched else {
             throw DHTError(
                 .unreachable,

@@ -80,7 +80,7 @@ extension DHTNode {
             let company = await company(missedBy: outcome)
             if let error = blindness(of: outcome, among: company) { throw error }
             return nil
-        case let other: throw unexpected(other)
+        default: throw unexpected
         }
     }
 
@@ -150,7 +150,7 @@ extension DHTNode {
         case .conflict(let standing): throw conflict(with: standing)
         case .unstorable(let refusal): throw unstorable(refusal)
         case .unkeepable(let refusal): throw unkeepable(refusal)
-        case let other: throw unexpected(other)
+        default: throw unexpected
         }
     }
 

@@ -21,10 +21,10 @@ struct WaitingUsers {
     /// Operations under way at a time.
     let capacity: Int
     private var operations: [OperationID: CheckedContinuation<Ending, Never>] = [:]
-    /// Operations that were not begun yet. One whose user is gone is no more among ``operations``.
-    private var backlog: Deque<(id: OperationID, operation: DHTEngine.Operation)> = []
-    /// Operations of ``operations`` that are still in the backlog.
-    private var unbegun: Set<OperationID> = []
+    /// Operations that were not begun yet.
+    private var unbegun: [OperationID: DHTEngine.Operation] = [:]
+    /// Their order, in which those stand as well whose users are gone.
+    private var backlog: Deque<OperationID> = []
     /// Whether the backlog is being worked on, so that it is not once more in the midst of that.
     var isBeginning = false
     private var pulls: [OperationID: CheckedContinuation<Pulled, Never>] = [:]
@@ -62,22 +62,22 @@ struct WaitingUsers {
         if case .leave = operation { isBegun = true }
         operations[id] = user
         guard !isBegun else { return true }
-        backlog.append((id, operation))
-        unbegun.insert(id)
+        backlog.append(id)
+        unbegun[id] = operation
         return false
     }
 
     /// The next operation that is to be begun now; `nil` if there is none, or too many are under way.
     mutating func next() -> (id: OperationID, operation: DHTEngine.Operation)? {
-        while begunCount < capacity, let next = backlog.popFirst() {
-            if unbegun.remove(next.id) != nil { return next }
+        while begunCount < capacity, let id = backlog.popFirst() {
+            if let operation = unbegun.removeValue(forKey: id) { return (id, operation) }
         }
         return nil
     }
 
     /// The user that waits for the operation, `nil` if none does. It waits no more: the caller resumes it.
     mutating func take(_ id: OperationID) -> CheckedContinuation<Ending, Never>? {
-        unbegun.remove(id)
+        unbegun[id] = nil
         return operations.removeValue(forKey: id)
     }
 
@@ -111,7 +111,7 @@ struct WaitingUsers {
     /// The node stops: operations end without an outcome, in the order in which they began.
     mutating func abandonOperations() {
         let abandoned = operations.sorted { $0.key < $1.key }.map(\.value)
-        (operations, unbegun, backlog) = ([:], [], [])
+        (operations, unbegun, backlog) = ([:], [:], [])
         for user in abandoned { user.resume(returning: .stopped) }
         for user in pulls.values { user.resume(returning: .stopped) }
         pulls = [:]
