@@ -135,7 +135,11 @@ let package = Package(
         ),
         .testTarget(name: "DHTSimulatorTests", dependencies: ["DHTSimulator"], swiftSettings: tested),
         .testTarget(name: "ChartsTests", dependencies: ["Charts"], swiftSettings: tested),
-        .testTarget(name: "SecureDHTTests", dependencies: ["SecureDHT", "TestKit"], swiftSettings: tested),
+        .testTarget(
+            name: "SecureDHTTests",
+            dependencies: ["SecureDHT", "TestKit", .product(name: "GRDB", package: "GRDB.swift")],
+            swiftSettings: tested
+        ),
         .testTarget(name: "DHTGatewayTests", dependencies: ["DHTGateway", "TestKit"], swiftSettings: tested),
         .testTarget(name: "TidyTests", swiftSettings: tested),
         .testTarget(

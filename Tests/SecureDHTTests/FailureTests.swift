@@ -1,6 +1,7 @@
 import DHTCore
 import DHTEnvelope
 import Foundation
+import GRDB
 import SecureDHT
 import Testing
 
@@ -103,6 +104,22 @@ import Testing
         try bytes.write(to: file)
         let damaged = await failure { _ = try await DHTNode.start(configuration) }
         #expect(damaged?.code == .integrity, "\(String(describing: damaged))")
+    }
+
+    @Test func `what only the machine can be blamed for is internal`() async throws {
+        let folder = try Folder()
+        var configuration = try Team(1).configuration(of: 0)
+        configuration.storage = .directory(folder.file("data"))
+        try await DHTNode.start(configuration).stop()
+        // Somebody looks into the database with a tool of theirs, and keeps it.
+        var access = Configuration()
+        access.allowsUnsafeTransactions = true
+        let other = try DatabaseQueue(path: folder.file("data/records.sqlite"), configuration: access)
+        try await other.writeWithoutTransaction { try $0.execute(sql: "BEGIN EXCLUSIVE") }
+        let error = await failure { _ = try await DHTNode.start(configuration) }
+        #expect(error?.code == .internal, "\(String(describing: error))")
+        #expect(error?.localizedDescription.contains("records.sqlite") == true)
+        try other.close()
     }
 
     @Test func `peers that are dead, or cannot be, are unreachable`() async throws {
