@@ -41,16 +41,24 @@ package struct Counters: Hashable, Sendable {
     package var losses: UInt64 = 0
     /// Parts of content that the store was given again.
     package var mended: UInt64 = 0
-    private var drops = [UInt64](repeating: 0, count: DropReason.allCases.count)
+    /// Datagrams dropped, for each reason, in the order of checks.
+    package private(set) var rejected = DropReason.allCases.map { Rejected(reason: $0) }
+
+    /// The datagrams dropped for one reason.
+    package struct Rejected: Hashable, Sendable {
+        package let reason: DropReason
+        package fileprivate(set) var count: UInt64 = 0
+        /// Of the last of them, where it came from, which nobody proved.
+        package fileprivate(set) var source: Endpoint?
+        package fileprivate(set) var last: Instant?
+    }
 
     package init() {}
 
-    mutating func count(_ reason: DropReason) {
-        drops[reason.rawValue] += 1
+    mutating func count(_ reason: DropReason, from source: Endpoint, at now: Instant) {
+        rejected[reason.rawValue].count += 1
+        (rejected[reason.rawValue].source, rejected[reason.rawValue].last) = (source, now)
     }
-
-    /// Datagrams dropped, for each reason, in the order of checks.
-    package var rejected: [(reason: DropReason, count: UInt64)] { Array(zip(DropReason.allCases, drops)) }
 
     /// Everything but the drops, by name, in a fixed order.
     package var named: [(name: String, count: UInt64)] {

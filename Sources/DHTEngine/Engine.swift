@@ -45,11 +45,11 @@ extension GatedEngine where Keeper: ~Copyable {
         counters.received += 1
         switch gate.receive(datagram, from: endpoint, at: turn.now.instant) {
         case .dropped(let reason):
-            counters.count(reason)
+            counters.count(reason, from: endpoint, at: turn.now.instant)
             return .dropped(reason)
         case .request(let inbound):
             guard inboundRequests.count < Self.inboundCapacity else {
-                counters.count(.capacity)
+                counters.count(.capacity, from: endpoint, at: turn.now.instant)
                 return .dropped(.capacity)
             }
             counters.inboundRequests += 1

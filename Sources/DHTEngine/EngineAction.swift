@@ -62,6 +62,8 @@ package enum Operation: Sendable {
     /// after the last, or cannot be had.
     case read(Record, from: [Contact])
     case ping(Identity)
+    /// Look for all records at a location, and tell what was asked of whom.
+    case trace(location: NodeID)
     /// Hand over the records kept here and say goodbye.
     case leave
 

@@ -20,7 +20,7 @@ struct DHT: AsyncParsableCommand {
         version: "dht \(version)",
         subcommands: [
             Keygen.self, Identify.self, Check.self, RunNode.self, Put.self, Get.self, Delete.self, List.self,
-            Status.self, Peers.self,
+            Status.self, Peers.self, Routes.self, Trace.self, Doctor.self, Why.self, Top.self, Log.self,
             Ping.self, Reload.self, Stop.self, Store.self, Demo.self, Simulate.self,
         ]
     )

@@ -71,6 +71,41 @@ final class FakeNode: NodeControl {
         ])
     }
 
+    func routes() async throws(Failure) -> RoutesReply {
+        try check()
+        return RoutesReply(nodeID: String(repeating: "1a", count: 20), buckets: [])
+    }
+
+    func trace(_ key: [UInt8]) async throws(Failure) -> TraceReply {
+        try check()
+        return TraceReply(key: Octets(key), location: String(repeating: "2b", count: 20), hops: [], found: [])
+    }
+
+    func doctor() async throws(Failure) -> DoctorReply {
+        try check()
+        return DoctorReply(findings: [])
+    }
+
+    func why(_ peer: String) async throws(Failure) -> WhyReply {
+        try check()
+        return WhyReply(
+            id: peer,
+            name: nil,
+            answers: true,
+            here: .init(state: "good", lastAnswered: 1, roundTripMilliseconds: 0.5)
+        )
+    }
+
+    func rejections(from number: UInt64) async throws(Failure) -> RejectionsReply {
+        try check()
+        return RejectionsReply(rejections: [])
+    }
+
+    func log(from number: UInt64) async throws(Failure) -> LogReply {
+        try check()
+        return LogReply(lines: [])
+    }
+
     func get(_ key: [UInt8], _ query: GetQuery) async throws(Failure) -> GetReply {
         state.withLock { $0.gets.append(query) }
         try check()

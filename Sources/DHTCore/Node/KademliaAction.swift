@@ -46,6 +46,8 @@ package enum KademliaOperation: Hashable, Sendable {
     /// Read the records at a location. `isExhaustive`: every author's, not only the newest. `paths`: in the
     /// place of the node's setting.
     case get(location: NodeID, author: Identity?, replicas: Int, isExhaustive: Bool, paths: Int? = nil)
+    /// Look for all records at a location, and tell what was asked of whom.
+    case trace(location: NodeID)
     /// Ask one peer for a sign of life, looking it up if need be.
     case ping(Identity, id: NodeID)
     /// Hand over the records kept here, and say goodbye.

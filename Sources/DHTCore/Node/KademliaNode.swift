@@ -161,6 +161,7 @@ package struct KademliaNode: Sendable {
     mutating func endedUnanswered(_ call: OutstandingCalls.Call, in turn: inout KademliaTurn) {
         switch call.purpose {
         case .search(let search):
+            searches[search]?.trace?.ended(call.contact.identity, .silent, at: turn.now.instant)
             searches[search]?.lookup.failed(call.contact.identity)
             pursue(search, in: &turn)
         case .put(let put):
@@ -228,6 +229,15 @@ package struct KademliaNode: Sendable {
                 isExhaustive: isExhaustive
             )
             beginGet(get, paths: paths, as: name, in: &turn)
+        case .trace(let location):
+            let get = GetOperation(
+                location: location,
+                author: nil,
+                replicas: settings.replicas,
+                isExhaustive: true,
+                isTraced: true
+            )
+            beginGet(get, paths: nil, as: name, in: &turn)
         case .ping(let identity, let id): beginPing(identity, id, as: name, in: &turn)
         case .leave: beginLeaving(as: name, in: &turn)
         }

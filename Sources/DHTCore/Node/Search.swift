@@ -36,6 +36,8 @@ struct Search: Sendable {
     let family: Endpoint.Family?
     var lookup: DisjointLookup
     var get: GetOperation?
+    /// What was asked of whom, if that is wanted.
+    var trace: LookupTrace?
     /// We hold a record ourselves and are one of its replicas, which counts as an answer.
     var hasOwn = false
     /// Our own records are being read.
@@ -71,6 +73,7 @@ extension KademliaNode {
         )
         var search = Search(client: client, family: family, lookup: lookup, get: get)
         if let get {
+            if get.isTraced { search.trace = LookupTrace(began: turn.now.instant) }
             let authors = catalog.authorsToRead(
                 at: get.location,
                 by: get.author,
@@ -112,6 +115,7 @@ extension KademliaNode {
         while let contacts = searches[name]?.lookup.nextQueries(), !contacts.isEmpty {
             for contact in contacts {
                 searches[name]?.get?.asks(contact.identity)
+                searches[name]?.trace?.asks(contact, at: turn.now.instant)
                 call(contact, request(of: search, offset: 0), .search(name), in: &turn)
                 if isSuspect(contact) { searches[name]?.lookup.slow(contact.identity) }
             }
@@ -134,6 +138,7 @@ extension KademliaNode {
         in turn: inout KademliaTurn
     ) {
         guard var search = searches[name] else { return }
+        search.trace?.ended(contact.identity, .init(response), at: turn.now.instant)
         switch response {
         case .nodes(let named):
             let contacts = reachable(named, namedBy: contact.identity, at: turn.now.instant)
@@ -219,7 +224,8 @@ extension KademliaNode {
             asked: search.lookup.asked + own,
             hops: search.lookup.hops,
             answeredBy: answerers(of: search),
-            contacts: search.lookup.answerers
+            contacts: search.lookup.answerers,
+            trace: search.trace
         )
         // We ought to have the record too, if we are that close or have an older one. This comes first: the
         // end of this read may be the beginning of a write.

@@ -5,6 +5,8 @@ struct GetOperation: Sendable {
     let replicas: Int
     /// Every author's record is wanted, not only the newest value.
     let isExhaustive: Bool
+    /// The outcome is to tell what was asked of whom.
+    let isTraced: Bool
 
     private struct Best: Sendable {
         var record: Record
@@ -37,7 +39,14 @@ struct GetOperation: Sendable {
     /// records moved while we read.
     private static let barrenPageLimit = 8
 
-    init(location: NodeID, author: Identity?, replicas: Int, isExhaustive: Bool) {
+    init(
+        location: NodeID,
+        author: Identity?,
+        replicas: Int,
+        isExhaustive: Bool,
+        isTraced: Bool = false
+    ) {
+        self.isTraced = isTraced
         self.location = location
         self.author = author
         self.replicas = replicas

@@ -116,6 +116,9 @@ struct OperationDesk: Sendable {
         case .ping(let peer):
             operations[id] = .other
             return [.ping(peer)]
+        case .trace(let location):
+            operations[id] = .other
+            return [.submit(.trace(location: location))]
         case .leave:
             operations[id] = .other
             return [.submit(.leave)]

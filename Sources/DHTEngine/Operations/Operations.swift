@@ -112,7 +112,7 @@ extension Operation {
         switch self {
         case .put(let put): put.key
         case .delete(let key): key
-        case .get, .fetch, .read, .ping, .leave: nil
+        case .get, .fetch, .read, .ping, .trace, .leave: nil
         }
     }
 }

@@ -121,6 +121,22 @@ package struct ControlClient: NodeControl {
         try await ask(.POST, "ping/\(PercentEncoding.encode(peer))")
     }
 
+    package func routes() async throws(Failure) -> RoutesReply { try await ask(.GET, "routes") }
+    package func trace(_ key: [UInt8]) async throws(Failure) -> TraceReply {
+        try ValueLimits.check(key: key)
+        return try await ask(.POST, "trace/\(Base64URL.encode(key))")
+    }
+    package func doctor() async throws(Failure) -> DoctorReply { try await ask(.POST, "doctor") }
+    package func why(_ peer: String) async throws(Failure) -> WhyReply {
+        try await ask(.POST, "why/\(PercentEncoding.encode(peer))")
+    }
+    package func rejections(from number: UInt64) async throws(Failure) -> RejectionsReply {
+        try await ask(.GET, target("rejections", ["from=\(number)"]))
+    }
+    package func log(from number: UInt64) async throws(Failure) -> LogReply {
+        try await ask(.GET, target("log", ["from=\(number)"]))
+    }
+
     package func stop() async throws(Failure) -> StopReply { try await ask(.POST, "stop") }
 
     /// As ``stop()``, but returns when the node is gone: when its end of the connection closes.

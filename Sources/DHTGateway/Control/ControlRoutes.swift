@@ -31,6 +31,7 @@ package enum ControlRoutes {
         root.post("ping/:peer") { _, context in
             try await reply(node.ping(peer(context)))
         }
+        addQuestions(to: root, node)
         root.post("reload") { request, _ in
             try refuseUnknown(request, besides: ["force"])
             return try await reply(node.reload(force: flag("force", request)))
@@ -58,6 +59,22 @@ package enum ControlRoutes {
             try await reply(connections.whileOpen(context.channel) { try await node.delete(key(context)) })
         }
         return router
+    }
+
+    /// Questions for reasons.
+    private static func addQuestions(to root: RouterGroup<ControlContext>, _ node: some NodeControl) {
+        root.get("routes") { _, _ in try await reply(node.routes()) }
+        root.post("trace/:key") { _, context in try await reply(node.trace(key(context))) }
+        root.post("doctor") { _, _ in try await reply(node.doctor()) }
+        root.post("why/:peer") { _, context in try await reply(node.why(peer(context))) }
+        root.get("rejections") { request, _ in
+            try refuseUnknown(request, besides: ["from"])
+            return try await reply(node.rejections(from: number("from", request) ?? 0))
+        }
+        root.get("log") { request, _ in
+            try refuseUnknown(request, besides: ["from"])
+            return try await reply(node.log(from: number("from", request) ?? 0))
+        }
     }
 
     static func reply(_ reply: some Encodable) -> Response { json(.ok, ReplyCoding.encode(reply)) }

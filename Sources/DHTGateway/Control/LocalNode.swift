@@ -5,12 +5,15 @@ import Synchronization
 
 /// A node of this process as its control socket and its shell see it.
 package final class LocalNode: NodeControl {
-    private let node: DHTNode
+    let node: DHTNode
+    /// Where its records are; `nil` if they are in memory.
+    let directory: String?
+    let recentLog: RecentLog
     private let name: String?
     private let rereadMembers: @Sendable () throws(Failure) -> Allowlist
     private let onStop: @Sendable () -> Void
     /// `nil` in open mode.
-    private let members: Mutex<Allowlist?>
+    let members: Mutex<Allowlist?>
 
     /// - Parameters:
     ///   - members: The allowlist that the node was started with; `nil` in open mode.
@@ -20,11 +23,15 @@ package final class LocalNode: NodeControl {
         _ node: DHTNode,
         name: String?,
         members: Allowlist?,
+        directory: String? = nil,
+        log: RecentLog = RecentLog(),
         rereadMembers: @escaping @Sendable () throws(Failure) -> Allowlist,
         onStop: @escaping @Sendable () -> Void
     ) {
         self.node = node
         self.name = name
+        self.directory = directory
+        recentLog = log
         self.members = Mutex(members)
         self.rereadMembers = rereadMembers
         self.onStop = onStop
@@ -66,7 +73,10 @@ package final class LocalNode: NodeControl {
             version: DHTNode.version,
             network: status.network,
             storeProblem: status.storeProblem,
-            health: .init(reasons: status.complaints.map(\.description)),
+            health: .init(
+                reasons: status.complaints.map(\.description),
+                findings: await findings(status)
+            ),
             knocking: status.knocking.map {
                 .init(
                     id: $0.identity.text,
@@ -97,7 +107,9 @@ package final class LocalNode: NodeControl {
                     name: $0.name,
                     address: $0.address.map { "\($0)" },
                     state: $0.state.rawValue,
-                    roundTripMilliseconds: $0.roundTrip.map { Double($0.wholeMicroseconds) / 1000 }
+                    roundTripMilliseconds: $0.roundTrip.map { Double($0.wholeMicroseconds) / 1000 },
+                    lastAnswered: $0.lastAnswered?.unixSeconds,
+                    why: $0.reason
                 )
             }
         )
@@ -273,13 +285,13 @@ package final class LocalNode: NodeControl {
         )
     }
 
-    private func memberName(_ identity: Identity) -> String? {
+    func memberName(_ identity: Identity) -> String? {
         if identity == node.identity, let name { return name }
         return members.withLock { $0?.member(identity)?.name }
     }
 
     /// The identity somebody means by its text, or by a member's name.
-    private func resolve(_ peer: String) throws(Failure) -> Identity {
+    func resolve(_ peer: String) throws(Failure) -> Identity {
         if let member = members.withLock({ $0?.members.first { $0.name == peer } }) { return member.identity }
         if let name, name == peer { return node.identity }
         do { return try Identity(text: peer) } catch {

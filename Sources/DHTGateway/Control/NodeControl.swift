@@ -27,6 +27,18 @@ package protocol NodeControl: Sendable {
     func kept() async throws(Failure) -> KeptReply
     /// `peer`: an identity or a name of the allowlist.
     func ping(_ peer: String) async throws(Failure) -> PingReply
+    /// The routing table, bucket by bucket.
+    func routes() async throws(Failure) -> RoutesReply
+    /// Looks for a key, and tells how it went.
+    func trace(_ key: [UInt8]) async throws(Failure) -> TraceReply
+    /// Asks all members for a sign of life, looks at the machine, and tells what is wrong.
+    func doctor() async throws(Failure) -> DoctorReply
+    /// How this node and a peer see one another. `peer`: an identity or a name of the allowlist.
+    func why(_ peer: String) async throws(Failure) -> WhyReply
+    /// The last datagrams that were turned away, from this number on.
+    func rejections(from number: UInt64) async throws(Failure) -> RejectionsReply
+    /// The last lines of the node's log, from this number on.
+    func log(from number: UInt64) async throws(Failure) -> LogReply
     /// Reads the allowlists again: all of them are valid, or nothing changes. Nor does it if they are empty,
     /// unless `force`.
     func reload(force: Bool) async throws(Failure) -> ReloadReply

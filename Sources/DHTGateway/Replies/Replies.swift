@@ -109,8 +109,13 @@ package struct StatusReply: Codable, Hashable, Sendable {
         package var ok: Bool
         /// One for each trouble: a word, a colon, a sentence.
         package var reasons: [String]
+        /// What a node can see without asking anybody; also such as does not keep it from working. `nil`
+        /// from a node that does not tell.
+        package var findings: [Finding]?
 
-        package init(reasons: [String]) { (ok, self.reasons) = (reasons.isEmpty, reasons) }
+        package init(reasons: [String], findings: [Finding] = []) {
+            (ok, self.reasons, self.findings) = (reasons.isEmpty, reasons, findings)
+        }
     }
 
     /// Somebody who asks in vain: the list does not name it.
@@ -207,21 +212,29 @@ package struct PeersReply: Codable, Hashable, Sendable {
         /// `good`, `questionable`, `bad` or `unknown`.
         package var state: String
         package var roundTripMilliseconds: Double?
+        /// Unix seconds; `nil` if it did not within a day.
+        package var lastAnswered: UInt64?
+        /// The reason for its state, unless that is good.
+        package var why: String?
 
         package init(
             id: String,
             name: String?,
             address: String?,
             state: String,
-            roundTripMilliseconds: Double?
+            roundTripMilliseconds: Double?,
+            lastAnswered: UInt64? = nil,
+            why: String? = nil
         ) {
             (self.id, self.name, self.address) = (id, name, address)
             (self.state, self.roundTripMilliseconds) = (state, roundTripMilliseconds)
+            (self.lastAnswered, self.why) = (lastAnswered, why)
         }
 
         package enum CodingKeys: String, CodingKey {
-            case id, name, address, state
+            case id, name, address, state, why
             case roundTripMilliseconds = "rtt_ms"
+            case lastAnswered = "last_answered"
         }
 
         /// The fields scripts rely on are always there: `null` says that a thing is not known.
@@ -232,6 +245,8 @@ package struct PeersReply: Codable, Hashable, Sendable {
             try container.encode(address, forKey: .address)
             try container.encode(state, forKey: .state)
             try container.encode(roundTripMilliseconds, forKey: .roundTripMilliseconds)
+            try container.encodeIfPresent(lastAnswered, forKey: .lastAnswered)
+            try container.encodeIfPresent(why, forKey: .why)
         }
     }
 

@@ -112,7 +112,13 @@ package enum ShellText {
 
     package static func status(_ status: StatusReply) -> [String] {
         var lines = [
-            "=== Node Status ===",
+            "=== Node Status ==="
+        ]
+        if let findings = status.health.findings {
+            let prefix = status.health.ok ? "Note" : "Not well"
+            lines += InsightText.findings(findings, as: prefix, whenNone: "Health: ok")
+        }
+        lines += [
             "Node ID: \(status.nodeID)",
             "Identity: \(status.id)",
             "Address: \(status.address)",
@@ -135,7 +141,6 @@ package enum ShellText {
                     + "kept no more: \(kept.stopped); see dht ls --own"
             )
         }
-        lines += status.health.reasons.map { "Not well: \(printable($0))" }
         return lines + status.suspects.map(suspect) + status.knocking.map(knocker) + ["=================="]
     }
 
@@ -172,7 +177,8 @@ package enum ShellText {
         let rows = reply.peers.map { peer in
             [
                 peer.name ?? "-", peer.state, peer.address ?? "-",
-                peer.roundTripMilliseconds.map(milliseconds) ?? "-", peer.id,
+                peer.roundTripMilliseconds.map(milliseconds) ?? "-",
+                peer.id + (peer.why.map { "  \($0)" } ?? ""),
             ]
         }
         let widths = (0..<4).map { column in rows.map { $0[column].count }.max() ?? 0 }

@@ -13,7 +13,7 @@ extension DHTEngine.Operation {
         case .put(let operation): put + Self.transport(of: operation.content.map(\.bytes.count) ?? 0)
         case .fetch(let record, _), .read(let record, _):
             .seconds(60) + Self.transport(of: Int(record.reference?.length ?? 0))
-        case .ping, .leave: nil
+        case .ping, .trace, .leave: nil
         }
     }
 

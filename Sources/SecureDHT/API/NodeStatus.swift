@@ -170,9 +170,15 @@ public struct NodeStatus: Hashable, Sendable {
         public let reason: Reason
         /// Datagrams since the node started.
         public let count: UInt64
+        /// Where the last of them came from, as it says: nobody proved it. `nil` if none came.
+        public let lastSource: Endpoint?
+        /// When the last came.
+        public let last: Date?
 
         /// Made by a node; here so that programs can test what they do with one.
-        public init(reason: Reason, count: UInt64) { (self.reason, self.count) = (reason, count) }
+        public init(reason: Reason, count: UInt64, lastSource: Endpoint? = nil, last: Date? = nil) {
+            (self.reason, self.count, self.lastSource, self.last) = (reason, count, lastSource, last)
+        }
     }
 
     /// A counter that is no rejection.
@@ -218,6 +224,23 @@ public struct NodeStatus: Hashable, Sendable {
 
         /// `isolated: none of 19 members answers`.
         public var description: String { "\(kind.rawValue): \(text)" }
+    }
+}
+
+/// A datagram that was turned away without an answer.
+public struct RejectedDatagram: Hashable, Sendable {
+    /// One up each time since the node started, from 0.
+    public let number: UInt64
+    /// When it came.
+    public let time: Date
+    /// The step that it did not pass.
+    public let reason: NodeStatus.Rejection.Reason
+    /// Where it came from, as it says: nobody proved it.
+    public let source: Endpoint
+
+    /// Made by a node; here so that programs can test what they do with one.
+    public init(number: UInt64, time: Date, reason: NodeStatus.Rejection.Reason, source: Endpoint) {
+        (self.number, self.time, self.reason, self.source) = (number, time, reason, source)
     }
 }
 
@@ -307,10 +330,47 @@ public struct PeerStatus: Hashable, Sendable {
     public let state: State
     /// Smoothed; `nil` if it never answered.
     public let roundTrip: Duration?
+    /// When it last did; `nil` if it never did within a day.
+    public let lastAnswered: Date?
+    /// The address that the operator's list or `--peer` names, if it is one of numbers.
+    public let listedAddress: Endpoint?
+    /// Its clock minus ours when it was last asked for a sign of life, as it says; `nil` before.
+    public let clockDifference: Duration?
+    /// This node as the peer sees it, by its last sign of life; `nil` before.
+    public let view: View?
+
+    /// How a peer sees this node.
+    public struct View: Hashable, Sendable {
+        /// How this node answered it lately.
+        public let state: State
+        /// When this node last answered it; `nil` if it never did.
+        public let lastAnswered: Date?
+        /// The peer's smoothed round trip to this node; `nil` if there was none.
+        public let roundTrip: Duration?
+        /// When the peer said so.
+        public let taken: Date
+
+        /// Made by a node; here so that programs can test what they do with one.
+        public init(state: State, lastAnswered: Date?, roundTrip: Duration?, taken: Date) {
+            (self.state, self.lastAnswered) = (state, lastAnswered)
+            (self.roundTrip, self.taken) = (roundTrip, taken)
+        }
+    }
 
     /// Made by a node; here so that programs can test what they do with one.
-    public init(identity: Identity, name: String?, address: Endpoint?, state: State, roundTrip: Duration?) {
+    public init(
+        identity: Identity,
+        name: String?,
+        address: Endpoint?,
+        state: State,
+        roundTrip: Duration?,
+        lastAnswered: Date? = nil,
+        listedAddress: Endpoint? = nil,
+        clockDifference: Duration? = nil,
+        view: View? = nil
+    ) {
         (self.identity, self.name, self.address) = (identity, name, address)
-        (self.state, self.roundTrip) = (state, roundTrip)
+        (self.state, self.roundTrip, self.lastAnswered) = (state, roundTrip, lastAnswered)
+        (self.listedAddress, self.clockDifference, self.view) = (listedAddress, clockDifference, view)
     }
 }

@@ -51,9 +51,7 @@ extension DHTNode {
                 free: size?.free,
                 limit: knowledge.byteLimit
             ),
-            rejected: knowledge.counters.rejected.map {
-                .init(reason: .init(rawValue: $0.reason.name), count: $0.count)
-            },
+            rejected: knowledge.rejected,
             counters: knowledge.counters.named.map { .init(name: $0.name, count: $0.count) } + more + unsent,
             suspects: knowledge.suspects,
             storeProblem: knowledge.storeProblem,
@@ -63,6 +61,11 @@ extension DHTNode {
             kept: knowledge.kept,
             uptime: .milliseconds(knowledge.uptime)
         )
+    }
+
+    /// The last datagrams that were turned away, 256 at most, from this number on; the oldest first.
+    public func rejections(from number: UInt64 = 0) async -> [RejectedDatagram] {
+        await loop.lastRejections.from(number)
     }
 
     private var memberCount: Int? {
@@ -79,24 +82,31 @@ extension DHTNode {
             }
         }
         let knowledge = await loop.knowledge
+        let seeds = await loop.seeds.peers
+        func listed(_ identity: Identity) -> Endpoint? {
+            seeds.lazy.filter { $0.identity == identity }.compactMap(\.address.numeric).first
+        }
         let contacts = knowledge.table.contacts.map { entry in
             PeerStatus(
                 identity: entry.contact.identity,
                 name: names[entry.contact.identity],
                 address: entry.contact.endpoint,
                 state: .init(entry.reachability.grade),
-                roundTrip: knowledge.roundTrips[entry.contact.identity].map { .microseconds($0) }
+                roundTrip: knowledge.roundTrips[entry.contact.identity].map { .microseconds($0) },
+                lastAnswered: knowledge.answered[entry.contact.identity],
+                listedAddress: listed(entry.contact.identity)
             )
         }
         let known = Set(contacts.map(\.identity))
-        let seeds = await loop.seeds.peers
         let unknown = names.filter { !known.contains($0.key) }.map { identity, name in
             PeerStatus(
                 identity: identity,
                 name: name,
-                address: seeds.lazy.filter { $0.identity == identity }.compactMap(\.address.numeric).first,
+                address: listed(identity),
                 state: .unknown,
-                roundTrip: nil
+                roundTrip: nil,
+                lastAnswered: knowledge.answered[identity],
+                listedAddress: listed(identity)
             )
         }
         return (contacts + unknown).sorted { ($0.name ?? "", $0.identity) < ($1.name ?? "", $1.identity) }

@@ -14,7 +14,12 @@ extension Date {
     }
 
     /// Whole seconds since 1970, rounded down; 0 for what was before.
-    package var unixSeconds: UInt64 { UInt64(max(0, timeIntervalSince1970.rounded(.down))) }
+    package var unixSeconds: UInt64 { unixMilliseconds / 1000 }
+
+    /// Whole milliseconds since 1970; 0 for what was before, and as many as there are for what is too far away.
+    package var unixMilliseconds: UInt64 {
+        UInt64(exactly: max(0, (timeIntervalSince1970 * 1000).rounded())) ?? .max
+    }
 }
 
 extension Duration {

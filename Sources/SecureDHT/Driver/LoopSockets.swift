@@ -1,5 +1,6 @@
 import DHTCore
 import DHTEngine
+import FoundationEssentials
 import Glibc
 import Logging
 import NIOCore
@@ -67,6 +68,14 @@ extension NodeLoop {
         sockets.heard(from: endpoint, at: turn.now.instant)
         switch engine.receive(datagram, from: endpoint, in: &turn) {
         case .dropped(let reason):
+            lastRejections.record { number in
+                RejectedDatagram(
+                    number: number,
+                    time: Date(unixMilliseconds: turn.now.unixMilliseconds),
+                    reason: .init(rawValue: reason.name),
+                    source: endpoint
+                )
+            }
             logger.debug("datagram dropped", metadata: ["reason": "\(reason)", "from": "\(endpoint)"])
         case .accepted: sockets.accepted(from: endpoint, on: socket, at: local)
         }

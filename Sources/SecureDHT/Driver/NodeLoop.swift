@@ -27,6 +27,7 @@ actor NodeLoop {
     /// The peers that the overlay consists of, and the contacts that outlive the process.
     var keeper: StateKeeper
     var timers = LoopTimers()
+    var lastRejections = LastRejections()
     var users: WaitingUsers
     private(set) var isStopping = false
 

@@ -21,6 +21,10 @@ struct NodeSnapshot: Sendable {
     let refusals: SendRefusals
     /// Smoothed, in microseconds.
     let roundTrips: [Identity: UInt64]
+    /// When peers last answered, of those that did within a day.
+    let answered: [Identity: Date]
+    /// The last datagram dropped for each reason, and how many were.
+    let rejected: [NodeStatus.Rejection]
     /// Members that did what no honest one does.
     let suspects: [Suspect]
     /// Why the store keeps nothing, if so.
@@ -65,6 +69,18 @@ extension NodeLoop {
             unroutable: sockets.unroutable,
             refusals: sockets.refusals,
             roundTrips: roundTrips,
+            answered: Dictionary(
+                keeper.heard.map { ($0.identity, Date(unixMilliseconds: $0.answered)) },
+                uniquingKeysWith: { max($0, $1) }
+            ),
+            rejected: engine.counters.rejected.map { rejected in
+                .init(
+                    reason: .init(rawValue: rejected.reason.name),
+                    count: rejected.count,
+                    lastSource: rejected.source,
+                    last: rejected.last.map { Date(unixMilliseconds: now.unixMilliseconds(of: $0)) }
+                )
+            },
             suspects: core.conduct.report.map { entry in
                 Suspect(
                     identity: entry.identity,

@@ -47,6 +47,9 @@ struct StateKeeper: Sendable {
         return Company(expected: heard > 0 ? heard : named, members: members, up: good.count)
     }
 
+    /// Those heard from within a day, with the time they last answered; those first that did last.
+    var heard: [RememberedContact] { lately.contactsByAge }
+
     /// Whether nobody answers any more, or somebody does again: what the operator is to be told.
     mutating func healthNews(_ company: Company, at now: Instant) -> HealthWatch.News? {
         health.record(company, at: now)

@@ -38,7 +38,8 @@ struct RunNode: AsyncParsableCommand {
         let explicitSocket = globals.candidates.count == 1 ? globals.candidates[0].path : nil
         if let explicitSocket { try ControlSocket.claim(explicitSocket) }
         let runsShell = ShellSession.isOnTerminal || options.shell && !ShellSession.isInBackground
-        let logger = makeLogger(runsShell: runsShell)
+        let log = RecentLog()
+        let logger = makeLogger(runsShell: runsShell, remembering: log)
         var configuration = setup.configuration
         configuration.logger = logger
         warn(of: setup, logger)
@@ -54,6 +55,8 @@ struct RunNode: AsyncParsableCommand {
             node,
             name: configuration.name,
             members: setup.members,
+            directory: configuration.storage.directory,
+            log: log,
             rereadMembers: { [files = setup.allowFiles] () throws(Failure) in try NodeSetup.readMembers(files)
             },
             onStop: { trigger.yield(.stop) }
@@ -61,7 +64,7 @@ struct RunNode: AsyncParsableCommand {
         let server: ControlServer?
         do {
             var limits = ControlLimits()
-            if case .directory(let directory, _) = configuration.storage { limits.spoolDirectory = directory }
+            if let directory = configuration.storage.directory { limits.spoolDirectory = directory }
             server = try await openSocket(explicitSocket, access, control, limits, logger)
         } catch {
             await node.stop()
@@ -96,8 +99,7 @@ struct RunNode: AsyncParsableCommand {
         _ storage: NodeConfiguration.Storage,
         _ trigger: AsyncStream<Event>.Continuation
     ) async {
-        let historyFile: String? =
-            if case .directory(let directory, _) = storage { "\(directory)/shell-history" } else { nil }
+        let historyFile = storage.directory.map { "\($0)/shell-history" }
         await ShellSession(control, historyFile: historyFile).run()
         trigger.yield(.stop)
     }
@@ -235,8 +237,8 @@ struct RunNode: AsyncParsableCommand {
         }
     }
 
-    private func makeLogger(runsShell: Bool) -> Logger {
-        LoggingSystem.bootstrap(StreamLogHandler.standardError)
+    private func makeLogger(runsShell: Bool, remembering log: RecentLog) -> Logger {
+        LoggingSystem.bootstrap { RememberingLogHandler(StreamLogHandler.standardError(label: $0), in: log) }
         var logger = Logger(label: "dht")
         logger.logLevel = globals.quiet ? .error : globals.verbose ? .debug : runsShell ? .warning : .info
         return logger
@@ -248,5 +250,12 @@ struct RunNode: AsyncParsableCommand {
             throw Failure(.configuration, "--socket-group: there is no group \"\(socketGroup)\"")
         }
         return .group(unsafe entry.pointee.gr_gid)
+    }
+}
+
+extension NodeConfiguration.Storage {
+    /// Where the records are; `nil` if they are in memory.
+    fileprivate var directory: String? {
+        if case .directory(let directory, _) = self { directory } else { nil }
     }
 }
