@@ -8,10 +8,8 @@ package enum InsightText {
     // MARK: Findings
 
     /// A line for each, and what to do next under it.
-    package static func findings(_ findings: [Finding], as kind: String? = nil, whenNone: String) -> [String]
-    {
-        guard !findings.isEmpty else { return [whenNone] }
-        return findings.flatMap { finding in
+    package static func findings(_ findings: [Finding], as kind: String? = nil) -> [String] {
+        findings.flatMap { finding in
             [(kind.map { "\($0): " } ?? "") + "\(finding.code.rawValue): \(finding.text)"]
                 + (finding.next.map { ["  next: \($0)"] } ?? [])
         }
@@ -75,7 +73,8 @@ package enum InsightText {
         lines.append("Seen from there: \(reply.there.map(view) ?? "it said nothing yet")")
         if let difference = reply.clockDifference { lines.append("Its clock minus ours: \(difference) ms") }
         if !reply.witnesses.isEmpty { lines.append("Known to: \(reply.witnesses.joined(separator: ", "))") }
-        return lines + findings(reply.findings, whenNone: "Nothing is wrong between the two")
+        if reply.findings.isEmpty { lines.append("Nothing is wrong between the two") }
+        return lines + findings(reply.findings)
     }
 
     private static func view(_ view: WhyReply.View) -> String {
@@ -115,10 +114,8 @@ package enum InsightText {
         let up = Double(status.uptimeMilliseconds) / 1000
         var lines = [
             "\(status.name ?? "dht")  \(status.address)  up \(Int(up)) s  network \(status.network ?? "-")",
-            status.health.ok ? "Health: ok" : "Health: not well",
         ]
-        let found = status.health.findings ?? []
-        lines += findings(found, whenNone: "").filter { !$0.isEmpty }
+        lines += ShellText.health(status)
         lines += [
             "Peers: \(status.peers.up) of \(status.members ?? status.peers.known) up   "
                 + "Records: \(status.records.count), \(byteCountText(status.records.bytes))   "

@@ -110,15 +110,10 @@ package enum ShellText {
 
     package static func notFound(_ key: [UInt8]) -> String { "Key '\(displayText(key))' not found" }
 
-    package static func status(_ status: StatusReply) -> [String] {
+    /// `withHealth`: not told before.
+    package static func status(_ status: StatusReply, withHealth: Bool = true) -> [String] {
         var lines = [
-            "=== Node Status ==="
-        ]
-        if let findings = status.health.findings {
-            let prefix = status.health.ok ? "Note" : "Not well"
-            lines += InsightText.findings(findings, as: prefix, whenNone: "Health: ok")
-        }
-        lines += [
+            "=== Node Status ===",
             "Node ID: \(status.nodeID)",
             "Identity: \(status.id)",
             "Address: \(status.address)",
@@ -141,7 +136,22 @@ package enum ShellText {
                     + "kept no more: \(kept.stopped); see dht ls --own"
             )
         }
+        if withHealth { lines += trouble(status) }
         return lines + status.suspects.map(suspect) + status.knocking.map(knocker) + ["=================="]
+    }
+
+    /// `Health: ok`, or what is wrong and what to do next.
+    package static func health(_ status: StatusReply) -> [String] {
+        let trouble = trouble(status)
+        return trouble.isEmpty ? ["Health: ok"] : trouble
+    }
+
+    private static func trouble(_ status: StatusReply) -> [String] {
+        let kind = status.health.ok ? "Note" : "Not well"
+        guard let findings = status.health.findings else {
+            return status.health.reasons.map { "\(kind): \(printable($0))" }
+        }
+        return InsightText.findings(findings, as: kind)
     }
 
     /// `Store: 83.1 of 512.0 MiB; on disk 90.2 MiB, of these free: 1.0 MiB`

@@ -51,7 +51,8 @@ struct Doctor: AsyncParsableCommand {
         if globals.json {
             Output.json(reply)
         } else {
-            InsightText.findings(reply.findings, whenNone: "All is well").forEach(Output.line)
+            if reply.ok { Output.line("All is well") }
+            InsightText.findings(reply.findings).forEach(Output.line)
         }
         if !reply.ok { throw ExitCode(Failure.Code.partial.exit) }
     }

@@ -12,7 +12,7 @@ struct Status: AsyncParsableCommand {
     func run() async throws {
         let status = try await globals.node().status()
         guard !globals.json else { return Output.json(status) }
-        ShellText.status(status).forEach(Output.line)
+        (ShellText.health(status) + ShellText.status(status, withHealth: false)).forEach(Output.line)
         guard globals.verbose else { return }
         for (name, count) in status.counters.sorted(by: { $0.key < $1.key }) {
             Output.line("\(name): \(count)")
