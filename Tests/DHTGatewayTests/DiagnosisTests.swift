@@ -124,11 +124,15 @@ struct DiagnosisTests {
             return [.init(reason: reason, count: 2, lastSource: place, last: Self.now - ago)]
         }
         let peers = [try peer(beta, "beta")]
-        for (reason, code) in [(NodeStatus.Rejection.Reason.header, Finding.Code.networkKey), (.version, .version)] {
+        for (reason, code) in [
+            (NodeStatus.Rejection.Reason.header, Finding.Code.networkKey), (.version, .version),
+        ] {
             let there = diagnosis(try status(rejected: try rejected(reason, "10.0.0.2:9", 5)), peers).findings
             #expect(there.map(\.code) == [code] && there[0].peer == "beta")
             // A stranger's noise, or what is long over.
-            #expect(codes(diagnosis(try status(rejected: try rejected(reason, "10.9.9.9:9", 5)), peers)) == [])
+            #expect(
+                codes(diagnosis(try status(rejected: try rejected(reason, "10.9.9.9:9", 5)), peers)) == []
+            )
             let old = try rejected(reason, "10.0.0.2:9", 7200)
             #expect(codes(diagnosis(try status(rejected: old), peers)) == [])
             // Nobody answers: then anybody's may be the reason.
@@ -154,7 +158,12 @@ struct DiagnosisTests {
     }
 
     @Test func `all else is told once, with what to do next`() throws {
-        let knock = Knocker(identity: gamma, address: try #require(Endpoint("10.0.0.7:4100")), count: 3, last: Self.now)
+        let knock = Knocker(
+            identity: gamma,
+            address: try #require(Endpoint("10.0.0.7:4100")),
+            count: 3,
+            last: Self.now
+        )
         let suspect = Suspect(identity: beta, name: "beta", offence: .brokenContent, count: 2, last: Self.now)
         let moved = try peer(beta, "beta", at: "10.0.0.9:4100", listed: "10.0.0.2:4100")
         let sick = diagnosis(
@@ -186,7 +195,7 @@ struct DiagnosisTests {
 
     @Test func `the drops of our own sockets are read from the system's table`() {
         let table = """
-               sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt   uid  timeout inode ref pointer drops
+               sl  local_address rem_address   st tx_queue rx_queue tr tm->when retrnsmt ref pointer drops
              3: 00000000:1004 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 1 2 0 12
              4: 0100007F:1005 00000000:0000 07 00000000:00000000 00:00000000 00000000     0        0 1 2 0 5
             nonsense
@@ -215,7 +224,13 @@ struct DiagnosisTests {
         var before = status
         (before.uptimeMilliseconds, before.counters) = (60_000, ["received": 10])
         let peers = (0..<20).map {
-            PeersReply.Peer(id: "dht1\($0)", name: nil, address: nil, state: "bad", roundTripMilliseconds: nil)
+            PeersReply.Peer(
+                id: "dht1\($0)",
+                name: nil,
+                address: nil,
+                state: "bad",
+                roundTripMilliseconds: nil
+            )
         }
         let screen = InsightText.screen(status, PeersReply(peers: peers), since: before)
         #expect(screen.allSatisfy { $0.count <= 80 })

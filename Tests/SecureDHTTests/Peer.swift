@@ -2,6 +2,7 @@ import DHTCore
 import Glibc
 import NIOCore
 import Testing
+
 @testable import SecureDHT
 
 /// A socket on the loopback interface that is no node.

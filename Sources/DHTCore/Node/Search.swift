@@ -36,7 +36,7 @@ struct Search: Sendable {
     let family: Endpoint.Family?
     var lookup: DisjointLookup
     var get: GetOperation?
-    /// What was asked of whom, if that is wanted.
+    /// The questions and their answers, if they are wanted.
     var trace: LookupTrace?
     /// We hold a record ourselves and are one of its replicas, which counts as an answer.
     var hasOwn = false

@@ -19,7 +19,7 @@ package struct GetOutcome: Hashable, Sendable {
     package var answeredBy: [Identity] = []
     /// The other nodes that answered, nearest first.
     package var contacts: [Contact] = []
-    /// What was asked of whom, if that was wanted.
+    /// The questions and their answers, if they were wanted.
     package var trace: LookupTrace?
 
     /// The last word of the one author who was asked about, whatever our clock says of it: for that author,

@@ -102,7 +102,6 @@ struct OperationDesk: Sendable {
             operations[id] = .delete(key: key)
             return [.submit(.newest(at: sha1(key), by: surroundings.identity))]
         case .get(let key, let author, let replicas, let isExhaustive, let paths):
-            operations[id] = .other
             let get = KademliaOperation.get(
                 location: sha1(key),
                 author: author,
@@ -110,19 +109,18 @@ struct OperationDesk: Sendable {
                 isExhaustive: isExhaustive,
                 paths: paths
             )
-            return [.submit(get)]
+            return passOn(.submit(get), as: id)
         case .fetch(let record, let contacts): return [.fetch(record, from: contacts, isStreamed: false)]
         case .read(let record, let contacts): return [.fetch(record, from: contacts, isStreamed: true)]
-        case .ping(let peer):
-            operations[id] = .other
-            return [.ping(peer)]
-        case .trace(let location):
-            operations[id] = .other
-            return [.submit(.trace(location: location))]
-        case .leave:
-            operations[id] = .other
-            return [.submit(.leave)]
+        case .ping(let peer): return passOn(.ping(peer), as: id)
+        case .trace(let location): return passOn(.submit(.trace(location: location)), as: id)
+        case .leave: return passOn(.submit(.leave), as: id)
         }
+    }
+
+    private mutating func passOn(_ step: Step, as id: OperationID) -> [Step] {
+        operations[id] = .other
+        return [step]
     }
 
     /// Writes a value whose content, if it has one, is in our store.

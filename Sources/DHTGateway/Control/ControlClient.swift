@@ -291,8 +291,11 @@ package struct ControlClient: NodeControl {
                     }
                     .connect(unixDomainSocketPath: path).get()
             } catch let error as IOError where error.errnoCode == EACCES || error.errnoCode == EPERM {
-                throw Failure(.denied, "the socket \(path) may not be opened: no permission, for it is another user's. "
-                        + "Be that user, or start the node with --socket-group")
+                throw Failure(
+                    .denied,
+                    "the socket \(path) may not be opened: no permission, for it is another user's. "
+                        + "Be that user, or start the node with --socket-group"
+                )
             } catch { continue }
             try await check(channel, path)
             return channel

@@ -43,7 +43,7 @@ package struct Finding: Codable, Hashable, Sendable {
     package let peer: String?
     /// One sentence.
     package let text: String
-    /// What to type or to do next, if anything.
+    /// The next thing to type or to do, if there is one.
     package let next: String?
 
     package init(_ code: Code, _ text: String, peer: String? = nil, next: String? = nil) {
@@ -60,7 +60,7 @@ package struct Finding: Codable, Hashable, Sendable {
     }
 }
 
-/// What a look at everything found.
+/// The findings of a look at everything.
 package struct DoctorReply: Codable, Hashable, Sendable {
     package private(set) var schema = 1
     package var ok: Bool

@@ -1,6 +1,6 @@
 import Glibc
 
-/// What the machine grants a node.
+/// The machine as it is for a node.
 package struct HostFacts: Hashable, Sendable {
     /// Files that may be open at once.
     package var openFiles: UInt64

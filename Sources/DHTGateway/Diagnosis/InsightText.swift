@@ -113,7 +113,7 @@ package enum InsightText {
     {
         let up = Double(status.uptimeMilliseconds) / 1000
         var lines = [
-            "\(status.name ?? "dht")  \(status.address)  up \(Int(up)) s  network \(status.network ?? "-")",
+            "\(status.name ?? "dht")  \(status.address)  up \(Int(up)) s  network \(status.network ?? "-")"
         ]
         lines += ShellText.health(status)
         lines += [

@@ -134,7 +134,7 @@ extension LocalNode {
         LogReply(lines: recentLog.lines(from: number))
     }
 
-    /// What can be seen without asking anybody.
+    /// Troubles that can be seen without asking anybody.
     func findings(_ status: NodeStatus) async -> [Finding] {
         Diagnosis(status: status, peers: await node.peers(), isListed: isListed).findings
     }

@@ -185,7 +185,7 @@ package struct WhyReply: Codable, Hashable, Sendable {
     package var clockDifference: Int64?
     /// Members that know it.
     package var witnesses: [String]
-    /// What is wrong between the two.
+    /// Troubles between the two.
     package var findings: [Finding]
 
     package init(id: String, name: String?, answers: Bool, here: View) {

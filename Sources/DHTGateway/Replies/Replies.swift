@@ -109,7 +109,7 @@ package struct StatusReply: Codable, Hashable, Sendable {
         package var ok: Bool
         /// One for each trouble: a word, a colon, a sentence.
         package var reasons: [String]
-        /// What a node can see without asking anybody; also such as does not keep it from working. `nil`
+        /// Troubles that a node sees without asking anybody; also such as do not keep it from working. `nil`
         /// from a node that does not tell.
         package var findings: [Finding]?
 

@@ -65,7 +65,7 @@ public struct KeyTrace: Hashable, Sendable {
         public let asked: Duration
         /// Since the lookup began, as ``asked``; `nil` if no answer came.
         public let answered: Duration?
-        /// What came of it.
+        /// How it ended.
         public let outcome: Outcome
         /// Records it has there, and contacts it named.
         public let records: Int

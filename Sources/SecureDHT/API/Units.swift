@@ -16,7 +16,7 @@ extension Date {
     /// Whole seconds since 1970, rounded down; 0 for what was before.
     package var unixSeconds: UInt64 { unixMilliseconds / 1000 }
 
-    /// Whole milliseconds since 1970; 0 for what was before, and as many as there are for what is too far away.
+    /// Whole milliseconds since 1970; 0 for what was before.
     package var unixMilliseconds: UInt64 {
         UInt64(exactly: max(0, (timeIntervalSince1970 * 1000).rounded())) ?? .max
     }

@@ -227,7 +227,7 @@ struct DatagramSocket: DatagramTransport, Sendable {
     private static func prepare(_ channel: any Channel, _ reader: DatagramReader) throws {
         let allocator = FixedSizeRecvByteBufferAllocator(capacity: datagramsPerRead * 2048)
         try channel.syncOptions?.setOption(.datagramVectorReadMessageCount, value: datagramsPerRead)
-        // A datagram costs its cryptography: of more of them, a caller who cancels would wait for milliseconds.
+        // Each costs its cryptography: for more of them, whoever cancels a call would wait milliseconds.
         try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 2)
         try channel.syncOptions?.setOption(.recvAllocator, value: allocator)
         // To answer from the address that was asked.
