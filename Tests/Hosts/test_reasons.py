@@ -18,11 +18,13 @@ sys.dont_write_bytecode = True
 import hosts
 from hosts import DHT, PORT, ROOT, Hosts, Node, run, wait
 
-# A datagram as one of version 2 would begin, made by the second implementation.
-STRANGER = """
+# A request of version 2 of the protocol, made by the second implementation: network key, our own key, the other's
+# identity, its address and port.
+NEWER = """
 import os, socket, sys
 sys.path.insert(0, sys.argv[1])
-import test_sessions
+import dht1
+network, own = dht1.NetworkKey.parse(open(sys.argv[2]).read()), sys.argv[3]
 """
 
 
