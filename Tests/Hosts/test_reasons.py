@@ -6,11 +6,9 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import sys
 import unittest
-from pathlib import Path
 from typing import Any, Optional
 
 sys.dont_write_bytecode = True
@@ -18,13 +16,21 @@ sys.dont_write_bytecode = True
 import hosts
 from hosts import DHT, PORT, ROOT, Hosts, Node, run, wait
 
-# A request of version 2 of the protocol, made by the second implementation: network key, our own key, the other's
-# identity, its address and port.
+# Sends a request of version 2 of the protocol: the network key's file, the sender's identity and the receiver's, and
+# where the receiver is.
 NEWER = """
-import os, socket, sys
+import os, re, socket, sys
 sys.path.insert(0, sys.argv[1])
 import dht1
-network, own = dht1.NetworkKey.parse(open(sys.argv[2]).read()), sys.argv[3]
+text = re.search(r"DHT-NETWORK-1[0-9A-Z]+", open(sys.argv[2]).read())[0]
+network = dht1.Network(dht1.decode_text(dht1.PART_NETWORK, text))
+sender, receiver = (dht1.decode_text(dht1.PART_IDENTITY, text) for text in sys.argv[3:5])
+head = bytearray(dht1.Header(dht1.REQUEST, 0, 1, sender, os.urandom(32)).encode())
+head[0] = 2
+nonce = os.urandom(24)
+start = nonce + dht1.sodium.crypto_secretbox(bytes(head), nonce, network.header_key(receiver))
+datagram = start + os.urandom(512 - len(start))
+socket.socket(socket.AF_INET, socket.SOCK_DGRAM).sendto(datagram, (sys.argv[5], int(sys.argv[6])))
 """
 
 
@@ -143,6 +149,16 @@ class Lists(ReasonsTest):
         self.assertIn("network key", said["text"])
         self.assertIn("network-key", self.text(first))
         self.find(third, "isolated")
+
+
+    def test_a_member_that_was_upgraded(self) -> None:
+        first, second, _ = self.started(3)
+        second.kill()
+        words = [sys.executable, "-c", NEWER, str(ROOT / "Tests/Interop"), f"{self.hosts.folder}/net.key"]
+        second.host.run(*words, second.identity, first.identity, "10.77.0.1", str(PORT))
+        said = self.find(first, "version", second.name)
+        self.assertIn("dht --version", said["next"])
+        self.assertIn("version", self.command(first, "log", "--rejected")[1])
 
 
 class Networks(ReasonsTest):
