@@ -32,6 +32,10 @@ static inline int dht_blake2b(uint8_t *out, size_t out_length, const uint8_t *me
     return crypto_generichash_blake2b(out, out_length, message, (unsigned long long)message_length, key, key_length);
 }
 
+static inline int dht_sha256(uint8_t digest[crypto_hash_sha256_BYTES], const uint8_t *message, size_t length) {
+    return crypto_hash_sha256(digest, message, (unsigned long long)length);
+}
+
 static inline int dht_sign(uint8_t *signature, const uint8_t *message, size_t length, const uint8_t *secret) {
     return crypto_sign_detached(signature, NULL, message, (unsigned long long)length, secret);
 }

@@ -19,6 +19,17 @@ struct HashingTests {
         #expect(Digest(blake2bOf: []).bytes == blake2b([], count: 32))
     }
 
+    @Test func `SHA-256 gives the digests of FIPS 180`() {
+        #expect(
+            sha256(Array("abc".utf8)[...])
+                == bytes("ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad")
+        )
+        #expect(
+            sha256([])
+                == bytes("e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855")
+        )
+    }
+
     @Test(arguments: 1...64)
     func `BLAKE2b has as many bytes as asked for, and is no prefix of a longer one`(count: Int) {
         let digest = blake2b([1, 2, 3], count: count)

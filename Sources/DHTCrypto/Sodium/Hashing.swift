@@ -32,3 +32,13 @@ package func sha1(_ message: ArraySlice<UInt8>) -> NodeID {
     guard let id = NodeID(digest) else { preconditionFailure("SHA-1 has 20 bytes") }
     return id
 }
+
+/// SHA-256, for browsers: they name their own script by it, and know no BLAKE2b.
+package func sha256(_ message: ArraySlice<UInt8>) -> [UInt8] {
+    var digest = [UInt8](repeating: 0, count: 32)
+    let result = unsafe message.withUnsafeBufferPointer { message in
+        unsafe dht_sha256(&digest, message.baseAddress, message.count)
+    }
+    mustSucceed(result, "crypto_hash_sha256")
+    return digest
+}
