@@ -75,9 +75,10 @@ test: deps ## all tests: ours, then the second implementation's, and the vectors
 	$(PYTHON) Tests/Interop/vectors.py --check
 	$(PYTHON) Tests/Mutations/mutate.py --check
 	$(PYTHON) -m unittest discover -s Tests/Hosts 2>&1 | tee .build/hosts.log
+	$(PYTHON) -m unittest discover -s Tests/Seen 2>&1 | tee .build/seen.log
 	@echo
 	grep -h 'Test run with' .build/test.log .build/real-time.log
-	grep -h '^Ran ' .build/interop.log .build/hosts.log
+	grep -h '^Ran ' .build/interop.log .build/hosts.log .build/seen.log
 	echo "Vectors are as docs/protocol.md makes them"
 
 hosts-long: deps ## RUNS=20 outages of each kind and of 3, 20 and 120 s on machines made of namespaces: two hours, as root

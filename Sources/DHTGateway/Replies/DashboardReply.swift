@@ -1,8 +1,8 @@
 /// A node's state for people to look at, once a second: the event `state` of `/v1/dashboard`. Every field is
 /// always there: `null` says that a thing is not known.
 ///
-/// Whoever fills it keeps the lists at the lengths told here. Counters grow since the node started; rates are
-/// the differences of successive states.
+/// Lists are cut at the limits told here. Counters grow since the node started; rates are the differences of
+/// successive states.
 package struct DashboardReply: Codable, Hashable, Sendable {
     /// The most of ``peers``.
     package static let peerLimit = 500
@@ -85,7 +85,7 @@ package struct DashboardReply: Codable, Hashable, Sendable {
         }
     }
 
-    /// What is kept here.
+    /// Records that are kept here.
     package struct Records: Codable, Hashable, Sendable {
         package var count: Int
         package var bytes: Int

@@ -8,7 +8,7 @@ package enum DashboardPage {
     package static let bytes: [UInt8] = PackageResources.page_html
 
     /// The header `Content-Security-Policy` of the page: it may run its own script, have its own style, and
-    /// speak to the node it came from. Whatever a peer smuggles in does none of it.
+    /// speak to the node it came from. Text that a peer smuggles in does none of it.
     package static let contentSecurityPolicy: String = {
         let style = source(of: "style")
         let script = source(of: "script")
@@ -22,7 +22,7 @@ package enum DashboardPage {
         return "'sha256-\(Data(digest).base64EncodedString())'"
     }
 
-    /// What stands between the one `<element>` and its end.
+    /// The bytes between the one `<element>` and its end.
     private static func content(of element: String) -> ArraySlice<UInt8> {
         guard let start = bytes.firstRange(of: Array("<\(element)>".utf8)),
             let end = bytes[start.upperBound...].firstRange(of: Array("</\(element)>".utf8))
