@@ -191,14 +191,13 @@ private struct FailureMiddleware: RouterMiddleware {
         next: (Request, ControlContext) async throws -> Response
     ) async throws -> Response {
         do { return try await next(request, context) } catch let failure as Failure {
-            return ControlRoutes.json(status(failure), ReplyCoding.encode(FailureReply(failure)))
+            return ControlRoutes.json(failure.status, ReplyCoding.encode(FailureReply(failure)))
         } catch is Busy {
-            let failure = Failure(
-                .partial,
-                "the node is busy: other clients of its socket hold all the room for long values. Try again"
+            var response = ControlRoutes.json(
+                .serviceUnavailable,
+                ReplyCoding.encode(FailureReply(Failure.busy))
             )
-            var response = ControlRoutes.json(.serviceUnavailable, ReplyCoding.encode(FailureReply(failure)))
-            if let name = HTTPField.Name("retry-after") { response.headers[name] = "10" }
+            response.headers[.retryAfter] = Failure.busyPatience
             return response
         } catch let error as HTTPError {
             let failure = Failure(
@@ -208,9 +207,12 @@ private struct FailureMiddleware: RouterMiddleware {
             return ControlRoutes.json(error.status, ReplyCoding.encode(FailureReply(failure)))
         }
     }
+}
 
-    private func status(_ failure: Failure) -> HTTPResponse.Status {
-        switch failure.code {
+extension Failure {
+    /// Of the answer that tells it: `docs/cli.md`.
+    var status: HTTPResponse.Status {
+        switch code {
         case .internal, .integrity: .internalServerError
         case .invalidArgument: .badRequest
         case .notFound: .notFound
@@ -221,4 +223,12 @@ private struct FailureMiddleware: RouterMiddleware {
         case .configuration: .unprocessableContent
         }
     }
+
+    /// For ``Busy``: a 503, for it passes.
+    static let busy = Failure(
+        .partial,
+        "the node is busy: other clients of it hold all the room for long values. Try again"
+    )
+    /// Seconds after which to try again.
+    static let busyPatience = "10"
 }

@@ -4,7 +4,6 @@ import HummingbirdCore
 import Logging
 import NIOCore
 import SecureDHT
-import ServiceLifecycle
 
 /// The control API on a Unix socket that only its owner, or one group, can open.
 package final class ControlServer: Sendable {
@@ -59,34 +58,32 @@ package final class ControlServer: Sendable {
     ) async throws(Failure) -> Serving {
         var quiet = logger
         quiet.logLevel = .critical  // it calls its own end by cancellation an error
-        let (starts, started) = AsyncStream.makeStream(of: Result<Void, any Error>.self)
-        let application = Application(
-            router: ControlRoutes.router(for: node, limits: limits) { rival in
-                logger.warning(
-                    "another process wanted this node's control socket; are there two with its key?",
-                    metadata: ["process": "\(rival.map { "\($0)" } ?? "unknown")", "socket": "\(path)"]
-                )
-            },
-            server: .http1(
-                configuration: .init(
-                    additionalChannelHandlers: [StallGuard(after: limits.stallTime)],
-                    idleTimeout: limits.idleTime
-                )
-            ),
-            configuration: ApplicationConfiguration(
-                address: .unixDomainSocket(path: path),
-                serverName: "dht",
-                availableConnectionsDelegate: MaximumAvailableConnections(limits.connections, logger: quiet)
-            ),
-            onServerRunning: { _ in started.yield(.success(())) },
-            logger: quiet
+        let server = HTTPServerBuilder.http1(
+            configuration: .init(
+                additionalChannelHandlers: [StallGuard(after: limits.stallTime)],
+                idleTimeout: limits.idleTime
+            )
         )
-        let serving = Serving(application, logger: quiet) { started.yield(.failure($0)) }
-        switch await starts.first(where: { _ in true }) {
-        case .success: return serving
-        case .failure(let error):
-            throw Failure(.configuration, "the control socket cannot be opened: \(error)")
-        case nil: throw Failure(.internal, "the control socket's server ended before it began")
+        return try await Serving.start("the control socket", logger: quiet) { onRunning in
+            Application(
+                router: ControlRoutes.router(for: node, limits: limits) { rival in
+                    logger.warning(
+                        "another process wanted this node's control socket; are there two with its key?",
+                        metadata: ["process": "\(rival.map { "\($0)" } ?? "unknown")", "socket": "\(path)"]
+                    )
+                },
+                server: server,
+                configuration: ApplicationConfiguration(
+                    address: .unixDomainSocket(path: path),
+                    serverName: "dht",
+                    availableConnectionsDelegate: MaximumAvailableConnections(
+                        limits.connections,
+                        logger: quiet
+                    )
+                ),
+                onServerRunning: onRunning,
+                logger: quiet
+            )
         }
     }
 
@@ -101,30 +98,6 @@ package final class ControlServer: Sendable {
     package func stop() async {
         withdraw()
         await server.stop()
-    }
-}
-
-/// A server that runs until it is stopped.
-private struct Serving: Sendable {
-    /// Connections that are not over so long after the listening socket was closed are cut off. It comes
-    /// first: a server that is cancelled while it takes a connection traps in NIO ("Deinited NIOAsyncWriter
-    /// without calling finish").
-    private static let patience = Duration.milliseconds(100)
-
-    private let group: ServiceGroup
-    private let task: Task<Void, Never>
-
-    init(_ service: some Service, logger: Logger, onFailure: @escaping @Sendable (any Error) -> Void) {
-        var configuration = ServiceGroupConfiguration(services: [.init(service: service)], logger: logger)
-        configuration.maximumGracefulShutdownDuration = Self.patience
-        let group = ServiceGroup(configuration: configuration)
-        self.group = group
-        task = Task { do { try await group.run() } catch { onFailure(error) } }
-    }
-
-    func stop() async {
-        await group.triggerGracefulShutdown()
-        await task.value
     }
 }
 

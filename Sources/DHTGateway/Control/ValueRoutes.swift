@@ -2,7 +2,7 @@ import HTTPTypes
 import Hummingbird
 import NIOCore
 
-/// Values over the control socket: no more of one is in memory than its client takes at a time, or than all
+/// Values over HTTP: no more of one is in memory than its client takes at a time, or than all
 /// clients together may have there.
 struct ValueRoutes<Node: NodeControl>: Sendable {
     let node: Node
@@ -29,18 +29,10 @@ struct ValueRoutes<Node: NodeControl>: Sendable {
         isPlain: Bool,
         on channel: any Channel
     ) async throws -> Response {
-        let opened = try await connections.whileOpen(channel) { try await node.open(key, query) }
         if isPlain {
-            do { return try await plain(opened, on: channel) } catch let failure as Failure {
-                // The value may have been replaced meanwhile, and gone.
-                guard failure.code == .unreachable else { throw failure }
-                let next = try await connections.whileOpen(channel) { try await node.open(key, query) }
-                guard next.reply.values.first?.revision != opened.reply.values.first?.revision else {
-                    throw failure
-                }
-                return try await plain(next, on: channel)
-            }
+            return try await newest(key, query, on: channel) { plain($0, $1, on: channel) }
         }
+        let opened = try await connections.whileOpen(channel) { try await node.open(key, query) }
         if opened.sources.contains(where: { $0.length > ValueRoom.leastLength }) {
             return try await text(opened, on: channel)
         }
@@ -48,30 +40,66 @@ struct ValueRoutes<Node: NodeControl>: Sendable {
         return ControlRoutes.json(.ok, ReplyCoding.encode(whole))
     }
 
-    private func plain(_ opened: OpenedReply, on channel: any Channel) async throws -> Response {
+    /// Answers with the newest value, whose first bytes are here: one that cannot be had at all is an error
+    /// with words of its own.
+    func newest(
+        _ key: [UInt8],
+        _ query: GetQuery,
+        on channel: any Channel,
+        _ answer: (OpenedReply, ValueStart) throws -> Response
+    ) async throws -> Response {
+        let opened = try await connections.whileOpen(channel) { try await node.open(key, query) }
+        do { return try answer(opened, try await start(opened, on: channel)) } catch let failure as Failure {
+            // The value may have been replaced meanwhile, and gone.
+            guard failure.code == .unreachable else { throw failure }
+            let next = try await connections.whileOpen(channel) { try await node.open(key, query) }
+            guard next.reply.values.first?.revision != opened.reply.values.first?.revision else {
+                throw failure
+            }
+            return try answer(next, try await start(next, on: channel))
+        }
+    }
+
+    private func start(_ opened: OpenedReply, on channel: any Channel) async throws -> ValueStart {
         guard let source = opened.sources.first else { throw Failure(.internal, "an answer without a value") }
-        // A value that cannot be had at all is an error with words of its own.
-        let first = try await connections.whileOpen(channel) { try await source.next() }
+        return ValueStart(
+            source: source,
+            bytes: try await connections.whileOpen(channel) { try await source.next() }
+        )
+    }
+
+    private func plain(_ opened: OpenedReply, _ start: ValueStart, on channel: any Channel) -> Response {
         var reply = opened.reply
         reply.values = Array(reply.values.prefix(1))
         var headers: HTTPFields = [.contentType: ControlRoutes.octets]
         if let name = HTTPField.Name(ControlRoutes.replyHeader) {
             headers[name] = Base64URL.encode(ReplyCoding.encode(reply))
         }
-        return Response(
-            status: .ok,
-            headers: headers,
-            body: ResponseBody(contentLength: source.length) { writer in
-                begin(on: channel, [source])
-                defer { connections.end(on: channel) }
-                var piece = first
-                while let bytes = piece {
-                    try await writer.write(ByteBuffer(bytes: bytes))
-                    piece = try await source.next()
+        let body = body(start, 0..<start.source.length, on: channel)
+        return Response(status: .ok, headers: headers, body: body)
+    }
+
+    /// A value's bytes at `range`, brought as they are taken. Those before it are brought too.
+    func body(_ start: ValueStart, _ range: Range<Int>, on channel: any Channel) -> ResponseBody {
+        ResponseBody(contentLength: range.count) { writer in
+            begin(on: channel, [start.source])
+            defer { connections.end(on: channel) }
+            var (piece, place) = (start.bytes, 0)
+            while let bytes = piece {
+                let wanted = range.clamped(to: place..<place + bytes.count)
+                if !wanted.isEmpty {
+                    let part = bytes[wanted.lowerBound - place..<wanted.upperBound - place]
+                    try await writer.write(ByteBuffer(bytes: part))
                 }
-                try await writer.finish(nil)
+                place += bytes.count
+                if place >= range.upperBound, range.upperBound < start.source.length {
+                    start.source.cancel()
+                    break
+                }
+                piece = try await start.source.next()
             }
-        )
+            try await writer.finish(nil)
+        }
     }
 
     /// JSON of long values: one after the other is read as a whole, and written.
@@ -145,6 +173,12 @@ struct ValueRoutes<Node: NodeControl>: Sendable {
             return try await node.put(key, try await spool.take(), query)
         }
     }
+}
+
+/// A value of which the first bytes came.
+struct ValueStart: Sendable {
+    let source: ValueSource
+    let bytes: [UInt8]?
 }
 
 extension ResponseBodyWriter {

@@ -17,6 +17,11 @@ package enum PercentEncoding {
 
     /// `nil` for a `%` without two digits after it, and for what is no UTF-8.
     package static func decode(_ text: some StringProtocol) -> String? {
+        bytes(text).flatMap { String(validating: $0, as: UTF8.self) }
+    }
+
+    /// `nil` for a `%` without two digits after it.
+    static func bytes(_ text: some StringProtocol) -> [UInt8]? {
         var bytes: [UInt8] = []
         var rest = Array(text.utf8)[...]
         while let byte = rest.popFirst() {
@@ -32,6 +37,6 @@ package enum PercentEncoding {
             bytes.append(value)
             rest = rest.dropFirst(2)
         }
-        return String(validating: bytes, as: UTF8.self)
+        return bytes
     }
 }

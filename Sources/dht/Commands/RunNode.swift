@@ -27,12 +27,15 @@ struct RunNode: AsyncParsableCommand {
 
     /// Files and sockets a node may have open at once, besides what its threads need.
     private static let mostFiles = 300
+    /// Connections, and a file for the body of each.
+    private static let mostFilesOfHTTP = 2 * WebLimits().connections
 
     func run() async throws {
         let (events, trigger) = AsyncStream.makeStream(of: Event.self)
         Allocator.giveBackLargeBuffers()
         listenToSignals(trigger, whileStarting: true)
-        try Descriptors.require(Self.mostFiles)
+        let http = try HTTPSetup(options.http, environment: GlobalOptions.environment)
+        try Descriptors.require(Self.mostFiles + (http == nil ? 0 : Self.mostFilesOfHTTP))
         let setup = try NodeSetup(options, environment: GlobalOptions.environment)
         let access = try socketAccess()
         let explicitSocket = globals.candidates.count == 1 ? globals.candidates[0].path : nil
@@ -66,6 +69,7 @@ struct RunNode: AsyncParsableCommand {
             var limits = ControlLimits()
             if let directory = configuration.storage.directory { limits.spoolDirectory = directory }
             server = try await openSocket(explicitSocket, access, control, limits, logger)
+            if let http { try await serve(http, control, limits, logger) }
         } catch {
             await node.stop()
             throw error
@@ -165,6 +169,26 @@ struct RunNode: AsyncParsableCommand {
             metadata: ["reasons": "\(reasons.joined(separator: "; "))"]
         )
         return nil
+    }
+
+    private func serve(
+        _ http: HTTPSetup,
+        _ control: LocalNode,
+        _ values: ControlLimits,
+        _ logger: Logger
+    ) async throws(Failure) {
+        var limits = WebLimits()
+        limits.values = values
+        let web = try await WebServer.start(
+            at: http.address,
+            names: http.names,
+            token: http.token,
+            node: control,
+            limits: limits,
+            logger: logger
+        )
+        // Port 0 is told even so: else nobody knew it.
+        if !globals.quiet || http.address.port == 0 { Output.talk("http at \(web.url)") }
     }
 
     private func reload(_ control: LocalNode, _ logger: Logger) async {

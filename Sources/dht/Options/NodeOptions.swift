@@ -75,7 +75,32 @@ struct NodeOptions: ParsableArguments {
     @Option(help: ArgumentHelp("Let this group open the control socket too.", valueName: "group"))
     var socketGroup: String?
 
+    @OptionGroup var http: HTTPOptions
+
     @OptionGroup var passphrase: PassphraseOptions
+}
+
+/// The HTTP port of a node.
+struct HTTPOptions: ParsableArguments {
+    @Option(
+        help: ArgumentHelp(
+            "Serve HTTP there: health, metrics and, with --http-token, values. Port 0 takes a free one.",
+            valueName: "host:port"
+        )
+    )
+    var http: String?
+
+    @Option(
+        help: ArgumentHelp(
+            "The token that opens values over HTTP: 32 bytes at least, in a file of mode 0600.",
+            valueName: "file"
+        ),
+        completion: .file()
+    )
+    var httpToken: String?
+
+    @Option(help: ArgumentHelp("A further name it may be asked by. May be given again.", valueName: "name"))
+    var httpHost: [String] = []
 }
 
 /// Where the passphrase of a protected key file comes from. Never an argument, never the environment.

@@ -1,0 +1,11 @@
+/// What the HTTP port shows besides values; `nil` is not there.
+package struct WebPages: Sendable {
+    /// Metrics as Prometheus reads them.
+    package var metrics: (@Sendable () async -> String)?
+    /// The dashboard's HTML.
+    package var dashboard: (@Sendable () async -> [UInt8])?
+    /// The dashboard's state, JSON on one line.
+    package var state: (@Sendable () async throws -> [UInt8])?
+
+    package init() {}
+}
