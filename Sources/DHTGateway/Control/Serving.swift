@@ -11,7 +11,7 @@ struct Serving: Sendable {
     /// without calling finish").
     private static let patience = Duration.milliseconds(100)
 
-    /// What it is bound to.
+    /// The address it is bound to.
     let address: SocketAddress?
     private let group: ServiceGroup
     private let task: Task<Void, Never>
@@ -25,9 +25,12 @@ struct Serving: Sendable {
         _ door: String,
         logger: Logger,
         _ application: (@escaping @Sendable (any Channel) async -> Void) -> Application<Responder>
-    ) async throws(Failure) -> Serving where Responder.Context: InitializableFromSource<
-        ApplicationRequestContextSource
-    > {
+    ) async throws(Failure) -> Serving
+    where
+        Responder.Context: InitializableFromSource<
+            ApplicationRequestContextSource
+        >
+    {
         let (starts, started) = AsyncStream.makeStream(of: Result<SocketAddress?, any Error>.self)
         let service = application { started.yield(.success($0.localAddress)) }
         var configuration = ServiceGroupConfiguration(services: [.init(service: service)], logger: logger)

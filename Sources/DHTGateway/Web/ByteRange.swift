@@ -1,6 +1,7 @@
 /// The part of a value that a request wants: the header `Range` (RFC 9110, section 14).
 enum ByteRange: Hashable {
-    /// There is no such header, or one that may be passed over: of another unit, of several ranges, malformed.
+    /// There is no such header, or one that may be passed over: of another unit, of several ranges, or
+    /// malformed.
     case whole
     case part(Range<Int>)
     /// Nothing of the value is in it.

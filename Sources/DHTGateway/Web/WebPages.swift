@@ -1,4 +1,4 @@
-/// What the HTTP port shows besides values; `nil` is not there.
+/// Pages of the HTTP port besides values; `nil` is not there.
 package struct WebPages: Sendable {
     /// Metrics as Prometheus reads them.
     package var metrics: (@Sendable () async -> String)?

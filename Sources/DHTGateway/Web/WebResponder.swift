@@ -65,6 +65,10 @@ struct WebResponder<Node: NodeControl>: HTTPResponder {
     /// Whether the request is one that may be looked at.
     private func check(_ request: Request) throws(Problem) {
         let path = request.head.path ?? ""
+        // The first is taken out as the request's; a proxy may have gone by another.
+        guard HTTPField.Name("host").flatMap({ request.headers[$0] }) == nil else {
+            throw Problem(.badRequest, .invalidArgument, "Host comes twice")
+        }
         guard hosts.admit(request.head.authority) else {
             throw Problem(
                 .misdirectedRequest,

@@ -2,6 +2,7 @@ import DHTCore
 import HTTPTypes
 import Hummingbird
 import NIOCore
+import NIOHTTPTypes
 
 /// `/v1/kv`: values by their keys, with the conditions and ranges of HTTP. `docs/http.md` is its contract.
 struct WebValues<Node: NodeControl>: Sendable {
@@ -143,6 +144,10 @@ struct WebValues<Node: NodeControl>: Sendable {
             query.minimumCopies = copies
         }
         query.condition = try Conditions(request.headers).ofWrite
+        if request.headers[.expect]?.lowercased() == "100-continue" {
+            let go = HTTPResponsePart.head(HTTPResponse(status: .continue))
+            try await channel.writeAndFlush(go).get()
+        }
         do {
             let reply = try await values.put(key, query, request, on: channel)
             var response = ControlRoutes.reply(reply)
@@ -163,7 +168,7 @@ struct WebValues<Node: NodeControl>: Sendable {
         let conditions = try Conditions(request.headers)
         guard conditions.match == nil, conditions.noneMatch == nil else {
             throw Problem(
-                .notImplemented,
+                .badRequest,
                 .invalidArgument,
                 "a deletion has no conditions: nothing was deleted. PUT an empty value with If-Match instead"
             )
@@ -184,7 +189,7 @@ extension WebValues {
     }
 }
 
-/// What must be so for a request to have an effect.
+/// Conditions without which a request has no effect.
 private struct Conditions {
     let match: EntityTags?
     let noneMatch: EntityTags?
@@ -219,9 +224,10 @@ private struct Conditions {
                 return .revision(revision)
             default:
                 throw Problem(
-                    .notImplemented,
+                    .badRequest,
                     .invalidArgument,
-                    "a write has one condition, If-Match: \"REVISION\" or If-None-Match: *; nothing was written"
+                    "a write has one condition, If-Match: \"REVISION\" or If-None-Match: *; nothing was "
+                        + "written"
                 )
             }
         }

@@ -69,7 +69,10 @@ struct RunNode: AsyncParsableCommand {
             var limits = ControlLimits()
             if let directory = configuration.storage.directory { limits.spoolDirectory = directory }
             server = try await openSocket(explicitSocket, access, control, limits, logger)
-            if let http { try await serve(http, control, limits, logger) }
+            do { if let http { try await serve(http, control, limits, logger) } } catch {
+                server?.withdraw()
+                throw error
+            }
         } catch {
             await node.stop()
             throw error
