@@ -238,6 +238,11 @@ package struct Catalog: Sendable {
         index.farthest(from: place.opposite, limit: count).filter { !muted.contains($0.entry.author) }
     }
 
+    /// The places of records around a place, nearest first; one that several authors have, as often.
+    package func places(nearestTo place: NodeID, count: Int) -> [NodeID] {
+        nearest(to: place, count: count).map(\.location)
+    }
+
     /// Decides on an offer. `sender`: the peer whose session brought it. Without `eviction` no entry is
     /// thrown out.
     func decide(

@@ -8,6 +8,8 @@ package struct DashboardReply: Codable, Hashable, Sendable {
     package static let peerLimit = 500
     /// The most of ``copies``.
     package static let copyLimit = 512
+    /// Hexadecimal digits of one of ``copies``.
+    package static let copyDigits = 8
     /// The most of ``events``.
     package static let eventLimit = 50
 

@@ -68,6 +68,9 @@ extension DHTNode {
         await loop.lastRejections.from(number)
     }
 
+    /// Places of the key space of which records are kept here, the nearest to this node first.
+    package func keptPlaces(limit: Int) async -> [NodeID] { await loop.keptPlaces(limit: limit) }
+
     private var memberCount: Int? {
         guard case .members(let list) = admission.withLock({ $0 }) else { return nil }
         return list.members.count { $0.identity != identity }

@@ -46,6 +46,11 @@ extension NodeLoop {
     /// Our own values that are kept alive, and those that are no more though nobody said so.
     var renewalStates: [RenewalState] { engine.renewalStates }
 
+    /// Places of records, the nearest first.
+    func keptPlaces(limit: Int) -> [NodeID] {
+        engine.core.catalog.places(nearestTo: engine.core.id, count: limit)
+    }
+
     /// The state of the node at this moment.
     var knowledge: NodeSnapshot {
         let core = engine.core

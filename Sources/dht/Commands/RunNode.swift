@@ -182,10 +182,14 @@ struct RunNode: AsyncParsableCommand {
     ) async throws(Failure) {
         var limits = WebLimits()
         limits.values = values
+        var pages = WebPages()
+        pages.dashboard = { DashboardPage.bytes }
+        pages.state = { ReplyCoding.encode(await control.dashboard()) }
         let web = try await WebServer.start(
             at: http.address,
             names: http.names,
             token: http.token,
+            pages: pages,
             node: control,
             limits: limits,
             logger: logger
