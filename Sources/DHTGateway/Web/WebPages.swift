@@ -2,9 +2,7 @@
 package struct WebPages: Sendable {
     /// Metrics as Prometheus reads them.
     package var metrics: (@Sendable () async -> String)?
-    /// The dashboard's HTML.
-    package var dashboard: (@Sendable () async -> [UInt8])?
-    /// The dashboard's state, JSON on one line.
+    /// The dashboard's state, JSON on one line; without it there is no dashboard.
     package var state: (@Sendable () async throws -> [UInt8])?
 
     package init() {}

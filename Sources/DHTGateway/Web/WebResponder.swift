@@ -57,8 +57,15 @@ struct WebResponder<Node: NodeControl>: HTTPResponder {
             guard let state = pages.state else { throw missing(target) }
             return try streams.answer(state)
         default:
-            guard let dashboard = pages.dashboard else { throw missing(target) }
-            return text(String(decoding: await dashboard(), as: UTF8.self), "text/html; charset=utf-8")
+            guard pages.state != nil else { throw missing(target) }
+            return Response(
+                status: .ok,
+                headers: [
+                    .contentType: "text/html; charset=utf-8",
+                    .contentSecurityPolicy: DashboardPage.contentSecurityPolicy,
+                ],
+                body: ResponseBody(byteBuffer: ByteBuffer(bytes: DashboardPage.bytes))
+            )
         }
     }
 

@@ -27,7 +27,7 @@ struct WebStreams: Sendable {
     }
 
     private static let pause = Duration.seconds(1)
-    private static let beginning = Array("data: ".utf8)
+    private static let beginning = Array("event: state\ndata: ".utf8)
     private static let end = Array("\n\n".utf8)
 
     private let open = OpenStreams()

@@ -183,7 +183,6 @@ struct RunNode: AsyncParsableCommand {
         var limits = WebLimits()
         limits.values = values
         var pages = WebPages()
-        pages.dashboard = { DashboardPage.bytes }
         pages.state = { ReplyCoding.encode(await control.dashboard()) }
         let web = try await WebServer.start(
             at: http.address,
