@@ -28,7 +28,7 @@ import Testing
     func `a response with any byte changed is dropped, and the untouched one taken`(length: Int) {
         let (alice, bob) = friends()
         let endpoints = (0..<140).map { Endpoint(ipv4: 0x0A00_0000 + UInt32($0), port: 4000) }
-        let pong = Response.pong(observed: .host(1), endpoints: Array(endpoints.prefix((length - 228) / 7)))
+        let pong = Response.pong(observed: .host(1), endpoints: Array(endpoints.prefix((length - 229) / 7)))
         let response = bob.answer(alice.ask(bob), from: alice, with: pong)
         #expect(response.count == length)
         let before = alice.memory

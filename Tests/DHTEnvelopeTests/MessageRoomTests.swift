@@ -116,11 +116,52 @@ import Testing
         let pong = Response.pong(observed: .host(1), endpoints: endpoints)
         let counts = Self.rooms.map { room -> Int? in
             let (status, payload) = MessageCodec.encode(pong, room: room)
-            guard case .pong(_, let sent) = decodeResponse(1, status, payload) else { return nil }
+            guard case .pong(_, let sent, nil) = decodeResponse(1, status, payload) else { return nil }
             #expect(sent == Array(endpoints.prefix(sent.count)))
             return sent.count
         }
-        #expect(counts == [4, 40, 77, 113, 143])
+        #expect(counts == [3, 40, 77, 113, 143])
+    }
+
+    @Test func `a view is told beside an IPv6 address in the smallest datagram`() {
+        let view = Response.View(
+            clock: 1_790_000_000_123,
+            state: .bad,
+            lastAnswered: .seconds(3600),
+            roundTrip: .microseconds(1500)
+        )
+        let pong = Response.pong(observed: .ipv6(subnet: 1, host: 2), endpoints: [], view: view)
+        let (status, payload) = MessageCodec.encode(pong, room: 36)
+        #expect(payload.count == 36)
+        #expect(decodeResponse(1, status, payload) == pong)
+    }
+
+    @Test func `a view gives way to endpoints`() {
+        let view = Response.View(clock: 1)
+        let endpoints = [Endpoint.host(2), .ipv6(subnet: 1, host: 2)]
+        let pong = Response.pong(observed: .host(1), endpoints: endpoints, view: view)
+        let (status, payload) = MessageCodec.encode(pong, room: 36)
+        #expect(decodeResponse(1, status, payload) == .pong(observed: .host(1), endpoints: endpoints))
+        let (_, whole) = MessageCodec.encode(pong, room: 292)
+        #expect(decodeResponse(1, status, whole) == pong)
+    }
+
+    @Test func `a view that is out of range says the nearest there is`() {
+        let extreme = Response.View(
+            clock: .max,
+            lastAnswered: Interval(nanoseconds: .max),
+            roundTrip: Interval(nanoseconds: 0)
+        )
+        let pong = Response.pong(observed: .host(1), endpoints: [], view: extreme)
+        let (status, payload) = MessageCodec.encode(pong, room: 36)
+        let told = Response.View(
+            clock: Revision.latest,
+            lastAnswered: .seconds(UInt64(UInt32.max) - 1),
+            roundTrip: .microseconds(1)
+        )
+        #expect(
+            decodeResponse(1, status, payload) == .pong(observed: .host(1), endpoints: [], view: told)
+        )
     }
 
     @Test func `a record that does not fit is left out of a conflict`() {

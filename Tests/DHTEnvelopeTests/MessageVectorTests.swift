@@ -39,6 +39,7 @@ private struct MessageVectors: Decodable {
         let contacts: [Place]?
         let total: UInt16?
         let observed: Place?
+        let view: View?
         let endpoints: [Place]?
         let lifetime: UInt32?
         let prefixes: [UInt32]?
@@ -51,6 +52,13 @@ private struct MessageVectors: Decodable {
         let bytes: Hex?
 
         var testDescription: String { "\(name), operation \(operation)" }
+    }
+
+    struct View: Decodable, Sendable {
+        let clock: UInt64
+        let state: UInt8
+        let answered: UInt32
+        let roundTrip: UInt32
     }
 
     struct Bad: Decodable, Sendable, CustomTestStringConvertible {
@@ -90,6 +98,18 @@ extension Endpoint {
         var bytes = [UInt8](repeating: 0, count: isIPv6 ? 16 : 4)
         guard inet_pton(isIPv6 ? AF_INET6 : AF_INET, text, &bytes) == 1 else { return nil }
         self.init(addressBytes: bytes, port: port)
+    }
+}
+
+extension MessageVectors.View {
+    var view: Response.View {
+        let grades: [Reachability.Grade?] = [nil, .good, .questionable, .bad]
+        return Response.View(
+            clock: clock,
+            state: grades[Int(state)],
+            lastAnswered: answered == .max ? nil : .seconds(UInt64(answered)),
+            roundTrip: roundTrip == 0 ? nil : .microseconds(UInt64(roundTrip))
+        )
     }
 }
 
@@ -135,7 +155,11 @@ extension MessageVectors.Good {
         case (_, 1): .retry
         case (1, _):
             observed?.endpoint.map {
-                .pong(observed: $0, endpoints: (endpoints ?? []).compactMap(\.endpoint))
+                .pong(
+                    observed: $0,
+                    endpoints: (endpoints ?? []).compactMap(\.endpoint),
+                    view: view?.view
+                )
             }
         case (2, _): .nodes((contacts ?? []).compactMap(\.contact))
         case (3, _):

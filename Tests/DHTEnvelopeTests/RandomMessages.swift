@@ -80,7 +80,8 @@ extension SplitMix64 {
         if next() % 8 == 0 { return .retry }
         switch operation {
         case .ping:
-            return .pong(observed: endpoint(), endpoints: (0..<number(0...20)).map { _ in endpoint() })
+            let endpoints = (0..<number(0...20)).map { _ in endpoint() }
+            return .pong(observed: endpoint(), endpoints: endpoints, view: chance() ? view() : nil)
         case .findNode: return .nodes(contacts())
         case .findValue:
             let records = (0..<number(0...2)).map { _ in record(value: 0...100) }
@@ -90,6 +91,16 @@ extension SplitMix64 {
         case .passOn: return writeResponse(number(0...3))
         case .findChunk: return chance() ? .absent : .chunk(bytes(number(1...1000)))
         }
+    }
+
+    private mutating func view() -> Response.View {
+        let (ago, roundTrip) = (next() >> 32, next() >> 32)
+        return Response.View(
+            clock: next() >> 16,
+            state: pick([nil, .good, .questionable, .bad]),
+            lastAnswered: pick([nil, .seconds(min(ago, 1 << 32 - 2))]),
+            roundTrip: pick([nil, .microseconds(max(roundTrip, 1))])
+        )
     }
 
     private mutating func storeResponse() -> Response {

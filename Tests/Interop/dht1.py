@@ -16,6 +16,8 @@ OVERHEAD = 220
 REQUEST, RESPONSE = 1, 2
 PING, FIND_NODE, FIND_VALUE, STORE, FIND_CHUNK, PASS_ON = 1, 2, 3, 4, 5, 6
 OK, RETRY, CONFLICT, QUOTA, EXPIRED, CLOCK, DENIED, UNAVAILABLE, WANTED, ABSENT = range(10)
+UNKNOWN, GOOD, QUESTIONABLE, BAD = range(4)
+NEVER = 2**32 - 1
 VALUE, TOMBSTONE, REFERENCE = 1, 2, 3
 K = 8
 NAMED = 2 * K  # contacts in one answer
@@ -293,6 +295,12 @@ class Reader:
             raise Malformed("a contact has one endpoint, or one of each family")
         return Contact(identity, *endpoints)
 
+    def view(self) -> View:
+        view = View(self.number(6), self.number(1), self.number(4), self.number(4))
+        if view.state > BAD:
+            raise Malformed("unknown state")
+        return view
+
     def list_of(self, read: Callable[[], T], most: int = 255) -> list[T]:
         count = self.number(1)
         if count > most:
@@ -488,14 +496,41 @@ class FindChunk:
         return self.content + number(self.part, 2) + number(self.chunk, 1)
 
 
+class View(NamedTuple):
+    """The clock of who answers PING (Unix milliseconds), and what it makes of who asked."""
+
+    clock: int
+    state: int = UNKNOWN
+    answered: int = NEVER
+    round_trip: int = 0
+
+    def encode(self) -> bytes:
+        known = number(self.answered, 4) + number(self.round_trip, 4)
+        return number(min(self.clock, 2**48 - 1), 6) + number(self.state, 1) + known
+
+
 @dataclass(frozen=True)
 class Pong:
     observed: Endpoint
     endpoints: list[Endpoint]
+    view: Optional[View] = None
     status: ClassVar[int] = OK
 
     def encode(self) -> bytes:
-        return self.observed.encode() + list_bytes([e.encode() for e in self.endpoints])
+        places = self.observed.encode() + list_bytes([e.encode() for e in self.endpoints])
+        return places + bytes([self.view is not None]) + (self.view.encode() if self.view else b"")
+
+    def fitting(self, room: int) -> Pong:
+        """With as much of it as fits: endpoints before the view."""
+        fixed = len(Pong(self.observed, []).encode())
+        endpoints: list[Endpoint] = []
+        for endpoint in self.endpoints:
+            fixed += len(endpoint.encode())
+            if fixed > room:
+                break
+            endpoints.append(endpoint)
+        whole = Pong(self.observed, endpoints, self.view)
+        return whole if len(whole.encode()) <= room else Pong(self.observed, endpoints)
 
 
 @dataclass(frozen=True)
@@ -628,7 +663,8 @@ def decode_response(operation: int, status: int, payload: bytes) -> Response:
     elif status != OK:
         message = Refusal(status)
     elif operation == PING:
-        message = Pong(reader.endpoint(), reader.list_of(reader.endpoint))
+        observed, endpoints = reader.endpoint(), reader.list_of(reader.endpoint)
+        message = Pong(observed, endpoints, reader.view() if reader.flag() else None)
     elif operation == FIND_NODE:
         message = Nodes(reader.list_of(reader.contact, NAMED))
     elif operation == FIND_VALUE:

@@ -342,10 +342,9 @@ class Node:
         return self.keep(message.record, message.condition, sender.identity)
 
     def pong(self, observed: Endpoint, room: int) -> Pong:
-        if ipaddress.ip_address(self.endpoint.address).is_unspecified:
-            return Pong(observed, [])
-        full = Pong(observed, [self.endpoint])
-        return full if len(full.encode()) <= room else Pong(observed, [])
+        bound = not ipaddress.ip_address(self.endpoint.address).is_unspecified
+        view = dht1.View(unix_milliseconds())  # this node grades nobody
+        return Pong(observed, [self.endpoint] if bound else [], view).fitting(room)
 
     def found(self, message: FindValue, sender: Contact, room: int) -> Response:
         now = unix_milliseconds()

@@ -31,6 +31,7 @@ PEOPLE = [SigningKey.of(seed) for seed in SEEDS]
 NETWORKS = [Network(dht1.blake2b(f"secure-dht test network {i}".encode())) for i in (1, 2)]
 BOXES = [BoxKey.of(dht1.blake2b(f"secure-dht test box {i}".encode())) for i in range(1, 9)]
 REVISION = 1_790_000_000_000 << 16
+CLOCK = 1_790_000_000_123
 ORDER_EIGHT = bytes.fromhex("c7176a703d4dd84fba3c0b760d10670f2a2053fa2c39ccc64ec7fd7792ac037a")
 OUTSIDE = bytes.fromhex("ea5ef8400c31ef41e28f22e718b43f66981b29cf645af2a0e223799bedaace47")
 
@@ -396,6 +397,13 @@ def responses() -> list[tuple[str, int, dht1.Response]]:
         ("pong", 1, dht1.Pong(V4, [])),
         ("pong, one endpoint", 1, dht1.Pong(V4, [V4])),
         ("pong, both families", 1, dht1.Pong(V6, [V4, V6, Endpoint("::1", 1)])),
+        ("pong, view", 1, dht1.Pong(V4, [V4], dht1.View(CLOCK, dht1.GOOD, 12, 1500))),
+        ("pong, view of a stranger", 1, dht1.Pong(V6, [], dht1.View(CLOCK))),
+        ("pong, view, doubted", 1,
+         dht1.Pong(V4, [], dht1.View(CLOCK, dht1.QUESTIONABLE, 0, 1))),
+        ("pong, view, zeros", 1, dht1.Pong(V4, [], dht1.View(0, dht1.UNKNOWN, 0, 0))),
+        ("pong, view, ones", 1,
+         dht1.Pong(V6, [V4, V6], dht1.View(2**48 - 1, dht1.BAD, dht1.NEVER - 1, 2**32 - 1))),
         ("nodes, none", 2, dht1.Nodes([])),
         ("nodes, one", 2, dht1.Nodes(contacts(1))),
         ("nodes, eight", 2, dht1.Nodes(contacts(8))),
@@ -424,7 +432,7 @@ def responses() -> list[tuple[str, int, dht1.Response]]:
         ("conflict, tombstone", 4, dht1.Conflict(stone)),
         ("conflict, largest", 4, dht1.Conflict(large)),
         ("conflict, none", 4, dht1.Conflict(None)),
-        ("clock", 4, dht1.WrongClock(1_790_000_000_123)),
+        ("clock", 4, dht1.WrongClock(CLOCK)),
         ("clock, zero", 4, dht1.WrongClock(0)),
         ("wanted, nothing there", 4, dht1.Wanted(0)),
         ("wanted", 4, dht1.Wanted(1_000_003)),
@@ -472,6 +480,8 @@ def plain_value(value: Any) -> Any:
     if isinstance(value, Contact):
         other = {"other": plain_value(value.other)} if value.other else {}
         return {"identity": value.identity.hex()} | plain_value(value.endpoint) | other
+    if isinstance(value, dht1.View):
+        return value._asdict()
     if isinstance(value, Endpoint):
         return {"address": value.address, "port": value.port}
     if isinstance(value, list):
@@ -537,6 +547,7 @@ def bad_responses() -> list[Bad]:
     one, v4 = contacts(1)[0], V4.encode()
     mapped = b"\6" + bytes(10) + b"\xff\xff" + bytes([192, 0, 2, 7]) + b"\x0f\xa0"
     two_large = b"\0\2\2" + large + large
+    view = dht1.View(CLOCK, dht1.BAD, 3600, 250_000).encode()
     cases = [
         *((op, 0, b"", f"operation {op}") for op in (0, 7, 127, 255)),
         *((op, 8, b"", f"status 8 to operation {op}") for op in (1, 2, 3, 5, 6)),
@@ -555,9 +566,15 @@ def bad_responses() -> list[Bad]:
         (1, 0, b"\0" + v4[1:] + b"\0", "pong, family 0"),
         (1, 0, mapped + b"\0", "pong, IPv4-mapped address"),
         (1, 0, v4 + b"\1" + mapped, "pong, IPv4-mapped address in the list"),
-        (1, 0, v4 + b"\1" + v4 + b"\1", "pong, padding not zero"),
+        (1, 0, v4 + b"\1" + v4 + b"\0\1", "pong, padding not zero"),
         (1, 0, v4 + b"\2" + v4, "pong, list one short"),
         (1, 0, v4 + b"\xff" + v4, "pong, list of 255 with one in it"),
+        (1, 0, v4 + b"\0\2" + view, "pong, reserved flag"),
+        (1, 0, v4 + b"\0\x81" + view, "pong, reserved flag beside the known one"),
+        (1, 0, v4 + b"\0\0" + view, "pong, view without its flag"),
+        (1, 0, v4 + b"\0\1" + view[:6] + b"\4" + view[7:], "pong, view of state 4"),
+        (1, 0, v4 + b"\0\1" + view[:6] + b"\xff" + view[7:], "pong, view of state 255"),
+        (1, 0, v4 + b"\0\1" + view + b"\1", "pong, view, padding not zero"),
         (2, 0, many, "seventeen contacts"),
         (2, 0, b"\xff" + eight[1:], "255 contacts"),
         (2, 0, b"\7" + eight[1:], "count one too small"),
@@ -582,7 +599,7 @@ def bad_responses() -> list[Bad]:
         (4, 2, b"\2" + small[1:], "conflict, record of version 2"),
         (4, 2, small + b"\1", "conflict, padding not zero"),
         (4, 2, b"\0" + small, "conflict, record after a zero"),
-        (4, 5, dht1.number(1_790_000_000_123, 8) + b"\1", "clock, padding not zero"),
+        (4, 5, dht1.number(CLOCK, 8) + b"\1", "clock, padding not zero"),
     ]
     return [(dht1.RESPONSE, *case) for case in cases]
 
@@ -691,7 +708,8 @@ def envelopes() -> Fields:
     them.add("store, live", 0, 1, dht1.Store(small), 512)
     them.add("stored", 1, 0, dht1.Stored(3600, prefixes), 512, 4, answers="store, live")
     them.add("ping, live, leaving", 0, 1, dht1.Ping(leaving=True), 256)
-    them.add("pong, IPv6", 1, 0, dht1.Pong(V6, []), 256, 1, answers="ping, live, leaving")
+    them.add("pong, IPv6", 1, 0, dht1.Pong(V6, [], dht1.View(CLOCK, dht1.GOOD, 3, 900)), 256, 1,
+             answers="ping, live, leaving")
     them.add("find node, first contact, padded", 2, 3, dht1.FindNode(target), 768, **first)
     them.add("eight contacts", 3, 2, dht1.Nodes(contacts(8)), 768, 2,
              answers="find node, first contact, padded", **new)
@@ -720,7 +738,7 @@ def envelopes() -> Fields:
     them.add("store, founding, largest, condition", 0, 7, dht1.Store(large, REVISION), 1232)
     them.add("conflict", 7, 0, dht1.Conflict(full), 512, 4,
              answers="store, founding, largest, condition")
-    them.add("clock", 7, 0, dht1.WrongClock(1_790_000_000_123), 256, 4,
+    them.add("clock", 7, 0, dht1.WrongClock(CLOCK), 256, 4,
              answers="store, founding, largest, condition")
     them.add("ping, other network", 0, 1, dht1.Ping(), 256, network=NETWORKS[1], **first)
     rest = Record.make(NETWORKS[0], PEOPLE[0], 1, b"rest", REVISION, 60, b"0123456789")

@@ -56,9 +56,9 @@ package enum OperationCode: UInt8, CaseIterable, Sendable {
 
 /// The answer to a request: the decoded payload of a response.
 package enum Response: Hashable, Sendable {
-    /// The address the request came from, as the responder saw it, and where the responder believes it can be
-    /// reached.
-    case pong(observed: Endpoint, endpoints: [Endpoint])
+    /// The address the request came from, as the responder saw it, where the responder believes it can be
+    /// reached, and what it makes of the asker.
+    case pong(observed: Endpoint, endpoints: [Endpoint], view: View? = nil)
     case nodes([Contact])
     /// `total` counts every live record the responder holds that the request asked for, sent or not.
     case values([Record], total: UInt16, closer: [Contact])

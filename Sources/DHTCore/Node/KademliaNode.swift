@@ -105,7 +105,7 @@ package struct KademliaNode: Sendable {
         switch response {
         case .nodes(let contacts), .values(_, _, let contacts):
             onHints(contacts, namedBy: call.contact.identity, in: &turn)
-        case .pong(let observed, let places):
+        case .pong(let observed, let places, _):
             onWhereabouts(of: call.contact, observed: observed, places, in: &turn)
         case .stored, .conflict, .refused, .wanted, .chunk, .absent, .retry: break
         }

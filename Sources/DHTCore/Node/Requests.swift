@@ -1,18 +1,21 @@
 // Requests of peers, and the answers to them.
 
 extension KademliaNode {
-    /// A peer asks. `isLive`: it proved that it receives where it sends from; else nothing may change.
+    /// A peer asks. `isLive`: it proved that it receives where it sends from; else nothing may change. `view`
+    /// is told in the answer to PING.
     package mutating func handleRequest(
         _ inbound: RequestID,
         by sender: Contact,
         _ request: Request,
         isLive: Bool,
+        telling view: Response.View? = nil,
         in turn: inout KademliaTurn
     ) {
         switch request {
         case .ping(let isLeaving):
             let told = addresses.told(to: sender.endpoint, in: families)
-            turn.actions.append(.reply(inbound, .pong(observed: sender.endpoint, endpoints: told)))
+            let pong = Response.pong(observed: sender.endpoint, endpoints: told, view: view)
+            turn.actions.append(.reply(inbound, pong))
             if isLeaving, isLive {
                 onLeaving(sender, at: turn.now)
                 if replication.departure.isUnderWay { takeLeave(of: sender, in: &turn) }

@@ -36,6 +36,7 @@ package struct Interval: Hashable, Comparable, Sendable {
     package static func seconds(_ count: UInt64) -> Interval { Interval(nanoseconds: count *| 1_000_000_000) }
     package static func minutes(_ count: UInt64) -> Interval { .seconds(count *| 60) }
 
+    package var microseconds: UInt64 { nanoseconds / 1000 }
     package var milliseconds: UInt64 { nanoseconds / 1_000_000 }
     package var seconds: UInt64 { nanoseconds / 1_000_000_000 }
 

@@ -123,9 +123,12 @@ package enum MessageCodec {
     package static func encode(_ response: Response, room: Int) -> (status: UInt8, payload: [UInt8]) {
         var bytes: [UInt8] = []
         switch response {
-        case .pong(let observed, let endpoints):
+        case .pong(let observed, let endpoints, let view):
             append(observed, to: &bytes)
-            appendList(endpoints, to: &bytes, room: room, limit: 255) { append($0, to: &$1) }
+            appendList(endpoints, to: &bytes, room: room - 1, limit: 255) { append($0, to: &$1) }
+            let told = bytes.count + 1 + ViewCodec.length <= room ? view : nil
+            bytes.append(told == nil ? 0 : 1)
+            if let told { ViewCodec.append(told, to: &bytes) }
         case .nodes(let contacts):
             let sent = appendList(contacts, to: &bytes, room: room, limit: Kademlia.namedLimit, append)
             if sent == 0, !contacts.isEmpty { return (Status.retry, []) }
@@ -230,7 +233,8 @@ package enum MessageCodec {
         case (Status.ok, .ping):
             response = .pong(
                 observed: try endpoint(&reader),
-                endpoints: try list(&reader, limit: 255, endpoint)
+                endpoints: try list(&reader, limit: 255, endpoint),
+                view: try flag(&reader) ? try ViewCodec.read(&reader) : nil
             )
         case (Status.ok, .findNode): response = .nodes(try list(&reader, limit: Kademlia.namedLimit, contact))
         case (Status.ok, .findValue):
