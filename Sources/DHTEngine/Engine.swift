@@ -20,6 +20,7 @@ package struct GatedEngine<Keeper: Gatekeeper & ~Copyable>: ~Copyable {
     var desk = OperationDesk()
     var transfers = ContentTransfers()
     package internal(set) var counters = Counters()
+    package internal(set) var figures = CallFigures()
     private var nextRequest: UInt64 = 0
 
     package init(gate: consuming Keeper, core: KademliaNode) {
@@ -53,6 +54,7 @@ extension GatedEngine where Keeper: ~Copyable {
                 return .dropped(.capacity)
             }
             counters.inboundRequests += 1
+            figures.accept(inbound.request.operation)
             onSender(of: inbound, in: &turn)
             dispatch(inbound, in: &turn)
         case .answer(let answer):

@@ -16,7 +16,7 @@ struct ControlRoutesTests {
         _ path: String,
         _ body: [UInt8] = []
     ) async throws -> (status: Int, body: String) {
-        let responder = ControlRoutes.router(for: node).buildResponder()
+        let responder = ControlRoutes.router(for: node, metrics: { "metrics\n" }).buildResponder()
         let channel = NIOAsyncTestingChannel()
         let request = Request(
             head: HTTPRequest(method: method, scheme: "http", authority: "dht", path: path),
@@ -41,6 +41,11 @@ struct ControlRoutesTests {
         let missed = try await send(.get, key)
         #expect(missed.status == 404)
         #expect(missed.body.contains(#""code":"notFound","exit":3"#))
+    }
+
+    @Test func `metrics are text`() async throws {
+        let answer = try await send(.get, "/v1/metrics")
+        #expect(answer.status == 200 && answer.body == "metrics\n")
     }
 
     @Test func `parameters arrive`() async throws {

@@ -15,7 +15,7 @@ struct LayeringTests {
         "DHTEngine": collections.union(["DHTCore", "DHTCrypto", "DHTEnvelope"]),
         "DHTStorage": systemCalls.union(["DHTCore", "FoundationEssentials", "GRDB", "Synchronization"]),
         "SecureDHT": systemCalls.union([
-            "DHTCore", "DHTCrypto", "DHTEngine", "DHTEnvelope", "DHTStorage", "DequeModule",
+            "CoreMetrics", "DHTCore", "DHTCrypto", "DHTEngine", "DHTEnvelope", "DHTStorage", "DequeModule",
             "FoundationEssentials", "Logging", "NIOCore", "NIOPosix", "ServiceLifecycle", "Synchronization",
         ]),
         "DHTSimulator": collections.union([

@@ -167,7 +167,7 @@ extension KademliaNode {
     }
 
     /// The lookup of our own place.
-    private var join: SearchID? { searches.keys.filter { searches[$0]?.client == .join }.min() }
+    private var join: SearchID? { searches.names { $0 == .join }.first }
 
     /// Asks the contact for others by FIND_NODE, which is as dear as a PING: what the lookup of our own place
     /// would ask soon, or about a place of which we know little.

@@ -52,6 +52,18 @@ package enum OperationCode: UInt8, CaseIterable, Sendable {
     case store = 4
     case findChunk = 5
     case passOn = 6
+
+    /// As people and programs read it.
+    package var name: String {
+        switch self {
+        case .ping: "ping"
+        case .findNode: "find_node"
+        case .findValue: "find_value"
+        case .store: "store"
+        case .findChunk: "find_chunk"
+        case .passOn: "pass_on"
+        }
+    }
 }
 
 /// The answer to a request: the decoded payload of a response.

@@ -25,7 +25,7 @@ extension KademliaNode {
     package mutating func cancel(_ name: OperationID) -> Bool {
         var isOver = membership.joining.cancel(name)
         if puts.end(name) != nil { isOver = true }
-        for (search, state) in searches where state.client.operation == name {
+        for search in searches.names(where: { $0.operation == name }) {
             searches[search] = nil
             isOver = true
         }

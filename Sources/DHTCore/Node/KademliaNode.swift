@@ -62,7 +62,7 @@ package struct KademliaNode: Sendable {
 
     var calls = OutstandingCalls()
     var storeRequests = StoreRequests()
-    var searches: [SearchID: Search] = [:]
+    var searches = SearchTable()
     var puts = PutTable()
     var membership: Membership
     /// Offences of members.

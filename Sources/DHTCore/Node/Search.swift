@@ -34,6 +34,7 @@ struct Search: Sendable {
     let client: Client
     /// The one family by which contacts are asked, and which those looked for must have; `nil`: any.
     let family: Endpoint.Family?
+    let began: Instant
     var lookup: DisjointLookup
     var get: GetOperation?
     /// The questions and their answers, if they are wanted.
@@ -71,7 +72,8 @@ extension KademliaNode {
             parallelism: settings.parallelism,
             width: width ?? settings.replicas
         )
-        var search = Search(client: client, family: family, lookup: lookup, get: get)
+        let began = turn.now.instant
+        var search = Search(client: client, family: family, began: began, lookup: lookup, get: get)
         if let get {
             if get.isTraced { search.trace = LookupTrace(began: turn.now.instant) }
             let authors = catalog.authorsToRead(
@@ -121,7 +123,7 @@ extension KademliaNode {
             }
         }
         guard let current = searches[name], current.lookup.isFinished, !current.awaitsOwn else { return }
-        searches[name] = nil
+        searches.end(name, at: turn.now.instant)
         ended(current, in: &turn)
     }
 

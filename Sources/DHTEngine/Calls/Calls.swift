@@ -25,6 +25,7 @@ extension GatedEngine where Keeper: ~Copyable {
             needsPingFirst: status(of: contact, at: turn.now).needsPing(before: request),
             firstSent: turn.now.instant
         )
+        figures.begin(request.operation)
         send(call, in: &turn)
     }
 
@@ -72,6 +73,7 @@ extension GatedEngine where Keeper: ~Copyable {
         case .wait: break
         case .givenUp:
             counters.timeouts += 1
+            record(.timeout, of: call, at: turn.now.instant)
             gate.close(call.transaction)
             forget(call)
             transfers.recordUpload(of: call.request, to: call.contact.identity, held: nil)
@@ -117,6 +119,7 @@ extension GatedEngine where Keeper: ~Copyable {
             if pause(call, held: held, at: turn.now) { return }
             response = .refused(.unavailable)
         }
+        record(call.transmissions > 1 ? .repeated : .answered, of: call, at: turn.now.instant)
         forget(call)
         if call.id.isContent {
             return transfer(in: &turn) { $0.chunkAnswered(call, response, &$1) }
@@ -131,6 +134,20 @@ extension GatedEngine where Keeper: ~Copyable {
             core.answered(call.id, response, struckOut: answer.recordsStruckOut, wasLive: wasLive, in: &turn)
         }
     }
+
+    private mutating func record(_ outcome: CallFigures.Outcome, of call: OutgoingCall, at now: Instant) {
+        figures.end(call.request.operation, outcome, after: now.since(call.firstSent))
+    }
+
+    /// Single requests and lookups are told of from now on: ``takeCallEnds(_:)`` and
+    /// ``KademliaNode/takeLookupEnds(_:)`` are called after every turn.
+    package mutating func observe() {
+        figures.isObserved = true
+        core.observeLookups()
+    }
+
+    /// Tells of every request of ours that ended since this was last called.
+    package mutating func takeCallEnds(_ observe: (CallFigures.Observation) -> Void) { figures.take(observe) }
 
     // MARK: Calls that wait
 

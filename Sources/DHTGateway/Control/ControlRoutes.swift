@@ -13,11 +13,14 @@ package enum ControlRoutes {
     /// Names the header: base64url of the JSON object of the reply, in which the value is empty.
     static let replyHeader = "dht-reply"
 
-    /// - Parameter onRival: Told of a process that wanted the socket for itself, by its number if it gave
-    ///   one.
+    /// - Parameters:
+    ///   - metrics: The metrics of the process as text, ``PrometheusRegistry/mediaType``; `nil`: there are
+    ///     none.
+    ///   - onRival: Told of a process that wanted the socket for itself, by its number if it gave one.
     package static func router(
         for node: some NodeControl,
         limits: ControlLimits = ControlLimits(),
+        metrics: (@Sendable () async -> String)? = nil,
         onRival: @escaping @Sendable (Int32?) -> Void = { _ in }
     ) -> Router<ControlContext> {
         let router = Router(context: ControlContext.self)
@@ -28,6 +31,15 @@ package enum ControlRoutes {
         root.get("id") { _, _ in try await reply(node.identity()) }
         root.get("status") { _, _ in try await reply(node.status()) }
         root.get("peers") { _, _ in try await reply(node.peers()) }
+        if let metrics {
+            root.get("metrics") { _, _ in
+                Response(
+                    status: .ok,
+                    headers: [.contentType: PrometheusRegistry.mediaType],
+                    body: ResponseBody(byteBuffer: ByteBuffer(string: await metrics()))
+                )
+            }
+        }
         root.post("ping/:peer") { _, context in
             try await reply(node.ping(peer(context)))
         }

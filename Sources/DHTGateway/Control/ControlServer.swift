@@ -25,12 +25,13 @@ package final class ControlServer: Sendable {
         (self.path, self.server, self.file) = (path, server, SocketFile(path))
     }
 
-    /// Serves `node` at `path`, taking over a socket that a crashed node left there.
+    /// Serves `node`, and the `metrics` of the process, at `path`, taking over a socket that a crashed node left there.
     package static func start(
         at path: String,
         access: Access = .owner,
         node: some NodeControl,
         limits: ControlLimits = ControlLimits(),
+        metrics: (@Sendable () async -> String)? = nil,
         logger: Logger
     ) async throws(Failure) -> ControlServer {
         let turn = ControlSocket.Turn(at: path)
@@ -40,7 +41,7 @@ package final class ControlServer: Sendable {
         // it has its mode nobody else may open it, for the mask is whole.
         let mask = umask(0o077)
         defer { umask(mask) }
-        let server = try await serve(node, at: ControlSocket.absolute(path), limits, logger)
+        let server = try await serve(node, at: ControlSocket.absolute(path), limits, metrics, logger)
         do { try ControlSocket.open(path, to: access) } catch {
             unsafe unlink(path)
             await server.stop()
@@ -54,6 +55,7 @@ package final class ControlServer: Sendable {
         _ node: some NodeControl,
         at path: String,
         _ limits: ControlLimits,
+        _ metrics: (@Sendable () async -> String)?,
         _ logger: Logger
     ) async throws(Failure) -> Serving {
         var quiet = logger
@@ -66,7 +68,7 @@ package final class ControlServer: Sendable {
         )
         return try await Serving.start("the control socket", logger: quiet) { onRunning in
             Application(
-                router: ControlRoutes.router(for: node, limits: limits) { rival in
+                router: ControlRoutes.router(for: node, limits: limits, metrics: metrics) { rival in
                     logger.warning(
                         "another process wanted this node's control socket; are there two with its key?",
                         metadata: ["process": "\(rival.map { "\($0)" } ?? "unknown")", "socket": "\(path)"]

@@ -1,3 +1,4 @@
+import CoreMetrics
 import DHTCore
 import DHTCrypto
 import DHTEnvelope
@@ -126,6 +127,11 @@ public struct NodeConfiguration: Sendable {
     public var threadPool: NIOThreadPool
     /// Its lines carry the node's identity.
     public var logger: Logger
+    /// The backend that the node's metrics go to; with the default that of the process, as it is now.
+    ///
+    /// Their names are in `docs/operations.md`. Nodes of one process that share a backend share its series:
+    /// give each its own, or one that adds a label.
+    public var metrics: any MetricsFactory
 
     /// A configuration; ``DHTNode/start(_:)`` checks it.
     public init(
@@ -140,7 +146,8 @@ public struct NodeConfiguration: Sendable {
         limits: Limits = Limits(),
         eventLoopGroup: any EventLoopGroup = .singletonMultiThreadedEventLoopGroup,
         threadPool: NIOThreadPool = .singleton,
-        logger: Logger = Logger(label: "dht")
+        logger: Logger = Logger(label: "dht"),
+        metrics: any MetricsFactory = MetricsSystem.factory
     ) {
         self.key = key
         self.network = network
@@ -154,6 +161,7 @@ public struct NodeConfiguration: Sendable {
         self.eventLoopGroup = eventLoopGroup
         self.threadPool = threadPool
         self.logger = logger
+        self.metrics = metrics
     }
 
     /// Where a node keeps its records, and what else it is to know after a restart.

@@ -29,6 +29,8 @@ public struct NodeStatus: Hashable, Sendable {
     public let rejected: [Rejection]
     /// Other counters, by name, in a fixed order: `docs/operations.md` lists them.
     public let counters: [Counter]
+    /// Requests and how long they took, one entry an operation of the protocol, in a fixed order.
+    public let rpcs: [RPC]
     /// Members that did what no honest one does, the most frequent first.
     public let suspects: [Suspect]
     /// Why records are not kept on the disk, in words; `nil` as long as they are, or are in memory.
@@ -59,6 +61,7 @@ public struct NodeStatus: Hashable, Sendable {
         store: Store = Store(live: 0, limit: 0),
         rejected: [Rejection] = [],
         counters: [Counter] = [],
+        rpcs: [RPC] = [],
         suspects: [Suspect] = [],
         storeProblem: String? = nil,
         complaints: [Complaint] = [],
@@ -72,6 +75,7 @@ public struct NodeStatus: Hashable, Sendable {
         (self.peersKnown, self.peersUp) = (peersKnown, peersUp)
         (self.records, self.recordBytes, self.store) = (records, recordBytes, store)
         (self.rejected, self.counters, self.suspects) = (rejected, counters, suspects)
+        self.rpcs = rpcs
         (self.storeProblem, self.complaints, self.knocking) = (storeProblem, complaints, knocking)
         (self.network, self.kept, self.uptime) = (network, kept, uptime)
     }
@@ -192,6 +196,47 @@ public struct NodeStatus: Hashable, Sendable {
         public init(name: String, count: UInt64) { (self.name, self.count) = (name, count) }
     }
 
+    /// The requests of one operation of the protocol since the node started.
+    public struct RPC: Hashable, Sendable {
+        /// How many requests took how long.
+        public struct Bucket: Hashable, Sendable {
+            /// The longest duration that counts here, and not in an earlier bucket; `nil`: any.
+            public let limit: Duration?
+            /// Requests.
+            public let count: UInt64
+
+            /// Made by a node; here so that programs can test what they do with one.
+            public init(limit: Duration?, count: UInt64) { (self.limit, self.count) = (limit, count) }
+        }
+
+        /// `ping`, `find_node`, `find_value`, `store`, `find_chunk` or `pass_on`.
+        public let operation: String
+        /// Requests that this node began.
+        public let outbound: UInt64
+        /// Requests of others that were accepted.
+        public let inbound: UInt64
+        /// Those begun here that were answered.
+        public let answered: UInt64
+        /// Those begun here that were given up.
+        public let timedOut: UInt64
+        /// Those answered, by how long that took: shortest first, 16 with limits from 0.5 ms to 60 s, and one
+        /// without.
+        public let durations: [Bucket]
+
+        /// Made by a node; here so that programs can test what they do with one.
+        public init(
+            operation: String,
+            outbound: UInt64 = 0,
+            inbound: UInt64 = 0,
+            answered: UInt64 = 0,
+            timedOut: UInt64 = 0,
+            durations: [Bucket] = []
+        ) {
+            (self.operation, self.outbound, self.inbound) = (operation, outbound, inbound)
+            (self.answered, self.timedOut, self.durations) = (answered, timedOut, durations)
+        }
+    }
+
     /// A fault of the node, for its operator.
     public struct Complaint: Hashable, Sendable, CustomStringConvertible {
         /// There may be more one day.
@@ -206,6 +251,9 @@ public struct NodeStatus: Hashable, Sendable {
             public static let family = Kind(rawValue: "family")
             /// Records are not kept on the disk.
             public static let disk = Kind(rawValue: "disk")
+
+            /// All that are told of a node.
+            static let all: Set<Kind> = [isolated, twoProcesses, listen, family, disk]
 
             /// The name of the kind.
             public let rawValue: String

@@ -53,6 +53,7 @@ extension DHTNode {
             ),
             rejected: knowledge.rejected,
             counters: knowledge.counters.named.map { .init(name: $0.name, count: $0.count) } + more + unsent,
+            rpcs: knowledge.figures.rpcs,
             suspects: knowledge.suspects,
             storeProblem: knowledge.storeProblem,
             complaints: knowledge.complaints,
@@ -113,5 +114,22 @@ extension DHTNode {
             )
         }
         return (contacts + unknown).sorted { ($0.name ?? "", $0.identity) < ($1.name ?? "", $1.identity) }
+    }
+}
+
+extension CallFigures {
+    fileprivate var rpcs: [NodeStatus.RPC] {
+        let limits = Self.bounds.map { Optional(Duration.nanoseconds($0.nanoseconds)) } + [nil]
+        return OperationCode.allCases.map { operation in
+            let answered = zip(buckets(operation, .answered), buckets(operation, .repeated)).map { $0 + $1 }
+            return NodeStatus.RPC(
+                operation: operation.name,
+                outbound: outbound(operation),
+                inbound: inbound(operation),
+                answered: answered.reduce(0, +),
+                timedOut: buckets(operation, .timeout).reduce(0, +),
+                durations: zip(limits, answered).map { .init(limit: $0, count: $1) }
+            )
+        }
     }
 }

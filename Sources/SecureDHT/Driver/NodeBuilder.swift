@@ -49,7 +49,11 @@ struct NodeBuilder: Sendable {
             for content in try store.contents() { engine.restore(content, at: SystemClock.now) }
             let contacts = try database.contacts()
             engine.remember(contacts.map { ($0.identity, $0.endpoint) })
-            let disk = DiskStorage(store, logger: logger)
+            let disk = DiskStorage(
+                store,
+                commits: NodeMetrics.commits(configuration.metrics),
+                logger: logger
+            )
             let keeper = StateKeeper(contacts, unixMilliseconds: SystemClock.now.unixMilliseconds)
             return loop(around: engine, storage: RecordStorage(disk), keeper)
         } catch let error as NodeDatabaseError {
@@ -77,6 +81,7 @@ struct NodeBuilder: Sendable {
             keeper: keeper,
             operationsInFlight: max(1, configuration.limits.operationsInFlight),
             eventLoop: configuration.eventLoopGroup.next(),
+            metrics: configuration.metrics,
             logger: logger
         )
     }

@@ -10,17 +10,17 @@ import NIOCore
 
 extension NodeLoop {
     /// Between two looks.
-    private static let healthPause = TimeAmount.seconds(1)
+    private static let healthPause = Interval.seconds(1)
     /// How long after the last report another process with our key is complained of.
     private static let twinMemory = Interval.minutes(30)
 
     /// Looks now and then whether anybody answers.
     func watchHealth() {
         guard !timers.isRunning(.watchingHealth) else { return }
-        let timer = eventLoop.scheduleRepeatedTask(
-            initialDelay: Self.healthPause,
-            delay: Self.healthPause
-        ) { [weak self] _ in self?.assumeIsolated { $0.lookAtHealth() } }
+        let pause = TimeAmount.nanoseconds(Int64(Self.healthPause.nanoseconds))
+        let timer = eventLoop.scheduleRepeatedTask(initialDelay: pause, delay: pause) { [weak self] _ in
+            self?.assumeIsolated { $0.lookAtHealth() }
+        }
         timers.start(.watchingHealth, timer)
     }
 
@@ -54,7 +54,10 @@ extension NodeLoop {
     }
 
     private func lookAtHealth() {
+        metrics.look(at: SystemClock.now.instant)
+        defer { metrics.expectLook(at: SystemClock.now.instant + Self.healthPause) }
         let company = company
+        sampleMetrics(company)
         switch keeper.healthNews(company, at: SystemClock.now.instant) {
         case .isolated:
             logger.warning(
@@ -115,9 +118,8 @@ extension NodeLoop {
     }
 
     /// Faults of the node; empty: none.
-    var complaints: [NodeStatus.Complaint] {
+    func complaints(_ company: Company) -> [NodeStatus.Complaint] {
         var complaints: [NodeStatus.Complaint] = []
-        let company = company
         if company.isIsolated { complaints.append(.init(.isolated, company.isolation)) }
         let now = SystemClock.now.instant
         let isTwinned = engine.core.conduct.report.contains {

@@ -1,3 +1,4 @@
+import CoreMetrics
 import DHTCore
 import DHTCrypto
 import DHTEngine
@@ -29,6 +30,7 @@ actor NodeLoop {
     var timers = LoopTimers()
     var lastRejections = LastRejections()
     var users: WaitingUsers
+    var metrics: NodeMetrics
     private(set) var isStopping = false
 
     init(
@@ -37,6 +39,7 @@ actor NodeLoop {
         keeper: StateKeeper = StateKeeper(),
         operationsInFlight: Int = NodeConfiguration.Limits().operationsInFlight,
         eventLoop: any EventLoop,
+        metrics: any MetricsFactory,
         logger: Logger
     ) {
         self.engine = engine
@@ -45,6 +48,8 @@ actor NodeLoop {
         self.eventLoop = eventLoop
         self.logger = logger
         users = WaitingUsers(capacity: operationsInFlight)
+        self.metrics = NodeMetrics(metrics)
+        if self.metrics.isOn { self.engine.observe() }
         storage.report { [weak self] outcomes in
             guard let loop = self else { return }
             loop.eventLoop.execute { loop.assumeIsolated { $0.completed(outcomes) } }
@@ -81,6 +86,7 @@ actor NodeLoop {
         if engine.core.conduct.hasNews { warn(of: engine.core.takeConductNews()) }
         if engine.gate.knocks.hasNews { warnOfKnocks() }
         if let news = engine.takeRenewalNews(at: SystemClock.now.instant) { warn(of: news) }
+        tellMetrics()
         beginWaiting()
         arm()
     }
@@ -239,6 +245,7 @@ actor NodeLoop {
     /// Closes everything; whatever is under way ends without an outcome.
     func abandon() async {
         isStopping = true
+        sampleMetrics(company)
         timers.cancelAll()
         users.abandonOperations()
         users.endWaitForSocket()

@@ -16,6 +16,7 @@ struct NodeSnapshot: Sendable {
     /// Records that are known to lack copies.
     let underReplicated: Int
     let counters: Counters
+    let figures: CallFigures
     let unroutable: UInt64
     /// Datagrams that the system would not send.
     let refusals: SendRefusals
@@ -71,6 +72,7 @@ extension NodeLoop {
             equivocations: core.catalog.equivocations,
             underReplicated: core.underReplicated,
             counters: engine.counters,
+            figures: engine.figures,
             unroutable: sockets.unroutable,
             refusals: sockets.refusals,
             roundTrips: roundTrips,
@@ -96,7 +98,7 @@ extension NodeLoop {
                 )
             },
             storeProblem: storage.problem,
-            complaints: complaints,
+            complaints: complaints(company),
             knocking: knocking,
             kept: kept,
             uptime: now.instant.since(started).milliseconds

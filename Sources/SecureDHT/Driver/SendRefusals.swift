@@ -78,8 +78,12 @@ struct SendRefusals {
 
     /// Datagrams not sent, by the error, as `send_failed.ENETUNREACH`; and those not tried, `send_avoided`.
     var counters: [(name: String, count: UInt64)] {
-        failures.map { ("send_failed." + Self.name(of: $0.key), $0.value) }.sorted { $0.0 < $1.0 }
-            + [("send_avoided", avoided)]
+        failed.map { ("send_failed." + $0.error, $0.count) } + [("send_avoided", avoided)]
+    }
+
+    /// Datagrams not sent, by the error's name.
+    var failed: [(error: String, count: UInt64)] {
+        failures.map { (Self.name(of: $0.key), $0.value) }.sorted { $0.0 < $1.0 }
     }
 
     /// Whether the error is about where the datagram was to go; others are about this machine, or about this

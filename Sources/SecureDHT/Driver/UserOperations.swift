@@ -13,11 +13,14 @@ extension NodeLoop {
         until deadline: Instant? = nil
     ) async -> Ending {
         let id = turn ?? users.newOperation()
-        return await withTaskCancellationHandler {
+        let begin = SystemClock.now.instant
+        let ending = await withTaskCancellationHandler {
             Task.isCancelled ? .cancelled : await run(operation, as: id, until: deadline)
         } onCancel: {
             eventLoop.execute { self.assumeIsolated { $0.end(id, .cancelled) } }
         }
+        metrics.record(operation, ending, after: SystemClock.now.instant.since(begin))
+        return ending
     }
 
     /// Takes the turn of a put whose value has still to come: see ``run(_:turn:until:)``, and ``giveUp(_:)``.

@@ -1,3 +1,4 @@
+import CoreMetrics
 import DHTCore
 import DHTEngine
 import DHTStorage
@@ -37,6 +38,8 @@ final class DiskStorage: Sendable {
 
     let store: SQLiteRecordStore
     let pool: NIOThreadPool
+    /// How long a commit takes.
+    private let commits: Timer?
     private let logger: Logger
     private let state = Mutex(State())
     private let listener = Mutex<Listener?>(nil)
@@ -45,8 +48,13 @@ final class DiskStorage: Sendable {
     /// Kept values that could not be written down yet.
     private let unwritten = Mutex<[[UInt8]: RenewedValue?]>([:])
 
-    init(_ store: SQLiteRecordStore, pool: NIOThreadPool = .singleton, logger: Logger) {
-        (self.store, self.pool, self.logger) = (store, pool, logger)
+    init(
+        _ store: SQLiteRecordStore,
+        pool: NIOThreadPool = .singleton,
+        commits: Timer? = nil,
+        logger: Logger
+    ) {
+        (self.store, self.pool, self.commits, self.logger) = (store, pool, commits, logger)
     }
 
     /// Takes what became of tickets; called on threads of the pool.
@@ -130,7 +138,9 @@ final class DiskStorage: Sendable {
     private func commit() {
         while let turn = nextTurn() {
             if !turn.changes.isEmpty {
+                let begin = SystemClock.now.instant
                 let results = store.apply(batches: turn.changes.map(\.changes))
+                commits?.recordInterval(SystemClock.now.instant.since(begin))
                 finish(zip(turn.changes, results).map { ($0.ticket, Self.outcome(of: $1)) })
                 for result in results { record(result) }
             }

@@ -45,6 +45,8 @@ struct RunNode: AsyncParsableCommand {
         let logger = makeLogger(runsShell: runsShell, remembering: log)
         var configuration = setup.configuration
         configuration.logger = logger
+        let metrics = PrometheusRegistry()
+        configuration.metrics = metrics
         warn(of: setup, logger)
 
         if options.shell, !runsShell {
@@ -68,8 +70,8 @@ struct RunNode: AsyncParsableCommand {
         do {
             var limits = ControlLimits()
             if let directory = configuration.storage.directory { limits.spoolDirectory = directory }
-            server = try await openSocket(explicitSocket, access, control, limits, logger)
-            do { if let http { try await serve(http, control, limits, logger) } } catch {
+            server = try await openSocket(explicitSocket, access, control, limits, metrics, logger)
+            do { if let http { try await serve(http, control, metrics, limits, logger) } } catch {
                 server?.withdraw()
                 throw error
             }
@@ -141,6 +143,7 @@ struct RunNode: AsyncParsableCommand {
         _ access: ControlServer.Access,
         _ control: LocalNode,
         _ limits: ControlLimits,
+        _ metrics: PrometheusRegistry,
         _ logger: Logger
     ) async throws(Failure) -> ControlServer? {
         if let explicit {
@@ -149,6 +152,7 @@ struct RunNode: AsyncParsableCommand {
                 access: access,
                 node: control,
                 limits: limits,
+                metrics: { metrics.text() },
                 logger: logger
             )
         }
@@ -160,6 +164,7 @@ struct RunNode: AsyncParsableCommand {
                     access: access,
                     node: control,
                     limits: limits,
+                    metrics: { metrics.text() },
                     logger: logger
                 )
             } catch {
@@ -177,12 +182,14 @@ struct RunNode: AsyncParsableCommand {
     private func serve(
         _ http: HTTPSetup,
         _ control: LocalNode,
+        _ metrics: PrometheusRegistry,
         _ values: ControlLimits,
         _ logger: Logger
     ) async throws(Failure) {
         var limits = WebLimits()
         limits.values = values
         var pages = WebPages()
+        pages.metrics = { metrics.text() }
         pages.state = { ReplyCoding.encode(await control.dashboard()) }
         let web = try await WebServer.start(
             at: http.address,
