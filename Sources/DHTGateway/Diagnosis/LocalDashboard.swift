@@ -40,8 +40,9 @@ extension LocalNode {
                 limitBytes: status.store.limit,
                 underReplicated: status.counters.first { $0.name == "under_replicated" }.map { Int($0.count) }
             ),
-            traffic: [],
-            histogramBoundsMilliseconds: [],
+            traffic: status.rpcs.map(DashboardReply.Traffic.init),
+            histogramBoundsMilliseconds: (status.rpcs.first?.buckets ?? []).compactMap(\.limit)
+                .map { $0 / .milliseconds(1) },
             rejected: status.rejected.map {
                 .init(
                     reason: $0.reason.rawValue,
@@ -61,6 +62,19 @@ extension LocalNode {
             events: recentLog.lines(from: 0).suffix(DashboardReply.eventLimit).reversed().map {
                 .init(time: $0.time, level: $0.level, text: $0.text)
             }
+        )
+    }
+}
+
+extension DashboardReply.Traffic {
+    fileprivate init(_ rpc: NodeStatus.RPC) {
+        self.init(
+            operation: rpc.operation.uppercased(),
+            outbound: rpc.outbound,
+            inbound: rpc.inbound,
+            answered: rpc.answered,
+            timedOut: rpc.timedOut,
+            histogram: rpc.buckets.map(\.count)
         )
     }
 }

@@ -139,8 +139,9 @@ struct NodeMetrics {
     }
 
     mutating func sample(_ sample: Sample) {
-        for (reason, count) in sample.counters.rejected {
-            reach(count, Series(name: "datagrams_rejected_total", label: "reason", value: reason.name))
+        for rejected in sample.counters.rejected {
+            let reason = rejected.reason.name
+            reach(rejected.count, Series(name: "datagrams_rejected_total", label: "reason", value: reason))
         }
         for (name, count) in sample.counters.named {
             switch name {
@@ -221,6 +222,7 @@ extension DHTEngine.Operation {
         case .get: "get"
         case .fetch, .read: "fetch"
         case .ping: "ping"
+        case .trace: "trace"
         case .leave: "leave"
         }
     }
