@@ -7,7 +7,6 @@ struct DeadCodeTests {
         "channelActive", "handle", "handlerAdded", "Main", "OutboundIn", "respond", "unownedExecutor",
         "EADDRINUSE",  // a case that is matched
         "stopping",  // a field of JSON
-        "DashboardPage", "contentSecurityPolicy",  // for a server of HTTP
     ]
 
     @Test func `every declaration is named once more than where it is declared`() {

@@ -41,7 +41,7 @@ extension LocalNode {
                 underReplicated: status.counters.first { $0.name == "under_replicated" }.map { Int($0.count) }
             ),
             traffic: status.rpcs.map(DashboardReply.Traffic.init),
-            histogramBoundsMilliseconds: (status.rpcs.first?.buckets ?? []).compactMap(\.limit)
+            histogramBoundsMilliseconds: (status.rpcs.first?.durations ?? []).compactMap(\.limit)
                 .map { $0 / .milliseconds(1) },
             rejected: status.rejected.map {
                 .init(
@@ -74,7 +74,7 @@ extension DashboardReply.Traffic {
             inbound: rpc.inbound,
             answered: rpc.answered,
             timedOut: rpc.timedOut,
-            histogram: rpc.buckets.map(\.count)
+            histogram: rpc.durations.map(\.count)
         )
     }
 }
