@@ -1,6 +1,6 @@
 import CSodium
 
-/// What a client shows to be let in: a text that a file has, kept as a key file is.
+/// The text that a client shows to be let in. A file has it, kept as a key file is.
 package final class AccessToken: Sendable {
     /// Bytes. Fewer can be guessed, more are no token.
     package static let lengths = 32...4096
@@ -8,8 +8,8 @@ package final class AccessToken: Sendable {
 
     private let secret: SecretBytes
 
-    /// The token of a file, without the blanks and ends of lines around it: printable ASCII without blanks, as
-    /// a header can carry it. Group and others have no access to the file.
+    /// The token of a file, without the blanks and ends of lines around it: printable ASCII without blanks,
+    /// as a header can carry it. Group and others have no access to the file.
     package init(file path: String, credentialsDirectory: String?) throws(KeyFileError) {
         var bytes = try SecretFile.read(
             path,

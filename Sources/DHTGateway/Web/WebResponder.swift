@@ -88,9 +88,6 @@ struct WebResponder<Node: NodeControl>: HTTPResponder {
         {
             throw Problem(.forbidden, .denied, "pages from elsewhere may not ask this node")
         }
-        guard path.hasPrefix("/") || request.method == .options else {
-            throw Problem(.badRequest, .invalidArgument, "the target of a request is a path")
-        }
         guard path.utf8.count <= limits.targetLength else {
             throw Problem(
                 .uriTooLong,
