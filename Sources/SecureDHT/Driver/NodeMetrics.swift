@@ -148,6 +148,8 @@ struct NodeMetrics {
             case "received": reach(count, Series(name: "datagrams_total", label: "direction", value: "in"))
             case "transmitted":
                 reach(count, Series(name: "datagrams_total", label: "direction", value: "out"))
+            // Told by operation.
+            case "inbound_requests": break
             default: reach(count, Series(name: name + "_total"))
             }
         }
