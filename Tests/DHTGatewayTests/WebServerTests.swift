@@ -61,15 +61,16 @@ struct WebServerTests {
     @Test func `metrics and the dashboard are shown where they are given`() async throws {
         var pages = WebPages()
         pages.metrics = { "up 1\n" }
-        pages.dashboard = { Array("<p>hello".utf8) }
-        let port = try await start(pages)
-        let metrics = try await whole(port, "/metrics")
+        let bare = try await start(pages)
+        #expect(try await whole(bare, "/").hasPrefix("HTTP/1.1 404 "))
+        #expect(try await whole(bare, "/v1/dashboard").hasPrefix("HTTP/1.1 404 "))
+        let metrics = try await whole(bare, "/metrics")
         #expect(metrics.contains("text/plain; version=0.0.4"))
         #expect(metrics.hasSuffix("\r\n\r\nup 1\n"))
-        let page = try await whole(port, "/")
-        #expect(page.contains("text/html"))
-        #expect(page.hasSuffix("\r\n\r\n<p>hello"))
-        #expect(try await whole(port, "/v1/dashboard").hasPrefix("HTTP/1.1 404 "))
+        pages.state = { Array("{}".utf8) }
+        let page = try await whole(try await start(pages), "/")
+        #expect(page.contains("text/html") && page.contains(DashboardPage.contentSecurityPolicy))
+        #expect(page.hasSuffix("\r\n\r\n" + String(decoding: DashboardPage.bytes, as: UTF8.self)))
     }
 
     @Test func `the dashboard's events come until the client goes, to a few at a time`() async throws {
