@@ -211,7 +211,9 @@ class TextTest(unittest.TestCase):
         first, second = cls.overlay.nodes[:2]
         first.ask("put", "key", "value")
         second.ask("get", "key")
-        # Samples are taken once a second.
+        # Samples are taken once a second, the first of them after one.
+        for node in cls.overlay.nodes:
+            wait(f"{node.name} is sampled", lambda: "\ndht_peers{" in node.metrics()[0])
         wait("a sample is taken", lambda: second.value('dht_peers{state="good"}') == COUNT - 1)
         wait("the record is seen", lambda: first.value("dht_store_records") >= 1)
 
