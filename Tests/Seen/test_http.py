@@ -107,7 +107,7 @@ class Values(unittest.TestCase):
             self.assertIn(b"HTTP/1.1 200 ", web.read_all(connection))
 
     def test_what_is_not_there_or_not_meant_is_a_problem(self):
-        for path in ["/", "/metrics", "/v1/dashboard", "/v1/status", "/v1/kvs", "//", "/healthz/"]:
+        for path in ["/v1/status", "/v1/kvs", "//", "/healthz/"]:
             self.problem(self.node.ask("GET", path), 404, "notFound")
         for method, path in [("POST", "/v1/kv/a"), ("OPTIONS", "/v1/kv/a"), ("TRACE", "/healthz"), ("PUT", "/healthz")]:
             answer = self.node.ask(method, path)

@@ -25,7 +25,8 @@ package final class ControlServer: Sendable {
         (self.path, self.server, self.file) = (path, server, SocketFile(path))
     }
 
-    /// Serves `node`, and the `metrics` of the process, at `path`, taking over a socket that a crashed node left there.
+    /// Serves `node`, and the `metrics` of the process, at `path`,
+    /// taking over a socket that a crashed node left there.
     package static func start(
         at path: String,
         access: Access = .owner,

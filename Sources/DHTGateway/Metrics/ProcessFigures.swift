@@ -1,7 +1,8 @@
 import FoundationEssentials
 import Glibc
 
-/// What the system says of this process, under the names that all exporters give it. Read when it is asked
+/// Figures that the system has of this process,
+/// under the names that all exporters give it. Read when it is asked
 /// for; none where there is no `/proc`.
 package enum ProcessFigures {
     /// One number of the process.

@@ -126,7 +126,8 @@ struct WebResponder<Node: NodeControl>: HTTPResponder {
     }
 
     private func readiness() async throws -> Response {
-        let health = try await node.status().health
+        var health = try await node.status().health
+        health.findings = nil
         return ControlRoutes.json(health.ok ? .ok : .serviceUnavailable, ReplyCoding.encode(health))
     }
 
