@@ -14,6 +14,7 @@ package struct GatedEngine<Keeper: Gatekeeper & ~Copyable>: ~Copyable {
     package var gate: Keeper
     package var core: KademliaNode
     var calls = CallBook()
+    var views = PeerViews()
     /// Requests that wait for the store. A store that stands still must not fill the memory.
     static var inboundCapacity: Int { 16_384 }
     var inboundRequests: [RequestID: Gate.InboundRequest] = [:]
@@ -55,8 +56,10 @@ extension GatedEngine where Keeper: ~Copyable {
             }
             counters.inboundRequests += 1
             figures.accept(inbound.request.operation)
+            // As it is before the request: what that proves of its sender comes after.
+            let view = inbound.request.operation == .ping ? view(told: inbound.sender, at: turn.now) : nil
             onSender(of: inbound, in: &turn)
-            dispatch(inbound, in: &turn)
+            dispatch(inbound, telling: view, in: &turn)
         case .answer(let answer):
             counters.answers += 1
             counters.struckOut += UInt64(answer.struckOut)
@@ -171,13 +174,33 @@ extension GatedEngine where Keeper: ~Copyable {
     /// The smoothed round-trip time to a peer.
     package func roundTrip(to identity: Identity) -> Interval? { calls.roundTrips.smoothed(to: identity) }
 
+    /// What a contact last told of its clock and of what it makes of us; `nil`: nothing, or it is no contact.
+    package func view(of identity: Identity) -> PeerView? {
+        let id = gate.admission.nodeID(of: identity)
+        return core.table.entry(for: identity, id: id) == nil ? nil : views[identity]
+    }
+
+    /// What a peer is told of our clock and of what we make of it.
+    private func view(told peer: Identity, at now: Now) -> Response.View {
+        let entry = core.table.entry(for: peer, id: gate.admission.nodeID(of: peer))
+        return Response.View(
+            clock: now.unixMilliseconds,
+            state: entry?.reachability.grade,
+            lastAnswered: entry.map { now.instant.since($0.lastAnswered) },
+            roundTrip: roundTrip(to: peer)
+        )
+    }
+
     package var callsInFlight: Int { calls.count }
 
     /// All collections that others can make grow: the gate's, the core's and our own.
     package var bounds: [Bound] {
         gate.bounds + core.bounds + calls.bounds + desk.bounds(importing: transfers.imports.count)
             + transfers.bounds(calls: calls.count)
-            + [Bound("inbound requests", inboundRequests.count, of: Self.inboundCapacity)]
+            + [
+                Bound("inbound requests", inboundRequests.count, of: Self.inboundCapacity),
+                Bound("views of peers", views.count, of: PeerViews.capacity),
+            ]
     }
 }
 
@@ -273,7 +296,11 @@ extension GatedEngine where Keeper: ~Copyable {
         turn.actions.append(.transmit(datagram, to: endpoint))
     }
 
-    private mutating func dispatch(_ inbound: Gate.InboundRequest, in turn: inout EngineTurn) {
+    private mutating func dispatch(
+        _ inbound: Gate.InboundRequest,
+        telling view: Response.View?,
+        in turn: inout EngineTurn
+    ) {
         nextRequest += 1
         let id = RequestID(rawValue: nextRequest)
         inboundRequests[id] = inbound
@@ -288,7 +315,14 @@ extension GatedEngine where Keeper: ~Copyable {
             reply(id, .refused(.denied), in: &turn)
         } else if !handleContent(id, inbound, from: sender, in: &turn) {
             tellCore(in: &turn) { core, turn in
-                core.handleRequest(id, by: sender, inbound.request, isLive: inbound.isLive, in: &turn)
+                core.handleRequest(
+                    id,
+                    by: sender,
+                    inbound.request,
+                    isLive: inbound.isLive,
+                    telling: view,
+                    in: &turn
+                )
             }
         }
     }

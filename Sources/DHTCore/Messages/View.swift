@@ -5,7 +5,7 @@ extension Response {
         /// The responder's clock, in Unix milliseconds; on the wire ``Revision/latest`` at most.
         package var clock: UInt64
         /// How far the responder's routing table counts on the asker; `nil`: it is not there.
-        package var state: Reachability.Grade?
+        package var state: ContactGrade?
         /// How long ago the asker last answered a request or a challenge of the responder's; `nil`: never,
         /// as far as it knows. Whole seconds on the wire.
         package var lastAnswered: Interval?
@@ -15,7 +15,7 @@ extension Response {
 
         package init(
             clock: UInt64,
-            state: Reachability.Grade? = nil,
+            state: ContactGrade? = nil,
             lastAnswered: Interval? = nil,
             roundTrip: Interval? = nil
         ) {

@@ -38,7 +38,7 @@ struct SearchTable: Sendable {
 
 /// A lookup that ended.
 package struct LookupEnd: Hashable, Sendable {
-    /// Whom a lookup is for.
+    /// The kind of operation that a lookup is for.
     package enum Purpose: String, CaseIterable, Sendable {
         case put, get, ping, upkeep
     }

@@ -4,14 +4,7 @@
 /// one that failed after a back-off that grows with its silence, so that a member which comes back is found,
 /// and soon after a short outage.
 package struct Reachability: Hashable, Sendable {
-    package enum Grade: Hashable, Sendable {
-        /// Answered its last request.
-        case good
-        /// Left its last request unanswered; still used.
-        case questionable
-        /// Left ``badAfter`` requests in a row unanswered; used no more, and gives way to a newcomer.
-        case bad
-    }
+    package typealias Grade = ContactGrade
 
     /// Requests in a row that must fail, each with all its transmissions.
     package static let badAfter = 2

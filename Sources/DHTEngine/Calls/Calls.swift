@@ -95,11 +95,21 @@ extension GatedEngine where Keeper: ~Copyable {
             calls.forgetEstimates(allBut: Set(core.table.contacts.map(\.contact.identity)))
         }
         conclude(answered, answer, in: &turn)
+        if case .pong(_, _, let view?) = answer.response { record(view, told: answered.call, at: turn.now) }
         for id in answered.held {
             guard let call = calls[id] else { continue }
             let peer = status(of: call.contact, at: turn.now)
             transmit(calls.release(id, to: peer, at: turn.now.instant), in: &turn)
         }
+    }
+
+    /// A peer told its view. Those of others than contacts are of no use.
+    private mutating func record(_ view: Response.View, told call: OutgoingCall, at now: Now) {
+        let peer = call.contact
+        guard core.table.entry(for: peer.identity, id: peer.id) != nil else { return }
+        if views.isFull { views.forget(allBut: Set(core.table.contacts.map(\.contact.identity))) }
+        let view = PeerView(view, after: now.instant.since(call.firstSent), at: now)
+        views.record(view, of: peer.identity)
     }
 
     private mutating func conclude(

@@ -22,7 +22,8 @@ enum ViewCodec {
         clock.appendBigEndian(min(view.clock, Revision.latest))
         bytes.append(contentsOf: clock.suffix(clockLength))
         bytes.append(code(of: view.state))
-        bytes.appendBigEndian(view.lastAnswered.map { UInt32(clamping: min($0.seconds, longestAgo)) } ?? never)
+        let ago = view.lastAnswered.map { UInt32(clamping: min($0.seconds, longestAgo)) }
+        bytes.appendBigEndian(ago ?? never)
         // Zero says that there is none.
         bytes.appendBigEndian(view.roundTrip.map { UInt32(clamping: max($0.microseconds, 1)) } ?? 0)
     }

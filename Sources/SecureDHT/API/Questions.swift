@@ -2,6 +2,7 @@ import DHTCore
 import DHTCrypto
 import DHTEngine
 import DHTEnvelope
+import FoundationEssentials
 
 // Questions that a node answers about itself and about its peers.
 
@@ -98,7 +99,9 @@ extension DHTNode {
                 state: .init(entry.reachability.grade),
                 roundTrip: knowledge.roundTrips[entry.contact.identity].map { .microseconds($0) },
                 lastAnswered: knowledge.answered[entry.contact.identity],
-                listedAddress: listed(entry.contact.identity)
+                listedAddress: listed(entry.contact.identity),
+                clockDifference: knowledge.views[entry.contact.identity].map { .milliseconds($0.clockDifference) },
+                view: knowledge.views[entry.contact.identity].map(PeerStatus.View.init)
             )
         }
         let known = Set(contacts.map(\.identity))
@@ -131,5 +134,19 @@ extension CallFigures {
                 durations: zip(limits, answered).map { .init(limit: $0, count: $1) }
             )
         }
+    }
+}
+
+extension PeerStatus.View {
+    init(_ view: PeerView) {
+        let now = SystemClock.now
+        let age = now.instant.since(view.taken)
+        let taken = now.unixMilliseconds -| age.milliseconds
+        self.init(
+            state: view.state.map(PeerStatus.State.init) ?? .unknown,
+            lastAnswered: view.lastAnswered.map { Date(unixMilliseconds: taken -| $0.milliseconds) },
+            roundTrip: view.roundTrip.map { .nanoseconds($0.nanoseconds) },
+            taken: Date(unixMilliseconds: taken)
+        )
     }
 }

@@ -24,6 +24,8 @@ struct NodeSnapshot: Sendable {
     let roundTrips: [Identity: UInt64]
     /// When peers last answered, of those that did within a day.
     let answered: [Identity: Date]
+    /// The last word of each contact on its clock, and on how it sees us.
+    let views: [Identity: PeerView]
     /// The last datagram dropped for each reason, and how many were.
     let rejected: [NodeStatus.Rejection]
     /// Members that did what no honest one does.
@@ -56,8 +58,10 @@ extension NodeLoop {
     var knowledge: NodeSnapshot {
         let core = engine.core
         var roundTrips: [Identity: UInt64] = [:]
+        var views: [Identity: PeerView] = [:]
         for entry in core.table.contacts {
             let identity = entry.contact.identity
+            views[identity] = engine.view(of: identity)
             roundTrips[identity] = engine.roundTrip(to: identity).map { $0.nanoseconds / 1000 }
         }
         let now = SystemClock.now
@@ -80,6 +84,7 @@ extension NodeLoop {
                 keeper.heard.map { ($0.identity, Date(unixMilliseconds: $0.answered)) },
                 uniquingKeysWith: { max($0, $1) }
             ),
+            views: views,
             rejected: engine.counters.rejected.map { rejected in
                 .init(
                     reason: .init(rawValue: rejected.reason.name),
