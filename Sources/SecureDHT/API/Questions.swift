@@ -100,7 +100,9 @@ extension DHTNode {
                 roundTrip: knowledge.roundTrips[entry.contact.identity].map { .microseconds($0) },
                 lastAnswered: knowledge.answered[entry.contact.identity],
                 listedAddress: listed(entry.contact.identity),
-                clockDifference: knowledge.views[entry.contact.identity].map { .milliseconds($0.clockDifference) },
+                clockDifference: knowledge.views[entry.contact.identity].map {
+                    .milliseconds($0.clockDifference)
+                },
                 view: knowledge.views[entry.contact.identity].map(PeerStatus.View.init)
             )
         }

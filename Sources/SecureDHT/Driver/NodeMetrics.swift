@@ -287,7 +287,10 @@ extension NodeLoop {
                 byteLimit: core.catalog.quota.bytes,
                 underReplicated: core.underReplicated,
                 repairs: core.repairsWaiting,
-                complaints: Set(complaints(company).map(\.kind))
+                complaints: Set(complaints(company).map(\.kind)),
+                clockDifferences: core.table.contacts.compactMap {
+                    engine.view(of: $0.contact.identity).map { .milliseconds($0.clockDifference.magnitude) }
+                }
             )
         )
     }
