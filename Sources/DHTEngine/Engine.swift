@@ -174,13 +174,13 @@ extension GatedEngine where Keeper: ~Copyable {
     /// The smoothed round-trip time to a peer.
     package func roundTrip(to identity: Identity) -> Interval? { calls.roundTrips.smoothed(to: identity) }
 
-    /// What a contact last told of its clock and of what it makes of us; `nil`: nothing, or it is no contact.
+    /// A contact's last word on its clock and on what it makes of us; `nil`: none, or it is no contact.
     package func view(of identity: Identity) -> PeerView? {
         let id = gate.admission.nodeID(of: identity)
         return core.table.entry(for: identity, id: id) == nil ? nil : views[identity]
     }
 
-    /// What a peer is told of our clock and of what we make of it.
+    /// Our clock, and our view of a peer, for that peer.
     private func view(told peer: Identity, at now: Now) -> Response.View {
         let entry = core.table.entry(for: peer, id: gate.admission.nodeID(of: peer))
         return Response.View(

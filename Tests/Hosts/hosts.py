@@ -98,7 +98,11 @@ class Node:
         self.process: Optional[subprocess.Popen[bytes]] = None
 
     def start(
-        self, *flags: str, listen: tuple[str, ...] = (f"0.0.0.0:{PORT}",), ready: bool = True
+        self,
+        *flags: str,
+        listen: tuple[str, ...] = (f"0.0.0.0:{PORT}",),
+        ready: bool = True,
+        environment: Optional[dict[str, str]] = None,
     ) -> None:
         words = ["ip", "netns", "exec", self.host.space, DHT, "node"]
         words += ["--key", f"{self.folder}/{self.name}.key"]
@@ -108,7 +112,8 @@ class Node:
             words += ["--listen", address]
         with open(self.log, "ab") as log, open(self.out, "wb") as out:
             self.process = subprocess.Popen(
-                [*words, *flags], stdin=subprocess.DEVNULL, stdout=out, stderr=log, preexec_fn=_dies_with_us
+                [*words, *flags], stdin=subprocess.DEVNULL, stdout=out, stderr=log, preexec_fn=_dies_with_us,
+                env=os.environ | (environment or {}),
             )
         self.host.hosts.running.append(self.process)
         if ready:

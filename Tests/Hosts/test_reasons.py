@@ -5,11 +5,13 @@
 
 from __future__ import annotations
 
+import glob
 import json
+import socket
 import subprocess
 import sys
 import unittest
-from typing import Any, Optional
+from typing import Any, Callable, Optional
 
 sys.dont_write_bytecode = True
 
@@ -80,6 +82,19 @@ class ReasonsTest(unittest.TestCase):
             raise AssertionError(f"{error}: {last}")
         return next(finding for finding in last[0][code] if finding["peer"] == peer)
 
+    def metric(self, node: Node, series: str) -> float:
+        """As Prometheus would read it; nothing that is not there is 0."""
+        with socket.socket(socket.AF_UNIX) as connection:
+            connection.connect(node.socket)
+            connection.sendall(b"GET /v1/metrics HTTP/1.1\r\nHost: dht\r\nConnection: close\r\n\r\n")
+            text = b"".join(iter(lambda: connection.recv(65536), b"")).decode()
+        lines = [line.rsplit(" ", 1) for line in text.splitlines() if not line.startswith("#")]
+        return next((float(value) for name, value in (x for x in lines if len(x) == 2) if name == series), 0)
+
+    def measures(self, node: Node, series: str, condition: Callable[[float], bool]) -> None:
+        """Waits until the metric, which is sampled once a second, says so too."""
+        wait(f"{series} of {node.name}, {self.metric(node, series)}", lambda: condition(self.metric(node, series)), 30)
+
     def text(self, node: Node) -> str:
         return self.command(node, "status")[1]
 
@@ -105,6 +120,8 @@ class Lists(ReasonsTest):
         why = first.ask("why", second.name)
         self.assertTrue(why["answers"])
         self.assertEqual((why["here"]["state"], why["findings"]), ("good", []))
+        self.measures(first, 'dht_health{kind="isolated"}', lambda well: well == 1)
+        self.measures(first, 'dht_peers{state="good"}', lambda count: count == 2)
 
     def test_a_list_that_lacks_us(self) -> None:
         first, second, third = self.hosts.simple(3)
@@ -125,6 +142,7 @@ class Lists(ReasonsTest):
         self.assertIn("dht reload", said["next"])
         self.assertIn(first.identity, self.text(second))
         self.assertIn("admission", self.command(second, "log", "--rejected")[1])
+        self.measures(second, 'dht_datagrams_rejected_total{reason="admission"}', lambda count: count > 0)
 
     def test_a_node_that_nobody_lists(self) -> None:
         first, second, third = self.hosts.simple(3)
@@ -134,6 +152,7 @@ class Lists(ReasonsTest):
             node.start()
         self.find(first, "isolated")
         self.assertIn("Not well: isolated", self.text(first))
+        self.measures(first, 'dht_health{kind="isolated"}', lambda well: well == 0)
         self.find(second, "refuses", first.identity)
 
     def test_another_network_key(self) -> None:
@@ -148,6 +167,7 @@ class Lists(ReasonsTest):
         said = self.find(first, "network-key", third.name)
         self.assertIn("network key", said["text"])
         self.assertIn("network-key", self.text(first))
+        self.measures(first, 'dht_datagrams_rejected_total{reason="header"}', lambda count: count > 0)
         self.find(third, "isolated")
 
 
@@ -159,6 +179,7 @@ class Lists(ReasonsTest):
         said = self.find(first, "version", second.name)
         self.assertIn("dht --version", said["next"])
         self.assertIn("version", self.command(first, "log", "--rejected")[1])
+        self.measures(first, 'dht_datagrams_rejected_total{reason="version"}', lambda count: count > 0)
 
 
 class Networks(ReasonsTest):
@@ -167,6 +188,7 @@ class Networks(ReasonsTest):
         first.host.ip("link", "set", "eth0", "down")
         self.assertIn("ip route", self.find(first, "no-route")["next"])
         self.assertIn("Not well: no-route", self.text(first))
+        self.measures(first, 'dht_send_errors_total{errno="ENETUNREACH"}', lambda count: count > 0)
         self.find(second, "unreachable", first.name)
 
     def test_a_port_that_is_closed(self) -> None:
@@ -244,6 +266,7 @@ class Machines(ReasonsTest):
             second.ask("put", f"key {number}", "x" * 600, check=False)
         said = self.find(first, "disk")
         self.assertIn("df -h", said["next"])
+        self.measures(first, 'dht_health{kind="disk"}', lambda well: well == 0)
 
     def test_permissions(self) -> None:
         first, _, _ = self.started(3)
@@ -260,6 +283,26 @@ class Machines(ReasonsTest):
         )
         self.assertEqual(done.returncode, 5)
         self.assertIn("chmod 600", done.stderr)
+
+    def test_a_clock_that_is_wrong(self) -> None:
+        libraries = glob.glob("/usr/lib/*/faketime/libfaketimeMT.so.1")
+        if not libraries:
+            self.skipTest("no libfaketime here")
+        first, second, third = self.hosts.simple(3)
+        fake = {"LD_PRELOAD": libraries[0], "FAKETIME": "+47s", "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+        first.start()
+        second.start(environment=fake | {"FAKETIME_NO_CACHE": "1"})
+        third.start()
+        self.hosts.acquainted()
+        said = self.find(first, "clock", second.name)
+        self.assertRegex(said["text"], r"differs from n2 by \+4[678] s")
+        self.assertIn("timedatectl", said["next"])
+        # To the node itself all others are wrong, by the same.
+        self.assertIn("this node's clock", self.find(second, "clock")["text"])
+        why = first.ask("why", second.name)
+        self.assertLess(abs(why["clock_difference_ms"] - 47_000), 1500)
+        self.assertEqual(why["there"]["state"], "good")
+        self.measures(first, "dht_clock_difference_seconds", lambda seconds: abs(seconds - 47) < 2)
 
     def test_too_few_files(self) -> None:
         first, second = self.hosts.simple(2)

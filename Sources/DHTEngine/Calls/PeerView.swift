@@ -1,6 +1,6 @@
 import DHTCore
 
-/// A contact's clock beside ours, and what it makes of us, as its last answer to PING said. For operators: any
+/// A contact's clock beside ours, and its view of us, as its last answer to PING said. For operators: any
 /// of it may be a lie, and nothing is decided by it.
 package struct PeerView: Hashable, Sendable {
     /// The peer's clock less ours, in milliseconds, ours as it was halfway between request and answer. If the
