@@ -21,6 +21,8 @@ RUNS ?= 20
 # few at once, or their own nodes wait for each other.
 REAL_TIME := SecureDHTTests|DHTGatewayTests|IntegrationTests
 
+TOOLS := $(CURDIR)/.build/tools/usr/bin
+
 DHT := .build/release/dht
 FUZZ := .build-fuzz/release/fuzz
 
@@ -30,7 +32,7 @@ SWIFT_FILES := Sources Tests Fuzz Package.swift $(wildcard docs/examples/*/Sourc
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps build test digests digests-accept hosts-long lint format demo mutations nightly fuzz fuzz-long fuzz-build docs install clean
+.PHONY: help deps tools build test digests digests-accept hosts-long lint format demo mutations nightly fuzz fuzz-long fuzz-build docs install clean
 
 # A crash of a test or a fuzz target is reported by whoever runs it; Swift's own backtracer would keep its pipe
 # open for minutes after.
@@ -63,10 +65,29 @@ deps: ## installs what the build needs, if it is missing (Debian, Ubuntu; else s
 	$$root apt-get update -qq
 	$$root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null
 
+# Prometheus is unpacked and not installed: else a service of that name would run from then on.
+tools: deps ## installs what tests look through, if it is missing: Chromium and its driver, curl, Prometheus
+	@missing=
+	command -v chromedriver >/dev/null || missing+=" chromium-driver"
+	command -v curl >/dev/null || missing+=" curl"
+	python3 -c 'import ensurepip, venv' 2>/dev/null || missing+=" python3-venv"
+	if [ -n "$$missing" ] && command -v apt-get >/dev/null && { [ "$$(id -u)" = 0 ] || command -v sudo >/dev/null; }; then
+	    root=; [ "$$(id -u)" = 0 ] || root=sudo
+	    echo "Installing$$missing"
+	    $$root apt-get update -qq
+	    $$root env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null
+	fi
+	if ! command -v promtool >/dev/null && ! [ -x $(TOOLS)/promtool ] && command -v apt-get >/dev/null; then
+	    mkdir -p .build/tools
+	    cd .build/tools
+	    apt-get download -qq prometheus 2>/dev/null && dpkg-deb -x prometheus_*.deb . ||
+	        echo "Prometheus cannot be had: what needs it is skipped" >&2
+	fi
+
 build: deps ## the release build of the command line: .build/release/dht
 	$(SWIFT) build -c release --product dht
 
-test: deps ## all tests: ours, then the second implementation's, and the vectors both agree on
+test: tools ## all tests: ours, then the second implementation's, and the vectors both agree on
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --disable-xctest --skip '$(REAL_TIME)' 2>&1 | tee .build/test.log
 	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=6 \
@@ -75,7 +96,7 @@ test: deps ## all tests: ours, then the second implementation's, and the vectors
 	$(PYTHON) Tests/Interop/vectors.py --check
 	$(PYTHON) Tests/Mutations/mutate.py --check
 	$(PYTHON) -m unittest discover -s Tests/Hosts 2>&1 | tee .build/hosts.log
-	$(PYTHON) -m unittest discover -s Tests/Seen 2>&1 | tee .build/seen.log
+	PATH="$$PATH:$(TOOLS)" $(PYTHON) -m unittest discover -s Tests/Seen 2>&1 | tee .build/seen.log
 	@echo
 	grep -h 'Test run with' .build/test.log .build/real-time.log
 	grep -h '^Ran ' .build/interop.log .build/hosts.log .build/seen.log
