@@ -103,22 +103,38 @@ struct DriverStateTests {
         var users = WaitingUsers(capacity: 8)
         let (first, second) = (users.newOperation(), users.newOperation())
         #expect(first != second)
-        let outcome: Ending = await withCheckedContinuation { user in
-            #expect(users.wait(for: first, .leave, user) == true)
+        let began = SystemClock.now.instant
+        let outcome: Ending = await withCheckedContinuation { continuation in
+            let user = WaitingUser(.leave, began: began)
+            #expect(user.wait(by: continuation))
+            #expect(users.wait(for: first, user) == true)
             #expect(users.isWaiting(for: first) && !users.isWaiting(for: second))
-            users.take(first)?.resume(returning: .outcome(.left))
+            #expect(users.take(first)?.end(.outcome(.left)) == true)
             #expect(users.take(first) == nil && !users.isAnyWaiting)
+            #expect(user.hasEnded && !user.end(.cancelled))
         }
         guard case .outcome(.left) = outcome else {
             Issue.record("it did not end as it was said to")
             return
         }
-        let none: Ending = await withCheckedContinuation { user in
-            #expect(users.wait(for: second, .ping(NodeKey().identity), user) == true)
+        let none: Ending = await withCheckedContinuation { continuation in
+            let user = WaitingUser(.ping(NodeKey().identity), began: began)
+            #expect(user.wait(by: continuation))
+            #expect(users.wait(for: second, user) == true)
             users.abandonOperations()
         }
         guard case .stopped = none else {
             Issue.record("it ended otherwise")
+            return
+        }
+        // An end before anybody waits is not lost.
+        let early: Ending = await withCheckedContinuation { continuation in
+            let user = WaitingUser(.leave, began: began)
+            #expect(user.end(.cancelled) && !user.end(.timedOut))
+            #expect(!user.wait(by: continuation))
+        }
+        guard case .cancelled = early else {
+            Issue.record("it ended by what came later")
             return
         }
         let pulled: Pulled = await withCheckedContinuation { user in

@@ -100,17 +100,19 @@ actor NodeLoop {
     /// `isOnceWritten`: when all is on disk. A user who is told that a value is kept may kill us the next
     /// moment.
     private func tell(
-        _ user: CheckedContinuation<Ending, Never>?,
+        _ user: WaitingUser?,
         _ outcome: Outcome,
         isOnceWritten: Bool
     ) {
-        guard isOnceWritten, storage.isOnDisk, let user else {
-            user?.resume(returning: .outcome(outcome))
+        guard let user else { return }
+        measure(user, .outcome(outcome))
+        guard isOnceWritten, storage.isOnDisk else {
+            user.end(.outcome(outcome))
             return
         }
         Task { [storage] in
             await storage.flush()
-            user.resume(returning: .outcome(outcome))
+            user.end(.outcome(outcome))
         }
     }
 
@@ -229,7 +231,7 @@ actor NodeLoop {
             self.assumeIsolated { $0.users.abandonOperations() }
         }
         // Run without looking for cancellation: the task that stops the node may be cancelled itself.
-        _ = await run(.leave, as: users.newOperation())
+        await leave()
         giveUp.cancel()
         await abandon()
     }

@@ -7,20 +7,47 @@ import NIOCore
 extension NodeLoop {
     /// Runs an operation to its end, until the task is cancelled, or until `deadline`. However it ends, the
     /// node works on it no more. `turn`: of a put whose turn was taken.
-    func run(
+    ///
+    /// None of the ends by the user waits for the loop, which may have much to do.
+    nonisolated func run(
         _ operation: DHTEngine.Operation,
         turn: OperationID? = nil,
         until deadline: Instant? = nil
     ) async -> Ending {
-        let id = turn ?? users.newOperation()
-        let begin = SystemClock.now.instant
-        let ending = await withTaskCancellationHandler {
-            Task.isCancelled ? .cancelled : await run(operation, as: id, until: deadline)
-        } onCancel: {
-            eventLoop.execute { self.assumeIsolated { $0.end(id, .cancelled) } }
+        let user = WaitingUser(operation, began: SystemClock.now.instant)
+        if let deadline, deadline <= user.began { return .timedOut }
+        let timer = deadline.map { deadline in
+            Task {
+                try await Task.sleep(for: .nanoseconds(deadline.since(user.began).nanoseconds))
+                leave(user, .timedOut)
+            }
         }
-        metrics.record(operation, ending, after: SystemClock.now.instant.since(begin))
-        return ending
+        defer { timer?.cancel() }
+        return await withTaskCancellationHandler {
+            await withCheckedContinuation { continuation in
+                guard user.wait(by: continuation) else { return }
+                eventLoop.execute { self.assumeIsolated { $0.admit(user, as: turn) } }
+            }
+        } onCancel: {
+            leave(user, .cancelled)
+        }
+    }
+
+    /// The user waits no more.
+    private nonisolated func leave(_ user: WaitingUser, _ ending: Ending) {
+        guard user.end(ending) else { return }
+        eventLoop.execute {
+            self.assumeIsolated { loop in
+                loop.measure(user, ending)
+                guard let id = user.id, loop.users.take(id) != nil else { return }
+                loop.withdraw(id)
+                loop.beginWaiting()
+            }
+        }
+    }
+
+    func measure(_ user: WaitingUser, _ ending: Ending) {
+        metrics.record(user.operation, ending, after: SystemClock.now.instant.since(user.began))
     }
 
     /// Takes the turn of a put whose value has still to come: see ``run(_:turn:until:)``, and ``giveUp(_:)``.
@@ -42,23 +69,23 @@ extension NodeLoop {
         }
     }
 
-    /// Does not look whether the task is cancelled.
-    func run(
-        _ operation: DHTEngine.Operation,
-        as id: OperationID,
-        until deadline: Instant? = nil
-    ) async -> Ending {
-        guard !isStopping else { return .stopped }
-        if let deadline, deadline <= SystemClock.now.instant { return .timedOut }
-        let timer = deadline.map { deadline in
-            eventLoop.scheduleTask(deadline: deadline.deadline) {
-                self.assumeIsolated { $0.end(id, .timedOut) }
-            }
+    /// Hands over and says goodbye; does not look whether the task is cancelled.
+    func leave() async {
+        let user = WaitingUser(.leave, began: SystemClock.now.instant)
+        _ = await withCheckedContinuation { continuation in
+            if user.wait(by: continuation) { admit(user, as: nil) }
         }
-        defer { timer?.cancel() }
-        return await withCheckedContinuation { continuation in
-            if users.wait(for: id, operation, continuation) { begin(operation, as: id) }
+    }
+
+    private func admit(_ user: WaitingUser, as turn: OperationID?) {
+        guard !user.hasEnded else { return }
+        guard !isStopping else {
+            user.end(.stopped)
+            return
         }
+        let id = turn ?? users.newOperation()
+        user.id = id
+        if users.wait(for: id, user) { begin(user.operation, as: id) }
     }
 
     private func begin(_ operation: DHTEngine.Operation, as id: OperationID) {
@@ -74,14 +101,6 @@ extension NodeLoop {
         users.isBeginning = true
         defer { users.isBeginning = false }
         while let next = users.next() { begin(next.operation, as: next.id) }
-    }
-
-    /// The user waits no more.
-    private func end(_ id: OperationID, _ ending: Ending) {
-        guard let user = users.take(id) else { return }
-        user.resume(returning: ending)
-        withdraw(id)
-        beginWaiting()
     }
 
     /// Nobody waits for the operation any more.

@@ -20,9 +20,9 @@ enum Ending: Sendable {
 struct WaitingUsers {
     /// Operations under way at a time.
     let capacity: Int
-    private var operations: [OperationID: CheckedContinuation<Ending, Never>] = [:]
+    private var operations: [OperationID: WaitingUser] = [:]
     /// Operations that were not begun yet.
-    private var unbegun: [OperationID: DHTEngine.Operation] = [:]
+    private var unbegun: Set<OperationID> = []
     /// Their order, in which those stand as well whose users are gone.
     private var backlog: Deque<OperationID> = []
     /// Whether the backlog is being worked on, so that it is not once more in the midst of that.
@@ -52,32 +52,28 @@ struct WaitingUsers {
     private var begunCount: Int { operations.count - unbegun.count }
 
     /// A user waits for the end of an operation. `false`: it is not to be begun yet; see ``next()``.
-    mutating func wait(
-        for id: OperationID,
-        _ operation: DHTEngine.Operation,
-        _ user: CheckedContinuation<Ending, Never>
-    ) -> Bool {
+    mutating func wait(for id: OperationID, _ user: WaitingUser) -> Bool {
         var isBegun = begunCount < capacity
         // A node that stops does not wait for those who use it.
-        if case .leave = operation { isBegun = true }
+        if case .leave = user.operation { isBegun = true }
         operations[id] = user
         guard !isBegun else { return true }
         backlog.append(id)
-        unbegun[id] = operation
+        unbegun.insert(id)
         return false
     }
 
     /// The next operation that is to be begun now; `nil` if there is none, or too many are under way.
     mutating func next() -> (id: OperationID, operation: DHTEngine.Operation)? {
         while begunCount < capacity, let id = backlog.popFirst() {
-            if let operation = unbegun.removeValue(forKey: id) { return (id, operation) }
+            if unbegun.remove(id) != nil, let user = operations[id] { return (id, user.operation) }
         }
         return nil
     }
 
-    /// The user that waits for the operation, `nil` if none does. It waits no more: the caller resumes it.
-    mutating func take(_ id: OperationID) -> CheckedContinuation<Ending, Never>? {
-        unbegun[id] = nil
+    /// The user that waits for the operation, `nil` if none does. It waits no more: the caller ends it.
+    mutating func take(_ id: OperationID) -> WaitingUser? {
+        unbegun.remove(id)
         return operations.removeValue(forKey: id)
     }
 
@@ -111,8 +107,8 @@ struct WaitingUsers {
     /// The node stops: operations end without an outcome, in the order in which they began.
     mutating func abandonOperations() {
         let abandoned = operations.sorted { $0.key < $1.key }.map(\.value)
-        (operations, unbegun, backlog) = ([:], [:], [])
-        for user in abandoned { user.resume(returning: .stopped) }
+        (operations, unbegun, backlog) = ([:], [], [])
+        for user in abandoned { user.end(.stopped) }
         for user in pulls.values { user.resume(returning: .stopped) }
         pulls = [:]
         for watcher in stopWatchers { watcher.finish() }
