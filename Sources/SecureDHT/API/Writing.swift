@@ -141,7 +141,10 @@ extension DHTNode {
         let isLong = value.count > RecordLayout.maximumValueLength
         let own = options.turn == nil && isLong ? await takeTurn(of: key) : nil
         defer { if let own { giveUp(own) } }
-        let put = options.operation(key, value, lifetime: lifetime) { !Task.isCancelled }
+        let put = options.operation(key, value, lifetime: lifetime) {
+            !Task.isCancelled && deadline.map { SystemClock.now.instant < $0 } != false
+        }
+        // Without its digests it is not begun: the time for it is over.
         try Task.checkCancellation()
         guard UInt64(put.lifetime) >= put.leastLifetime else { throw tooBrief(put, byteCount: value.count) }
         switch try await perform(.put(put), turn: (options.turn ?? own)?.id, until: deadline) {
