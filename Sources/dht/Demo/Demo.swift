@@ -34,6 +34,7 @@ struct Demo: AsyncParsableCommand {
         narrator.chapter(
             "Your turn: a shell at \(first.name). Try: put hello world, get hello, status, peers, quit"
         )
+        if let dashboard = first.dashboard { narrator.done("its dashboard: \(dashboard)/") }
         await ShellSession(first.control).run()
     }
 }
@@ -75,7 +76,7 @@ private struct Tour {
         try network.writeShared(members)
         narrator.done("\(count) fresh keys, one allowlist that names them all, one network key")
 
-        let first = try await network.start(members[0], peers: [])
+        let first = try await network.start(members[0], peers: [], isSeen: true)
         let others = try members.dropFirst().map { try network.launch($0, peers: [first.uri]) }
         var nodes = [first]
         for other in others { nodes.append(try await network.awaitReady(other)) }

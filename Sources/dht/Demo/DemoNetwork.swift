@@ -19,6 +19,8 @@ struct DemoNode {
     let control: ControlClient
     /// `dht://…`, as its READY line had it.
     let uri: String
+    /// Its dashboard's address, if it has one.
+    let dashboard: String?
 
     var port: String { uri.split(separator: ":").last.map { ":\($0)" } ?? uri }
 }
@@ -69,12 +71,13 @@ final class DemoNetwork: Sendable {
         try NetworkSecret().write(to: path("net.key"))
     }
 
-    func start(_ member: DemoMember, peers: [String]) async throws -> DemoNode {
-        try await awaitReady(launch(member, peers: peers))
+    func start(_ member: DemoMember, peers: [String], isSeen: Bool = false) async throws -> DemoNode {
+        try await awaitReady(launch(member, peers: peers, isSeen: isSeen))
     }
 
     /// Starts a node's process. Its shell reads a pipe of ours, so that it ends when we do, even if we crash.
-    func launch(_ member: DemoMember, peers: [String]) throws(Failure) -> Launch {
+    /// `isSeen`: with a dashboard.
+    func launch(_ member: DemoMember, peers: [String], isSeen: Bool = false) throws(Failure) -> Launch {
         let socket = path("\(member.name).sock")
         var arguments = [
             "node", "--shell", "--name", member.name, "--key", member.keyFile, "--allow", path("peers.allow"),
@@ -82,6 +85,7 @@ final class DemoNetwork: Sendable {
             "--ephemeral",
         ]
         for peer in peers { arguments += ["--peer", peer] }
+        if isSeen { arguments += ["--http", "127.0.0.1:0"] }
         let process = try ChildProcess(arguments: arguments, log: path("\(member.name).log"))
         Self.remains.withLock { $0.processes.append(process) }
         return Launch(name: member.name, process: process, socket: socket)
@@ -91,9 +95,10 @@ final class DemoNetwork: Sendable {
         let line = await withCheckedContinuation { continuation in
             queue.async { continuation.resume(returning: launch.process.firstLine(within: 10)) }
         }
+        let bytes = (try? FileBytes.readFile(path("\(launch.name).log"), limit: 1 << 16)) ?? []
+        let log = String(decoding: bytes, as: UTF8.self).split(separator: "\n")
         guard let line, line.hasPrefix("READY ") else {
-            let log = (try? FileBytes.readFile(path("\(launch.name).log"), limit: 1 << 16)) ?? []
-            let last = String(decoding: log, as: UTF8.self).split(separator: "\n").last ?? "it said nothing"
+            let last = log.last ?? "it said nothing"
             throw Failure(.internal, "the demo failed: \(launch.name) does not serve: \(last)")
         }
         let candidate = ControlSocket.Candidate(path: launch.socket, label: launch.socket)
@@ -101,9 +106,13 @@ final class DemoNetwork: Sendable {
             name: launch.name,
             process: launch.process,
             control: ControlClient(candidates: [candidate], timeout: 10),
-            uri: String(line.dropFirst("READY ".count))
+            uri: String(line.dropFirst("READY ".count)),
+            dashboard: log.first { $0.hasPrefix(Self.told) }.map { String($0.dropFirst(Self.told.count)) }
         )
     }
+
+    /// The beginning of the line by which a node tells where it serves HTTP.
+    private static let told = "http at "
 
     func kill(_ node: DemoNode) { node.process.kill() }
 
