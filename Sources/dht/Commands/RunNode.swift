@@ -33,7 +33,7 @@ struct RunNode: AsyncParsableCommand {
     func run() async throws {
         let (events, trigger) = AsyncStream.makeStream(of: Event.self)
         Allocator.giveBackLargeBuffers()
-        listenToSignals(trigger, whileStarting: true)
+        listenToSignals(trigger, whileRunning: nil)
         let http = try HTTPSetup(options.http, environment: GlobalOptions.environment)
         try Descriptors.require(Self.mostFiles + (http == nil ? 0 : Self.mostFilesOfHTTP))
         let setup = try NodeSetup(options, environment: GlobalOptions.environment)
@@ -55,7 +55,7 @@ struct RunNode: AsyncParsableCommand {
         if let home = setup.stateHome { Self.makeDirectories(home) }
         let node: DHTNode
         do { node = try await DHTNode.start(configuration) } catch { throw Failure(error) }
-        listenToSignals(trigger, whileStarting: false)
+        listenToSignals(trigger, whileRunning: logger)
         let control = LocalNode(
             node,
             name: configuration.name,
@@ -226,17 +226,25 @@ struct RunNode: AsyncParsableCommand {
 
     /// SIGTERM and SIGINT stop in good order, a second SIGINT at once; SIGHUP reloads. As long as there is
     /// nothing to hand over, SIGTERM and SIGINT end at once, whatever is waited for; SIGHUP waits.
-    private func listenToSignals(_ trigger: AsyncStream<Event>.Continuation, whileStarting: Bool) {
+    private func listenToSignals(
+        _ trigger: AsyncStream<Event>.Continuation,
+        whileRunning logger: Logger?
+    ) {
         Signals.on(SIGHUP) { trigger.yield(.reload) }
-        if whileStarting {
+        guard let logger else {
             Signals.exits(on: SIGTERM, with: 0)
             Signals.exitOnInterrupt()
             return
         }
-        Signals.on(SIGTERM) { trigger.yield(.stop) }
+        // Whatever the node is at: it may still be opening its HTTP port.
+        let stop = { @Sendable in
+            forceExit(after: Self.stopDeadline, logger)
+            trigger.yield(.stop)
+        }
+        Signals.on(SIGTERM) { stop() }
         Signals.on(SIGINT) {
             Signals.exitOnInterrupt()
-            trigger.yield(.stop)
+            stop()
         }
     }
 

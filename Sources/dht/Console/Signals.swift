@@ -8,18 +8,33 @@ enum Signals {
     static let exitCode: Int32 = 130
 
     private static let queue = DispatchQueue(label: "signals")
-    private static let sources = Mutex<[Int32: any DispatchSourceSignal]>([:])
+
+    private struct Listener {
+        let source: any DispatchSourceSignal
+        var body: @Sendable () -> Void
+    }
+
+    private static let listeners = Mutex<[Int32: Listener]>([:])
 
     /// From now on `signal` calls `body`, in place of what it did before.
     static func on(_ signal: Int32, _ body: @escaping @Sendable () -> Void) {
-        sources.withLock { sources in
-            // Before the source is made, and once: making it puts a handler of its own in this one's place.
-            if sources[signal] == nil { Glibc.signal(signal, SIG_IGN) }
+        listeners.withLock { listeners in
+            // One source a signal: from one to the next it might get lost.
+            guard listeners[signal] == nil else {
+                listeners[signal]?.body = body
+                return
+            }
+            // Before the source is made: making it puts a handler of its own in this one's place.
+            Glibc.signal(signal, SIG_IGN)
             let source = DispatchSource.makeSignalSource(signal: signal, queue: queue)
-            source.setEventHandler(handler: body)
+            source.setEventHandler { action(of: signal)?() }
+            listeners[signal] = Listener(source: source, body: body)
             source.resume()
-            sources.updateValue(source, forKey: signal)?.cancel()
         }
+    }
+
+    private static func action(of signal: Int32) -> (@Sendable () -> Void)? {
+        listeners.withLock { $0[signal]?.body }
     }
 
     /// From now on `signal` ends the program with `code`, whatever is registered with `atexit` done first.
