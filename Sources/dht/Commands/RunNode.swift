@@ -236,7 +236,7 @@ struct RunNode: AsyncParsableCommand {
             Signals.exitOnInterrupt()
             return
         }
-        // Whatever the node is at: it may still be opening its HTTP port.
+        // The node may still be opening its HTTP port.
         let stop = { @Sendable in
             forceExit(after: Self.stopDeadline, logger)
             trigger.yield(.stop)
