@@ -93,7 +93,9 @@ public struct KeyTrace: Hashable, Sendable {
 extension DHTNode {
     /// Looks for every author's value under a key, and tells how it went.
     ///
-    /// - Parameter key: 1…128 bytes.
+    /// - Parameters:
+    ///   - key: 1…128 bytes.
+    ///   - timeout: As ``GetOptions/timeout``; by itself a trace ends within seconds.
     /// - Throws: ``DHTError``: `invalidArgument`, `stopped`, `timedOut`. `CancellationError` if the task is
     ///   cancelled.
     public func trace(_ key: some Collection<UInt8> & Sendable, timeout: Duration? = nil) async throws
