@@ -3,16 +3,10 @@
 
 from __future__ import annotations
 
-import os
 import re
-import shutil
-import subprocess
 import sys
-import tempfile
-import threading
 import unittest
 import urllib.request
-from pathlib import Path
 
 sys.dont_write_bytecode = True
 
@@ -20,10 +14,10 @@ import browser
 import states
 from browser import ENTER, TAB, Browser, until
 from states import HOSTILE, ROOT, Server
+from web import WebNode
 
 PICTURES = ROOT / ".build" / "screenshots"
 WIDTHS = [360, 768, 1280, 2560]
-DHT = Path(os.environ.get("DHT", ROOT / ".build" / "debug" / "dht"))
 chromium: Browser
 
 
@@ -351,50 +345,23 @@ CONTRAST = """
         .filter(([ratio]) => ratio < 4.5)"""
 
 
-def serves_pages() -> bool:
-    if not DHT.exists():
-        return False
-    told = subprocess.run([DHT, "node", "--help"], capture_output=True, text=True, timeout=60)
-    return "--http" in told.stdout
-
-
 class NodeTest(PageTest):
     """The page of a real node."""
 
     def setUp(self) -> None:
         super().setUp()
-        if not serves_pages():
-            reason = f"{DHT.name} node has no --http"
-            print(f"Tests/Seen: NodeTest skipped: {reason}", file=sys.stderr)
-            self.skipTest(reason)
-        self.folder = Path(tempfile.mkdtemp())
-        self.addCleanup(shutil.rmtree, self.folder, True)
-        self.lines: list[str] = []
-        for arguments in [["-o", "node.key"], ["--network", "-o", "net.key"]]:
-            subprocess.run([DHT, "keygen", *arguments], cwd=self.folder, check=True, capture_output=True)
-        self.node = subprocess.Popen(
-            [DHT, "node", "--key", "node.key", "--network", "net.key", "--open", "--ephemeral", "--name", HOSTILE[:32],
-             "--listen", "127.0.0.1:0", "--socket", self.folder / "dht.sock", "--http", "127.0.0.1:0"],
-            cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True,
-        )
-        self.addCleanup(self.end)
-        threading.Thread(target=lambda: self.lines.extend(iter(self.node.stderr.readline, "")), daemon=True).start()
-        found = until(lambda: re.search(r"http at (http://\S+)", "".join(self.lines)), "an address of the page", 60)
-        self.url = found[1]
-
-    def end(self) -> None:
-        self.node.terminate()
-        self.node.wait(timeout=30)
+        self.node = WebNode("--name", HOSTILE[:32], serves_values=False)
+        self.addCleanup(self.node.stop)
 
     def test_it_serves_the_page_with_its_policy(self) -> None:
-        with urllib.request.urlopen(self.url, timeout=30) as answer:
+        with urllib.request.urlopen(self.node.url, timeout=30) as answer:
             self.assertEqual(answer.read(), states.PAGE.read_bytes())
             self.assertEqual(answer.headers["Content-Security-Policy"], states.policy())
             self.assertTrue(answer.headers["Content-Type"].startswith("text/html"))
 
     def test_it_shows_itself_and_its_end(self) -> None:
         chromium.log()
-        chromium.open(self.url)
+        chromium.open(self.node.url)
         until(lambda: text("#link") == "Live", "a state on the page")
         self.assertEqual(text("h1"), HOSTILE[:32])
         page = chromium.run("return document.body.innerText")
@@ -402,7 +369,7 @@ class NodeTest(PageTest):
             self.assertNotIn(nothing, page)
         self.expect_silence()
         chromium.picture(PICTURES / "node.png")
-        self.node.terminate()
+        self.node.process.terminate()
         until(lambda: text("#well") == "Connection lost", "a notice")
 
 

@@ -26,8 +26,8 @@ from typing import Any, Callable, Optional
 
 sys.dont_write_bytecode = True
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-DHT = str(Path(os.environ.get("DHT") or ROOT / ".build/debug/dht").resolve())
+from web import DHT, ROOT
+
 RULES = ROOT / "Packaging/prometheus/dht.rules.yml"
 RULES_TEST = ROOT / "Packaging/prometheus/dht.rules.test.yml"
 DASHBOARD = ROOT / "Packaging/grafana/dht.json"
@@ -76,10 +76,6 @@ def free_port() -> int:
         return int(taken.getsockname()[1])
 
 
-def serves_http() -> bool:
-    return "--http" in run(DHT, "node", "--help").stdout
-
-
 class Local(http.client.HTTPConnection):
     """HTTP over a Unix socket."""
 
@@ -101,7 +97,6 @@ class Node:
         self.process: Optional[subprocess.Popen[bytes]] = None
         run(DHT, "keygen", "-o", self.key)
         self.identity = json.loads(run(DHT, "--json", "id", self.key).stdout)["id"]
-        self.scrape: Optional[str] = None
 
     @property
     def key(self) -> str:
@@ -125,6 +120,11 @@ class Node:
     @property
     def address(self) -> str:
         return next(x for x in self.out.read_text().splitlines() if x.startswith("READY")).split()[1]
+
+    @property
+    def web(self) -> str:
+        """Where it serves HTTP."""
+        return re.search(r"^http at http://(\S+)$", self.log.read_text(), re.M)[1]
 
     def ask(self, *words: str, check: bool = True) -> Any:
         done = run(DHT, "-s", self.socket, "--json", *words, check=check)
@@ -151,31 +151,28 @@ class Node:
 class Overlay:
     """Three nodes on one list that know each other."""
 
-    def __init__(self, has_http: bool) -> None:
+    def __init__(self) -> None:
         self.folder = Path(tempfile.mkdtemp(prefix="dht-seen-"))
         run(DHT, "keygen", "--network", "-o", str(self.folder / "net.key"))
         self.nodes = [Node(self.folder, f"node{index}") for index in range(COUNT)]
         lines = "".join(f"{node.identity} {node.name}\n" for node in self.nodes)
         (self.folder / "members.allow").write_text(lines)
         try:
-            self.start(has_http)
+            self.start()
         except BaseException:
             self.close()
             raise
 
-    def start(self, has_http: bool) -> None:
+    def start(self) -> None:
         for node in self.nodes:
             flags = [] if node is self.nodes[0] else ["--peer", self.nodes[0].address]
-            if has_http:
-                node.scrape = f"127.0.0.1:{free_port()}"
-                flags += ["--http", node.scrape]
-            node.start(*flags)
+            node.start(*flags, "--http", "127.0.0.1:0")
         for node in self.nodes:
             wait(f"{node.name} knows all", lambda: node.ask("status")["peers"]["up"] == COUNT - 1)
 
     def scrape_addresses(self) -> list[str]:
         """Where each node serves /metrics, as HOST:PORT."""
-        return [node.scrape for node in self.nodes if node.scrape is not None]
+        return [node.web for node in self.nodes]
 
     def close(self) -> None:
         for node in self.nodes:
@@ -207,7 +204,7 @@ class TextTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        cls.overlay = Overlay(has_http=False)
+        cls.overlay = Overlay()
         first, second = cls.overlay.nodes[:2]
         first.ask("put", "key", "value")
         second.ask("get", "key")
@@ -309,15 +306,11 @@ class ScrapeTest(unittest.TestCase):
 
     @classmethod
     def setUpClass(cls) -> None:
-        reason = None
         if not shutil.which("prometheus"):
             reason = "there is no prometheus: apt-get install prometheus"
-        elif not serves_http():
-            reason = "`dht node --help` has no --http, so nothing can be scraped"
-        if reason:
             print(f"Tests/Seen: scraping is skipped: {reason}", file=sys.stderr)
             raise unittest.SkipTest(reason)
-        cls.overlay = Overlay(has_http=True)
+        cls.overlay = Overlay()
         cls.addClassCleanup(cls.overlay.close)
         cls.server = f"127.0.0.1:{free_port()}"
         folder = cls.overlay.folder
