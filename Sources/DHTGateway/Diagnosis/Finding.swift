@@ -40,23 +40,14 @@ package struct Finding: Codable, Hashable, Sendable {
 
     package let code: Code
     /// Name or identity of the peer it is about, if it is about one.
-    package let peer: String?
+    @OrNull package private(set) var peer: String?
     /// One sentence.
     package let text: String
     /// The next thing to type or to do, if there is one.
-    package let next: String?
+    @OrNull package private(set) var next: String?
 
     package init(_ code: Code, _ text: String, peer: String? = nil, next: String? = nil) {
         (self.code, self.peer, self.text, self.next) = (code, peer, printable(text), next.map(printable))
-    }
-
-    /// The fields are always there: `null` says that there is nothing.
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(code, forKey: .code)
-        try container.encode(peer, forKey: .peer)
-        try container.encode(text, forKey: .text)
-        try container.encode(next, forKey: .next)
     }
 }
 

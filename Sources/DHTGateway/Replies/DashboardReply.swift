@@ -28,17 +28,10 @@ package struct DashboardReply: Codable, Hashable, Sendable {
         /// One sentence.
         package var text: String
         /// The command line that tells more or mends it; `nil` if none does.
-        package var next: String?
+        @OrNull package var next: String?
 
         package init(code: String, text: String, next: String?) {
             (self.code, self.text, self.next) = (code, text, next)
-        }
-
-        package func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(code, forKey: .code)
-            try container.encode(text, forKey: .text)
-            try container.encode(next, forKey: .next)
         }
     }
 
@@ -47,14 +40,14 @@ package struct DashboardReply: Codable, Hashable, Sendable {
         package var id: String
         /// 40 hexadecimal digits.
         package var nodeID: String
-        package var name: String?
+        @OrNull package var name: String?
         /// `host:port`, if an address is known.
-        package var address: String?
+        @OrNull package var address: String?
         /// `good`, `questionable`, `bad` or `unknown`.
         package var state: String
-        package var roundTripMilliseconds: Double?
+        @OrNull package var roundTripMilliseconds: Double?
         /// The cause of a state other than good, in words.
-        package var why: String?
+        @OrNull package var why: String?
 
         package init(
             id: String,
@@ -74,17 +67,6 @@ package struct DashboardReply: Codable, Hashable, Sendable {
             case nodeID = "node_id"
             case roundTripMilliseconds = "rtt_ms"
         }
-
-        package func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(id, forKey: .id)
-            try container.encode(nodeID, forKey: .nodeID)
-            try container.encode(name, forKey: .name)
-            try container.encode(address, forKey: .address)
-            try container.encode(state, forKey: .state)
-            try container.encode(roundTripMilliseconds, forKey: .roundTripMilliseconds)
-            try container.encode(why, forKey: .why)
-        }
     }
 
     /// Records that are kept here.
@@ -94,7 +76,7 @@ package struct DashboardReply: Codable, Hashable, Sendable {
         /// From here on the store is full.
         package var limitBytes: Int
         /// Records that fewer members keep than ought to; `nil` if that is not known.
-        package var underReplicated: Int?
+        @OrNull package var underReplicated: Int?
 
         package init(count: Int, bytes: Int, limitBytes: Int, underReplicated: Int?) {
             (self.count, self.bytes) = (count, bytes)
@@ -105,14 +87,6 @@ package struct DashboardReply: Codable, Hashable, Sendable {
             case count, bytes
             case limitBytes = "limit_bytes"
             case underReplicated = "under_replicated"
-        }
-
-        package func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(count, forKey: .count)
-            try container.encode(bytes, forKey: .bytes)
-            try container.encode(limitBytes, forKey: .limitBytes)
-            try container.encode(underReplicated, forKey: .underReplicated)
         }
     }
 
@@ -155,9 +129,9 @@ package struct DashboardReply: Codable, Hashable, Sendable {
         package var reason: String
         package var count: UInt64
         /// `host:port` of the last, if that is known.
-        package var lastSource: String?
+        @OrNull package var lastSource: String?
         /// Unix seconds of the last, rounded down.
-        package var last: UInt64?
+        @OrNull package var last: UInt64?
 
         package init(reason: String, count: UInt64, lastSource: String?, last: UInt64?) {
             (self.reason, self.count, self.lastSource, self.last) = (reason, count, lastSource, last)
@@ -166,14 +140,6 @@ package struct DashboardReply: Codable, Hashable, Sendable {
         package enum CodingKeys: String, CodingKey {
             case reason, count, last
             case lastSource = "last_source"
-        }
-
-        package func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(reason, forKey: .reason)
-            try container.encode(count, forKey: .count)
-            try container.encode(lastSource, forKey: .lastSource)
-            try container.encode(last, forKey: .last)
         }
     }
 

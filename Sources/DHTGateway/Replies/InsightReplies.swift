@@ -55,12 +55,12 @@ package struct RoutesReply: Codable, Hashable, Sendable {
 package struct TraceReply: Codable, Hashable, Sendable {
     package struct Hop: Codable, Hashable, Sendable {
         package var id: String
-        package var name: String?
+        @OrNull package var name: String?
         package var address: String
         /// Milliseconds since the beginning.
         package var asked: Double
         /// Since the beginning too; `nil` if no answer came.
-        package var answered: Double?
+        @OrNull package var answered: Double?
         /// `value`, `closer`, `timeout`, `pending` or `misfit`.
         package var outcome: String
         /// Records that it has there.
@@ -87,19 +87,6 @@ package struct TraceReply: Codable, Hashable, Sendable {
             case id, name, address, outcome, records, named
             case asked = "asked_ms"
             case answered = "answered_ms"
-        }
-
-        /// `answered_ms` is always there: `null` says that no answer came.
-        package func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(id, forKey: .id)
-            try container.encode(name, forKey: .name)
-            try container.encode(address, forKey: .address)
-            try container.encode(asked, forKey: .asked)
-            try container.encode(answered, forKey: .answered)
-            try container.encode(outcome, forKey: .outcome)
-            try container.encode(records, forKey: .records)
-            try container.encode(named, forKey: .named)
         }
     }
 

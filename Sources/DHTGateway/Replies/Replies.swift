@@ -7,7 +7,7 @@ package struct IdentityReply: Codable, Hashable, Sendable {
     package var id: String
     /// 40 hexadecimal digits.
     package var nodeID: String
-    package var name: String?
+    @OrNull package var name: String?
 
     package init(id: String, nodeID: String, name: String?) {
         (self.id, self.nodeID, self.name) = (id, nodeID, name)
@@ -16,15 +16,6 @@ package struct IdentityReply: Codable, Hashable, Sendable {
     package enum CodingKeys: String, CodingKey {
         case schema, id, name
         case nodeID = "node_id"
-    }
-
-    /// `name` is always there, `null` for a node without one.
-    package func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(schema, forKey: .schema)
-        try container.encode(id, forKey: .id)
-        try container.encode(nodeID, forKey: .nodeID)
-        try container.encode(name, forKey: .name)
     }
 }
 
@@ -206,12 +197,12 @@ package struct StatusReply: Codable, Hashable, Sendable {
 package struct PeersReply: Codable, Hashable, Sendable {
     package struct Peer: Codable, Hashable, Sendable {
         package var id: String
-        package var name: String?
+        @OrNull package var name: String?
         /// `host:port`, if an address is known.
-        package var address: String?
+        @OrNull package var address: String?
         /// `good`, `questionable`, `bad` or `unknown`.
         package var state: String
-        package var roundTripMilliseconds: Double?
+        @OrNull package var roundTripMilliseconds: Double?
         /// Unix seconds; `nil` if it did not within a day.
         package var lastAnswered: UInt64?
         /// The reason for its state, unless that is good.
@@ -235,18 +226,6 @@ package struct PeersReply: Codable, Hashable, Sendable {
             case id, name, address, state, why
             case roundTripMilliseconds = "rtt_ms"
             case lastAnswered = "last_answered"
-        }
-
-        /// The fields scripts rely on are always there: `null` says that a thing is not known.
-        package func encode(to encoder: any Encoder) throws {
-            var container = encoder.container(keyedBy: CodingKeys.self)
-            try container.encode(id, forKey: .id)
-            try container.encode(name, forKey: .name)
-            try container.encode(address, forKey: .address)
-            try container.encode(state, forKey: .state)
-            try container.encode(roundTripMilliseconds, forKey: .roundTripMilliseconds)
-            try container.encodeIfPresent(lastAnswered, forKey: .lastAnswered)
-            try container.encodeIfPresent(why, forKey: .why)
         }
     }
 
