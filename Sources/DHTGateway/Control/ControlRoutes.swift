@@ -154,6 +154,13 @@ package enum ControlRoutes {
         _ request: Request
     ) throws(Failure) -> Number? {
         guard let text = request.uri.queryParameters[name[...]] else { return nil }
+        return try number(text, for: name)
+    }
+
+    static func number<Number: FixedWidthInteger>(
+        _ text: some StringProtocol,
+        for name: String
+    ) throws(Failure) -> Number {
         guard let number = Number(text) else {
             throw Failure(.invalidArgument, "\(name): \"\(text)\" is no number")
         }
@@ -163,10 +170,7 @@ package enum ControlRoutes {
     /// A misspelt parameter must not pass for an absent one.
     private static func refuseUnknown(_ request: Request, besides known: [String]) throws(Failure) {
         for (name, _) in request.uri.queryParameters where !known.contains(String(name)) {
-            throw Failure(
-                .invalidArgument,
-                "unknown parameter \"\(name)\"" + Suggestion.hint(for: String(name), among: known)
-            )
+            throw .unknownParameter(String(name), among: known)
         }
     }
 
@@ -186,6 +190,10 @@ package enum ControlRoutes {
 }
 
 extension Failure {
+    package static func unknownParameter(_ name: String, among known: [String]) -> Failure {
+        Failure(.invalidArgument, "unknown parameter \"\(name)\"" + Suggestion.hint(for: name, among: known))
+    }
+
     /// For a value nobody wants to read to its end.
     package static func valueTooLarge(moreThan count: Int) -> Failure {
         Failure(

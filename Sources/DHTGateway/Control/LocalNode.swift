@@ -42,61 +42,8 @@ package final class LocalNode: NodeControl {
     }
 
     package func status() async throws(Failure) -> StatusReply {
-        let status = await node.status()
-        return StatusReply(
-            id: status.identity.text,
-            nodeID: "\(status.nodeID)",
-            name: status.name,
-            addresses: status.addresses.map { "\($0)" },
-            uptimeMilliseconds: status.uptime.wholeMilliseconds,
-            members: status.members,
-            peers: .init(known: status.peersKnown, up: status.peersUp),
-            records: .init(count: status.records, bytes: status.recordBytes),
-            buckets: status.buckets.map { .init(index: $0.index, count: $0.count) },
-            rejected: Dictionary(
-                status.rejected.map { ($0.reason.rawValue, $0.count) },
-                uniquingKeysWith: { $0 + $1 }
-            ),
-            counters: Dictionary(
-                status.counters.map { ($0.name, $0.count) },
-                uniquingKeysWith: { $0 + $1 }
-            ),
-            suspects: status.suspects.map {
-                .init(
-                    id: $0.identity.text,
-                    name: $0.name,
-                    offence: $0.offence.rawValue,
-                    count: $0.count,
-                    last: $0.last.unixSeconds
-                )
-            },
-            version: DHTNode.version,
-            network: status.network,
-            storeProblem: status.storeProblem,
-            health: .init(
-                reasons: status.complaints.map(\.description),
-                findings: await findings(status)
-            ),
-            knocking: status.knocking.map {
-                .init(
-                    id: $0.identity.text,
-                    address: "\($0.address)",
-                    count: $0.count,
-                    last: $0.last.unixSeconds
-                )
-            },
-            kept: .init(
-                count: status.kept.count,
-                failing: status.kept.failing,
-                stopped: status.kept.stopped
-            ),
-            store: .init(
-                live: status.store.live,
-                disk: status.store.onDisk,
-                free: status.store.free,
-                limit: status.store.limit
-            )
-        )
+        let survey = await node.survey()
+        return StatusReply(survey.status, findings(survey))
     }
 
     package func peers() async throws(Failure) -> PeersReply {
@@ -107,7 +54,7 @@ package final class LocalNode: NodeControl {
                     name: $0.name,
                     address: $0.address.map { "\($0)" },
                     state: $0.state.rawValue,
-                    roundTripMilliseconds: $0.roundTrip.map { Double($0.wholeMicroseconds) / 1000 },
+                    roundTripMilliseconds: $0.roundTrip?.inMilliseconds,
                     lastAnswered: $0.lastAnswered?.unixSeconds,
                     why: $0.reason
                 )
@@ -244,7 +191,7 @@ package final class LocalNode: NodeControl {
         return PingReply(
             id: identity.text,
             name: memberName(identity),
-            roundTripMilliseconds: Double(roundTrip.wholeMicroseconds) / 1000
+            roundTripMilliseconds: roundTrip.inMilliseconds
         )
     }
 

@@ -167,7 +167,7 @@ package struct Diagnosis: Sendable {
         guard let probes, probes.values.contains(where: { $0.roundTrip != nil }) else { return [] }
         return peers.compactMap { peer -> Finding? in
             guard let probe = probes[peer.identity], probe.roundTrip == nil else { return nil }
-            let since = peer.lastAnswered.map { " since \(timeText($0))" } ?? ""
+            let since = peer.lastAnswered.map { " since \(TimeText.ofDay($0.unixSeconds))" } ?? ""
             guard !probe.witnesses.isEmpty else {
                 return Finding(
                     .unreachable,
@@ -277,10 +277,3 @@ func seconds(_ difference: Duration) -> String {
 }
 
 private func abs(_ duration: Duration) -> Duration { duration < .zero ? .zero - duration : duration }
-
-/// `14:03:22`, of the day in UTC.
-package func timeText(_ time: Date) -> String {
-    let last = time.unixSeconds
-    return [last / 3600 % 24, last / 60 % 60, last % 60]
-        .map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(separator: ":")
-}

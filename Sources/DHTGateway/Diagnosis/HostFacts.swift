@@ -20,9 +20,7 @@ package struct HostFacts: Hashable, Sendable {
 
     /// Of this process.
     package static func current(directory: String?, ports: [UInt16]) -> HostFacts {
-        var limit = rlimit()
-        unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
-        var facts = HostFacts(openFiles: UInt64(limit.rlim_cur))
+        var facts = HostFacts(openFiles: ProcessFigures.fileLimit ?? neededFiles)
         if let directory {
             var system = statvfs()
             if unsafe statvfs(directory, &system) == 0 {
@@ -30,7 +28,7 @@ package struct HostFacts: Hashable, Sendable {
             }
         }
         for table in ["/proc/net/udp", "/proc/net/udp6"] {
-            facts.socketDrops += drops(in: readAll(table), ports: ports)
+            facts.socketDrops += drops(in: ProcessFigures.text(table) ?? "", ports: ports)
         }
         return facts
     }
@@ -44,18 +42,6 @@ package struct HostFacts: Hashable, Sendable {
                 ports.contains(port)
             else { return sum }
             return sum + drops
-        }
-    }
-
-    private static func readAll(_ path: String) -> String {
-        guard let file = unsafe fopen(path, "r") else { return "" }
-        defer { unsafe fclose(file) }
-        var bytes: [UInt8] = []
-        var buffer = [UInt8](repeating: 0, count: 1 << 16)
-        while true {
-            let count = unsafe fread(&buffer, 1, buffer.count, file)
-            guard count > 0 else { return String(decoding: bytes, as: UTF8.self) }
-            bytes += buffer[..<count]
         }
     }
 

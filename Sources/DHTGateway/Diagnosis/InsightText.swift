@@ -79,30 +79,19 @@ package enum InsightText {
 
     private static func view(_ view: WhyReply.View) -> String {
         var text = view.state
-        if let time = view.lastAnswered { text += ", last answered \(clock(time))" }
+        if let time = view.lastAnswered { text += ", last answered \(TimeText.ofDay(time))" }
         if let time = view.roundTripMilliseconds { text += ", \(ShellText.milliseconds(time))" }
         return text
     }
 
-    /// `14:03:22`, of Unix seconds, in UTC.
-    private static func clock(_ seconds: UInt64) -> String {
-        [seconds / 3600 % 24, seconds / 60 % 60, seconds % 60]
-            .map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(separator: ":")
-    }
-
     /// `14:03:22.125  admission  10.0.0.7:4100`
     package static func rejection(_ rejection: RejectionsReply.Rejection) -> String {
-        "\(clock(milliseconds: rejection.time))  \(rejection.reason)  \(rejection.source)"
+        "\(TimeText.ofDay(milliseconds: rejection.time))  \(rejection.reason)  \(rejection.source)"
     }
 
     /// `14:03:22.125  warning  nobody answers`
     package static func line(_ line: LogReply.Line) -> String {
-        "\(clock(milliseconds: line.time))  \(line.level)  \(line.text)"
-    }
-
-    private static func clock(milliseconds time: UInt64) -> String {
-        let fraction = String(time % 1000)
-        return clock(time / 1000) + "." + String(repeating: "0", count: 3 - fraction.count) + fraction
+        "\(TimeText.ofDay(milliseconds: line.time))  \(line.level)  \(line.text)"
     }
 
     // MARK: One screen

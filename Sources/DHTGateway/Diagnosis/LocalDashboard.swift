@@ -4,18 +4,19 @@ import SecureDHT
 extension LocalNode {
     /// The state of the node for people to look at.
     package func dashboard() async -> DashboardReply {
-        let (status, peers) = (await node.status(), await node.peers())
-        let findings = Diagnosis(status: status, peers: peers, isListed: isListed).findings
+        let survey = await node.survey()
+        let (status, peers, findings) = (survey.status, survey.peers, findings(survey))
+        let reply = StatusReply(status, findings)
         var health = DashboardReply.Health(
             reasons: findings.map { .init(code: $0.code.rawValue, text: $0.text, next: $0.next) }
         )
-        health.ok = status.complaints.isEmpty
+        health.ok = reply.health.ok
         return DashboardReply(
             time: Date().unixMilliseconds,
-            identity: IdentityReply(id: status.identity.text, nodeID: "\(status.nodeID)", name: status.name),
-            network: status.network,
-            version: DHTNode.version,
-            uptimeMilliseconds: status.uptime.wholeMilliseconds,
+            identity: IdentityReply(id: reply.id, nodeID: reply.nodeID, name: reply.name),
+            network: reply.network,
+            version: reply.version,
+            uptimeMilliseconds: reply.uptimeMilliseconds,
             address: status.addresses.first.map { "\($0)" },
             health: health,
             peers: peers.map {
@@ -25,12 +26,12 @@ extension LocalNode {
                     name: $0.name,
                     address: $0.address.map { "\($0)" },
                     state: $0.state.rawValue,
-                    roundTripMilliseconds: $0.roundTrip.map { Double($0.wholeMicroseconds) / 1000 },
+                    roundTripMilliseconds: $0.roundTrip?.inMilliseconds,
                     why: $0.reason
                 )
             },
             peersTotal: peers.count,
-            buckets: status.buckets.map { .init(index: $0.index, count: $0.count) },
+            buckets: reply.buckets,
             copies: await node.keptPlaces(limit: DashboardReply.copyLimit).map {
                 String("\($0)".prefix(DashboardReply.copyDigits))
             },
@@ -38,7 +39,7 @@ extension LocalNode {
                 count: status.records,
                 bytes: status.recordBytes,
                 limitBytes: status.store.limit,
-                underReplicated: status.counters.first { $0.name == "under_replicated" }.map { Int($0.count) }
+                underReplicated: reply.counters["under_replicated"].map { Int($0) }
             ),
             traffic: status.rpcs.map(DashboardReply.Traffic.init),
             histogramBoundsMilliseconds: (status.rpcs.first?.durations ?? []).compactMap(\.limit)
@@ -51,14 +52,7 @@ extension LocalNode {
                     last: $0.last?.unixSeconds
                 )
             },
-            knocking: status.knocking.map {
-                .init(
-                    id: $0.identity.text,
-                    address: "\($0.address)",
-                    count: $0.count,
-                    last: $0.last.unixSeconds
-                )
-            },
+            knocking: reply.knocking,
             events: recentLog.lines(from: 0).suffix(DashboardReply.eventLimit).reversed().map {
                 .init(time: $0.time, level: $0.level, text: $0.text)
             }

@@ -6,30 +6,30 @@ import SecureDHT
 
 extension LocalNode {
     /// Members that are asked at the same time.
-    private static let parallelism = 64
+    private static let parallelism = 256
     /// A member that has not answered by then does not.
     private static let patience = Duration.seconds(4)
     /// Silent members of which others are asked.
     private static let inquiries = 16
 
     package func routes() async throws(Failure) -> RoutesReply {
-        let status = await node.status()
+        let survey = await node.survey()
         var buckets: [Int: [RoutesReply.Contact]] = [:]
-        for peer in await node.peers() where peer.state != .unknown {
+        for peer in survey.peers where peer.state != .unknown {
             let id = peer.identity.nodeID
-            buckets[id.commonPrefixLength(with: status.nodeID), default: []].append(
+            buckets[id.commonPrefixLength(with: survey.status.nodeID), default: []].append(
                 .init(
                     id: peer.identity.text,
                     nodeID: "\(id)",
                     name: peer.name,
                     address: peer.address.map { "\($0)" },
                     state: peer.state.rawValue,
-                    roundTripMilliseconds: peer.roundTrip.map(milliseconds)
+                    roundTripMilliseconds: peer.roundTrip.map(\.inMilliseconds)
                 )
             )
         }
         return RoutesReply(
-            nodeID: "\(status.nodeID)",
+            nodeID: "\(survey.status.nodeID)",
             buckets: buckets.sorted { $0.key < $1.key }.map { .init(index: $0.key, contacts: $0.value) }
         )
     }
@@ -46,8 +46,8 @@ extension LocalNode {
                     id: hop.identity.text,
                     name: hop.name,
                     address: "\(hop.address)",
-                    asked: milliseconds(hop.asked),
-                    answered: hop.answered.map(milliseconds),
+                    asked: hop.asked.inMilliseconds,
+                    answered: hop.answered.map(\.inMilliseconds),
                     outcome: hop.outcome.rawValue,
                     records: hop.records,
                     named: hop.named.map { memberName($0) ?? $0.text }
@@ -66,13 +66,13 @@ extension LocalNode {
 
     package func doctor() async throws(Failure) -> DoctorReply {
         let probes = await probe(await node.peers().map(\.identity))
-        let status = await node.status()
+        // After that: the answers told of clocks and addresses.
+        let survey = await node.survey()
         let diagnosis = Diagnosis(
-            status: status,
-            // Once more: the answers told of clocks and addresses.
-            peers: await node.peers(),
+            status: survey.status,
+            peers: survey.peers,
             probes: probes,
-            host: .current(directory: directory, ports: status.addresses.map(\.port)),
+            host: .current(directory: directory, ports: survey.status.addresses.map(\.port)),
             isListed: isListed
         )
         return DoctorReply(findings: diagnosis.findings)
@@ -81,8 +81,8 @@ extension LocalNode {
     package func why(_ peer: String) async throws(Failure) -> WhyReply {
         let identity = try resolve(peer)
         let probe = await probe([identity])[identity] ?? Diagnosis.Probe()
-        let status = await node.status()
-        guard let known = await node.peers().first(where: { $0.identity == identity }) else {
+        let (status, peers) = await node.survey()
+        guard let known = peers.first(where: { $0.identity == identity }) else {
             throw Failure(.denied, "\(identity.text) is not on the list here, so nothing is sent to it")
         }
         var reply = WhyReply(
@@ -92,7 +92,7 @@ extension LocalNode {
             here: .init(
                 state: known.state.rawValue,
                 lastAnswered: known.lastAnswered?.unixSeconds,
-                roundTripMilliseconds: known.roundTrip.map(milliseconds)
+                roundTripMilliseconds: known.roundTrip.map(\.inMilliseconds)
             )
         )
         reply.address = known.address.map { "\($0)" }
@@ -101,7 +101,7 @@ extension LocalNode {
             .init(
                 state: $0.state.rawValue,
                 lastAnswered: $0.lastAnswered?.unixSeconds,
-                roundTripMilliseconds: $0.roundTrip.map(milliseconds)
+                roundTripMilliseconds: $0.roundTrip.map(\.inMilliseconds)
             )
         }
         reply.clockDifference = known.clockDifference.map { Int64($0 / .milliseconds(1)) }
@@ -135,48 +135,54 @@ extension LocalNode {
     }
 
     /// Troubles that can be seen without asking anybody.
-    func findings(_ status: NodeStatus) async -> [Finding] {
-        Diagnosis(status: status, peers: await node.peers(), isListed: isListed).findings
+    func findings(_ survey: (status: NodeStatus, peers: [PeerStatus])) -> [Finding] {
+        Diagnosis(status: survey.status, peers: survey.peers, isListed: isListed).findings
     }
 
-    var isListed: Bool? { members.withLock { $0?.holds(node.identity) } }
+    private var isListed: Bool? { members.withLock { $0?.holds(node.identity) } }
 
     /// Asks each for a sign of life; and of those that give none, asks others.
     private func probe(_ peers: [Identity]) async -> [Identity: Diagnosis.Probe] {
         let node = node
-        var probes: [Identity: Diagnosis.Probe] = [:]
-        await withTaskGroup { (group: inout TaskGroup<(Identity, Duration?)>) in
-            func ask(_ peer: Identity) {
-                group.addTask { (peer, try? await node.ping(peer, timeout: Self.patience)) }
-            }
-            var rest = peers[...]
-            for peer in rest.prefix(Self.parallelism) { ask(peer) }
-            rest = rest.dropFirst(Self.parallelism)
-            for await (peer, roundTrip) in group {
-                probes[peer] = Diagnosis.Probe(roundTrip: roundTrip)
-                if let next = rest.popFirst() { ask(next) }
-            }
+        var probes = await each(peers) { peer in
+            Diagnosis.Probe(roundTrip: try? await node.ping(peer, timeout: Self.patience))
         }
+        // A node that is cut off from all can ask nobody.
         guard probes.values.contains(where: { $0.roundTrip != nil }) || peers.count == 1 else {
             return probes
         }
-        for peer in peers.filter({ probes[$0]?.roundTrip == nil }).prefix(Self.inquiries) {
-            guard let trace = try? await node.trace(towards: peer.nodeID, timeout: Self.patience) else {
-                continue
-            }
-            probes[peer]?.witnesses = trace.hops.filter { $0.named.contains(peer) }
-                .map { $0.name ?? $0.identity.text }
+        let silent = peers.filter { probes[$0]?.roundTrip == nil }.prefix(Self.inquiries)
+        let witnesses = await each(silent) { peer in
+            let trace = try? await node.trace(towards: peer.nodeID, timeout: Self.patience)
+            return (trace?.hops ?? []).filter { $0.named.contains(peer) }.map { $0.name ?? $0.identity.text }
         }
+        for (peer, names) in witnesses { probes[peer]?.witnesses = names }
         return probes
     }
 
-    private func milliseconds(_ duration: Duration) -> Double { Double(duration.wholeMicroseconds) / 1000 }
+    /// The outcome of each, so many at the same time.
+    private func each<Outcome: Sendable>(
+        _ peers: some Collection<Identity>,
+        _ body: @escaping @Sendable (Identity) async -> Outcome
+    ) async -> [Identity: Outcome] {
+        await withTaskGroup { (group: inout TaskGroup<(Identity, Outcome)>) in
+            var rest = Array(peers)[...]
+            var outcomes: [Identity: Outcome] = [:]
+            for peer in rest.prefix(Self.parallelism) { group.addTask { (peer, await body(peer)) } }
+            rest = rest.dropFirst(Self.parallelism)
+            for await (peer, outcome) in group {
+                outcomes[peer] = outcome
+                if let next = rest.popFirst() { group.addTask { (next, await body(next)) } }
+            }
+            return outcomes
+        }
+    }
 }
 
 extension PeerStatus {
     /// Why it is in this state; `nil` if that is good.
     var reason: String? {
-        let since = lastAnswered.map { " since \(timeText($0))" } ?? ""
+        let since = lastAnswered.map { " since \(TimeText.ofDay($0.unixSeconds))" } ?? ""
         return switch state {
         case .good: nil
         case .questionable: "missed its last request; asked again soon"

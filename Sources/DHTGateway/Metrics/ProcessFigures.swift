@@ -31,11 +31,17 @@ package enum ProcessFigures {
             // The one by which they are counted is no more.
             figures.append(.init(name: "process_open_fds", isCounter: false, value: Double(files.count - 1)))
         }
-        var limit = rlimit()
-        if unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 {
-            figures.append(.init(name: "process_max_fds", isCounter: false, value: Double(limit.rlim_cur)))
+        if let limit = fileLimit {
+            figures.append(.init(name: "process_max_fds", isCounter: false, value: Double(limit)))
         }
         return figures
+    }
+
+    /// Files and sockets that may be open at once; `nil` if the system does not tell.
+    static var fileLimit: UInt64? {
+        var limit = rlimit()
+        guard unsafe getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit) == 0 else { return nil }
+        return UInt64(limit.rlim_cur)
     }
 
     /// - Parameters:
@@ -72,7 +78,8 @@ package enum ProcessFigures {
             .flatMap { Double($0.dropFirst("btime ".count)) }
     }
 
-    private static func text(_ path: String) -> String? {
+    /// A file of the system's that is made when it is read.
+    static func text(_ path: String) -> String? {
         FileManager.default.contents(atPath: path).map { String(decoding: $0, as: UTF8.self) }
     }
 }

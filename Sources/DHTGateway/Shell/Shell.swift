@@ -177,9 +177,7 @@ package enum ShellText {
     }
 
     private static func often(_ count: UInt64, _ last: UInt64) -> String {
-        let time = [last / 3600 % 24, last / 60 % 60, last % 60]
-            .map { $0 < 10 ? "0\($0)" : "\($0)" }.joined(separator: ":")
-        return (count == 1 ? "once" : "\(count) times") + ", last \(time)"
+        (count == 1 ? "once" : "\(count) times") + ", last \(TimeText.ofDay(last))"
     }
 
     package static func peers(_ reply: PeersReply) -> [String] {

@@ -52,7 +52,7 @@ struct WebResponder<Node: NodeControl>: HTTPResponder {
         case "/readyz": return try await readiness()
         case "/metrics":
             guard let metrics = pages.metrics else { throw missing(target) }
-            return text(await metrics(), "text/plain; version=0.0.4; charset=utf-8")
+            return text(await metrics(), PrometheusRegistry.mediaType)
         case "/v1/dashboard":
             guard let state = pages.state else { throw missing(target) }
             return try streams.answer(state)

@@ -31,11 +31,7 @@ struct WebTarget: Hashable {
     /// A misspelt parameter must not pass for an absent one.
     func refuseUnknown(besides known: [String]) throws(Problem) {
         for name in query.keys.sorted() where !known.contains(name) {
-            throw Problem(
-                .badRequest,
-                .invalidArgument,
-                "unknown parameter \"\(name)\"" + Suggestion.hint(for: name, among: known)
-            )
+            throw Problem(.unknownParameter(name, among: known))
         }
     }
 }

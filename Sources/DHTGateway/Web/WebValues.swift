@@ -137,9 +137,7 @@ struct WebValues<Node: NodeControl>: Sendable {
             query.lifetime = try DurationText.seconds(text, in: ValueLimits.lifetimes, for: "ttl")
         }
         if let text = try target["min-copies"] {
-            guard let copies = Int(text) else {
-                throw Failure(.invalidArgument, "min-copies: \"\(text)\" is no number")
-            }
+            let copies: Int = try ControlRoutes.number(text, for: "min-copies")
             try ValueLimits.check(copies: copies, for: "min-copies")
             query.minimumCopies = copies
         }

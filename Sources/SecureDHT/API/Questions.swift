@@ -2,6 +2,7 @@ import DHTCore
 import DHTCrypto
 import DHTEngine
 import DHTEnvelope
+import DHTStorage
 import FoundationEssentials
 
 // Questions that a node answers about itself and about its peers.
@@ -26,8 +27,19 @@ extension DHTNode {
 
     /// The state and the counters of the node at this moment.
     public func status() async -> NodeStatus {
-        let knowledge = await loop.knowledge
-        let size = await loop.databaseSize
+        status(await loop.knowledge, await loop.databaseSize)
+    }
+
+    /// Members of the allowlist and contacts of the routing table, by name, then identity.
+    public func peers() async -> [PeerStatus] { peers(await loop.knowledge) }
+
+    /// Both, of one moment.
+    package func survey() async -> (status: NodeStatus, peers: [PeerStatus]) {
+        let (knowledge, size) = (await loop.knowledge, await loop.databaseSize)
+        return (status(knowledge, size), peers(knowledge))
+    }
+
+    private func status(_ knowledge: NodeSnapshot, _ size: DatabaseSize?) -> NodeStatus {
         let table = knowledge.table
         let more: [NodeStatus.Counter] = [
             .init(name: "unroutable", count: knowledge.unroutable),
@@ -78,19 +90,17 @@ extension DHTNode {
         return list.members.count { $0.identity != identity }
     }
 
-    /// Members of the allowlist and contacts of the routing table, by name, then identity.
-    public func peers() async -> [PeerStatus] {
+    private func peers(_ knowledge: NodeSnapshot) -> [PeerStatus] {
         var names: [Identity: String] = [:]
         if case .members(let list) = admission.withLock({ $0 }) {
             for member in list.members where member.identity != identity {
                 names[member.identity] = member.name
             }
         }
-        let knowledge = await loop.knowledge
-        let seeds = await loop.seeds.peers
-        func listed(_ identity: Identity) -> Endpoint? {
-            seeds.lazy.filter { $0.identity == identity }.compactMap(\.address.numeric).first
-        }
+        let listed = Dictionary(
+            knowledge.seeds.compactMap { seed in seed.address.numeric.map { (seed.identity, $0) } },
+            uniquingKeysWith: { first, _ in first }
+        )
         let contacts = knowledge.table.contacts.map { entry in
             PeerStatus(
                 identity: entry.contact.identity,
@@ -99,7 +109,7 @@ extension DHTNode {
                 state: .init(entry.reachability.grade),
                 roundTrip: knowledge.roundTrips[entry.contact.identity].map { .microseconds($0) },
                 lastAnswered: knowledge.answered[entry.contact.identity],
-                listedAddress: listed(entry.contact.identity),
+                listedAddress: listed[entry.contact.identity],
                 clockDifference: knowledge.views[entry.contact.identity].map {
                     .milliseconds($0.clockDifference)
                 },
@@ -111,11 +121,11 @@ extension DHTNode {
             PeerStatus(
                 identity: identity,
                 name: name,
-                address: listed(identity),
+                address: listed[identity],
                 state: .unknown,
                 roundTrip: nil,
                 lastAnswered: knowledge.answered[identity],
-                listedAddress: listed(identity)
+                listedAddress: listed[identity]
             )
         }
         return (contacts + unknown).sorted { ($0.name ?? "", $0.identity) < ($1.name ?? "", $1.identity) }

@@ -32,6 +32,9 @@ extension Duration {
 
     package var wholeMilliseconds: UInt64 { wholeMicroseconds / 1000 }
 
+    /// The duration in milliseconds, to the microsecond.
+    package var inMilliseconds: Double { Double(wholeMicroseconds) / 1000 }
+
     /// The duration in seconds, rounded up; `nil` if it is negative or too long for the wire.
     var lifetime: UInt32? {
         let (seconds, attoseconds) = components

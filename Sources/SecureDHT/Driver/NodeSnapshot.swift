@@ -8,6 +8,8 @@ import Logging
 struct NodeSnapshot: Sendable {
     let id: NodeID
     let table: RoutingTable
+    /// Peers whose addresses the operator named.
+    let seeds: [PeerAddress]
     let records: Int
     let recordBytes: Int
     /// Bytes of records and long values from which on the store is full.
@@ -70,6 +72,7 @@ extension NodeLoop {
         return NodeSnapshot(
             id: core.id,
             table: core.table,
+            seeds: seeds.peers,
             records: core.catalog.count,
             recordBytes: core.catalog.byteCount,
             byteLimit: core.catalog.quota.bytes,

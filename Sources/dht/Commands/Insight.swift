@@ -10,9 +10,7 @@ struct Routes: AsyncParsableCommand {
     @OptionGroup var globals: GlobalOptions
 
     func run() async throws {
-        let routes = try await globals.node().routes()
-        guard !globals.json else { return Output.json(routes) }
-        InsightText.routes(routes).forEach(Output.line)
+        globals.show(try await globals.node().routes(), InsightText.routes)
     }
 }
 
@@ -29,8 +27,7 @@ struct Trace: AsyncParsableCommand {
 
     func run() async throws {
         let trace = try await globals.node().trace(key.bytes)
-        guard !globals.json else { return Output.json(trace) }
-        InsightText.trace(trace).forEach(Output.line)
+        globals.show(trace, InsightText.trace)
         if trace.hops.isEmpty {
             globals.hint("nobody was asked: no contacts. See: dht peers\(globals.socketFlag)")
         }
@@ -48,12 +45,7 @@ struct Doctor: AsyncParsableCommand {
 
     func run() async throws {
         let reply = try await globals.node().doctor()
-        if globals.json {
-            Output.json(reply)
-        } else {
-            if reply.ok { Output.line("All is well") }
-            InsightText.findings(reply.findings).forEach(Output.line)
-        }
+        globals.show(reply) { $0.ok ? ["All is well"] : InsightText.findings($0.findings) }
         if !reply.ok { throw ExitCode(Failure.Code.partial.exit) }
     }
 }
@@ -70,9 +62,7 @@ struct Why: AsyncParsableCommand {
     @OptionGroup var globals: GlobalOptions
 
     func run() async throws {
-        let reply = try await globals.node().why(peer)
-        guard !globals.json else { return Output.json(reply) }
-        InsightText.why(reply).forEach(Output.line)
+        globals.show(try await globals.node().why(peer), InsightText.why)
     }
 }
 
@@ -105,19 +95,14 @@ struct Log: AsyncParsableCommand {
 
     /// Returns the number of what comes next.
     private func show(from number: UInt64, of node: ControlClient) async throws -> UInt64 {
-        var next = number
-        guard rejected else {
-            for line in try await node.log(from: number).lines {
-                next = line.number + 1
-                if globals.json { Output.json(line) } else { Output.line(InsightText.line(line)) }
-            }
-            return next
+        if rejected {
+            let rejections = try await node.rejections(from: number).rejections
+            for rejection in rejections { globals.show(rejection) { [InsightText.rejection($0)] } }
+            return rejections.last.map { $0.number + 1 } ?? number
         }
-        for rejection in try await node.rejections(from: number).rejections {
-            next = rejection.number + 1
-            if globals.json { Output.json(rejection) } else { Output.line(InsightText.rejection(rejection)) }
-        }
-        return next
+        let lines = try await node.log(from: number).lines
+        for line in lines { globals.show(line) { [InsightText.line($0)] } }
+        return lines.last.map { $0.number + 1 } ?? number
     }
 }
 

@@ -32,9 +32,7 @@ struct Peers: AsyncParsableCommand {
     @OptionGroup var globals: GlobalOptions
 
     func run() async throws {
-        let peers = try await globals.node().peers()
-        guard !globals.json else { return Output.json(peers) }
-        ShellText.peers(peers).forEach(Output.line)
+        globals.show(try await globals.node().peers(), ShellText.peers)
     }
 }
 
@@ -51,10 +49,9 @@ struct Ping: AsyncParsableCommand {
 
     func run() async throws {
         let reply = try await globals.node().ping(peer)
-        guard !globals.json else { return Output.json(reply) }
-        Output.line(
-            "\(reply.name ?? reply.id) answered in \(ShellText.milliseconds(reply.roundTripMilliseconds))"
-        )
+        globals.show(reply) {
+            ["\($0.name ?? $0.id) answered in \(ShellText.milliseconds($0.roundTripMilliseconds))"]
+        }
     }
 }
 
@@ -96,7 +93,6 @@ struct Stop: AsyncParsableCommand {
 
     func run() async throws {
         try await globals.node().stopAndWait()
-        guard !globals.json else { return Output.json(StopReply()) }
-        Output.line("Stopped")
+        globals.show(StopReply()) { _ in ["Stopped"] }
     }
 }

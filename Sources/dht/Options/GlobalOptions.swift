@@ -49,6 +49,11 @@ struct GlobalOptions: ParsableArguments {
         }
     }
 
+    /// Prints an answer: as JSON if that is wanted, else line by line.
+    func show<Reply: Encodable>(_ reply: Reply, _ text: (Reply) -> [String]) {
+        if json { Output.json(reply) } else { text(reply).forEach(Output.line) }
+    }
+
     /// A command to type next, on standard error.
     func hint(_ text: String) {
         if !quiet, !json { Output.talk(text) }
