@@ -48,6 +48,62 @@ struct HandoverTests {
         #expect(transcript.node.replication.counters.handedOver == 6)
     }
 
+    @Test mutating func `what the others have for all we know goes to whoever moves up alone`() {
+        transcript.meet(4, 8, 128)
+        settle()
+        var clone = self
+        #expect(clone.leaveAnswering() == 3)
+        // Two of the three, in doubt, go to the other replica as well.
+        for (record, state) in zip(records, [Catalog.ReplicationState.underReplicated, .allReachable]) {
+            transcript.node.catalog.record(state, of: record.digest, at: record.id, second: 20)
+        }
+        #expect(leaveAnswering() == 5)
+    }
+
+    @Test mutating func `where fewer are left than ought to have it, one of them is given all the same`() {
+        transcript.meet(4)
+        settle()
+        #expect(leaveAnswering() == 3)
+    }
+
+    @Test mutating func `somebody who came a moment ago is given all`() {
+        transcript.meet(4, 8, 128)
+        settle()
+        transcript.hear(.at(9), at: 20)
+        #expect(leaveAnswering() == 6)
+    }
+
+    @Test mutating func `somebody who goes while we leave makes others move up`() {
+        transcript.meet(4, 8, 128)
+        settle()
+        // Nobody can tell who moved up in whose place: both replicas are given all, the first once more.
+        #expect(leaveAnswering(whileGoes: .at(128)) == 9)
+    }
+
+    @Test mutating func `a goodbye that nobody answers delays us by no more than our patience`() {
+        transcript = Transcript(.at(1))
+        transcript.meet(4, 8)
+        leave()
+        #expect(transcript.actions.count { if case .call = $0 { true } else { false } } == 2)
+        let deadline = transcript.node.nextDeadline
+        #expect(deadline == now(20).instant + Departure.patience)
+        transcript.on(at: now(20)) { node, turn in node.advance(in: &turn) }
+        #expect(transcript.outcomes.isEmpty)
+        let late = Now(instant: deadline, unixMilliseconds: now(20).unixMilliseconds + 500)
+        transcript.on(at: late) { node, turn in node.advance(in: &turn) }
+        #expect(transcript.outcomes == [.left])
+    }
+
+    /// All records were taken by all who were to have them, and nothing is left to be done.
+    private mutating func settle() {
+        transcript.node.replication.changes.abandon()
+        transcript.node.replication.queue.removeAll()
+        transcript.node.replication.walk = nil
+        for record in records {
+            transcript.node.catalog.record(.replicated, of: record.digest, at: record.id, second: 10)
+        }
+    }
+
     @Test mutating func `what has ended is not handed over`() {
         transcript.meet(4, 8)
         let brief = Record.sample(at: 3, revision: 10, lifetime: 5)
@@ -86,23 +142,24 @@ struct HandoverTests {
     @Test mutating func `who leaves at the same time is neither told nor given anything`() {
         transcript.meet(4, 8)
         leave()
-        var (stores, goodbyes, hasLeft) = (0, 0, false)
+        var (gone, hasLeft): (Set<Identity>, Bool) = ([], false)
         transcript.performAll(at: now(20)) { action, node, turn in
             switch action {
             case .load(let ticket, let location, _):
                 node.loaded(ticket, records.filter { $0.location == location }, in: &turn)
+            case .call(_, let contact, _, _) where node.calls.names(to: contact.identity).isEmpty: break
             case .call(_, let contact, let request, _):
-                stores += request.isWrite ? 1 : 0
-                goodbyes += request == .ping(isLeaving: true) ? 1 : 0
+                #expect(!gone.contains(contact.identity), "\(request) to one who is gone")
                 // Nobody answers: each leaves as well, and is gone.
-                let (name, leaving) = (RequestID(rawValue: UInt64(stores)), Request.ping(isLeaving: true))
+                gone.insert(contact.identity)
+                let (name, leaving) = (RequestID(rawValue: UInt64(gone.count)), Request.ping(isLeaving: true))
                 node.handleRequest(name, by: contact, leaving, isLive: true, in: &turn)
             case .finished: hasLeft = true
             default: break
             }
         }
         #expect(hasLeft && transcript.node.isIdle)
-        #expect(stores > 0 && goodbyes == 0, "\(stores) stores, \(goodbyes) goodbyes")
+        #expect(gone.count == 2)
     }
 
     @Test mutating func `who leaves twice leaves once`() {
@@ -114,7 +171,8 @@ struct HandoverTests {
         #expect(!first.isEmpty)
     }
 
-    private mutating func leaveAnswering() -> Int {
+    /// The STOREs that it takes to leave, all of them answered; `other` goes at the first.
+    private mutating func leaveAnswering(whileGoes other: Contact? = nil) -> Int {
         leave()
         var stores = 0
         transcript.performAll(at: now(20)) { action, node, turn in
@@ -124,6 +182,10 @@ struct HandoverTests {
                 node.loaded(ticket, found, in: &turn)
             case .call(let call, _, let request, _):
                 stores += request.isWrite ? 1 : 0
+                if stores == 1, let other {
+                    let (name, leaving) = (RequestID(rawValue: 1), Request.ping(isLeaving: true))
+                    node.handleRequest(name, by: other, leaving, isLive: true, in: &turn)
+                }
                 let receipt = Response.stored(.init(lifetime: 1, closest: []))
                 node.answered(call, receipt, in: &turn)
             default: break

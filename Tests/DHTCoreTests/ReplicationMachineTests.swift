@@ -152,16 +152,42 @@ struct ReplicationMachineTests {
     @Test func `leaving ends once, when every goodbye was answered or not`() {
         var departure = Departure()
         let name = OperationID.user(1)
-        #expect(departure.begin(name) == true)
-        #expect(departure.begin(OperationID.user(2)) == false)
+        #expect(departure.begin(name, owes: false) == true)
+        #expect(departure.begin(OperationID.user(2), owes: false) == false)
         #expect(departure.isUnderWay)
-        #expect([departure.saysGoodbye(), departure.saysGoodbye()] == [true, false])
+        #expect(departure.end(at: now(1000).instant) == nil)
+        let said = (1..<3 as Range<UInt64>).map { departure.saysGoodbye(at: now($0).instant) }
+        #expect(said == [true, false])
         for _ in 0..<2 { departure.expectAnswer() }
         for isOver in [false, true] {
             departure.answered()
-            #expect(departure.end() == (isOver ? name : nil))
+            #expect(departure.end(at: now(1).instant) == (isOver ? name : nil))
         }
-        #expect(departure.end() == nil)
+        #expect(departure.end(at: now(1000).instant) == nil)
         #expect(!departure.isUnderWay)
+    }
+
+    @Test func `goodbyes are waited for no longer than patience lasts`() {
+        var departure = Departure()
+        let said = now(1).instant
+        #expect(departure.begin(OperationID.user(1), owes: false) == true)
+        #expect(departure.saysGoodbye(at: said) == true)
+        departure.expectAnswer()
+        let deadline = said + Departure.patience
+        #expect(departure.deadline == deadline)
+        #expect(departure.end(at: said) == nil)
+        #expect(departure.end(at: deadline) == OperationID.user(1))
+    }
+
+    @Test func `who goes is counted from the beginning of our leave`() {
+        var departure = Departure()
+        #expect(departure.begin(OperationID.user(1), owes: true) == true)
+        #expect(departure.owes)
+        for _ in 0..<2 { departure.contactWent() }
+        #expect(departure.gone == 2)
+        #expect(departure.saysGoodbye(at: now(1).instant) == true)
+        #expect(departure.end(at: now(1).instant) != nil)
+        #expect(departure.begin(OperationID.user(2), owes: false) == true)
+        #expect(departure.gone == 0 && !departure.owes)
     }
 }

@@ -270,7 +270,7 @@ package struct KademliaNode: Sendable {
 
     /// Does the work that has fallen due.
     package mutating func advance(in turn: inout KademliaTurn) {
-        upkeep(in: &turn)
+        if !replication.departure.isUnderWay { upkeep(in: &turn) }
         beginWaiting(in: &turn)
         endPuts(in: &turn)
         replicate(in: &turn)
@@ -279,7 +279,8 @@ package struct KademliaNode: Sendable {
     /// When ``advance(in:)`` is to be called next.
     package var nextDeadline: Instant {
         // Asked for after every event: nothing is allocated for it.
-        let own = earlier(membership.timers.next, replication.timers.next)
+        let upkeep = replication.departure.isUnderWay ? nil : membership.timers.next
+        let own = earlier(upkeep, replication.timers.next)
         return own.map { min($0, puts.nextEnd) } ?? puts.nextEnd
     }
 

@@ -76,7 +76,12 @@ extension KademliaNode {
     }
 
     private mutating func record(_ change: ContactChange) {
-        guard catalog.count > 0, !replication.departure.isUnderWay else { return }
+        if replication.departure.isUnderWay {
+            // Newcomers are for the others to see to.
+            if change.kind == .went { replication.departure.contactWent() }
+            return
+        }
+        guard catalog.count > 0 else { return }
         switch replication.changes.record(change) {
         case .recorded(isFirst: true): replication.timers[.contactChanges] = Instant(nanoseconds: 0)
         case .recorded(isFirst: false), .superseded: break

@@ -98,6 +98,9 @@ struct ContactChanges: Sendable {
     /// The contact was given what it lacked.
     mutating func madeUp(for identity: Identity) { missingSince[identity] = nil }
 
+    /// Nothing is left to be done for anybody.
+    var isEmpty: Bool { unhandled.isEmpty && awaitingSecondTurn.isEmpty }
+
     /// We leave: nothing is acted upon any more.
     mutating func abandon() {
         unhandled = []

@@ -15,7 +15,7 @@ package struct Replication: Sendable {
 
     /// The kinds of work that ``KademliaNode/replicate(in:)`` is due for. All of them are looked at,
     /// whichever is due.
-    enum Timer: Int, CaseIterable, Sendable { case contactChanges, walk, queue, incompletePuts }
+    enum Timer: Int, CaseIterable, Sendable { case contactChanges, walk, queue, incompletePuts, goodbyes }
 
     /// A walk through the catalog from its beginning to its end.
     struct Walk: Sendable {
@@ -63,6 +63,12 @@ package struct ReplicationCounters: Hashable, Sendable {
 }
 
 extension Replication {
+    /// There are contacts to whom records are to be given.
+    var owes: Bool {
+        if case .rule = walk?.purpose { return true }
+        return !changes.isEmpty || !queue.isIdle
+    }
+
     mutating func begin(_ rule: RepairRule) {
         walks += 1
         walk = .init(purpose: .rule(rule))
@@ -80,8 +86,9 @@ extension KademliaNode {
             trim(in: &turn)
         }
         if replication.walk == nil { beginWalk(at: turn.now) }
+        if replication.departure.isUnderWay { return continueLeaving(in: &turn) }
         takeSlices(in: &turn)
-        if !replication.departure.isUnderWay { completePuts(in: &turn) }
+        completePuts(in: &turn)
         sendRepairs(in: &turn)
         if replication.walk != nil, !replication.queue.isFull {
             replication.timers.set(.walk, noLaterThan: turn.now.instant + Replication.slicePause)
@@ -170,7 +177,7 @@ extension KademliaNode {
                     among: table.closest(to: located.location, count: rule.width, having: family)
                 )
             }
-        case .leaving(let isLast): targets = nextReplicas(of: located.location, isLast: isLast)
+        case .leaving(let isLast): targets = nextReplicas(of: located, isLast: isLast)
         }
         if !targets.isEmpty {
             replication.queue.append(.init(id: recordID, digest: located.entry.digest, targets: targets))
