@@ -1,4 +1,5 @@
-"""An hour of ordinary life: nodes that are never restarted and nodes that are, and users that never rest."""
+"""An hour of ordinary life: nodes that are never restarted, nodes that are, guests that join and leave for good, lists
+that are read anew, links that are cut, and users that never rest."""
 import base64
 import hashlib
 import http.client
@@ -8,7 +9,8 @@ import statistics
 import threading
 import time
 
-from team import Control, Team, path_of
+from links import Links
+from team import Control, Node, Team, free_ports, path_of
 
 SHORT_KEYS, LONG_KEYS = 60, 3
 # What a node may have more of in the last quarter than it had in the second one, median against median: what is
@@ -34,9 +36,9 @@ def digest(value):
 class User(threading.Thread):
     """Writes and reads keys of its own, one thing after the other, so that it knows what must be there."""
 
-    def __init__(self, number, nodes, seed, options):
+    def __init__(self, number, nodes, links, seed, options):
         super().__init__(daemon=True)
-        self.number, self.nodes = number, nodes
+        self.number, self.nodes, self.links = number, nodes, links
         self.pause, self.long = options.pause, options.long
         self.chance, self.controls = random.Random(seed), {}
         # By key, what may be read: more than one value after a write of which it is not known whether it stands.
@@ -46,8 +48,12 @@ class User(threading.Thread):
         self.tally, self.wrong, self.refused = {}, [], []
         self.is_over = False
 
-    def ask(self, *request):
-        node = self.chance.choice(self.nodes)
+    @property
+    def author(self):
+        """Of one key only one node may write, or two values would stand beside each other."""
+        return self.nodes[self.number % len(self.nodes)]
+
+    def ask(self, node, *request):
         try:
             if node not in self.controls:
                 self.controls[node] = Control(node.socket)
@@ -55,14 +61,6 @@ class User(threading.Thread):
         except (OSError, http.client.HTTPException) as error:
             self.controls.pop(node, None)
             return 0, repr(error)
-
-    def author_asks(self, *request):
-        """Of one key only one node may write, or two values would stand beside each other."""
-        nodes, self.nodes = self.nodes, [self.nodes[self.number % len(self.nodes)]]
-        try:
-            return self.ask(*request)
-        finally:
-            self.nodes = nodes
 
     def run(self):
         while not self.is_over:
@@ -85,23 +83,29 @@ class User(threading.Thread):
 
     def write(self, key, value, method, path):
         begun = time.monotonic()
-        status, answer = self.author_asks(method, path, value)
-        self.count(f"{method} {status}")
+        status, answer = self.ask(self.author, method, path, value)
+        is_cut = self.links.touched(self.author, begun)
+        self.count(f"{method} {status}{' at a cut link' if is_cut else ''}")
         copies = answer.get("copies", {}).get("stored") if isinstance(answer, dict) else None
         self.written.setdefault(key, []).append(
             f"{begun:.0f} to {time.monotonic():.0f}: {method} {digest(value)} {status}, {copies} copies")
-        if status == 200 or method == "DELETE" and status == 404:
+        is_done = status == 200 or method == "DELETE" and status == 404
+        if is_done and not is_cut:
             self.values[key] = [value]
         else:
             # It may have landed, in the place of whatever stood.
             self.values.setdefault(key, [None]).append(value)
-            self.refused.append(f"{method} {key}: {status} {str(answer)[:200]}")
+        if not is_done:
+            self.refuse(f"{method} {key}: {status} {str(answer)[:200]}", is_cut)
 
     def read(self, key):
-        status, answer = self.ask("GET", path_of(key))
-        self.count(f"GET {status}")
+        node, begun = self.chance.choice(self.nodes), time.monotonic()
+        status, answer = self.ask(node, "GET", path_of(key))
+        # Who was cut off is told of newer values by and by.
+        is_cut = self.links.touched(node, begun, aftermath=Links.AFTERMATH)
+        self.count(f"GET {status}{' at a cut link' if is_cut else ''}")
         if status not in (200, 404):
-            self.refused.append(f"GET {key}: {status} {str(answer)[:200]}")
+            self.refuse(f"GET {key}: {status} {str(answer)[:200]}", is_cut)
             return
         values = answer["values"] if status == 200 else []
         found = None
@@ -109,47 +113,113 @@ class User(threading.Thread):
             newest = values[0]
             found = newest["value"].encode() if newest.get("value") is not None \
                 else base64.b64decode(newest["value_base64"])
-        if found not in self.values.get(key, [None]):
+        if not is_cut and found not in self.values.get(key, [None]):
             self.wrong.append(f"{key} reads {digest(found)} at {time.monotonic():.0f}, which was not written last: "
                               + "; ".join(self.written.get(key, [])[-4:]))
             print(f"wrong: {self.wrong[-1]}", flush=True)
+
+    def refuse(self, text, is_cut):
+        """Something was not done: that is a fault, unless the link was cut."""
+        self.refused.append(text)
+        if not is_cut:
+            self.wrong.append(f"refused: {text}")
+            print(self.wrong[-1], flush=True)
 
     def count(self, what):
         self.tally[what] = self.tally.get(what, 0) + 1
 
 
+class Life:
+    """What happens to a team meanwhile."""
+
+    def __init__(self, team, stay, come_and_go, links, chance):
+        self.team, self.stay, self.come_and_go, self.links, self.chance = team, stay, come_and_go, links, chance
+        self.guests, self.counts, self.broken = [], {}, []
+
+    def happen(self):
+        event = self.chance.choice([self.restart, self.restart, self.come, self.go, self.cut, self.flap])
+        self.counts[event.__name__] = self.counts.get(event.__name__, 0) + 1
+        event()
+
+    def restart(self):
+        node = self.chance.choice(self.come_and_go)
+        node.kill() if self.chance.random() < 0.5 else node.stop()
+        time.sleep(self.chance.uniform(0, 5))
+        node.start([self.chance.choice(self.stay)])
+
+    def come(self):
+        """Somebody new gets a key, is listed by all, and starts."""
+        if len(self.guests) >= 3:
+            return self.go()
+        guest = Node(self.team, f"guest{len(self.team.members)}", free_ports(1)[0])
+        self.team.members.append(guest)
+        self.guests.append(guest)
+        self.enlist()
+        guest.start([self.chance.choice(self.stay)])
+
+    def go(self):
+        """A guest stops, and is listed no more."""
+        if not self.guests:
+            return self.come()
+        guest = self.guests.pop(0)
+        if guest.stop() != 0:
+            self.broken.append(f"{guest.name} did not stop well: {guest.said()[-300:]}")
+        self.enlist()
+
+    def enlist(self):
+        members = self.stay + self.come_and_go + self.guests
+        lines = [f"{node.identity}  {node.name}" for node in members]
+        (self.team.folder / "team.allow").write_text("\n".join(lines) + "\n")
+        for node in members:
+            if node.is_running and (ending := node.dht("reload")).returncode != 0:
+                self.broken.append(f"{node.name} did not read its list: {ending.stderr.decode()[-300:]}")
+
+    def cut(self):
+        self.links.cut(self.chance.choice(self.stay), self.chance.uniform(5, 25))
+
+    def flap(self):
+        node = self.chance.choice(self.stay)
+        for _ in range(4):
+            self.links.cut(node, self.chance.uniform(0.2, 2))
+            time.sleep(self.chance.uniform(0.2, 2))
+
+
 def soak(options, chance):
-    """Eight nodes that stay, four that are killed or stopped over and over, six users, an hour."""
-    broken = []
+    """Eight nodes that stay, four that are killed or stopped over and over, guests, six users, an hour."""
+    broken, links = [], Links()
     with Team(options.dht, options.nodes + options.restarted) as team:
-        team.start()
-        stay, come_and_go = team.nodes[:options.nodes], team.nodes[options.nodes:]
-        users = [User(number, stay, chance.randrange(1 << 30), options) for number in range(options.users)]
-        for user in users:
-            user.start()
-        samples, restarts, begun = {node.name: [] for node in stay}, 0, time.monotonic()
-        end = begun + 60 * options.minutes
-        while time.monotonic() < end:
-            time.sleep(min(options.between, max(end - time.monotonic(), 0)))
-            for node in stay:
-                if not node.is_running:
-                    return [f"{node.name} ended: {node.said()[-500:]}"]
-                samples[node.name].append(figures(node))
-            node = chance.choice(come_and_go)
-            node.kill() if chance.random() < 0.5 else node.stop()
-            time.sleep(chance.uniform(0, 5))
-            node.start([chance.choice(stay)])
-            restarts += 1
-        for user in users:
-            user.is_over = True
-        for user in users:
-            user.join(timeout=300)
+        try:
+            team.start()
+            stay, come_and_go = team.nodes[:options.nodes], team.nodes[options.nodes:]
+            life = Life(team, stay, come_and_go, links, chance)
+            users = [User(number, stay, links, chance.randrange(1 << 30), options)
+                     for number in range(options.users)]
+            for user in users:
+                user.start()
+            samples, begun = {node.name: [] for node in stay}, time.monotonic()
+            end = begun + 60 * options.minutes
+            while time.monotonic() < end:
+                time.sleep(min(options.between, max(end - time.monotonic(), 0)))
+                for node in stay:
+                    if not node.is_running:
+                        return [f"{node.name} ended: {node.said()[-500:]}"]
+                    if b"\ndht_" not in Control(node.socket).respond("GET", "/v1/metrics").read():
+                        broken.append(f"{node.name} has no metrics")
+                    samples[node.name].append(figures(node))
+                life.happen()
+            for user in users:
+                user.is_over = True
+            for user in users:
+                user.join(timeout=300)
+        finally:
+            links.mend_all()
+        broken += life.broken
         tally = {}
         for user in users:
             broken += user.wrong
             for what, times in user.tally.items():
                 tally[what] = tally.get(what, 0) + times
-        print(f"{restarts} restarts, {tally}", flush=True)
+        print(f"{life.counts}, {dict(sorted(tally.items()))}", flush=True)
         for refusal in [refusal for user in users for refusal in user.refused][:10]:
             print(f"not done: {refusal}", flush=True)
         checked = 0
@@ -160,6 +230,8 @@ def soak(options, chance):
                 checked += 1
             broken += [f"in the end: {text}" for text in user.wrong]
         print(f"{checked} keys read once more", flush=True)
+        unlike = [line for node in stay for line in node.said().splitlines() if " error " in line.lower()]
+        broken += [f"a node logged {line}" for line in unlike[:10]]
         broken += judge(samples)
     return broken
 
