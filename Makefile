@@ -21,6 +21,12 @@ RUNS ?= 20
 # few at once, or their own nodes wait for each other.
 REAL_TIME := SecureDHTTests|DHTGatewayTests|IntegrationTests
 
+# What `dht --version` names.
+export DHT_COMMIT ?= $(shell git describe --always --abbrev=12 --exclude='*' --dirty=.changed 2>/dev/null)
+
+# What is to be carried to other machines.
+DIST := .build/dist
+
 TOOLS := $(CURDIR)/.build/tools/usr/bin
 
 DHT := .build/release/dht
@@ -32,7 +38,7 @@ SWIFT_FILES := Sources Tests Fuzz Package.swift $(wildcard docs/examples/*/Sourc
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps tools build test digests digests-accept hosts-long lint format demo mutations nightly fuzz fuzz-long fuzz-build docs install clean
+.PHONY: help deps tools build test digests digests-accept hosts-long lint format demo mutations nightly fuzz fuzz-long fuzz-build docs dist deb install clean
 
 # A crash of a test or a fuzz target is reported by whoever runs it; Swift's own backtracer would keep its pipe
 # open for minutes after.
@@ -159,6 +165,14 @@ fuzz-build: deps
 docs: deps ## the documentation of the library, without a warning: .build-docs/SecureDHT
 	DHT_DOCS=1 $(SWIFT) package --scratch-path .build-docs --allow-writing-to-directory .build-docs \
 	    generate-documentation --target SecureDHT --warnings-as-errors --output-path .build-docs/SecureDHT
+
+dist: deps ## one program for any Linux with glibc, all else linked in, and an archive of it: .build/dist
+	Packaging/program $(DIST)
+	Packaging/archive $(DIST)/dht $(DIST)
+
+deb: deps ## the same as a package of Debian and Ubuntu, with service, manual and completions: .build/dist
+	Packaging/program $(DIST)
+	Packaging/deb/build $(DIST)/dht $(DIST)
 
 install: build ## dht into PREFIX=/usr/local
 	install -D -m 755 $(DHT) $(DESTDIR)$(PREFIX)/bin/dht

@@ -14,6 +14,10 @@ let tested: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .er
 /// What the program `dht` needs, and the library does not.
 let commandLine: TargetDependencyCondition? = .when(traits: ["CommandLine"])
 
+/// The commit that is built, as whoever builds says. SwiftPM's own knowledge of it may be of yesterday, since it
+/// reads a manifest anew only if that changed.
+let commit = Context.environment["DHT_COMMIT"] ?? ""
+
 let package = Package(
     name: "secure-dht",
     products: [
@@ -53,6 +57,7 @@ let package = Package(
             pkgConfig: "libedit",
             providers: [.apt(["libedit-dev"]), .brew(["libedit"])]
         ),
+        .target(name: "CBuild", cSettings: [.define("DHT_COMMIT", to: "\"\(commit)\"")]),
         .target(
             name: "DHTCore",
             swiftSettings: strict
@@ -101,7 +106,7 @@ let package = Package(
         .target(
             name: "DHTGateway",
             dependencies: [
-                "SecureDHT",
+                "CBuild", "SecureDHT",
                 .product(name: "Hummingbird", package: "hummingbird", condition: commandLine),
                 .product(name: "HummingbirdCore", package: "hummingbird", condition: commandLine),
                 .product(name: "CoreMetrics", package: "swift-metrics"),

@@ -5,8 +5,6 @@ import SecureDHT
 
 /// The command line. `docs/cli.md` is its contract.
 struct DHT: AsyncParsableCommand {
-    static let version = DHTNode.version
-
     static let configuration = CommandConfiguration(
         commandName: "dht",
         abstract: "A distributed hash table whose every message is signed, encrypted and for members only.",
@@ -17,7 +15,7 @@ struct DHT: AsyncParsableCommand {
             Exit codes: 0 ok, 1 internal, 2 usage, 3 not found, 4 conflict, 5 denied, 6 unreachable, \
             7 partial or time-out, 8 integrity, 9 bad configuration, 130 interrupted.
             """,
-        version: "dht \(version)",
+        version: "dht \(BuildVersion.text)",
         subcommands: [
             Keygen.self, Identify.self, Check.self, RunNode.self, Put.self, Get.self, Delete.self, List.self,
             Status.self, Peers.self, Routes.self, Trace.self, Doctor.self, Why.self, Top.self, Log.self,

@@ -128,7 +128,7 @@ struct LocalNodeTests {
     @Test func `a node tells its version and its network`() async throws {
         try await running { node in
             let status = try await node.status()
-            #expect(status.version == DHTNode.version)
+            #expect(status.version == BuildVersion.text)
             #expect(status.network?.count == 8 && status.storeProblem == nil)
         }
     }

@@ -31,7 +31,7 @@ extension StatusReply {
                     last: $0.last.unixSeconds
                 )
             },
-            version: DHTNode.version,
+            version: BuildVersion.text,
             network: status.network,
             storeProblem: status.storeProblem,
             health: .init(

@@ -80,12 +80,19 @@ struct RunNode: AsyncParsableCommand {
             throw error
         }
         let announcement = await announceOnceItListens(node, network: configuration.network.fingerprint)
+        let manager = ServiceManager(environment: GlobalOptions.environment)
+        await manager?.ready(node)
+        let watch = Task { await manager?.watch(node) }
 
         let shellTask = runsShell ? Task { await runShell(control, configuration.storage, trigger) } : nil
         for await event in events {
             if event == .stop { break }
+            manager?.reloading()
             await reload(control, logger)
+            await manager?.ready(node)
         }
+        manager?.stopping()
+        watch.cancel()
         shellTask?.cancel()
         announcement?.cancel()
         forceExit(after: Self.stopDeadline, logger)
@@ -283,7 +290,11 @@ struct RunNode: AsyncParsableCommand {
     }
 
     private func makeLogger(runsShell: Bool, remembering log: RecentLog) -> Logger {
-        LoggingSystem.bootstrap { RememberingLogHandler(StreamLogHandler.standardError(label: $0), in: log) }
+        let format = options.logFormat
+        LoggingSystem.bootstrap { label in
+            let output = LogOutput.handler(format, label: label, environment: GlobalOptions.environment)
+            return RememberingLogHandler(output, in: log)
+        }
         var logger = Logger(label: "dht")
         logger.logLevel = globals.quiet ? .error : globals.verbose ? .debug : runsShell ? .warning : .info
         return logger

@@ -72,6 +72,15 @@ struct NodeOptions: ParsableArguments {
     @Flag(help: "Read commands from standard input; so it is anyway on a terminal.")
     var shell = false
 
+    @Option(
+        help: ArgumentHelp(
+            "The form of the log: text, json (an object a line), or journal (entries with fields).",
+            discussion: "Default: journal where standard error leads to it, else text.",
+            valueName: "form"
+        )
+    )
+    var logFormat: LogFormat?
+
     @Option(help: ArgumentHelp("Let this group open the control socket too.", valueName: "group"))
     var socketGroup: String?
 
