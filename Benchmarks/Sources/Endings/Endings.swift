@@ -6,7 +6,10 @@ import SecureDHT
 /// The time in which a call returns once its task is cancelled or its time is over, what many of them leave
 /// behind, and how long many nodes take to stop at once.
 ///
-///     endings [NODES]
+///     endings [NODES [SECONDS]]
+///
+/// The nodes that stop at once have been together for so many seconds. Whoever came a moment ago may lack records, and is
+/// given all of them: 75 s after a start that is over.
 @main
 enum Endings {
     static let (rounds, many) = (200, 10_000)
@@ -16,7 +19,8 @@ enum Endings {
     }
 
     static func main() async throws {
-        let count = CommandLine.arguments.dropFirst().first.flatMap { Int($0) } ?? 50
+        let numbers = CommandLine.arguments.dropFirst().compactMap { Int($0) }
+        let (count, together) = (numbers.first ?? 50, numbers.dropFirst().first ?? 6)
         // The first has a loop of its own, as in a process of its own.
         let loop = MultiThreadedEventLoopGroup(numberOfThreads: 1)
         var nodes = try await Crowd.start(8, firstOn: loop)
@@ -30,7 +34,7 @@ enum Endings {
         await nodes[0].stop()
 
         nodes = try await Crowd.start(count)
-        try await Task.sleep(for: .seconds(6))
+        try await Task.sleep(for: .seconds(together))
         for number in 0..<100 { _ = try? await nodes[number % count].put(text, for: "key \(number)") }
         let time = await ContinuousClock().measure {
             await withTaskGroup(of: Void.self) { group in
