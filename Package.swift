@@ -39,6 +39,7 @@ let package = Package(
         .package(url: "https://github.com/apple/swift-nio", from: "2.101.0"),
         .package(url: "https://github.com/groue/GRDB.swift", from: "7.10.0"),
         .package(url: "https://github.com/hummingbird-project/hummingbird", from: "2.28.0", traits: []),
+        .package(url: "https://github.com/LebJe/TOMLKit", from: "0.6.0"),
         .package(url: "https://github.com/swift-server/swift-service-lifecycle", from: "2.11.0"),
     ],
     targets: [
@@ -116,10 +117,19 @@ let package = Package(
             resources: [.embedInCode("Web/Dashboard/page.html")],
             swiftSettings: strict
         ),
+        .target(
+            name: "DHTConfiguration",
+            dependencies: [
+                "DHTCrypto", "DHTGateway",
+                .product(name: "TOMLKit", package: "TOMLKit", condition: commandLine),
+            ],
+            swiftSettings: strict
+        ),
         .executableTarget(
             name: "dht",
             dependencies: [
-                "CEdit", "Charts", "SecureDHT", "DHTGateway", "DHTSimulator", "DHTStorage",
+                "CEdit", "Charts", "SecureDHT", "DHTConfiguration", "DHTGateway", "DHTSimulator",
+                "DHTStorage",
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
             ],
             swiftSettings: strict
@@ -154,10 +164,15 @@ let package = Package(
             swiftSettings: tested
         ),
         .testTarget(name: "DHTGatewayTests", dependencies: ["DHTGateway", "TestKit"], swiftSettings: tested),
+        .testTarget(
+            name: "DHTConfigurationTests",
+            dependencies: ["DHTConfiguration", "TestKit"],
+            swiftSettings: tested
+        ),
         .testTarget(name: "TidyTests", swiftSettings: tested),
         .testTarget(
             name: "IntegrationTests",
-            dependencies: ["dht", "DHTEnvelope", "DHTStorage", "TestKit"],
+            dependencies: ["dht", "DHTConfiguration", "DHTEnvelope", "DHTStorage", "TestKit"],
             swiftSettings: tested
         ),
     ]

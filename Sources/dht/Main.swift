@@ -9,15 +9,16 @@ struct DHT: AsyncParsableCommand {
         commandName: "dht",
         abstract: "A distributed hash table whose every message is signed, encrypted and for members only.",
         discussion: """
-            Begin with: dht demo. A network of your own: dht keygen -o node.key, exchange identities, \
-            write them to an allowlist, dht node --key node.key --allow peers.allow.
+            Begin with: dht demo. A network of your own: dht init, exchange identities, \
+            write them to peers.allow, dht node --config dht.toml.
 
             Exit codes: 0 ok, 1 internal, 2 usage, 3 not found, 4 conflict, 5 denied, 6 unreachable, \
             7 partial or time-out, 8 integrity, 9 bad configuration, 130 interrupted.
             """,
         version: "dht \(BuildVersion.text)",
         subcommands: [
-            Keygen.self, Identify.self, Check.self, RunNode.self, Put.self, Get.self, Delete.self, List.self,
+            Initialize.self, Keygen.self, Identify.self, Check.self, Config.self, RunNode.self,
+            Put.self, Get.self, Delete.self, List.self,
             Status.self, Peers.self, Routes.self, Trace.self, Doctor.self, Why.self, Top.self, Log.self,
             Ping.self, Reload.self, Stop.self, Store.self, Demo.self, Simulate.self,
         ]
@@ -62,15 +63,18 @@ enum Main {
             rest = rest.dropFirst(isPair ? 2 : 1)
         }
         guard let command = rest.first, !command.hasPrefix("-") else { return arguments }
-        let words = command == Store.configuration.commandName ? 2 : 1
+        let words = groups.contains { $0.commandName == command } ? 2 : 1
         return Array(rest.prefix(words)) + globals + rest.dropFirst(words)
     }
+
+    /// Commands that are followed by one of their own.
+    private static let groups = [Store.configuration, Config.configuration]
 
     /// ArgumentParser calls an unknown command an unexpected argument; say what was meant.
     private static func refuseUnknownCommand(_ arguments: [String]) throws(Failure) {
         try refuseUnknown(arguments, among: DHT.configuration, "dht")
-        if arguments.first == Store.configuration.commandName {
-            try refuseUnknown(arguments.dropFirst(), among: Store.configuration, "dht store")
+        for group in groups where arguments.first == group.commandName {
+            try refuseUnknown(arguments.dropFirst(), among: group, "dht \(arguments[0])")
         }
     }
 

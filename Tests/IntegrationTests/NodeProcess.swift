@@ -17,24 +17,28 @@ final class NodeProcess {
 
     /// Starts the node and waits until it serves.
     ///
-    /// - Parameter choosesSocket: Whether the node itself finds a place for its control socket.
+    /// - Parameters:
+    ///   - choosesSocket: Whether the node itself finds a place for its control socket.
+    ///   - configuration: The file that says all else, in place of a key named as the node.
     init(
         _ name: String,
         identity: String,
         in folder: Folder,
         arguments: [String],
         choosesSocket: Bool = false,
+        configuration: String? = nil,
         variables: [String: String] = [:]
     ) throws {
         (self.name, self.identity, self.folder) = (name, identity, folder)
         socket = folder.file(choosesSocket ? "dht/dht.sock" : "\(name).sock")
         let place = choosesSocket ? [] : ["--socket", socket]
+        let origin = configuration.map { ["--config", $0] } ?? ["--key", "\(name).key"]
         // What is loaded before all else may change the environment, after which Swift does not find the
         // arguments; but not if a program before has done that already.
         let isPreloaded = variables["LD_PRELOAD"] != nil
         execution = try Execution(
             isPreloaded ? "/usr/bin/env" : Program.path,
-            (isPreloaded ? [Program.path] : []) + ["node", "--key", "\(name).key"] + place + arguments,
+            (isPreloaded ? [Program.path] : []) + ["node"] + origin + place + arguments,
             in: folder,
             variables: variables
         )

@@ -9,6 +9,7 @@ struct LayeringTests {
     /// What each target under `Sources/` may import beyond the standard library.
     static let imports: [String: Set<String>] = [
         "Charts": [],
+        "DHTConfiguration": ["DHTCrypto", "DHTGateway", "TOMLKit"],
         "DHTCore": collections,
         "DHTCrypto": systemCalls.union(["CDigest", "CSodium", "DHTCore", "Synchronization"]),
         "DHTEnvelope": ["DHTCore", "DHTCrypto"],

@@ -18,7 +18,7 @@ package enum Suggestion {
     }
 
     /// Insertions, deletions, substitutions and swaps of neighbours that lead from one word to the other.
-    static func distance(_ lhs: String, _ rhs: String) -> Int {
+    package static func distance(_ lhs: String, _ rhs: String) -> Int {
         let (a, b) = (Array(lhs), Array(rhs))
         var twoBack: [Int] = []
         var previous = Array(0...b.count)

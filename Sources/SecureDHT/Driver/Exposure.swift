@@ -18,7 +18,7 @@ package enum Exposure {
 
     /// Refuses an open file, and the directory it is in: who may write there may put another one in its
     /// place.
-    static func refuse(_ file: Int32, _ path: String) throws(DHTError) {
+    package static func refuse(_ file: Int32, _ path: String) throws(DHTError) {
         var status = stat()
         // A pipe is of whoever started us.
         guard unsafe fstat(file, &status) == 0, status.st_mode & S_IFMT == S_IFREG else { return }

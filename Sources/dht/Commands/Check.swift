@@ -1,11 +1,12 @@
 import ArgumentParser
+import DHTConfiguration
 import DHTGateway
 import SecureDHT
 
 struct Check: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "check",
-        abstract: "Checks the flags and files of a node offline; starts nothing."
+        abstract: "Checks the settings and files of a node offline; starts nothing."
     )
 
     @OptionGroup var options: NodeOptions
@@ -32,7 +33,10 @@ struct Check: AsyncParsableCommand {
 
     func run() async throws {
         Signals.exitOnInterrupt()
-        let setup = try NodeSetup(options, environment: GlobalOptions.environment)
+        let settings = try NodeSettings(options, globals)
+        let setup = try NodeSetup(settings, environment: GlobalOptions.environment)
+        _ = try HTTPSetup(settings, environment: GlobalOptions.environment)
+        _ = try ControlServer.Access(settings)
         let configuration = setup.configuration
         let reply = Reply(
             id: configuration.key.identity.text,

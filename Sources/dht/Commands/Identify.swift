@@ -32,11 +32,11 @@ struct Identify: AsyncParsableCommand {
             let keyFile = try KeyFile(reading: file, credentialsDirectory: credentials)
             // A protected file tells its identity in a comment, which is believed unless a passphrase is at
             // hand.
-            if let identity = keyFile.identity, !keyFile.isSealed || !passphrase.isGiven {
+            if let identity = keyFile.identity, !keyFile.isSealed || !passphrase.source.isGiven {
                 return IdentityReply(id: identity.text, nodeID: "\(identity.nodeID)", name: keyFile.name)
             }
             let key = try NodeKey(file: file, credentialsDirectory: credentials) { () throws(DHTError) in
-                try Passphrase.ask(for: file, passphrase)
+                try Passphrase.ask(for: file, passphrase.source)
             }
             return IdentityReply(id: key.identity.text, nodeID: "\(key.identity.nodeID)", name: keyFile.name)
         } catch let error as KeyFileError {

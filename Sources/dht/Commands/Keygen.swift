@@ -50,8 +50,8 @@ struct Keygen: AsyncParsableCommand {
 
     private func makeIdentity() throws {
         let key = NodeKey()
-        let isProtected = passphrase || passphraseSource.isGiven
-        var secret = isProtected ? try Passphrase.choose(passphraseSource) : []
+        let isProtected = passphrase || passphraseSource.source.isGiven
+        var secret = isProtected ? try Passphrase.choose(passphraseSource.source) : []
         defer { Passphrase.wipeBytes(&secret) }
         let protection = isProtected ? secret : nil
         guard let output else {

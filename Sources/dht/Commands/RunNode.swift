@@ -1,4 +1,5 @@
 import ArgumentParser
+import DHTConfiguration
 import DHTCrypto
 import DHTGateway
 import Dispatch
@@ -34,22 +35,34 @@ struct RunNode: AsyncParsableCommand {
         let (events, trigger) = AsyncStream.makeStream(of: Event.self)
         Allocator.giveBackLargeBuffers()
         listenToSignals(trigger, whileRunning: nil)
-        let http = try HTTPSetup(options.http, environment: GlobalOptions.environment)
+        let settings = try NodeSettings(options, globals)
+        var command = self
+        command.globals.take(settings)
+        try await command.run(settings, events, trigger)
+    }
+
+    private func run(
+        _ settings: NodeSettings,
+        _ events: AsyncStream<Event>,
+        _ trigger: AsyncStream<Event>.Continuation
+    ) async throws {
+        let http = try HTTPSetup(settings, environment: GlobalOptions.environment)
         try Descriptors.require(Self.mostFiles + (http == nil ? 0 : Self.mostFilesOfHTTP))
-        let setup = try NodeSetup(options, environment: GlobalOptions.environment)
-        let access = try socketAccess()
+        let setup = try NodeSetup(settings, environment: GlobalOptions.environment)
+        let access = try ControlServer.Access(settings)
         let explicitSocket = globals.candidates.count == 1 ? globals.candidates[0].path : nil
         if let explicitSocket { try ControlSocket.claim(explicitSocket) }
-        let runsShell = ShellSession.isOnTerminal || options.shell && !ShellSession.isInBackground
+        let runsShell =
+            ShellSession.isOnTerminal || settings.isOn(.shell) && !ShellSession.isInBackground
         let log = RecentLog()
-        let logger = makeLogger(runsShell: runsShell, remembering: log)
+        let logger = makeLogger(LogFormat(settings), runsShell: runsShell, remembering: log)
         var configuration = setup.configuration
         configuration.logger = logger
         let metrics = PrometheusRegistry()
         configuration.metrics = metrics
         warn(of: setup, logger)
 
-        if options.shell, !runsShell {
+        if settings.isOn(.shell), !runsShell {
             logger.warning("the node is in the background of its terminal: there is no shell")
         }
         if let home = setup.stateHome { Self.makeDirectories(home) }
@@ -289,8 +302,7 @@ struct RunNode: AsyncParsableCommand {
         }
     }
 
-    private func makeLogger(runsShell: Bool, remembering log: RecentLog) -> Logger {
-        let format = options.logFormat
+    private func makeLogger(_ format: LogFormat?, runsShell: Bool, remembering log: RecentLog) -> Logger {
         LoggingSystem.bootstrap { label in
             let output = LogOutput.handler(format, label: label, environment: GlobalOptions.environment)
             return RememberingLogHandler(output, in: log)
@@ -298,14 +310,6 @@ struct RunNode: AsyncParsableCommand {
         var logger = Logger(label: "dht")
         logger.logLevel = globals.quiet ? .error : globals.verbose ? .debug : runsShell ? .warning : .info
         return logger
-    }
-
-    private func socketAccess() throws(Failure) -> ControlServer.Access {
-        guard let socketGroup = options.socketGroup else { return .owner }
-        guard let entry = unsafe getgrnam(socketGroup) else {
-            throw Failure(.configuration, "--socket-group: there is no group \"\(socketGroup)\"")
-        }
-        return .group(unsafe entry.pointee.gr_gid)
     }
 }
 

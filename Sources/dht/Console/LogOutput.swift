@@ -1,11 +1,17 @@
-import ArgumentParser
+import DHTConfiguration
 import DHTGateway
 import Glibc
 import Logging
 
 /// The form of the log of a node.
-enum LogFormat: String, CaseIterable, ExpressibleByArgument {
+enum LogFormat: String, CaseIterable {
     case text, json, journal
+
+    /// `nil`: it depends on where standard error leads.
+    init?(_ settings: NodeSettings) {
+        guard let word = settings.text(.logFormat) else { return nil }
+        self.init(rawValue: word)
+    }
 }
 
 /// Writes the log to standard error, or to the journal of the system.

@@ -1,3 +1,4 @@
+import DHTCrypto
 import DHTGateway
 import Glibc
 
@@ -51,6 +52,26 @@ enum FileBytes {
         let file = try DraftFile(path, mode: 0o666)
         file.append(bytes)
         try file.finish()
+    }
+
+    /// Makes a file with that content, whole or not at all, and never in the place of another.
+    static func makeFile(_ path: String, with bytes: [UInt8], mode: mode_t) throws(Failure) {
+        guard let draft = DraftPlace(of: path, mode: mode) else { throw failure(path, "cannot be written") }
+        defer {
+            draft.discard()
+            close(draft.descriptor)
+        }
+        guard writeAll(bytes, to: draft.descriptor), fsync(draft.descriptor) == 0, draft.claim() == 0 else {
+            let number = errno
+            throw number == EEXIST
+                ? Failure(.conflict, "\(path) is there already; it was left alone")
+                : failure(path, "cannot be written", number)
+        }
+        guard draft.flush() == 0 else {
+            let number = errno
+            unsafe unlink(path)
+            throw failure(path, "cannot be written", number)
+        }
     }
 
     static func failure(_ path: String, _ what: String, _ number: Int32 = errno) -> Failure {

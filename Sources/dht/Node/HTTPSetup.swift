@@ -1,3 +1,4 @@
+import DHTConfiguration
 import DHTCrypto
 import DHTGateway
 import SecureDHT
@@ -9,27 +10,28 @@ struct HTTPSetup {
     let token: AccessToken?
 
     /// `nil`: there is to be none.
-    init?(_ options: HTTPOptions, environment: [String: String]) throws(Failure) {
-        func variable(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
-        let file = options.httpToken ?? variable("DHT_HTTP_TOKEN")
-        guard let text = options.http ?? variable("DHT_HTTP") else {
-            guard options.httpToken == nil, options.httpHost.isEmpty else {
-                throw Failure(.configuration, "--http-token and --http-host need --http HOST:PORT")
+    init?(_ settings: NodeSettings, environment: [String: String]) throws(Failure) {
+        guard let text = settings.text(.http) else {
+            // A variable may stand there for many nodes.
+            for setting in [Setting.httpToken, .httpHost]
+            where settings.isGiven(setting) && settings.origin(setting) != .variable {
+                throw Failure(
+                    .configuration,
+                    "\(settings.word(for: setting)) needs \(Setting.http.flag) HOST:PORT"
+                )
             }
             return nil
         }
         guard let address = HostPort(text) else {
-            throw Failure(
-                .invalidArgument,
-                "--http: \"\(text)\" is no HOST:PORT; an IPv6 address stands in brackets, [::1]:8080"
+            throw settings.failure(
+                .http,
+                "\"\(text)\" is no HOST:PORT; an IPv6 address stands in brackets, [::1]:8080"
             )
         }
         self.address = address
-        names =
-            options.httpHost.isEmpty
-            ? variable("DHT_HTTP_HOST")?.split(separator: ",").map { String($0) } ?? [] : options.httpHost
+        names = settings.texts(.httpHost)
         do throws(KeyFileError) {
-            token = try file.map { (path) throws(KeyFileError) in
+            token = try settings.text(.httpToken).map { (path) throws(KeyFileError) in
                 try AccessToken(file: path, credentialsDirectory: environment["CREDENTIALS_DIRECTORY"])
             }
         } catch { throw Failure(DHTError(reading: error)) }

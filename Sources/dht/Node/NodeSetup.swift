@@ -1,8 +1,9 @@
+import DHTConfiguration
 import DHTCrypto
 import DHTGateway
 import SecureDHT
 
-/// A node's flags, checked and read: everything that can be wrong before a socket is opened.
+/// A node's settings, checked and read: everything that can be wrong before a socket is opened.
 struct NodeSetup {
     let configuration: NodeConfiguration
     /// `nil` in open mode.
@@ -11,34 +12,31 @@ struct NodeSetup {
     /// Where the node's directory is to be if nobody said where: made if it is missing.
     private(set) var stateHome: String?
 
-    /// Flag, then `DHT_*` variable, then default. Files only: a secret is never a variable's value.
-    init(_ options: NodeOptions, environment: [String: String]) throws(Failure) {
-        func variable(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
-        func list(_ flags: [String], _ name: String) -> [String] {
-            flags.isEmpty ? variable(name)?.split(separator: ",").map { String($0) } ?? [] : flags
-        }
-        let listen = try Self.listenAddresses(list(options.listen, "DHT_LISTEN"))
-        let peers = try Self.peers(list(options.peer, "DHT_PEER"))
-        if let paths = options.paths { try ValueLimits.check(paths: paths, for: "--paths") }
-        allowFiles = options.open ? options.allow : list(options.allow, "DHT_ALLOW")
-        let networkFile = options.network ?? variable("DHT_NETWORK")
-        guard let keyFile = options.key ?? variable("DHT_KEY") else {
+    /// - Parameter environment: Where the system keeps a node's state and its credentials.
+    init(_ settings: NodeSettings, environment: [String: String]) throws(Failure) {
+        let listen = try Self.listenAddresses(settings)
+        let peers = try Self.peers(settings)
+        allowFiles = settings.texts(.allow)
+        let networkFile = settings.text(.network)
+        guard let keyFile = settings.text(.key) else {
             throw Failure(.configuration, "no key: give --key FILE. Make one: dht keygen -o node.key")
         }
 
         let credentials = environment["CREDENTIALS_DIRECTORY"]
         let admission: Admission
-        if options.open {
+        if settings.isOn(.open) {
             guard allowFiles.isEmpty else {
                 throw Failure(
                     .configuration,
-                    "--open and --allow exclude each other: either everybody or a list"
+                    "\(settings.words(for: .open, and: .allow)) exclude each other: "
+                        + "either everybody or a list"
                 )
             }
             guard networkFile != nil else {
                 throw Failure(
                     .configuration,
-                    "--open without --network would admit everybody: everybody has the default network key. "
+                    "\(settings.word(for: .open)) without --network would admit everybody: "
+                        + "everybody has the default network key. "
                         + "Make one: dht keygen --network -o net.key"
                 )
             }
@@ -59,10 +57,10 @@ struct NodeSetup {
                 try NetworkSecret(file: $0, credentialsDirectory: credentials)
             }
             let key = try NodeKey(file: keyFile, credentialsDirectory: credentials) { () throws(DHTError) in
-                try Passphrase.ask(for: keyFile, options.passphrase)
+                try Passphrase.ask(for: keyFile, Passphrase.Source(settings))
             }
             try Self.refuseTestIdentity(key.identity, in: keyFile)
-            let (storage, stateHome) = try Self.storage(options, key.identity, environment)
+            let (storage, stateHome) = try Self.storage(settings, key.identity, environment)
             self.stateHome = stateHome
             var configuration = NodeConfiguration(
                 key: key,
@@ -70,10 +68,10 @@ struct NodeSetup {
                 admission: admission,
                 listen: listen,
                 peers: peers,
-                name: options.name ?? variable("DHT_NAME"),
+                name: settings.text(.name),
                 storage: storage
             )
-            if let paths = options.paths { configuration.paths = paths }
+            if let paths = settings.number(.paths) { configuration.paths = paths }
             self.configuration = configuration
         } catch { throw Failure(error) }
     }
@@ -89,27 +87,24 @@ struct NodeSetup {
         } catch { throw Failure(error) }
     }
 
-    /// Where the node keeps its records: as the flags say, else where its system keeps such things.
+    /// Where the node keeps its records: as the settings say, else where its system keeps such things.
     private static func storage(
-        _ options: NodeOptions,
+        _ settings: NodeSettings,
         _ identity: Identity,
         _ environment: [String: String]
     ) throws(Failure) -> (NodeConfiguration.Storage, stateHome: String?) {
         func variable(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
-        let text = options.sync ?? variable("DHT_SYNC") ?? NodeConfiguration.Durability.full.rawValue
-        guard let durability = NodeConfiguration.Durability(rawValue: text) else {
-            throw Failure(.invalidArgument, "--sync is full or normal, not \"\(text)\"")
-        }
-        if options.ephemeral {
-            guard options.data == nil else {
+        let durability = settings.text(.sync).flatMap { NodeConfiguration.Durability(rawValue: $0) } ?? .full
+        if settings.isOn(.ephemeral) {
+            guard !settings.isGiven(.data) else {
                 throw Failure(
                     .configuration,
-                    "--data and --ephemeral exclude each other: on disk or in memory"
+                    "\(settings.words(for: .data, and: .ephemeral)) exclude each other: on disk or in memory"
                 )
             }
             return (.memory, nil)
         }
-        if let directory = options.data ?? variable("DHT_DATA") {
+        if let directory = settings.text(.data) {
             return (.directory(directory, durability), nil)
         }
         // systemd's StateDirectory= may name several; the first is ours.
@@ -137,28 +132,27 @@ struct NodeSetup {
         )
     }
 
-    private static func listenAddresses(_ texts: [String]) throws(Failure) -> [HostPort] {
-        guard !texts.isEmpty else { return [HostPort(host: "0.0.0.0", port: 4100)] }
+    private static func listenAddresses(_ settings: NodeSettings) throws(Failure) -> [HostPort] {
         var addresses: [HostPort] = []
-        for text in texts {
+        for text in settings.texts(.listen) {
             guard let address = HostPort(text) else {
-                throw Failure(
-                    .invalidArgument,
-                    "--listen: \"\(text)\" is no HOST:PORT; an IPv6 address stands in brackets, [::1]:4100"
+                throw settings.failure(
+                    .listen,
+                    "\"\(text)\" is no HOST:PORT; an IPv6 address stands in brackets, [::1]:4100"
                 )
             }
-            do { try address.checkIsNotLinkLocal() } catch {
-                throw Failure(.invalidArgument, "--listen: \(error.reason)")
-            }
+            do { try address.checkIsNotLinkLocal() } catch { throw settings.failure(.listen, error.reason) }
             addresses.append(address)
         }
         return addresses
     }
 
-    private static func peers(_ texts: [String]) throws(Failure) -> [PeerAddress] {
+    private static func peers(_ settings: NodeSettings) throws(Failure) -> [PeerAddress] {
         var peers: [PeerAddress] = []
-        for text in texts {
-            do { peers.append(try PeerAddress(parsing: text)) } catch { throw Failure(error) }
+        for text in settings.texts(.peer) {
+            do { peers.append(try PeerAddress(parsing: text)) } catch {
+                throw settings.failure(.peer, Failure(error).message)
+            }
         }
         return peers
     }

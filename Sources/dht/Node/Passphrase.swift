@@ -8,15 +8,23 @@ enum Passphrase {
     /// The longest one, in bytes.
     private static let limit = 1024
 
+    /// Where it is, if it is not to be typed.
+    struct Source {
+        var descriptor: Int32?
+        var file: String?
+
+        var isGiven: Bool { descriptor != nil || file != nil }
+    }
+
     /// The passphrase of the protected file at `path`. The caller wipes it.
-    static func ask(for path: String, _ options: PassphraseOptions) throws(DHTError) -> [UInt8] {
-        if let given = try given(options) { return given }
+    static func ask(for path: String, _ source: Source) throws(DHTError) -> [UInt8] {
+        if let given = try given(source) { return given }
         return try prompt("passphrase of \(path): ")
     }
 
     /// A passphrase for a new file, typed twice if it is typed.
-    static func choose(_ options: PassphraseOptions) throws(DHTError) -> [UInt8] {
-        if let given = try given(options) { return given }
+    static func choose(_ source: Source) throws(DHTError) -> [UInt8] {
+        if let given = try given(source) { return given }
         let first = try prompt("new passphrase: ")
         var second = try prompt("once more: ")
         defer { wipeBytes(&second) }
@@ -26,8 +34,8 @@ enum Passphrase {
         return first
     }
 
-    private static func given(_ options: PassphraseOptions) throws(DHTError) -> [UInt8]? {
-        if let descriptor = options.passphraseFd {
+    private static func given(_ source: Source) throws(DHTError) -> [UInt8]? {
+        if let descriptor = source.descriptor {
             guard let bytes = FileBytes.readAll(descriptor, limit: limit) else {
                 throw DHTError(
                     .invalidArgument,
@@ -36,7 +44,7 @@ enum Passphrase {
             }
             return try firstLine(bytes, of: "--passphrase-fd \(descriptor)")
         }
-        guard let path = options.passphraseFile else { return nil }
+        guard let path = source.file else { return nil }
         let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0, let bytes = FileBytes.readAll(descriptor, limit: limit) else {
             let reason = errnoText()

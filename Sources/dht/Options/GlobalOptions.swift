@@ -1,4 +1,5 @@
 import ArgumentParser
+import DHTConfiguration
 import DHTGateway
 import FoundationEssentials
 
@@ -32,6 +33,12 @@ struct GlobalOptions: ParsableArguments {
 
     var candidates: [ControlSocket.Candidate] {
         ControlSocket.candidates(flag: socket, environment: Self.environment)
+    }
+
+    /// A node's own: what its settings say counts in place of the flags alone.
+    mutating func take(_ settings: NodeSettings) {
+        socket = settings.text(.socket)
+        (quiet, verbose) = (settings.isOn(.quiet), settings.isOn(.verbose))
     }
 
     /// The node behind the socket.

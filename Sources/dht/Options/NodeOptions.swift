@@ -1,87 +1,57 @@
 import ArgumentParser
+import DHTConfiguration
 
-/// A node's settings; `dht node` starts with them and `dht check` only looks at it.
+/// A node's settings; `dht node` starts with them, and others only look at them.
 struct NodeOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("The node's key file.", valueName: "file"), completion: .file())
+    @Option(
+        help: ArgumentHelp(
+            "A configuration file: every option below as key = value. Flags and DHT_* variables outdo it.",
+            valueName: "file"
+        ),
+        completion: .file()
+    )
+    var config: String?
+
+    @Option(help: Setting.key.help, completion: .file())
     var key: String?
 
-    @Option(help: ArgumentHelp("An allowlist, one identity a line. May be given again.", valueName: "file"))
+    @Option(help: Setting.allow.help, completion: .file())
     var allow: [String] = []
 
-    @Flag(help: "Admit every holder of the network key, instead of an allowlist.")
+    @Flag(help: Setting.open.help)
     var open = false
 
-    @Option(
-        help: ArgumentHelp(
-            "The network key's file; without it the key that everybody knows.",
-            valueName: "file"
-        )
-    )
+    @Option(help: Setting.network.help, completion: .file())
     var network: String?
 
-    @Option(
-        help: ArgumentHelp(
-            "Where to listen; port 0 takes a free one, *:4100 is IPv4 and IPv6. May be given again. "
-                + "Default 0.0.0.0:4100.",
-            valueName: "host:port"
-        )
-    )
+    @Option(help: Setting.listen.help)
     var listen: [String] = []
 
-    @Option(
-        help: ArgumentHelp(
-            "A peer to contact first, dht://IDENTITY@HOST:PORT. May be given again.",
-            valueName: "uri"
-        )
-    )
+    @Option(help: Setting.peer.help)
     var peer: [String] = []
 
-    @Option(
-        help: ArgumentHelp(
-            "Disjoint paths of each lookup for a user: 1 to 8. More of them withstand more liars. Default 1.",
-            valueName: "number"
-        )
-    )
+    @Option(help: Setting.paths.help)
     var paths: Int?
 
-    @Option(help: ArgumentHelp("What to call the node; for people only.", valueName: "name"))
+    @Option(help: Setting.name.help)
     var name: String?
 
-    @Option(
-        help: ArgumentHelp(
-            "The directory in which the node keeps its records, its own and nobody else's.",
-            discussion: "Default: $STATE_DIRECTORY, else dht/NODE_ID in $XDG_STATE_HOME or ~/.local/state.",
-            valueName: "dir"
-        ),
-        completion: .directory
-    )
+    @Option(help: Setting.data.help, completion: .directory)
     var data: String?
 
-    @Flag(help: "Keep records in memory only: they end with the process.")
+    @Flag(help: Setting.ephemeral.help)
     var ephemeral = false
 
-    @Option(
-        help: ArgumentHelp(
-            "What an acknowledged record survives: full, also a power cut; normal, a crash of the process.",
-            valueName: "mode"
-        ),
-        completion: .list(["full", "normal"])
-    )
+    @Option(help: Setting.sync.help, completion: .list(["full", "normal"]))
     var sync: String?
 
-    @Flag(help: "Read commands from standard input; so it is anyway on a terminal.")
+    @Flag(help: Setting.shell.help)
     var shell = false
 
-    @Option(
-        help: ArgumentHelp(
-            "The form of the log: text, json (an object a line), or journal (entries with fields).",
-            discussion: "Default: journal where standard error leads to it, else text.",
-            valueName: "form"
-        )
-    )
-    var logFormat: LogFormat?
+    @Option(help: Setting.logFormat.help, completion: .list(LogFormat.allCases.map(\.rawValue)))
+    var logFormat: String?
 
-    @Option(help: ArgumentHelp("Let this group open the control socket too.", valueName: "group"))
+    @Option(help: Setting.socketGroup.help)
     var socketGroup: String?
 
     @OptionGroup var http: HTTPOptions
@@ -91,37 +61,68 @@ struct NodeOptions: ParsableArguments {
 
 /// The HTTP port of a node.
 struct HTTPOptions: ParsableArguments {
-    @Option(
-        help: ArgumentHelp(
-            "Serve HTTP there: health, metrics and, with --http-token, values. Port 0 takes a free one.",
-            valueName: "host:port"
-        )
-    )
+    @Option(help: Setting.http.help)
     var http: String?
 
-    @Option(
-        help: ArgumentHelp(
-            "The token that opens values over HTTP: 32 bytes at least, in a file of mode 0600.",
-            valueName: "file"
-        ),
-        completion: .file()
-    )
+    @Option(help: Setting.httpToken.help, completion: .file())
     var httpToken: String?
 
-    @Option(help: ArgumentHelp("A further name it may be asked by. May be given again.", valueName: "name"))
+    @Option(help: Setting.httpHost.help)
     var httpHost: [String] = []
 }
 
 /// Where the passphrase of a protected key file comes from. Never an argument, never the environment.
 struct PassphraseOptions: ParsableArguments {
-    @Option(help: ArgumentHelp("Read the key's passphrase from this open descriptor.", valueName: "number"))
+    @Option(help: Setting.passphraseDescriptor.help)
     var passphraseFd: Int32?
 
-    @Option(
-        help: ArgumentHelp("Read the key's passphrase from this file.", valueName: "file"),
-        completion: .file()
-    )
+    @Option(help: Setting.passphraseFile.help, completion: .file())
     var passphraseFile: String?
 
-    var isGiven: Bool { passphraseFd != nil || passphraseFile != nil }
+    var source: Passphrase.Source { Passphrase.Source(descriptor: passphraseFd, file: passphraseFile) }
+}
+
+extension NodeOptions {
+    /// The settings that flags give.
+    func given(_ globals: GlobalOptions) -> [Setting: SettingValue] {
+        var given: [Setting: SettingValue] = [:]
+        let texts: [(Setting, String?)] = [
+            (.key, key), (.network, network), (.name, name), (.data, data), (.sync, sync), (.logFormat, logFormat),
+            (.socket, globals.socket), (.socketGroup, socketGroup), (.http, http.http),
+            (.httpToken, http.httpToken), (.passphraseFile, passphrase.passphraseFile),
+        ]
+        for (setting, text) in texts { given[setting] = text.map { .text($0) } }
+        let lists: [(Setting, [String])] = [
+            (.allow, allow), (.listen, listen), (.peer, peer), (.httpHost, http.httpHost),
+        ]
+        for (setting, texts) in lists where !texts.isEmpty { given[setting] = .texts(texts) }
+        let switches: [(Setting, Bool)] = [
+            (.open, open), (.ephemeral, ephemeral), (.shell, shell), (.quiet, globals.quiet),
+            (.verbose, globals.verbose),
+        ]
+        for (setting, isOn) in switches where isOn { given[setting] = .toggle(true) }
+        given[.paths] = paths.map { .number($0) }
+        given[.passphraseDescriptor] = passphrase.passphraseFd.map { .number(Int($0)) }
+        return given
+    }
+}
+
+extension Setting {
+    /// The text of its flag in the help of a command.
+    fileprivate var help: ArgumentHelp {
+        var sentences = definition.summary
+        switch kind {
+        case .texts, .paths: sentences += " May be given again."
+        case .text, .path, .number, .choice, .toggle: break
+        }
+        switch definition.fallback {
+        case .value(.toggle): break
+        case .value(.text(let text)): sentences += " Default: \(text)."
+        case .value(.texts(let texts)): sentences += " Default: \(texts.joined(separator: ", "))."
+        case .value(.number(let number)): sentences += " Default: \(number)."
+        case .words(let words): sentences += words == "none" ? "" : " Default: \(words)."
+        }
+        let name = definition.valueName
+        return ArgumentHelp(sentences, valueName: name.isEmpty ? nil : name)
+    }
 }
