@@ -89,8 +89,10 @@ struct Log: AsyncParsableCommand {
         var next: UInt64 = 0
         repeat {
             next = try await show(from: next, of: node)
-            if follow { try await Task.sleep(for: Self.pause) }
-        } while follow
+            guard follow else { return }
+            Output.endIfAbandoned()
+            try await Task.sleep(for: Self.pause)
+        } while true
     }
 
     /// Returns the number of what comes next.

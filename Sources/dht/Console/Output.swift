@@ -11,12 +11,24 @@ enum Output {
 
     static func text(_ text: String) { bytes(Array(text.utf8)) }
 
-    /// Writes to standard output; a full disk or a closed pipe behind it ends the program.
+    /// The exit code of a program that writes to a pipe nobody reads any more, and says nothing: as a shell
+    /// has it of one that SIGPIPE ended.
+    private static let abandonedCode: Int32 = 128 + SIGPIPE
+
+    /// Writes to standard output; a full disk behind it ends the program, and so does a closed pipe, quietly.
     static func bytes(_ bytes: [UInt8]) {
         guard FileBytes.writeAll(bytes, to: STDOUT_FILENO) else {
+            if errno == EPIPE { ProcessExit.exit(abandonedCode) }
             let failure = Failure(.internal, "standard output: \(errnoText())")
             ProcessExit.exit(failure.code.exit) { report(failure, asJSON: false) }
         }
+    }
+
+    /// Ends the program if nobody will read what it might still write.
+    static func endIfAbandoned() {
+        var state = pollfd(fd: STDOUT_FILENO, events: 0, revents: 0)
+        guard unsafe poll(&state, 1, 0) == 1, state.revents & Int16(POLLERR) != 0 else { return }
+        ProcessExit.exit(abandonedCode)
     }
 
     static func json(_ reply: some Encodable) {
