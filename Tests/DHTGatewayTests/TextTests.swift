@@ -73,6 +73,31 @@ struct DisplayTextTests {
         #expect(displayText([0xFF, 0x00, 0x1B]) == "0xff001b")
     }
 
+    @Test(arguments: [
+        ("plain \\ text\n\tgrüße 🎉\n", nil), ("\u{1B}[2J\\", "\\x1b[2J\\\\"), ("a\r\nb", "a\\x0d\nb"),
+        ("\u{9B}x\u{7F}", "\\u{9b}x\\x7f"), ("\u{202E}", "\\u{202e}"),
+    ])
+    func `a value at a terminal keeps its lines and cannot drive it`(value: String, shown: String?) {
+        #expect(terminalText(Array(value.utf8)) == shown)
+    }
+
+    @Test func `bytes that are no text are shown one by one at a terminal`() {
+        #expect(terminalText([0x61, 0xFF, 0xC3, 0x61, 0xC3, 0xA4, 0xE2, 0x82]) == "a\\xff\\xc3aä\\xe2\\x82")
+        #expect(terminalText([0x9B, 0xED, 0xA0, 0x80]) == "\\x9b\\xed\\xa0\\x80")
+        #expect(terminalText([]) == nil)
+    }
+
+    @Test func `long text is broken at blanks, within 80 columns`() {
+        let words = [String](repeating: "12345", count: 30).joined(separator: " ")
+        let lines = wrapped(words, indentation: 6)
+        #expect(lines.count == 3)
+        #expect(lines[0].count <= 74 && lines.dropFirst().allSatisfy { $0.count <= 80 })
+        #expect(lines.dropFirst().allSatisfy { $0.hasPrefix("      1") })
+        #expect(wrapped("short") == ["short"])
+        let long = String(repeating: "x", count: 90)
+        #expect(wrapped("a \(long) b") == ["a", long, "b"])
+    }
+
     @Test func `a failure is one line whatever its words came from`() {
         #expect(Failure(.internal, "a\nb\u{1B}c").message == "a b\\u{1b}c")
     }

@@ -1,7 +1,5 @@
 /// The words of answers to questions for reasons.
 package enum InsightText {
-    /// Columns of a screen.
-    static let width = 80
     /// Peers that a screen shows.
     private static let peersShown = 12
 
@@ -118,7 +116,7 @@ package enum InsightText {
         if peers.peers.count > peersShown {
             lines.append("… \(peers.peers.count - peersShown) more: dht peers")
         }
-        return lines.map { String($0.prefix(width)) }
+        return lines.map { String($0.prefix(screenWidth)) }
     }
 
     private static func rates(_ status: StatusReply, _ before: StatusReply?) -> String {

@@ -19,6 +19,37 @@ package func displayText(_ bytes: [UInt8]) -> String {
     }
 }
 
+/// A value for somebody at a terminal: its lines and tabs as they are, and of what could drive the terminal or
+/// is no UTF-8 each byte as `\x1b`, each scalar beyond ASCII as `\u{9b}`. Then a backslash is doubled.
+///
+/// - Returns: `nil` if nothing had to be escaped: it can be shown as it is.
+package func terminalText(_ bytes: [UInt8]) -> String? {
+    if let text = String(validating: bytes, as: UTF8.self),
+        !text.unicodeScalars.contains(where: { drivesTerminals($0) && $0 != "\n" && $0 != "\t" })
+    {
+        return nil
+    }
+    var shown = ""
+    var rest = bytes[...]
+    while let first = rest.first {
+        let length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : first >= 0xC2 ? 2 : 1
+        guard let scalar = String(validating: rest.prefix(length), as: UTF8.self)?.unicodeScalars.first else {
+            shown += escape(first)
+            rest.removeFirst()
+            continue
+        }
+        rest = rest.dropFirst(length)
+        switch scalar {
+        case "\n", "\t": shown.unicodeScalars.append(scalar)
+        case "\\": shown += "\\\\"
+        case _ where drivesTerminals(scalar):
+            shown += scalar.isASCII ? escape(first) : escape(scalar)
+        default: shown.unicodeScalars.append(scalar)
+        }
+    }
+    return shown
+}
+
 /// `text` on one line, its control characters escaped and all else, backslashes too, as it is.
 package func printable(_ text: String) -> String {
     guard text.unicodeScalars.contains(where: drivesTerminals) else { return text }
@@ -40,6 +71,8 @@ private func drivesTerminals(_ scalar: Unicode.Scalar) -> Bool {
     default: false
     }
 }
+
+private func escape(_ byte: UInt8) -> String { "\\x" + hexadecimal([byte]) }
 
 private func escape(_ scalar: Unicode.Scalar) -> String { "\\u{\(String(scalar.value, radix: 16))}" }
 

@@ -94,7 +94,8 @@ struct Put: AsyncParsableCommand {
 struct Get: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "get",
-        abstract: "Writes the newest value under a key to standard output, byte for byte."
+        abstract: "Writes the newest value under a key to standard output, byte for byte.",
+        discussion: "On a terminal control characters are shown escaped; --raw gives them as they are."
     )
 
     @Argument(help: "1 to 128 bytes.")
@@ -113,6 +114,9 @@ struct Get: AsyncParsableCommand {
 
     @Flag(help: "List every author's value.")
     var all = false
+
+    @Flag(help: "Write exactly the value's bytes to a terminal too: they may drive it.")
+    var raw = false
 
     @Flag(help: "Tell author, revision, expiry and copies on standard error.")
     var meta = false
@@ -141,6 +145,9 @@ struct Get: AsyncParsableCommand {
         guard !all || output == nil else {
             throw Failure(.invalidArgument, "--all and -o exclude each other")
         }
+        guard !all || !raw else {
+            throw Failure(.invalidArgument, "--all and --raw exclude each other: a list is always escaped")
+        }
         let output = output == "-" ? nil : output
 
         let query = GetQuery(author: author, replicas: replicas, paths: paths, all: all)
@@ -163,7 +170,17 @@ struct Get: AsyncParsableCommand {
                 Output.line("\(author)  \(value.revision)  \(displayText(value.value.bytes))")
             }
         } else if output == nil {
-            Output.bytes(newest.value.bytes + (Output.isTerminal ? [UInt8(ascii: "\n")] : []))
+            show(newest.value.bytes)
+        }
+    }
+
+    /// A terminal is not driven by what somebody else wrote, unless that is asked for.
+    private func show(_ value: [UInt8]) {
+        guard Output.isTerminal else { return Output.bytes(value) }
+        let escaped = raw ? nil : terminalText(value)
+        Output.bytes((escaped.map { Array($0.utf8) } ?? value) + [UInt8(ascii: "\n")])
+        if escaped != nil {
+            Output.talk("shown escaped: control characters, or no UTF-8. Its bytes: --raw or -o FILE")
         }
     }
 

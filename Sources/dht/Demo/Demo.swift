@@ -43,8 +43,15 @@ struct Demo: AsyncParsableCommand {
 struct Narrator {
     private let hasColour = Terminal.hasColour
 
-    func chapter(_ text: String) { Output.line(hasColour ? "\n\u{1B}[1m\(text)\u{1B}[0m" : "\n\(text)") }
-    func done(_ text: String) { Output.line(hasColour ? "  \u{1B}[32m✓\u{1B}[0m \(text)" : "  ok  \(text)") }
+    func chapter(_ text: String) {
+        let text = wrapped(text).joined(separator: "\n")
+        Output.line(hasColour ? "\n\u{1B}[1m\(text)\u{1B}[0m" : "\n\(text)")
+    }
+
+    func done(_ text: String) {
+        let lines = wrapped(text, indentation: hasColour ? 4 : 6).joined(separator: "\n")
+        Output.line((hasColour ? "  \u{1B}[32m✓\u{1B}[0m " : "  ok  ") + lines)
+    }
 }
 
 /// The steps of the demo. Each checks what it says, and throws if it is not so.

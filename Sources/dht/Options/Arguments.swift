@@ -14,7 +14,8 @@ enum Arguments {
 
     /// Options without a value; what follows one of them is no value of it.
     private static let flags = [
-        "--", "--json", "-q", "--quiet", "-v", "--verbose", "--if-absent", "--keep", "--all", "--meta",
+        "--", "--json", "-q", "--quiet", "-v", "--verbose", "--if-absent", "--keep", "--all", "--raw",
+        "--meta",
     ]
     private static let commandsWithBytes = ["put", "get", "del"]
 
