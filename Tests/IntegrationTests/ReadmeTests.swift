@@ -23,6 +23,7 @@ extension IntegrationTests {
                 #expect(ending.status == 0, "\(ending.text)\n\(ending.errors)")
                 #expect(ending.text.contains("good morning"))
                 #expect(try folder.occupants().isEmpty)
+                #expect(try folder.names().isEmpty)
             }
         }
     }
