@@ -90,8 +90,8 @@ tools: deps ## installs what tests look through, if it is missing: Chromium and 
 	        echo "Prometheus cannot be had: what needs it is skipped" >&2
 	fi
 
-build: deps ## the release build of the command line: .build/release/dht
-	$(SWIFT) build -c release --product dht
+build: deps ## the release build of the command line, all libraries linked in: .build/release/dht
+	$(SWIFT) build -c release --product dht $$(Packaging/flags)
 
 test: tools ## all tests: ours, then the second implementation's, and the vectors both agree on
 	$(SWIFT) build --build-tests
@@ -108,8 +108,7 @@ test: tools ## all tests: ours, then the second implementation's, and the vector
 	grep -h '^Ran ' .build/interop.log .build/hosts.log .build/seen.log
 	echo "Vectors are as docs/protocol.md makes them"
 
-hosts-long: deps ## RUNS=20 outages of each kind and of 3, 20 and 120 s on machines made of namespaces: two hours, as root
-	$(SWIFT) build -c release --product dht
+hosts-long: build ## RUNS=20 outages of each kind and of 3, 20 and 120 s on machines made of namespaces: two hours, as root
 	DHT=.build/release/dht $(PYTHON) -u Tests/Hosts/long.py --runs $(RUNS)
 	DHT=.build/release/dht HOSTS_AWAY=600 $(PYTHON) -u -m unittest discover -v -s Tests/Hosts
 
@@ -166,12 +165,12 @@ docs: deps ## the documentation of the library, without a warning: .build-docs/S
 	DHT_DOCS=1 $(SWIFT) package --scratch-path .build-docs --allow-writing-to-directory .build-docs \
 	    generate-documentation --target SecureDHT --warnings-as-errors --output-path .build-docs/SecureDHT
 
-dist: deps ## one program for any Linux with glibc, all else linked in, and an archive of it: .build/dist
-	Packaging/program $(DIST)
+dist: build ## an archive for any Linux with glibc, all else linked in: .build/dist
+	Packaging/program $(DHT) $(DIST)
 	Packaging/archive $(DIST)/dht $(DIST)
 
-deb: deps ## the same as a package of Debian and Ubuntu, with service, manual and completions: .build/dist
-	Packaging/program $(DIST)
+deb: build ## the same as a package of Debian and Ubuntu, with its service: .build/dist
+	Packaging/program $(DHT) $(DIST)
 	Packaging/deb/build $(DIST)/dht $(DIST)
 
 install: build ## dht into PREFIX=/usr/local
