@@ -20,7 +20,8 @@ struct DHT: AsyncParsableCommand {
             Initialize.self, Keygen.self, Identify.self, Check.self, Config.self, RunNode.self,
             Put.self, Get.self, Delete.self, List.self,
             Status.self, Peers.self, Routes.self, Trace.self, Doctor.self, Why.self, Top.self, Log.self,
-            Ping.self, Reload.self, Stop.self, Store.self, Demo.self, Simulate.self,
+            Ping.self, Reload.self, Stop.self, Backup.self, Restore.self, Store.self, Demo.self,
+            Simulate.self,
         ]
     )
 }

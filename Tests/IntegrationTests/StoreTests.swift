@@ -97,18 +97,49 @@ extension IntegrationTests {
             #expect(try Program.run("store", "check", "two", in: folder).status == 0)
         }
 
-        @Test func `records of another network are forged in this one`() throws {
+        @Test func `signatures are checked by the network key that is named, or found beside the store`()
+            throws
+        {
             let folder = try Folder()
-            let made = try Program.run("keygen", "--network", "-o", "net.key", in: folder)
-            #expect(made.status == 0)
-            let secret = try NetworkSecret(file: folder.file("net.key"))
+            func check(_ more: String..., variables: [String: String] = [:]) throws -> Program.Exit {
+                try Program.run(["store", "check", "node"] + more, in: folder, variables: variables)
+            }
+            for name in ["ours", "others"] {
+                let made = try Program.run("keygen", "--network", "-o", name, in: folder)
+                #expect(made.status == 0)
+            }
+            let secret = try NetworkSecret(file: folder.file("ours"))
             try Self.fill(folder, "node", Self.records(2, network: secret))
+
+            let forged = try check("--network", "others")
+            #expect(forged.status == 8 && forged.complaint.contains("2 not signed by their author"))
+            #expect(forged.text.contains("problem: row 1 at ") && !forged.text.contains("ok"))
+            #expect(forged.complaint.contains("is that this node's network key?"))
+            #expect(try check("--network", "ours").status == 0)
+            #expect(try check(variables: ["DHT_NETWORK": "ours"]).status == 0)
+
+            let unknown = try check()
+            #expect(unknown.status == 0 && unknown.text.contains("\nnot checked: the signatures"))
+            #expect(unknown.text.hasSuffix("ok\n") && unknown.errors.isEmpty)
+            let reply = try check("--json")
+            #expect(reply["unverified"] as? Int == 2 && reply["network"] is NSNull)
+
+            try FileManager.default.copyItem(atPath: folder.file("others"), toPath: folder.file("a.network"))
+            #expect(try check().text.contains("not checked"))
+            try FileManager.default.copyItem(atPath: folder.file("ours"), toPath: folder.file("net.key"))
+            let found = try check("--json")
+            #expect(found["unverified"] as? Int == 0 && found["network"] as? String == secret.fingerprint)
+        }
+
+        @Test func `of a store of the network that everybody is in, a record of another one is forged`() throws {
+            let folder = try Folder()
+            try Self.fill(
+                folder,
+                "node",
+                Self.records(3) + Self.records(4, network: NetworkSecret()).suffix(1)
+            )
             let ending = try Program.run("store", "check", "node", in: folder)
-            #expect(ending.status == 8 && ending.complaint.contains("2 not signed by their author"))
-            #expect(ending.text.contains("problem: row 1 at ") && !ending.text.contains("ok"))
-            #expect(try Program.run("store", "check", "node", "--network", "net.key", in: folder).status == 0)
-            let variables = ["DHT_NETWORK": "net.key"]
-            #expect(try Program.run("store", "check", "node", in: folder, variables: variables).status == 0)
+            #expect(ending.status == 8 && ending.complaint.contains("1 not signed by their author"))
         }
 
         @Test func `bad lines are told by number, and end the import with 8`() throws {

@@ -6,6 +6,9 @@ import NIOPosix
 /// A running node as its control socket shows it. One connection a request: a node that went away is noticed
 /// at once.
 package struct ControlClient: NodeControl {
+    /// Takes what comes of an answer. What it throws ends the exchange; it may block.
+    package typealias Taker = @Sendable ([UInt8]) throws(Failure) -> Void
+
     private let candidates: [ControlSocket.Candidate]
     private let timeout: TimeAmount
     private let group: MultiThreadedEventLoopGroup
@@ -59,11 +62,44 @@ package struct ControlClient: NodeControl {
             headers: [("accept", ControlRoutes.octets)],
             deadline: deadline
         )
+        var reply: GetReply = try rest(of: answer)
+        if !reply.values.isEmpty { reply.values[0].value = Octets(answer.body) }
+        return reply
+    }
+
+    /// The object that comes with bytes.
+    private func rest<Reply: Decodable>(of answer: ControlExchange.Answer) throws(Failure) -> Reply {
         guard let header = answer.headers.first(name: ControlRoutes.replyHeader),
             let rest = Base64URL.decode(header)
         else { throw Failure(.internal, "the node's answer is not understood; is it of another version?") }
-        var reply: GetReply = try ReplyCoding.decode(rest)
-        if !reply.values.isEmpty { reply.values[0].value = Octets(answer.body) }
+        return try ReplyCoding.decode(rest)
+    }
+
+    /// Takes a copy of the node's database, piece by piece. What `take` throws ends it.
+    ///
+    /// - Parameter onProgress: Told how many pages of how many the node has copied.
+    package func backUp(
+        _ take: @escaping Taker,
+        onProgress: @escaping @Sendable (_ done: Int, _ total: Int) -> Void
+    ) async throws(Failure) -> BackupReply {
+        let deadline = ProgressDeadline(timeout)
+        let watch = Task {
+            var last: TransfersReply.Copy?
+            while true {
+                try await Task.sleep(for: .milliseconds(300))
+                let listed: TransfersReply = try await ask(.GET, "transfers", timeout: .seconds(5))
+                guard let copy = listed.backup else { continue }
+                if copy != last { deadline.renew() }
+                last = copy
+                onProgress(copy.done, copy.total)
+            }
+        }
+        defer { watch.cancel() }
+        let answer = try await answer(try await connect(), .GET, "backup", into: take, deadline: deadline)
+        let reply: BackupReply = try rest(of: answer)
+        guard answer.taken == reply.bytes else {
+            throw Failure(.unreachable, "the answer broke off: the node went away. Try again")
+        }
         return reply
     }
 
@@ -215,6 +251,7 @@ package struct ControlClient: NodeControl {
         headers: [(String, String)] = [],
         body: [UInt8] = [],
         keepOpen: Bool = false,
+        into take: Taker? = nil,
         deadline: ProgressDeadline
     ) async throws(Failure) -> ControlExchange.Answer {
         var head = HTTPRequestHead(version: .http1_1, method: method, uri: "/v1/\(path)")
@@ -225,8 +262,11 @@ package struct ControlClient: NodeControl {
         let question = ControlExchange.Question(head: head, body: ByteBuffer(bytes: body))
         let answer: ControlExchange.Answer
         do {
-            answer = try await ControlExchange.run(question, on: connection) { deadline.renew() }
+            answer = try await ControlExchange.run(question, on: connection, into: take) { deadline.renew() }
                 .orFail(when: deadline, on: connection.eventLoop).get()
+        } catch let failure as Failure {
+            connection.close(promise: nil)
+            throw failure
         } catch is TimedOut {
             connection.close(promise: nil)
             throw Failure(

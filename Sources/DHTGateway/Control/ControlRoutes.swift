@@ -60,6 +60,7 @@ package enum ControlRoutes {
         }
         root.get("transfers") { _, _ in try await reply(node.transfers()) }
         root.get("kept") { _, _ in try await reply(node.kept()) }
+        root.get("backup") { _, context in try await values.backUp(on: context.channel) }
         root.put("values/:key") { request, context in
             try await reply(values.put(key(context), putQuery(request), request, on: context.channel))
         }

@@ -14,6 +14,8 @@ package final class LocalNode: NodeControl {
     private let onStop: @Sendable () -> Void
     /// `nil` in open mode.
     let members: Mutex<Allowlist?>
+    /// The copy of the database that is being made.
+    let backup = Mutex<TransfersReply.Copy?>(nil)
 
     /// - Parameters:
     ///   - members: The allowlist that the node was started with; `nil` in open mode.
@@ -155,7 +157,8 @@ package final class LocalNode: NodeControl {
                     done: $0.done,
                     total: $0.total
                 )
-            }
+            },
+            backup: backup.withLock { $0 }
         )
     }
 

@@ -42,6 +42,8 @@ package protocol NodeControl: Sendable {
     /// Reads the allowlists again: all of them are valid, or nothing changes. Nor does it if they are empty,
     /// unless `force`.
     func reload(force: Bool) async throws(Failure) -> ReloadReply
+    /// Copies the database as it is now. One copy at a time.
+    func backUp() async throws(Failure) -> OpenedBackup
     /// Returns as soon as the node has been told.
     func stop() async throws(Failure) -> StopReply
 }
@@ -55,6 +57,9 @@ extension NodeControl {
 extension NodeControl {
     package func takeTurn(of key: [UInt8]) async -> WriteTurn? { nil }
     package func giveUp(_ turn: WriteTurn) {}
+    package func backUp() async throws(Failure) -> OpenedBackup {
+        throw Failure(.invalidArgument, "there is no database here")
+    }
 }
 
 /// How a value is to be read.

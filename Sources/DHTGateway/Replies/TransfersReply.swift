@@ -36,6 +36,18 @@ package struct TransfersReply: Codable, Hashable, Sendable {
 
     package private(set) var schema = 1
     package var transfers: [Transfer]
+    /// A copy of the database that is being made; `nil`: none.
+    package var backup: Copy?
 
-    package init(transfers: [Transfer]) { self.transfers = transfers }
+    /// Pages that are copied, and that are to be.
+    package struct Copy: Codable, Hashable, Sendable {
+        package var done: Int
+        package var total: Int
+
+        package init(done: Int, total: Int) { (self.done, self.total) = (done, total) }
+    }
+
+    package init(transfers: [Transfer], backup: Copy? = nil) {
+        (self.transfers, self.backup) = (transfers, backup)
+    }
 }

@@ -20,6 +20,8 @@ package struct StoreCheck: Hashable, Sendable {
     package fileprivate(set) var damaged = 0
     /// Records that their author did not sign, for this network.
     package fileprivate(set) var forged = 0
+    /// Sound records whose signatures were not looked at, because nobody knew the network they are for.
+    package fileprivate(set) var unverified = 0
     /// Long values that records refer to, or may yet, and their pieces.
     package internal(set) var contents = 0
     package internal(set) var pieces = 0
@@ -46,12 +48,12 @@ extension SQLiteRecordStore {
     /// Looks at the file and at every record in it. Changes nothing.
     ///
     /// - Parameters:
-    ///   - verifies: Whether a record's signature is its author's.
+    ///   - verifies: Whether a record's signature is its author's; `nil` if that cannot be told.
     ///   - author: An author as the operator knows it.
     ///   - proof: The check of the parts of content, by their digests.
     ///   - progress: Told now and then how many rows were looked at.
     package func check(
-        verifies: (Record) -> Bool,
+        verifies: ((Record) -> Bool)?,
         author: (Identity) -> String,
         proof: ContentProof,
         progress: (Int) -> Void = { _ in }
@@ -81,7 +83,7 @@ extension SQLiteRecordStore {
 
     private func look(
         at row: StoredRow,
-        _ verifies: (Record) -> Bool,
+        _ verifies: ((Record) -> Bool)?,
         _ check: inout StoreCheck,
         _ referring: inout ReferringRecords
     ) {
@@ -93,11 +95,12 @@ extension SQLiteRecordStore {
             )
             return
         }
-        guard verifies(record) else {
+        if let verifies, !verifies(record) {
             check.forged += 1
             check.tell("row \(row.id) at \(record.location): its author did not sign it for this network")
             return
         }
+        if verifies == nil { check.unverified += 1 }
         check.byteCount += record.bytes.count
         if record.isTombstone { check.tombstones += 1 }
         referring.add(record)

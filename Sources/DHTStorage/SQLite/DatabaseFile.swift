@@ -5,13 +5,19 @@ import Glibc
 /// The file of a node's database before SQLite may write to it: whether it is ours, and whether it is sound.
 struct DatabaseFile {
     static let name = "records.sqlite"
+    /// What is restored is called so until it is whole and checked.
+    static let restoredName = name + ".restored"
+    /// The beginning of the names that copies have for the moment in which SQLite opens them.
+    static let copyMark = name + ".copy-"
 
     let directory: String
-    var path: String { directory + "/" + Self.name }
+    /// Of one that is not in its place yet, another one.
+    var fileName = Self.name
+    var path: String { directory + "/" + fileName }
     /// Endings of the files that SQLite keeps beside a database: its journals, which hold a part of it, and
     /// those with the index of the log, which is of running processes only.
-    private static let logs = ["-wal", "-journal"]
-    private static let companions = logs + ["-shm"]
+    static let logs = ["-wal", "-journal"]
+    static let companions = logs + ["-shm"]
 
     /// Whether there is something of that name.
     var exists: Bool { Self.status(path) != nil }
@@ -72,8 +78,21 @@ struct DatabaseFile {
     }
 
     /// Nothing is left of a draft, nor of what SQLite had beside it: it would be played into the next one.
-    private static func clear(_ draft: String) {
+    static func clear(_ draft: String) {
         for name in [""] + companions { unsafe unlink(draft + name) }
+    }
+
+    /// Removes what processes that were killed left in a directory: what was restored halfway, and copies.
+    static func removeLeftovers(in directory: String) {
+        guard let stream = unsafe opendir(directory) else { return }
+        defer { unsafe closedir(stream) }
+        while let entry = unsafe readdir(stream) {
+            let name = unsafe withUnsafeBytes(of: entry.pointee.d_name) {
+                unsafe String(decoding: $0.prefix { $0 != 0 }, as: UTF8.self)
+            }
+            guard name.hasPrefix(restoredName) || name.hasPrefix(copyMark) else { continue }
+            unsafe unlink("\(directory)/\(name)")
+        }
     }
 
     // MARK: Looking
@@ -180,7 +199,7 @@ struct DatabaseFile {
         return line(error.message ?? "SQLite error \(error.extendedResultCode.rawValue)")
     }
 
-    private static func line(_ text: String) -> String {
+    static func line(_ text: String) -> String {
         text.split(whereSeparator: \.isNewline).joined(separator: "; ")
     }
 
@@ -189,7 +208,7 @@ struct DatabaseFile {
         return unsafe stat(path, &status) == 0 ? status : nil
     }
 
-    private static func holdsSomething(_ path: String) -> Bool { (status(path)?.st_size ?? 0) > 0 }
+    static func holdsSomething(_ path: String) -> Bool { (status(path)?.st_size ?? 0) > 0 }
 
     private static func parent(of path: String) -> String {
         let trimmed = path.reversed().drop { $0 == "/" }
@@ -198,7 +217,7 @@ struct DatabaseFile {
     }
 
     /// A new name is on the disk once its directory is. Some file systems cannot, and need not.
-    private static func flush(_ directory: String) {
+    static func flush(_ directory: String) {
         let file = unsafe open(directory, O_RDONLY | O_DIRECTORY | O_CLOEXEC)
         guard file >= 0 else { return }
         fsync(file)

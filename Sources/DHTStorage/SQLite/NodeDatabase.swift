@@ -24,6 +24,8 @@ package final class NodeDatabase: Sendable {
     private let lock: DirectoryLock
     /// The files that are written, as they were when they were opened.
     private let places: [FilePlace]
+    /// Of those who want a copy, one at a time.
+    let copying = CopyTurn()
 
     /// More would cost memory and gain nothing: a node reads from one thread, tools from another.
     private static let readers = 2
@@ -56,6 +58,7 @@ package final class NodeDatabase: Sendable {
             throw .absent(directory: directory)
         }
         lock = try DirectoryLock(directory)
+        DatabaseFile.removeLeftovers(in: directory)
         if !file.exists { try file.make(schema) }
         try file.examine(schema, owner: owner)
         do {

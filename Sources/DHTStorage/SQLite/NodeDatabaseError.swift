@@ -93,7 +93,7 @@ extension NodeDatabaseError {
 }
 
 /// The system's word for an error.
-private func systemMessage(_ code: Int32) -> String {
+func systemMessage(_ code: Int32) -> String {
     guard let text = unsafe strerror(code) else { return "error \(code)" }
     return unsafe String(cString: text)
 }

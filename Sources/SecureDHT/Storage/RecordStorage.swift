@@ -81,4 +81,11 @@ struct RecordStorage: Sendable {
     /// Makes the file shorter, if it is to be; then `next` is called with the time until it is to be asked
     /// again. Never, in memory.
     func tidy(_ next: @escaping @Sendable (Interval) -> Void) { disk?.tidy(next) }
+
+    /// A copy of the database as it is now; `nil`: there is none. Blocks its thread.
+    ///
+    /// - Parameter isWanted: Told how many pages of how many are copied; whether to go on.
+    func copy(isWanted: (Int, Int) -> Bool) throws(DatabaseCopyError) -> DatabaseCopy? {
+        try disk?.store.database.copy(isWanted: isWanted)
+    }
 }

@@ -26,6 +26,10 @@ struct CheckStore: AsyncParsableCommand {
         var bytes: Int
         var damaged: Int
         var forged: Int
+        /// Records whose signatures were not checked.
+        var unverified: Int
+        /// The fingerprint of the network key that they were checked by.
+        @OrNull var network: String?
         var faults: Int
         /// Long values, and their pieces; how many of the former are damaged, and pieces of none.
         var contents: Int
@@ -35,8 +39,8 @@ struct CheckStore: AsyncParsableCommand {
         var problems: [String]
 
         enum CodingKeys: String, CodingKey {
-            case schema, ok, id, records, tombstones, bytes, damaged, forged, faults, contents, pieces,
-                problems
+            case schema, ok, id, records, tombstones, bytes, damaged, forged, unverified, network, faults,
+                contents, pieces, problems
             case damagedContents = "damaged_contents"
             case strayPieces = "stray_pieces"
         }
@@ -44,10 +48,11 @@ struct CheckStore: AsyncParsableCommand {
 
     func run() async throws {
         Signals.exitOnInterrupt()
-        let verifies = try signatures.verifier()
+        _ = try signatures.named()
         let store = try SQLiteRecordStore.open(directory)
         defer { store.database.close() }
-        let (check, id) = try look(at: store, verifies)
+        let network = try signatures.network(of: store)
+        let (check, id) = try look(at: store, network?.verifies)
         if options.json {
             Output.json(
                 Reply(
@@ -58,6 +63,8 @@ struct CheckStore: AsyncParsableCommand {
                     bytes: check.byteCount,
                     damaged: check.damaged,
                     forged: check.forged,
+                    unverified: check.unverified,
+                    network: network?.fingerprint,
                     faults: check.faults,
                     contents: check.contents,
                     pieces: check.pieces,
@@ -71,22 +78,30 @@ struct CheckStore: AsyncParsableCommand {
             Output.line("records: \(check.records), \(check.tombstones) of them tombstones")
             Output.line("bytes: \(check.byteCount)")
             Output.line("long values: \(check.contents), of \(check.pieces) pieces")
+            if check.unverified > 0 {
+                Output.line(
+                    "not checked: the signatures; none is for the network key that everybody knows, and no "
+                        + "other was found. Name the node's: --network FILE"
+                )
+            }
             for problem in check.problems { Output.line("problem: \(printable(problem))") }
             if check.isSound { Output.line("ok") }
         }
         guard check.isSound else {
+            let isNone = check.forged > 0 && check.forged + check.damaged == check.records
             throw Failure(
                 .integrity,
                 "\(directory): \(check.damaged) damaged, \(check.forged) not signed by their author for this "
                     + "network, \(check.damagedContents) long values damaged, \(check.faults) faults of the "
-                    + "file. What is bad is not served; a node that runs brings long values again"
+                    + "file. \(isNone ? "No record is for this network: is that this node's network key? " : "")"
+                    + "What is bad is not served; a node that runs brings long values again"
             )
         }
     }
 
     private func look(
         at store: SQLiteRecordStore,
-        _ verifies: (Record) -> Bool
+        _ verifies: ((Record) -> Bool)?
     ) throws(Failure) -> (StoreCheck, id: String?) {
         let all = store.count
         defer { ProgressBar.erase() }

@@ -39,7 +39,7 @@ struct StoreOptions: ParsableArguments {
 struct SignatureOptions: ParsableArguments {
     @Option(
         help: ArgumentHelp(
-            "The network key's file; without it the key that everybody knows.",
+            "The network key's file; else the key that everybody knows. check looks for it itself.",
             valueName: "file"
         ),
         completion: .file()
@@ -47,16 +47,50 @@ struct SignatureOptions: ParsableArguments {
     var network: String?
 
     /// Tells whether a record was signed by its author, for this network.
-    func verifier() throws(Failure) -> (Record) -> Bool {
+    func verifier() throws(Failure) -> (Record) -> Bool { (try named() ?? .wellKnown).verifies }
+
+    /// The key whose file was named.
+    func named() throws(Failure) -> NetworkSecret? {
         let environment = GlobalOptions.environment
-        let file = network ?? environment["DHT_NETWORK"].flatMap { $0.isEmpty ? nil : $0 }
-        let secret: NetworkSecret
+        guard let file = network ?? environment["DHT_NETWORK"].flatMap({ $0.isEmpty ? nil : $0 }) else {
+            return nil
+        }
         do {
-            let credentials = environment["CREDENTIALS_DIRECTORY"]
-            secret =
-                try file.map { try NetworkSecret(file: $0, credentialsDirectory: credentials) } ?? .wellKnown
+            return try NetworkSecret(
+                file: file,
+                credentialsDirectory: environment["CREDENTIALS_DIRECTORY"]
+            )
         } catch { throw Failure(error) }
-        let id = secret.networkKey.id
+    }
+
+    /// The network of the records in a store: the key that was named, or else the first of which a record is
+    /// signed, of the key that everybody knows and those in `net.key` and `*.network` beside the store and in
+    /// it. `nil`: of none.
+    func network(of store: SQLiteRecordStore) throws(Failure) -> NetworkSecret? {
+        if let named = try named() { return named }
+        let directory = store.database.directory
+        for secret in [.wellKnown] + Self.secrets(in: directory + "/..") + Self.secrets(in: directory) {
+            var isSigned = false
+            do throws(RecordStoreError) {
+                try store.forEach { isSigned = isSigned || secret.verifies($0) }
+            } catch { throw Failure(error, directory) }
+            if isSigned { return secret }
+        }
+        return nil
+    }
+
+    /// Network keys in a directory. Those that cannot be read are none.
+    private static func secrets(in directory: String) -> [NetworkSecret] {
+        let names = (try? FileManager.default.contentsOfDirectory(atPath: directory)) ?? []
+        return names.sorted().filter { $0 == "net.key" || $0.hasSuffix(".network") }
+            .compactMap { try? NetworkSecret(file: "\(directory)/\($0)") }
+    }
+}
+
+extension NetworkSecret {
+    /// Whether a record was signed by its author, for this network.
+    var verifies: (Record) -> Bool {
+        let id = networkKey.id
         return { RecordCodec.verifies($0, network: id) }
     }
 }
