@@ -88,7 +88,7 @@ package struct ConfigurationFile: Sendable {
         return Place(file: path, line: lines.count, column: (lines.last?.count ?? 0) + 1)
     }
 
-    /// What is wrong with a key that nobody knows.
+    /// The fault of a key that nobody knows.
     private static func stranger(_ key: String, _ document: TOMLDocument) -> String {
         let hint = Suggestion.hint(for: key, among: Setting.allCases.map(\.rawValue))
         let isTable = document.isTable(key)

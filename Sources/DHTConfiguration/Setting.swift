@@ -33,6 +33,9 @@ package enum Setting: String, CaseIterable, Sendable {
         [.allow, .open], [.data, .ephemeral], [.quiet, .verbose], [.passphraseFile, .passphraseDescriptor],
     ]
 
+    /// Numbers of descriptors.
+    static let anyNumber = 0...Int(Int32.max)
+
     /// `--socket-group`
     package var flag: String { "--\(rawValue)" }
 
@@ -68,7 +71,7 @@ package enum Setting: String, CaseIterable, Sendable {
         case .text, .path: definition.valueName
         case .texts, .paths: "list of \(definition.valueName)"
         case .number(let range):
-            range.upperBound == .max ? "number" : "\(range.lowerBound)–\(range.upperBound)"
+            range == Self.anyNumber ? "number" : "\(range.lowerBound)–\(range.upperBound)"
         case .choice(let words): words.map { "\"\($0)\"" }.joined(separator: ", ")
         case .toggle: "true, false"
         }
@@ -212,7 +215,7 @@ package enum Setting: String, CaseIterable, Sendable {
             "Read the key's passphrase from this file."
         ),
         .passphraseDescriptor: Definition(
-            .number(0...Int(Int32.max)),
+            .number(anyNumber),
             "number",
             .words("none"),
             "Read the key's passphrase from this open descriptor."

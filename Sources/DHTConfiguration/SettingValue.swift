@@ -1,4 +1,4 @@
-/// What a setting is set to.
+/// The value of a setting.
 package enum SettingValue: Hashable, Sendable {
     case text(String)
     case texts([String])

@@ -15,9 +15,13 @@ struct TOMLDocument {
     private let text: String
     private let path: String
 
+    private init(table: TOMLTable, text: String, path: String) {
+        (self.table, self.text, self.path) = (table, text, path)
+    }
+
     init(parsing text: String, path: String) throws(Failure) {
         switch Self.parsed(text) {
-        case .success(let table): (self.table, self.text, self.path) = (table, text, path)
+        case .success(let table): self.init(table: table, text: text, path: path)
         case .failure(let error): throw Self.failure(error, text, path)
         }
     }
@@ -118,34 +122,47 @@ struct TOMLDocument {
     }
 
     private static func failure(_ error: TOMLParseError, _ text: String, _ path: String) -> Failure {
-        let (line, column) = (error.source.begin.line, error.source.begin.column)
-        if let failure = repetition(at: line, text, path) { return failure }
-        // "Error while parsing value: …": the reader knows that.
-        let prefix = "Error while parsing "
-        let description = error.description
-        let reason =
-            description.hasPrefix(prefix)
-            ? description.firstRange(of: ": ").map { String(description[$0.upperBound...]) } ?? description
-            : description
-        return Failure(.configuration, "\(path):\(line):\(column): \(reason). \(form)")
-    }
-
-    /// The failure of a line whose key is set above it already.
-    private static func repetition(at number: Int, _ text: String, _ path: String) -> Failure? {
-        let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
-        guard number <= lines.count else { return nil }
-        let line = lines[number - 1]
-        let blanks = line.prefix(while: isBlank)
-        let key = String(line.dropFirst(blanks.count).prefix { $0 != "=" && !isBlank($0) })
-        let above = lines[..<(number - 1)].map { String($0) }.joined(separator: "\n") + "\n"
-        guard let document = try? TOMLDocument(parsing: above, path: path), document.keys.contains(key) else {
-            return nil
+        let place = Place(file: path, line: error.source.begin.line, column: error.source.begin.column)
+        let line = line(place.line, of: text)
+        let indent = line.prefix(while: isBlank).count
+        let key = String(line.dropFirst(indent).prefix { $0 != "=" && !isBlank($0) })
+        if let first = firstLine(of: key, above: place.line, in: text) {
+            return Failure(
+                .configuration,
+                "\(path):\(place.line):\(indent + 1): \(key) is set twice, in line \(first) too; keep one"
+            )
         }
+        guard let setting = Setting(rawValue: key) else {
+            return Failure(.configuration, "\(place): \(reason(error)). \(form)")
+        }
+        let expected = "\(key) is \(setting.kind.words). Write: \(setting.example)"
+        // The parser takes a word for the beginning of true, inf or nan, and says that it is none of them.
+        let start = line.drop { $0 != "=" }.dropFirst().drop(while: isBlank)
+        guard let first = start.first, first.properties.isAlphabetic || "/.*~$".unicodeScalars.contains(first)
+        else { return Failure(.configuration, "\(place): \(reason(error)). \(expected)") }
+        let column = line.distance(from: line.startIndex, to: start.startIndex) + 1
         return Failure(
             .configuration,
-            "\(path):\(number):\(blanks.count + 1): \(key) is set twice, in line "
-                + "\(document.place(ofKey: key).line) too; keep one"
+            "\(path):\(place.line):\(column): this text is in no quotes. \(expected)"
         )
+    }
+
+    /// The parser's words, less those of its own affairs: "Error while parsing value: …".
+    private static func reason(_ error: TOMLParseError) -> String {
+        let description = error.description
+        guard description.hasPrefix("Error while parsing "), let colon = description.firstRange(of: ": ")
+        else {
+            return description
+        }
+        return String(description[colon.upperBound...])
+    }
+
+    /// The line above that one in which the key is set; `nil`: none.
+    private static func firstLine(of key: String, above line: Int, in text: String) -> Int? {
+        let lines = text.unicodeScalars.split(separator: "\n", omittingEmptySubsequences: false)
+        let above = lines.prefix(line - 1).map { String($0) }.joined(separator: "\n") + "\n"
+        guard case .success(let table) = parsed(above), table.keys.contains(key) else { return nil }
+        return TOMLDocument(table: table, text: above, path: "").place(ofKey: key).line
     }
 }
 
@@ -156,7 +173,7 @@ extension Setting.Kind {
         case .text, .path: "a text in quotes"
         case .texts, .paths: "a list of texts"
         case .number(let range):
-            range.upperBound == .max ? "a whole number" : "a whole number, \(Self.words(range))"
+            range == Setting.anyNumber ? "a whole number" : "a whole number, \(Self.words(range))"
         case .choice(let words): words.map { "\"\($0)\"" }.joined(separator: " or ")
         case .toggle: "true or false"
         }
@@ -166,7 +183,7 @@ extension Setting.Kind {
 }
 
 extension Setting {
-    /// What is wrong with a value of its kind; `nil`: nothing.
+    /// The fault of a value that is of its kind; `nil`: none.
     func problem(with value: SettingValue) -> String? {
         switch (kind, value) {
         case (.number(let range), .number(let number)) where !range.contains(number):

@@ -41,7 +41,7 @@ struct ConfigurationFileTests {
         #expect(file.entries[.listen]?.place.line == 7)
         #expect(file.entries[.sync]?.place.line == 9)
         #expect(try Self.parse("", path: "x").entries.isEmpty)
-        for (path, key) in [("dht.toml", "k"), ("a/dht.toml", "a/k"), ("/dht.toml", "/k"), ("./x", "./k")] {
+        for (path, key) in [("dht.toml", "k"), ("a/dht.toml", "a/k"), ("/dht.toml", "/k"), ("./x", "k")] {
             #expect(try Self.parse("key = \"k\"", path: path).entries[.key]?.value == .text(key))
         }
         let marked = try ConfigurationFile(
@@ -100,11 +100,21 @@ struct ConfigurationFileTests {
         ("kex = 1\nname = 1", "dht.toml:1:1: unknown key \"kex\" (did you mean \"key\"?)"),
         (
             "name = \"a\"\nkey = node.key",
-            "dht.toml:2:7: could not determine value type. A line is: key = value"
+            "dht.toml:2:7: this text is in no quotes. key is a text in quotes. Write: key = \"file\""
         ),
         ("key \"a\"", "dht.toml:1:5: expected '=', saw '\"'"),
         ("key = \"a", "dht.toml:1:9:"),
         ("key =", "dht.toml:1:6:"),
+        ("data = /srv/dht", "dht.toml:1:8: this text is in no quotes. data is a text in quotes. Write: data"),
+        (
+            "  open = on",
+            "dht.toml:1:10: this text is in no quotes. open is true or false. Write: open = true"
+        ),
+        ("nope = on", "dht.toml:1:8: could not determine value type. A line is: key = value"),
+        (
+            "paths = 1 2",
+            "dht.toml:1:11: expected a comment or whitespace, saw '2'. paths is a whole number, 1 to 8"
+        ),
         ("listen = [\"a:1\"\nname = \"b\"", "dht.toml:2:1:"),
         ("name = \"\u{7}\"", "dht.toml:1:9:"),
         ("# ä\nname = \"b\0\"", "dht.toml:2:10: no text has the character 0"),
@@ -130,6 +140,8 @@ struct ConfigurationFileTests {
         )
         let much = [UInt8](repeating: 0x0A, count: ConfigurationFile.largest + 1)
         #expect(throws: Failure.self) { try ConfigurationFile(parsing: much, path: "x") }
+        let long = Array(("listen = [" + String(repeating: "\n1,", count: 20_000)).utf8)
+        #expect(throws: Failure.self) { try ConfigurationFile(parsing: long, path: "x") }
         let depth = Array(("listen = " + String(repeating: "[", count: 100_000)).utf8)
         #expect(throws: Failure.self) { try ConfigurationFile(parsing: depth, path: "x") }
     }

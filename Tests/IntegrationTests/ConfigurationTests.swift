@@ -105,7 +105,7 @@ extension IntegrationTests {
                 (good + "peer = [\"10.0.0.1:1\"]", "bad.toml:4:8: peer: "),
                 (good + "paths = 9", "bad.toml:4:9: paths: 9 is outside 1 to 8"),
                 (good + "key = \"node.key\"", "bad.toml:4:1: key is set twice, in line 1 too"),
-                (good + "name = alpha", "bad.toml:4:8: could not determine value type"),
+                (good + "name = alpha", "bad.toml:4:8: this text is in no quotes"),
                 (good + "http = \"8080\"", "bad.toml:4:8: http: \"8080\" is no HOST:PORT"),
                 (good + "http-token = \"t\"", "bad.toml:4:14: http-token needs --http HOST:PORT"),
                 (good + "open = true", "bad.toml:4:8: open and allow exclude each other"),

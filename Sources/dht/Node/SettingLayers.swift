@@ -49,7 +49,7 @@ extension Passphrase.Source {
 }
 
 extension ControlServer.Access {
-    /// Who may open the control socket.
+    /// The users who may open the control socket.
     init(_ settings: NodeSettings) throws(Failure) {
         guard let group = settings.text(.socketGroup) else {
             self = .owner
