@@ -14,8 +14,8 @@ let tested: [SwiftSetting] = [.swiftLanguageMode(.v6), .treatAllWarnings(as: .er
 /// What the program `dht` needs, and the library does not.
 let commandLine: TargetDependencyCondition? = .when(traits: ["CommandLine"])
 
-/// The commit that is built, as whoever builds says. SwiftPM's own knowledge of it may be of yesterday, since it
-/// reads a manifest anew only if that changed.
+/// The commit that is built, as whoever builds says. SwiftPM's own knowledge of it may be of yesterday, since
+/// it reads a manifest anew only if that changed.
 let commit = Context.environment["DHT_COMMIT"] ?? ""
 
 let package = Package(

@@ -36,7 +36,8 @@ struct LogLineTests {
 
     @Test func `a value of several lines has its length before it, and no other can be made up`() {
         let line = LogLine(at: time, .info, "a\nPRIORITY=0", [:])
-        let expected = Array("MESSAGE\n".utf8) + [12, 0, 0, 0, 0, 0, 0, 0]
+        let expected =
+            Array("MESSAGE\n".utf8) + [12, 0, 0, 0, 0, 0, 0, 0]
             + Array("a\nPRIORITY=0\nPRIORITY=6\nSYSLOG_IDENTIFIER=dht\n".utf8)
         #expect(line.journalEntry == expected)
     }

@@ -172,7 +172,8 @@ struct DatabaseCopyTests {
             try restore(copy, to: folder, force: true)
         }
         // As a crash leaves it.
-        let running = try filled(3, in: try Folder())
+        let place = try Folder()
+        let running = try filled(3, in: place)
         for name in ["", "-wal"] {
             let bytes = try Data(contentsOf: URL(filePath: running.database.path + name))
             try other.write(Array(bytes), to: "records.sqlite" + name)

@@ -33,6 +33,7 @@ class Control(http.client.HTTPConnection):
     def __init__(self, path):
         super().__init__("dht")
         self.path = str(path)
+        self.used = 0.0
 
     def connect(self):
         self.sock = socket.socket(socket.AF_UNIX)
@@ -49,11 +50,16 @@ class Control(http.client.HTTPConnection):
         return value if answer.status == 200 else None
 
     def respond(self, method, *request, **options):
+        # The node closes one on which nothing was asked for a minute.
+        if time.monotonic() - self.used > 30:
+            self.close()
         try:
             self.request(method, *request, **options)
-            return self.getresponse()
+            answer = self.getresponse()
+            self.used = time.monotonic()
+            return answer
         except ConnectionError:
-            self.close()  # the node closes one on which nothing was asked for a minute
+            self.close()
             if method != "GET":
                 raise
             self.request(method, *request, **options)

@@ -131,7 +131,9 @@ extension IntegrationTests {
             #expect(found["unverified"] as? Int == 0 && found["network"] as? String == secret.fingerprint)
         }
 
-        @Test func `of a store of the network that everybody is in, a record of another one is forged`() throws {
+        @Test func `of a store of the network that everybody is in, a record of another one is forged`()
+            throws
+        {
             let folder = try Folder()
             try Self.fill(
                 folder,

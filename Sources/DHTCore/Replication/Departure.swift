@@ -2,8 +2,8 @@
 ///
 /// ``begin(_:owes:)`` starts it, and ``contactWent()`` counts who is gone by then. Once nothing is to be
 /// handed over any more ``saysGoodbye(at:)`` says that it is time for that; ``expectAnswer()`` counts each
-/// goodbye, and ``answered()`` its answer or the lack of one. ``end(at:)`` says whom to tell when all of it is
-/// done, or ``patience`` is over.
+/// goodbye, and ``answered()`` its answer or the lack of one. ``end(at:)`` says whom to tell when all of it
+/// is done, or ``patience`` is over.
 struct Departure: Sendable {
     /// STOREs and PINGs under way at once.
     static let parallelism = 32

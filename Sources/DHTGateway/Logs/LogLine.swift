@@ -29,7 +29,8 @@ package struct LogLine: Encodable, Sendable {
             if bytes.contains(UInt8(ascii: "\n")) {
                 // A value of several lines comes after its length, 8 bytes, the lowest first.
                 entry.append(UInt8(ascii: "\n"))
-                entry += (0..<8 as Range<UInt64>).map { UInt8(truncatingIfNeeded: UInt64(bytes.count) >> (8 * $0)) }
+                let count = UInt64(bytes.count)
+                entry += (0..<8 as Range<UInt64>).map { UInt8(truncatingIfNeeded: count >> (8 * $0)) }
             } else {
                 entry.append(UInt8(ascii: "="))
             }

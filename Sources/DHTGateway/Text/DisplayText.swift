@@ -19,8 +19,8 @@ package func displayText(_ bytes: [UInt8]) -> String {
     }
 }
 
-/// A value for somebody at a terminal: its lines and tabs as they are, and of what could drive the terminal or
-/// is no UTF-8 each byte as `\x1b`, each scalar beyond ASCII as `\u{9b}`. Then a backslash is doubled.
+/// A value for somebody at a terminal: its lines and tabs as they are, and of what could drive the terminal
+/// or is no UTF-8 each byte as `\x1b`, each scalar beyond ASCII as `\u{9b}`. Then a backslash is doubled.
 ///
 /// - Returns: `nil` if nothing had to be escaped: it can be shown as it is.
 package func terminalText(_ bytes: [UInt8]) -> String? {

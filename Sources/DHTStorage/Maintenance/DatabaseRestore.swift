@@ -23,6 +23,9 @@ package final class DatabaseRestore {
         package let former: String?
     }
 
+    /// A database of SQLite begins so.
+    private static let mark = Array("SQLite format 3\0".utf8)
+
     private let directory: String
     private let isReplacing: Bool
     private let file: DatabaseFile
@@ -103,7 +106,7 @@ package final class DatabaseRestore {
         // SQLite, "Database File Format", section 1.3: where these two are; 1 stands for 65,536.
         let (size, pages): (UInt16, UInt32) = (header[16...].bigEndian(), header[28...].bigEndian())
         let length = (size == 1 ? 65_536 : Int(size)) * Int(pages)
-        guard Int(status.st_size) >= length || !header.starts(with: Array("SQLite format 3".utf8)) else {
+        guard Int(status.st_size) >= length || !header.starts(with: Self.mark) else {
             throw .damaged(path: draft.path, problem: "it has \(status.st_size) bytes of \(length)")
         }
     }
@@ -125,7 +128,7 @@ package final class DatabaseRestore {
                     }
                 }
                 let records = try Int.fetchOne(database, sql: "SELECT count(*) FROM record")
-                // What was deleted is in the log, which stays behind.
+                // The deletion is in the log, which stays behind.
                 _ = try Row.fetchOne(database, sql: "PRAGMA wal_checkpoint(TRUNCATE)")
                 return (records ?? 0, try DatabaseFile.owner(in: database))
             }
@@ -156,11 +159,21 @@ package final class DatabaseRestore {
         return name
     }
 
+    private static func isDatabase(_ path: String) -> Bool {
+        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
+        guard descriptor >= 0 else { return false }
+        defer { close(descriptor) }
+        var header = [UInt8](repeating: 0, count: mark.count)
+        return unsafe pread(descriptor, &header, header.count, 0) == header.count && header == mark
+    }
+
     /// Writes its log into it, so that nothing is between it and the new one. The log of one that cannot be
     /// read goes with it.
     private func foldLog() throws(NodeDatabaseError) {
         guard file.exists, DatabaseFile.logs.contains(where: { DatabaseFile.holdsSomething(file.path + $0) })
         else { return }
+        // The library throws the log away of what is no database.
+        guard Self.isDatabase(file.path) else { return }
         do {
             let queue = try DatabaseQueue(path: file.path)
             try queue.writeWithoutTransaction {

@@ -5,7 +5,7 @@ import Glibc
 /// The file of a node's database before SQLite may write to it: whether it is ours, and whether it is sound.
 struct DatabaseFile {
     static let name = "records.sqlite"
-    /// What is restored is called so until it is whole and checked.
+    /// A restored database is called so until it is whole and checked.
     static let restoredName = name + ".restored"
     /// The beginning of the names that copies have for the moment in which SQLite opens them.
     static let copyMark = name + ".copy-"

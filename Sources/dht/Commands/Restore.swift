@@ -111,7 +111,7 @@ extension Failure {
         case .occupied(let path):
             self.init(
                 .conflict,
-                "\(path) exists and was left alone. Name another directory, or --force, which keeps it as .bak"
+                "\(path) exists and was left alone. Name another directory, or --force: it stays as .bak"
             )
         case .backup(let error):
             let reason =

@@ -93,25 +93,34 @@ struct RunNode: AsyncParsableCommand {
             throw error
         }
         let announcement = await announceOnceItListens(node, network: configuration.network.fingerprint)
-        let manager = ServiceManager(environment: GlobalOptions.environment)
-        await manager?.ready(node)
-        let watch = Task { await manager?.watch(node) }
-
         let shellTask = runsShell ? Task { await runShell(control, configuration.storage, trigger) } : nil
-        for await event in events {
-            if event == .stop { break }
-            manager?.reloading()
-            await reload(control, logger)
-            await manager?.ready(node)
-        }
-        manager?.stopping()
-        watch.cancel()
+        await live(through: events, node, control, logger)
         shellTask?.cancel()
         announcement?.cancel()
         forceExit(after: Self.stopDeadline, logger)
         await node.stop()
         server?.withdraw()
         logger.info("stopped")
+    }
+
+    /// Until somebody wants the node to stop.
+    private func live(
+        through events: AsyncStream<Event>,
+        _ node: DHTNode,
+        _ control: LocalNode,
+        _ logger: Logger
+    ) async {
+        let supervisor = Supervisor(environment: GlobalOptions.environment)
+        await supervisor?.ready(node)
+        let watch = Task { await supervisor?.watch(node) }
+        for await event in events {
+            if event == .stop { break }
+            supervisor?.reloading()
+            await reload(control, logger)
+            await supervisor?.ready(node)
+        }
+        watch.cancel()
+        supervisor?.stopping()
     }
 
     /// Makes a directory and those it is in, for nobody else's eyes; whoever needs what cannot be made

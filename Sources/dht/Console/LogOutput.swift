@@ -20,7 +20,11 @@ enum LogOutput {
 
     /// `format`: as the user wants it; else it goes to the journal as entries with fields if standard error
     /// leads there, and is text if not.
-    static func handler(_ format: LogFormat?, label: String, environment: [String: String]) -> any LogHandler {
+    static func handler(
+        _ format: LogFormat?,
+        label: String,
+        environment: [String: String]
+    ) -> any LogHandler {
         switch format ?? (leadsToJournal(environment["JOURNAL_STREAM"]) ? .journal : .text) {
         case .text: return StreamLogHandler.standardError(label: label)
         case .json: return LineLogHandler { write($0.json) }
@@ -41,7 +45,9 @@ enum LogOutput {
     private static func write(_ bytes: [UInt8]) {
         var rest = bytes[...]
         while !rest.isEmpty {
-            let count = unsafe rest.withUnsafeBytes { unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count) }
+            let count = unsafe rest.withUnsafeBytes {
+                unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count)
+            }
             guard count > 0 else { return }
             rest = rest.dropFirst(count)
         }

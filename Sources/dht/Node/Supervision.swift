@@ -1,13 +1,13 @@
 import SecureDHT
 
-extension ServiceManager {
+extension Supervisor {
     /// Its line on what the service does is made anew so often.
     private static let interval = Duration.seconds(30)
 
     /// Tells that commands work, and what the node does.
     func ready(_ node: DHTNode) async { ready(await state(of: node)) }
 
-    /// As long as the node answers, a hung one does not: says so, often enough for the watchdog. Ends with its
+    /// Says that the node answers, which a hung one does not, often enough for the watchdog. Ends with its
     /// task.
     func watch(_ node: DHTNode) async {
         let pause = min(watchdogInterval.map { $0 / 3 } ?? Self.interval, Self.interval)
@@ -22,6 +22,7 @@ extension ServiceManager {
     private func state(of node: DHTNode) async -> String {
         guard await node.isListening else { return "waits for an address to listen on" }
         let status = await node.status()
-        return "\(status.peersUp) of \(status.members ?? status.peersKnown) peers up, \(status.records) records"
+        let peers = "\(status.peersUp) of \(status.members ?? status.peersKnown) peers up"
+        return "\(peers), \(status.records) records"
     }
 }

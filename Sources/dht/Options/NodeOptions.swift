@@ -87,7 +87,8 @@ extension NodeOptions {
     func given(_ globals: GlobalOptions) -> [Setting: SettingValue] {
         var given: [Setting: SettingValue] = [:]
         let texts: [(Setting, String?)] = [
-            (.key, key), (.network, network), (.name, name), (.data, data), (.sync, sync), (.logFormat, logFormat),
+            (.key, key), (.network, network), (.name, name), (.data, data), (.sync, sync),
+            (.logFormat, logFormat),
             (.socket, globals.socket), (.socketGroup, socketGroup), (.http, http.http),
             (.httpToken, http.httpToken), (.passphraseFile, passphrase.passphraseFile),
         ]

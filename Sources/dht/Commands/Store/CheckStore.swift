@@ -89,11 +89,12 @@ struct CheckStore: AsyncParsableCommand {
         }
         guard check.isSound else {
             let isNone = check.forged > 0 && check.forged + check.damaged == check.records
+            let hint = isNone ? "No record is for this network: is that this node's network key? " : ""
             throw Failure(
                 .integrity,
                 "\(directory): \(check.damaged) damaged, \(check.forged) not signed by their author for this "
                     + "network, \(check.damagedContents) long values damaged, \(check.faults) faults of the "
-                    + "file. \(isNone ? "No record is for this network: is that this node's network key? " : "")"
+                    + "file. \(hint)"
                     + "What is bad is not served; a node that runs brings long values again"
             )
         }

@@ -2,7 +2,7 @@ import DHTGateway
 import Glibc
 
 /// The service manager that started this process, if it wants to be told how that goes: sd_notify(3).
-struct ServiceManager: Sendable {
+struct Supervisor: Sendable {
     /// The socket's path; `@` before an abstract one.
     private let address: String
     /// The process is taken for hung when it was silent for so long; `nil`: nobody waits for that.
