@@ -7,15 +7,12 @@ struct List: AsyncParsableCommand {
         abstract: "Lists our own values that the running node keeps alive: what put --keep wrote."
     )
 
-    @Flag(help: "Our own values: what other members have, a network without a center cannot list.")
+    @Flag(help: "Our own values; so it is anyway: others' a network without a center cannot list.")
     var own = false
 
     @OptionGroup var globals: GlobalOptions
 
     func run() async throws {
-        guard own else {
-            throw Failure(.invalidArgument, "only our own kept values can be listed: dht ls --own")
-        }
         let reply = try await globals.node().kept()
         guard !globals.json else { return Output.json(reply) }
         for value in reply.values {
