@@ -14,7 +14,11 @@ struct Keygen: AsyncParsableCommand {
 
     @Option(
         name: .customShort("o"),
-        help: ArgumentHelp("Write the key here, for your eyes only; - is standard output.", valueName: "file")
+        help: ArgumentHelp(
+            "Write the key here, for your eyes only; - is standard output.",
+            valueName: "file"
+        ),
+        completion: .file()
     )
     var output: String?
 

@@ -16,7 +16,8 @@ struct Put: AsyncParsableCommand {
 
     @Option(
         name: .customShort("f"),
-        help: ArgumentHelp("The value is this file's content.", valueName: "file")
+        help: ArgumentHelp("The value is this file's content.", valueName: "file"),
+        completion: .file()
     )
     var file: String?
 
@@ -103,7 +104,8 @@ struct Get: AsyncParsableCommand {
 
     @Option(
         name: .customShort("o"),
-        help: ArgumentHelp("Write the value to this file; - is standard output.", valueName: "file")
+        help: ArgumentHelp("Write the value to this file; - is standard output.", valueName: "file"),
+        completion: .file()
     )
     var output: String?
 
