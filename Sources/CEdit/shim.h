@@ -31,9 +31,24 @@ static inline void dht_edit_bind(EditLine *edit, const char *key, const char *fu
     el_set(edit, EL_BIND, key, function, NULL);
 }
 
+/* The same, in the second keymap: that of vi's commands. */
+static inline void dht_edit_bind_in_commands(EditLine *edit, const char *key, const char *function) {
+    el_set(edit, EL_BIND, "-a", key, function, NULL);
+}
+
+static inline int dht_edit_has_vi_keys(EditLine *edit) {
+    const char *editor = NULL;
+    return el_get(edit, EL_EDITOR, &editor) == 0 && editor && editor[0] == 'v';
+}
+
 /* How the terminal is while a line is typed: a setting of stty's. */
 static inline void dht_edit_set_terminal(EditLine *edit, const char *setting) {
     el_set(edit, EL_SETTY, "-d", setting, NULL);
+}
+
+/* How it is between two lines. */
+static inline void dht_edit_set_terminal_between(EditLine *edit, const char *setting) {
+    el_set(edit, EL_SETTY, "-x", setting, NULL);
 }
 
 static inline void dht_edit_set_client(EditLine *edit, void *client) { el_set(edit, EL_CLIENTDATA, client); }
@@ -56,16 +71,6 @@ static inline void dht_history_bound(History *lines, int size) {
 static inline void dht_history_enter(History *lines, const char *line) {
     HistEvent event;
     history(lines, &event, H_ENTER, line);
-}
-
-static inline int dht_history_load(History *lines, const char *path) {
-    HistEvent event;
-    return history(lines, &event, H_LOAD, path);
-}
-
-static inline int dht_history_save(History *lines, const char *path) {
-    HistEvent event;
-    return history(lines, &event, H_SAVE, path);
 }
 
 #endif

@@ -40,7 +40,8 @@ struct ShellCommandTests {
         ("status", ShellCommand.status), ("peers", .peers), ("id", .identity), ("help", .help),
         ("quit", .quit),
         ("exit", .quit), ("Status  ", .status), ("delete k", .delete(key: [0x6B])),
-        ("del k", .delete(key: [0x6B])),
+        ("del k", .delete(key: [0x6B])), ("ping beta", .ping(peer: "beta")),
+        ("WHY beta ", .why(peer: "beta")),
     ])
     func `the other commands`(line: String, command: ShellCommand) throws {
         #expect(try parse(line) == command)
@@ -52,6 +53,8 @@ struct ShellCommandTests {
         ("get a b", "one key only: get KEY. A key with blanks is quoted: 'a b'"),
         ("get 'a b", "a quote is not closed: get KEY"),
         ("put 'a'b c", "a blank is missing after the quoted key"),
+        ("ping", "a peer's name or identity is missing: ping PEER"),
+        ("why a b", "one peer only: why PEER"),
         ("status now", "status takes nothing after it"),
         ("staus", "unknown command \"staus\" (did you mean \"status\"?); try help"),
         ("frobnicate x", "unknown command \"frobnicate\"; try help"),

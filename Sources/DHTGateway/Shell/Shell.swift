@@ -46,6 +46,10 @@ package struct Shell: Sendable {
                 return Answer(ShellText.peers(try await node.peers()))
             case .identity:
                 return Answer([try await node.identity().id])
+            case .ping(let peer):
+                return Answer([ShellText.answered(try await node.ping(peer))])
+            case .why(let peer):
+                return Answer(InsightText.why(try await node.why(peer)))
             case .help:
                 return Answer(ShellText.help)
             case .quit:
@@ -106,6 +110,11 @@ package enum ShellText {
         default: break
         }
         return text
+    }
+
+    /// `beta answered in 0.153 ms`
+    package static func answered(_ reply: PingReply) -> String {
+        "\(reply.name ?? reply.id) answered in \(milliseconds(reply.roundTripMilliseconds))"
     }
 
     package static func notFound(_ key: [UInt8]) -> String { "Key '\(displayText(key))' not found" }
@@ -211,6 +220,8 @@ package enum ShellText {
         "status          what the node knows of itself",
         "peers           what it knows of others",
         "id              its identity",
+        "ping PEER       asks a peer for a sign of life",
+        "why PEER        how this node and a peer see one another",
         "quit            ends",
         "A key with blanks is quoted: 'a b'",
     ]

@@ -6,6 +6,8 @@ package enum ShellCommand: Hashable, Sendable {
     case status
     case peers
     case identity
+    case ping(peer: String)
+    case why(peer: String)
     case help
     case quit
 
@@ -14,7 +16,9 @@ package enum ShellCommand: Hashable, Sendable {
         package let reason: String
     }
 
-    package static let words = ["put", "get", "del", "status", "peers", "id", "help", "quit", "exit"]
+    package static let words = [
+        "put", "get", "del", "status", "peers", "id", "ping", "why", "help", "quit", "exit",
+    ]
 
     /// The command in `line`; `nil` for an empty line.
     ///
@@ -40,6 +44,8 @@ package enum ShellCommand: Hashable, Sendable {
         case "status": return try alone(.status, word, rest)
         case "peers": return try alone(.peers, word, rest)
         case "id": return try alone(.identity, word, rest)
+        case "ping": return .ping(peer: try onlyPeer(rest, usage: "ping PEER"))
+        case "why": return .why(peer: try onlyPeer(rest, usage: "why PEER"))
         case "help", "?": return .help
         case "quit", "exit": return try alone(.quit, word, rest)
         default:
@@ -57,6 +63,15 @@ package enum ShellCommand: Hashable, Sendable {
     ) throws(Mistake) -> ShellCommand {
         guard rest.isEmpty else { throw Mistake(reason: "\(word) takes nothing after it") }
         return command
+    }
+
+    private static func onlyPeer(_ rest: ArraySlice<UInt8>, usage: String) throws(Mistake) -> String {
+        let words = rest.split(whereSeparator: isBlank)
+        guard words.count < 2 else { throw Mistake(reason: "one peer only: \(usage)") }
+        guard let word = words.first else {
+            throw Mistake(reason: "a peer's name or identity is missing: \(usage)")
+        }
+        return displayText(Array(word))
     }
 
     private static func onlyKey(_ line: ArraySlice<UInt8>, usage: String) throws(Mistake) -> [UInt8] {

@@ -49,9 +49,7 @@ struct Ping: AsyncParsableCommand {
 
     func run() async throws {
         let reply = try await globals.node().ping(peer)
-        globals.show(reply) {
-            ["\($0.name ?? $0.id) answered in \(ShellText.milliseconds($0.roundTripMilliseconds))"]
-        }
+        globals.show(reply) { [ShellText.answered($0)] }
     }
 }
 

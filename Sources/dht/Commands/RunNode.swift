@@ -65,7 +65,7 @@ struct RunNode: AsyncParsableCommand {
         if settings.isOn(.shell), !runsShell {
             logger.warning("the node is in the background of its terminal: there is no shell")
         }
-        if let home = setup.stateHome { Self.makeDirectories(home) }
+        if let home = setup.stateHome { Directories.make(home) }
         let node: DHTNode
         do { node = try await DHTNode.start(configuration) } catch { throw Failure(error) }
         listenToSignals(trigger, whileRunning: logger)
@@ -123,21 +123,15 @@ struct RunNode: AsyncParsableCommand {
         supervisor?.stopping()
     }
 
-    /// Makes a directory and those it is in, for nobody else's eyes; whoever needs what cannot be made
-    /// complains.
-    private static func makeDirectories(_ path: String) {
-        for end in path.indices where path[end] == "/" && end != path.startIndex {
-            unsafe mkdir(String(path[..<end]), 0o700)
-        }
-        unsafe mkdir(path, 0o700)
-    }
-
     private func runShell(
         _ control: LocalNode,
         _ storage: NodeConfiguration.Storage,
         _ trigger: AsyncStream<Event>.Continuation
     ) async {
-        let historyFile = storage.directory.map { "\($0)/shell-history" }
+        let historyFile = HistoryFile(
+            keepsValues: storage.directory != nil,
+            environment: GlobalOptions.environment
+        )
         await ShellSession(control, historyFile: historyFile).run()
         trigger.yield(.stop)
     }

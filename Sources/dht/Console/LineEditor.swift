@@ -1,9 +1,11 @@
 import CEdit
+import DHTGateway
 import Glibc
 
-/// Lines typed on a terminal, by libedit: its keys, characters of any width, and a history.
+/// Lines typed on a terminal, by libedit: its keys, characters of any width, completion and a history.
 ///
-/// Used by one thread at a time.
+/// Used by one thread at a time. As long as there is one, what is typed between two lines waits for the next,
+/// unseen.
 @safe final class LineEditor {
     enum Line: Hashable {
         case text([UInt8])
@@ -11,104 +13,109 @@ import Glibc
         case garbled
         /// ^D on an empty line, or the terminal is gone.
         case end
-        /// ^C on an empty line. On another it only drops the line.
-        case interrupt
     }
 
-    /// Lines remembered.
-    private static let historyCapacity: Int32 = 500
-    /// Longer ones are not.
-    private static let rememberedLength = 4096
-    /// Keys that people press and libedit has no function for, or another one.
-    private static let keys = [
-        ("^C", "drop-line"), ("^U", "vi-kill-line-prev"), ("^W", "ed-delete-prev-word"),
-        ("^R", "em-inc-search-prev"), ("^S", "em-inc-search-next"), ("\\e[1;5C", "em-next-word"),
-        ("\\e[1;5D", "ed-prev-word"), ("\\e[3~", "ed-delete-next-char"), ("\\e[1~", "ed-move-to-beg"),
-        ("\\e[4~", "ed-move-to-end"), ("\\e[H", "ed-move-to-beg"), ("\\e[F", "ed-move-to-end"),
-    ]
+    /// The answer to ^C on an empty line.
+    private static let farewellHint = "quit, or ^D, ends"
+
+    /// Of more that could be meant, the number is told.
+    private static let candidatesShown = 60
 
     private let edit: OpaquePointer
-    private let history: OpaquePointer
-    private let historyFile: String?
+    private let lines: OpaquePointer
     private let prompt: UnsafeMutablePointer<CChar>
     /// Texts are UTF-8, whatever the environment says.
     private let locale = unsafe newlocale(LC_CTYPE_MASK, "C.UTF-8", nil)
-    private var scalars = ScalarReader()
+    private var history: ShellHistory
+    private let file: HistoryFile?
+    private let peers: () -> [String]
+    private var marksPastes = false
+    private var typed = TypedScalars()
     private var isGarbled = false
-    private var isInterrupted = false
+    /// Lines that were pasted, and are to follow the one that was given out.
+    private var following: ArraySlice<[UInt8]> = []
 
-    /// `historyFile`: where lines are kept for the next process; only its owner can read it.
-    init(prompt: String, historyFile: String?) {
+    /// - Parameters:
+    ///   - history: Without lines, if there is no `file`.
+    ///   - file: Where lines are kept for the next process, and for others.
+    ///   - peers: Names and identities that can be completed.
+    init(prompt: String, history: ShellHistory, file: HistoryFile?, peers: @escaping () -> [String]) {
         // Which bytes are letters is asked for when the keys are bound.
         let former = unsafe uselocale(locale)
         defer { unsafe uselocale(former) }
+        Terminal.keepModes(STDIN_FILENO)
         unsafe edit = dht_edit_make("dht")
-        unsafe history = history_init()
+        unsafe lines = history_init()
         unsafe self.prompt = strdup(prompt)
-        self.historyFile = historyFile
-        unsafe dht_history_bound(history, Self.historyCapacity)
-        if let historyFile { _ = unsafe dht_history_load(history, historyFile) }
+        (self.history, self.file, self.peers) = (history, file, peers)
+        unsafe dht_history_bound(lines, Int32(ShellHistory.capacity))
+        for line in history.lines { unsafe dht_history_enter(lines, line) }
         unsafe dht_edit_use_emacs_keys(edit)
-        unsafe dht_edit_set_history(edit, history)
+        unsafe dht_edit_set_history(edit, lines)
         unsafe dht_edit_set_client(edit, Unmanaged.passUnretained(self).toOpaque())
         unsafe dht_edit_set_prompt(edit) { unsafe LineEditor.of($0)?.prompt }
         unsafe dht_edit_set_reader(edit) { edit, character in
             guard let editor = unsafe LineEditor.of(edit) else { return -1 }
             return unsafe editor.read(character)
         }
-        unsafe dht_edit_add(edit, "drop-line") { edit, _ in
-            unsafe LineEditor.of(edit)?.drop() ?? UInt8(CC_ERROR)
-        }
-        for (key, function) in Self.keys { unsafe dht_edit_bind(edit, key, function) }
+        marksPastes = unsafe LineKeys.bind(edit)
         // ^C, ^S and ^Q are keys like others.
         for setting in ["-isig", "-ixon"] { unsafe dht_edit_set_terminal(edit, setting) }
+        // Between two lines the terminal would hold no more than 4,095 bytes of a line, and lose the rest.
+        for setting in ["-icanon", "-echo"] { unsafe dht_edit_set_terminal_between(edit, setting) }
     }
 
     deinit {
         unsafe el_end(edit)
-        unsafe history_end(history)
+        unsafe history_end(lines)
         unsafe free(prompt)
         if let locale = unsafe locale { unsafe freelocale(locale) }
+        Terminal.restore()
     }
 
     /// Shows the prompt, and waits for a line.
     func next() -> Line {
+        if let line = following.popFirst() {
+            unsafe Output.line(String(cString: prompt) + printable(String(decoding: line, as: UTF8.self)))
+            return accept(line)
+        }
         let former = unsafe uselocale(locale)
         defer { unsafe uselocale(former) }
-        (isGarbled, isInterrupted) = (false, false)
+        isGarbled = false
         unsafe el_resize(edit)
+        Terminal.marksPastes(marksPastes)
         var count: Int32 = 0
-        guard let typed = unsafe Terminal.restoring(STDIN_FILENO, { unsafe el_gets(edit, &count) }), count > 0
-        else {
+        let typed = unsafe el_gets(edit, &count)
+        Terminal.marksPastes(false)
+        guard let typed = unsafe typed, count > 0 else {
             Output.text("\n")
-            return isInterrupted ? .interrupt : .end
+            return .end
         }
-        var line = unsafe [UInt8](UnsafeRawBufferPointer(start: typed, count: Int(count)))
-        if line.last == UInt8(ascii: "\n") { line.removeLast() }
+        let line = unsafe [UInt8](UnsafeRawBufferPointer(start: typed, count: Int(count)))
         if isGarbled { return .garbled }
-        remember(line)
-        return .text(line)
+        following = line.split(separator: UInt8(ascii: "\n")).map(Array.init)[...]
+        return accept(following.popFirst() ?? [])
     }
 
-    /// A line that begins with a blank is not kept, as in other shells: it may hold a secret.
-    private func remember(_ line: [UInt8]) {
-        guard let first = line.first, first != UInt8(ascii: " "), line.count <= Self.rememberedLength else {
-            return
+    private func accept(_ line: [UInt8]) -> Line {
+        let text = String(decoding: line, as: UTF8.self)
+        if history.keeps(text) {
+            history.add(text)
+            unsafe dht_history_enter(lines, text)
+            file?.add(text)
         }
-        unsafe dht_history_enter(history, String(decoding: line, as: UTF8.self))
-        // A history that cannot be written is not worth a word to somebody who works.
-        if let historyFile { _ = unsafe dht_history_save(history, historyFile) }
+        return .text(line)
     }
 
     // MARK: Callbacks of libedit
 
-    private static func of(_ edit: OpaquePointer?) -> LineEditor? {
+    static func of(_ edit: OpaquePointer?) -> LineEditor? {
         guard let edit = unsafe edit, let client = unsafe dht_edit_client(edit) else { return nil }
         return unsafe Unmanaged<LineEditor>.fromOpaque(client).takeUnretainedValue()
     }
 
     private func read(_ character: UnsafeMutablePointer<wchar_t>?) -> Int32 {
-        switch scalars.next() {
+        switch typed.next() {
         case .scalar(let scalar): unsafe character?.pointee = wchar_t(scalar.value)
         case .invalid:
             isGarbled = true
@@ -118,53 +125,75 @@ import Glibc
         return 1
     }
 
-    private func drop() -> UInt8 {
-        guard let line = unsafe el_line(edit), unsafe line.pointee.lastchar != line.pointee.buffer else {
-            isInterrupted = true
-            return UInt8(CC_EOF)
+    /// The line on one side of the cursor.
+    private func text(before isBefore: Bool) -> String {
+        guard let line = unsafe el_wline(edit) else { return "" }
+        let start = unsafe isBefore ? line.pointee.buffer : line.pointee.cursor
+        let end = unsafe isBefore ? line.pointee.cursor : line.pointee.lastchar
+        guard let start = unsafe start, let end = unsafe end else { return "" }
+        var text = String.UnicodeScalarView()
+        for place in 0..<(unsafe end - start) {
+            text.append(Unicode.Scalar(UInt32(truncatingIfNeeded: unsafe start[place])) ?? "\u{FFFD}")
         }
-        let length = unsafe Int32(line.pointee.lastchar - line.pointee.buffer)
-        let place = unsafe Int32(line.pointee.cursor - line.pointee.buffer)
-        unsafe el_cursor(edit, length - place)
-        unsafe el_deletestr(edit, length)
+        return String(text)
+    }
+
+    /// Over a character as people see it, of as many scalars as it has.
+    func moveLeft() -> Int32 {
+        guard let character = text(before: true).last else { return CC_ERROR }
+        unsafe el_cursor(edit, -Int32(character.unicodeScalars.count))
+        return CC_REFRESH
+    }
+
+    func moveRight() -> Int32 {
+        guard let character = text(before: false).first else { return CC_ERROR }
+        unsafe el_cursor(edit, Int32(character.unicodeScalars.count))
+        return CC_REFRESH
+    }
+
+    func deleteLeft() -> Int32 {
+        guard let character = text(before: true).last else { return CC_ERROR }
+        unsafe el_deletestr(edit, Int32(character.unicodeScalars.count))
+        return CC_REFRESH
+    }
+
+    func deleteRight() -> Int32 { moveRight() == CC_ERROR ? CC_ERROR : deleteLeft() }
+
+    /// ^D, as in other shells.
+    func deleteRightOrEnd() -> Int32 {
+        text(before: true).isEmpty && text(before: false).isEmpty ? CC_EOF : deleteRight()
+    }
+
+    func drop() -> Int32 {
+        let (before, after) = (text(before: true).unicodeScalars, text(before: false).unicodeScalars)
+        guard before.count + after.count > 0 else {
+            Output.text("\n\(Self.farewellHint)\n")
+            return CC_REDISPLAY
+        }
+        unsafe el_cursor(edit, Int32(after.count))
+        unsafe el_deletestr(edit, Int32(before.count + after.count))
         isGarbled = false
-        return UInt8(CC_REFRESH)
-    }
-}
-
-/// The scalars of standard input, read as they come: no byte is waited for that a scalar can do without.
-private struct ScalarReader {
-    enum Next {
-        case scalar(Unicode.Scalar)
-        /// A byte, or more, that is no UTF-8.
-        case invalid
-        case end
+        return CC_REFRESH
     }
 
-    private var buffered: ArraySlice<UInt8> = []
+    func paste() -> Int32 {
+        let paste = typed.paste()
+        if paste.isGarbled { isGarbled = true }
+        guard !paste.text.isEmpty else { return CC_NORM }
+        return unsafe el_insertstr(edit, paste.text) == 0 ? CC_REFRESH : CC_ERROR
+    }
 
-    mutating func next() -> Next {
-        guard let first = peek() else { return .end }
-        buffered.removeFirst()
-        let length = first >= 0xF0 ? 4 : first >= 0xE0 ? 3 : first >= 0xC2 ? 2 : 1
-        var bytes = [first]
-        while bytes.count < length {
-            // A key pressed after half of a scalar still counts.
-            guard let byte = peek(), byte & 0xC0 == 0x80 else { return .invalid }
-            bytes.append(buffered.removeFirst())
+    func complete() -> Int32 {
+        let completion = ShellCompletion(text(before: true), history: history.lines, peers: peers)
+        if completion.removed > 0 { unsafe el_deletestr(edit, Int32(completion.removed)) }
+        if !completion.inserted.isEmpty {
+            return unsafe el_insertstr(edit, completion.inserted) == 0 ? CC_REFRESH : CC_ERROR
         }
-        let scalar = String(validating: bytes, as: UTF8.self)?.unicodeScalars.first
-        return scalar.map { .scalar($0) } ?? .invalid
-    }
-
-    private mutating func peek() -> UInt8? {
-        while buffered.isEmpty {
-            var buffer = [UInt8](repeating: 0, count: 4096)
-            let count = unsafe Glibc.read(STDIN_FILENO, &buffer, buffer.count)
-            if count < 0, errno == EINTR { continue }
-            guard count > 0 else { return nil }
-            buffered = buffer[..<count]
-        }
-        return buffered.first
+        guard completion.candidates.count > 1 else { return CC_ERROR }
+        let shown = completion.candidates.prefix(Self.candidatesShown)
+        let rest = completion.candidates.count - shown.count
+        let list = shown.joined(separator: "  ") + (rest > 0 ? "  … \(rest) more" : "")
+        Output.text("\n\(list)\n")
+        return CC_REDISPLAY
     }
 }

@@ -9,6 +9,7 @@ enum Terminal {
         var modes: termios
     }
 
+    private static let pasteMarks = Atomic(false)
     private static let saved = Mutex<Saved?>(nil)
     private static let restoresAtExit: Void = { atexit { Terminal.restore() } }()
 
@@ -18,11 +19,16 @@ enum Terminal {
         return Output.isTerminal && !refused && GlobalOptions.environment["TERM"] != "dumb"
     }
 
-    /// Modes that `body` changes are those of before after it, also if the program ends within it.
-    static func restoring<R>(_ descriptor: Int32, _ body: () -> R) -> R {
-        change(descriptor) { _ in }
-        defer { restore() }
-        return body()
+    /// Modes that change from now on are brought back by ``restore()``, or at the end of the program.
+    static func keepModes(_ descriptor: Int32) { change(descriptor) { _ in } }
+
+    /// Whether the terminal says where a paste begins and where it ends.
+    static func marksPastes(_ isOn: Bool) {
+        guard let kind = GlobalOptions.environment["TERM"], !["", "dumb"].contains(kind) else { return }
+        let wasOn = pasteMarks.exchange(isOn, ordering: .sequentiallyConsistent)
+        guard wasOn != isOn else { return }
+        // At the program's end nothing more ends it: the terminal may be gone.
+        _ = FileBytes.writeAll(Array((isOn ? "\u{1B}[?2004h" : "\u{1B}[?2004l").utf8), to: STDOUT_FILENO)
     }
 
     /// Nothing typed is shown while `body` runs.
@@ -33,6 +39,7 @@ enum Terminal {
     }
 
     static func restore() {
+        marksPastes(false)
         saved.withLock {
             guard var last = $0 else { return }
             unsafe tcsetattr(last.descriptor, TCSADRAIN, &last.modes)

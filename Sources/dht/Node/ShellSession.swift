@@ -1,6 +1,7 @@
 import DHTGateway
 import Dispatch
 import Glibc
+import Synchronization
 
 /// The shell on standard input and output: with editing and a prompt on a terminal, else a line in, an answer
 /// out.
@@ -16,22 +17,23 @@ final class ShellSession: Sendable {
         return group >= 0 && group != getpgrp()
     }
 
+    /// How long a key may wait for the node.
+    private static let patience = DispatchTimeInterval.seconds(1)
+
     /// Reading blocks, so it has a thread of its own.
     private let queue = DispatchQueue(label: "shell")
+    private let node: any NodeControl
     private let shell: Shell
-    private let historyFile: String?
+    private let historyFile: HistoryFile?
 
     /// `historyFile`: where the lines typed on a terminal are kept for the next process; `nil`: nowhere.
-    init(_ node: any NodeControl, historyFile: String? = nil) {
-        shell = Shell(node)
-        self.historyFile = historyFile
+    init(_ node: any NodeControl, historyFile: HistoryFile? = nil) {
+        (self.node, shell, self.historyFile) = (node, Shell(node), historyFile)
     }
 
-    /// Returns after `quit`, at the end of the input, or on ^C on an empty line.
+    /// Returns after `quit`, or at the end of the input.
     func run() async {
-        let source = LineSource(
-            Self.isOnTerminal ? LineEditor(prompt: Shell.prompt, historyFile: historyFile) : nil
-        )
+        let source = LineSource(Self.isOnTerminal ? makeEditor() : nil)
         while true {
             let input = await withCheckedContinuation { continuation in
                 queue.async { continuation.resume(returning: source.next()) }
@@ -46,10 +48,34 @@ final class ShellSession: Sendable {
             case .end:
                 Output.line(Shell.farewell)
                 return
-            case .interrupt:
-                return
             }
         }
+    }
+
+    private func makeEditor() -> LineEditor {
+        LineEditor(
+            prompt: Shell.prompt,
+            history: historyFile?.lines() ?? HistoryFile.rules(GlobalOptions.environment),
+            file: historyFile,
+            peers: { [node] in Self.peers(of: node) }
+        )
+    }
+
+    /// Names, or identities of those without one; none if the node does not tell them at once. Blocks.
+    private static func peers(of node: any NodeControl) -> [String] {
+        let answer = Answer()
+        Task {
+            let peers = (try? await node.peers())?.peers ?? []
+            answer.names.withLock { $0 = peers.map { $0.name ?? $0.id } }
+            answer.isThere.signal()
+        }
+        _ = answer.isThere.wait(timeout: .now() + patience)
+        return answer.names.withLock { $0 }
+    }
+
+    private final class Answer: Sendable {
+        let names = Mutex<[String]>([])
+        let isThere = DispatchSemaphore(value: 0)
     }
 }
 
@@ -60,7 +86,6 @@ private final class LineSource: @unchecked Sendable {
         case line([UInt8])
         case refused(String)
         case end
-        case interrupt
     }
 
     /// Longer lines are refused.
@@ -75,18 +100,20 @@ private final class LineSource: @unchecked Sendable {
     func next() -> Input {
         switch editor?.next() {
         case nil: read()
+        case .text(let line) where line.count > Self.maximumLineLength: tooLong
         case .text(let line): .line(line)
         case .garbled: .refused("what was typed is not UTF-8")
         case .end: .end
-        case .interrupt: .interrupt
         }
     }
 
     private func read() -> Input {
         switch reader.next() {
         case .whole(let line): .line(line)
-        case .tooLong: .refused("the line is longer than \(Self.maximumLineLength) bytes")
+        case .tooLong: tooLong
         case nil: .end
         }
     }
+
+    private var tooLong: Input { .refused("the line is longer than \(Self.maximumLineLength) bytes") }
 }
