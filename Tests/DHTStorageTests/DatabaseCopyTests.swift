@@ -172,8 +172,8 @@ struct DatabaseCopyTests {
             try restore(copy, to: folder, force: true)
         }
         // As a crash leaves it.
-        let place = try Folder()
-        let running = try filled(3, in: place)
+        let crashed = try Folder()
+        let running = try filled(3, in: crashed)
         for name in ["", "-wal"] {
             let bytes = try Data(contentsOf: URL(filePath: running.database.path + name))
             try other.write(Array(bytes), to: "records.sqlite" + name)
@@ -247,10 +247,8 @@ struct DatabaseCopyTests {
             return
         }
         guard case .noDatabase = try refusal(Array("no database".utf8) + copy) else {
-
             Issue.record("no database")
             return
-
         }
     }
 }

@@ -21,7 +21,7 @@ extension IntegrationTests {
         }
 
         @Test func `all that was acknowledged before a backup under load is in a node made of it`() throws {
-            let members = try Members(["a", "b"])
+            let members = try Members(["a"])
             let folder = members.folder
             let a = try start(members, "a")
             let long = Self.value(2 << 20)
@@ -98,7 +98,7 @@ extension IntegrationTests {
         }
 
         @Test func `a backup goes where it may, and a stopped node's is made of its directory`() throws {
-            let members = try Members(["a", "b"])
+            let members = try Members(["a"])
             let folder = members.folder
             let a = try start(members, "a")
             #expect(try a.dht("put", "key", "value").status == 0)
@@ -131,7 +131,9 @@ extension IntegrationTests {
                 in: folder
             )
             #expect(other.status == 0 && other["id"] is NSNull && other["records"] as? Int == 1)
-            let b = try start(members, "b")
+            try members.makeKey("b")
+            try members.writeList(["a", "b"])
+            let b = try members.start("b", peers: [], more: ["--data", "b"])
             #expect(try b.dht("get", "key").text == "value", "a replica like any other")
         }
 

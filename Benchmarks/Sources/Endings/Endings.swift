@@ -8,8 +8,8 @@ import SecureDHT
 ///
 ///     endings [NODES [SECONDS]]
 ///
-/// The nodes that stop at once have been together for so many seconds. Newcomers may lack records, and are given
-/// all of them: 75 s after a start that is over.
+/// The nodes that stop at once have been together for so many seconds. Newcomers may lack records, and are
+/// given all of them: 75 s after a start that is over.
 @main
 enum Endings {
     static let (rounds, many) = (200, 10_000)

@@ -6,7 +6,7 @@ import SecureDHT
 // A copy of the database over HTTP: made for one connection, and gone with it.
 
 extension ValueRoutes {
-    /// Makes a copy and answers with it. A connection that closes before ends it.
+    /// Makes a copy and answers with it. A client that goes away ends that.
     func backUp(on channel: any Channel) async throws -> Response {
         let opened = try await connections.whileOpen(channel) { try await node.backUp() }
         var headers: HTTPFields = [.contentType: ControlRoutes.octets]

@@ -6,7 +6,7 @@ import NIOPosix
 /// A running node as its control socket shows it. One connection a request: a node that went away is noticed
 /// at once.
 package struct ControlClient: NodeControl {
-    /// Takes what comes of an answer. An error of its ends the exchange; it may block.
+    /// Takes what comes of an answer. An error that it throws ends the exchange; it may block.
     package typealias Taker = @Sendable ([UInt8]) throws(Failure) -> Void
 
     private let candidates: [ControlSocket.Candidate]
@@ -75,7 +75,7 @@ package struct ControlClient: NodeControl {
         return try ReplyCoding.decode(rest)
     }
 
-    /// Takes a copy of the node's database, piece by piece. An error of `take` ends it.
+    /// Takes a copy of the node's database, piece by piece. An error that `take` throws ends that.
     ///
     /// - Parameter onProgress: Told how many pages of how many the node has copied.
     package func backUp(

@@ -6,6 +6,8 @@ import Glibc
 package enum DatabaseRestoreError: Error, Hashable, Sendable {
     /// The directory cannot be used.
     case directory(NodeDatabaseError)
+    /// The backup could not be written there; the system's reason.
+    case unwritten(path: String, reason: String)
     /// There is a database already.
     case occupied(path: String)
     /// The backup is none that can be used.
@@ -22,9 +24,6 @@ package final class DatabaseRestore {
         /// The new place of the database that was there before.
         package let former: String?
     }
-
-    /// A database of SQLite begins so.
-    private static let mark = Array("SQLite format 3\0".utf8)
 
     private let directory: String
     private let isReplacing: Bool
@@ -70,7 +69,7 @@ package final class DatabaseRestore {
         while !rest.isEmpty {
             let count = unsafe rest.withUnsafeBytes { unsafe write(descriptor, $0.baseAddress, $0.count) }
             if count < 0, errno == EINTR { continue }
-            guard count > 0 else { throw .directory(NodeDatabaseError(directory, errno)) }
+            guard count > 0 else { throw .unwritten(path: directory, reason: systemMessage(errno)) }
             rest = rest.dropFirst(count)
         }
     }
@@ -106,7 +105,7 @@ package final class DatabaseRestore {
         // SQLite, "Database File Format", section 1.3: where these two are; 1 stands for 65,536.
         let (size, pages): (UInt16, UInt32) = (header[16...].bigEndian(), header[28...].bigEndian())
         let length = (size == 1 ? 65_536 : Int(size)) * Int(pages)
-        guard Int(status.st_size) >= length || !header.starts(with: Self.mark) else {
+        guard Int(status.st_size) >= length || !header.starts(with: Array("SQLite format 3".utf8)) else {
             throw .damaged(path: draft.path, problem: "it has \(status.st_size) bytes of \(length)")
         }
     }
@@ -128,7 +127,7 @@ package final class DatabaseRestore {
                     }
                 }
                 let records = try Int.fetchOne(database, sql: "SELECT count(*) FROM record")
-                // The deletion is in the log, which stays behind.
+                // The log has the deletions, and stays behind.
                 _ = try Row.fetchOne(database, sql: "PRAGMA wal_checkpoint(TRUNCATE)")
                 return (records ?? 0, try DatabaseFile.owner(in: database))
             }
@@ -159,32 +158,23 @@ package final class DatabaseRestore {
         return name
     }
 
-    private static func isDatabase(_ path: String) -> Bool {
-        let descriptor = unsafe open(path, O_RDONLY | O_CLOEXEC)
-        guard descriptor >= 0 else { return false }
-        defer { close(descriptor) }
-        var header = [UInt8](repeating: 0, count: mark.count)
-        return unsafe pread(descriptor, &header, header.count, 0) == header.count && header == mark
-    }
-
-    /// Writes its log into it, so that nothing is between it and the new one. The log of one that cannot be
-    /// read goes with it.
+    /// Writes its log into it, so that nothing is between it and the new one. The log of one that is not
+    /// sound, or not ours, goes with it as it is.
     private func foldLog() throws(NodeDatabaseError) {
         guard file.exists, DatabaseFile.logs.contains(where: { DatabaseFile.holdsSomething(file.path + $0) })
         else { return }
-        // The library throws the log away of what is no database.
-        guard Self.isDatabase(file.path) else { return }
+        do throws(NodeDatabaseError) { try file.examine(.current, owner: nil) } catch {
+            switch error {
+            case .denied, .readOnly, .unavailable: throw error
+            default: return
+            }
+        }
         do {
             let queue = try DatabaseQueue(path: file.path)
             try queue.writeWithoutTransaction {
                 _ = try Row.fetchOne($0, sql: "PRAGMA wal_checkpoint(TRUNCATE)")
             }
             try queue.close()
-        } catch {
-            switch DatabaseFile.refusal(error, path: file.path) {
-            case .damaged: return
-            case let refusal: throw refusal
-            }
-        }
+        } catch { throw DatabaseFile.refusal(error, path: file.path) }
     }
 }

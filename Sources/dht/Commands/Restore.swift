@@ -108,10 +108,13 @@ extension Failure {
     fileprivate init(_ error: DatabaseRestoreError, _ name: String) {
         switch error {
         case .directory(let error): self.init(error)
+        case .unwritten(let path, let reason):
+            self.init(.internal, "\(path) cannot be written: \(reason). Nothing was restored")
         case .occupied(let path):
             self.init(
                 .conflict,
-                "\(path) exists and was left alone. Name another directory, or --force: it stays as .bak"
+                "\(path) exists and was left alone. Name another directory, or --force, which "
+                    + "keeps it as .bak"
             )
         case .backup(let error):
             let reason =

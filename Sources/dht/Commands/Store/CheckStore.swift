@@ -88,14 +88,13 @@ struct CheckStore: AsyncParsableCommand {
             if check.isSound { Output.line("ok") }
         }
         guard check.isSound else {
-            let isNone = check.forged > 0 && check.forged + check.damaged == check.records
-            let hint = isNone ? "No record is for this network: is that this node's network key? " : ""
+            let isOther = check.forged > 0 && check.forged + check.damaged == check.records
+            let doubt = isOther ? "No record is for this network: is that this node's network key? " : ""
             throw Failure(
                 .integrity,
                 "\(directory): \(check.damaged) damaged, \(check.forged) not signed by their author for this "
                     + "network, \(check.damagedContents) long values damaged, \(check.faults) faults of the "
-                    + "file. \(hint)"
-                    + "What is bad is not served; a node that runs brings long values again"
+                    + "file. \(doubt)What is bad is not served; a node that runs brings long values again"
             )
         }
     }
