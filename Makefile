@@ -91,7 +91,7 @@ tools: deps ## installs what tests look through, if it is missing: Chromium and 
 	fi
 
 build: deps ## the release build of the command line, all libraries linked in: .build/release/dht
-	$(SWIFT) build -c release --product dht $$(Packaging/flags)
+	SWIFT=$(SWIFT) Packaging/compile
 
 test: tools ## all tests: ours, then the second implementation's, and the vectors both agree on
 	$(SWIFT) build --build-tests
