@@ -49,11 +49,13 @@ class Machine:
         subprocess.run(["mount", "--bind", "/dev", self.path / "dev"], check=True)
         subprocess.run(["mount", "-t", "proc", "proc", self.path / "proc"], check=True)
         self.node = None
+        self.log = open(self.folder / "log", "a+")
 
     def close(self) -> None:
         if self.node and self.node.poll() is None:
             self.node.kill()
             self.node.wait()
+        self.log.close()
         for place in ("dev", "proc"):
             subprocess.run(["umount", "-l", self.path / place], check=True)
         shutil.rmtree(self.folder)
@@ -95,9 +97,9 @@ class Machine:
         credentials = "/run/credentials/dht.service"
         words = [word.replace("${CREDENTIALS_DIRECTORY}", credentials) for word in command_of(self.read(UNIT))]
         self.node = subprocess.Popen(
-            ["chroot", self.path, "setpriv", f"--reuid={USER}", f"--regid={USER}", f"--groups={group}", "--no-new-privs",
+            [shutil.which("chroot"), self.path, "setpriv", f"--reuid={USER}", f"--regid={USER}", f"--groups={group}", "--no-new-privs",
              "--bounding-set=-all", "--", *words],
-            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=open(self.folder / "log", "a"), text=True,
+            stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, text=True,
             env={"PATH": "/usr/bin", "CREDENTIALS_DIRECTORY": credentials, "STATE_DIRECTORY": "/var/lib/dht",
                  "RUNTIME_DIRECTORY": "/run/dht", "SWIFT_BACKTRACE": "enable=no"})
         line = self.node.stdout.readline().strip()
