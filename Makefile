@@ -38,7 +38,7 @@ SWIFT_FILES := Sources Tests Fuzz Package.swift $(wildcard docs/examples/*/Sourc
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps tools build test digests digests-accept hosts-long lint format demo mutations nightly fuzz fuzz-long fuzz-build docs dist deb install clean
+.PHONY: help deps tools build test digests digests-accept hosts-long lint format demo mutations nightly fuzz fuzz-long fuzz-build docs dist deb packages install clean
 
 # A crash of a test or a fuzz target is reported by whoever runs it; Swift's own backtracer would keep its pipe
 # open for minutes after.
@@ -172,6 +172,14 @@ dist: build ## an archive for any Linux with glibc, all else linked in: .build/d
 deb: build ## the same as a package of Debian and Ubuntu, with its service: .build/dist
 	Packaging/program $(DHT) $(DIST)
 	Packaging/deb/build $(DIST)/dht $(DIST)
+
+packages: dist deb ## the package installed, upgraded, removed and purged on a Debian without Swift, in a folder: as root
+	if [ "$$(id -u)" = 0 ] && ! command -v debootstrap >/dev/null && command -v apt-get >/dev/null; then
+	    echo "Installing debootstrap"
+	    apt-get update -qq
+	    env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends debootstrap >/dev/null
+	fi
+	$(PYTHON) -m unittest discover -s Tests/Packages
 
 install: build ## dht into PREFIX=/usr/local
 	install -D -m 755 $(DHT) $(DESTDIR)$(PREFIX)/bin/dht

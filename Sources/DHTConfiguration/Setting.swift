@@ -201,7 +201,7 @@ package enum Setting: String, CaseIterable, Sendable {
         .httpHost: Definition(.texts, "name", .words("none"), "Further names the HTTP port may be asked by."),
         .shell: .toggle("Read commands from standard input; so it is anyway on a terminal."),
         .logFormat: Definition(
-            .choice(["text", "json", "journal"]),
+            .choice(LogFormat.allCases.map(\.rawValue)),
             "form",
             .words("journal where standard error leads to it, else text"),
             "The form of the log: text, json (an object a line), or journal (entries with fields)."

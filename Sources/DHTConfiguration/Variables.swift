@@ -8,7 +8,7 @@ extension NodeSettings {
         try refuseMisspelt(environment.keys)
         var values: [Setting: SettingValue] = [:]
         for setting in Setting.allCases {
-            guard let text = environment[setting.variable], !text.isEmpty else { continue }
+            guard let text = environment.given(setting.variable) else { continue }
             let value = value(text, of: setting.kind)
             guard let value else {
                 throw Failure(
@@ -26,7 +26,7 @@ extension NodeSettings {
 
     /// The path of the configuration file that the environment names.
     package static func file(in environment: [String: String]) -> String? {
-        environment[Setting.fileVariable].flatMap { $0.isEmpty ? nil : $0 }
+        environment.given(Setting.fileVariable)
     }
 
     private static func value(_ text: String, of kind: Setting.Kind) -> SettingValue? {

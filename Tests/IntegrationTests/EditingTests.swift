@@ -39,9 +39,7 @@ extension IntegrationTests {
         @Test func `lines outlive the node, but for those that are to be kept out`() throws {
             let first = try shell("--data", "data", variables: ["DHT_HISTORY_OMIT": "del"])
             for line in ["get größe", " get secret", "del secret", "get other"] {
-                first.type(line + "\r")
-                try first.expect("not found")
-                try first.expect("> ")
+                try first.enter(line, expecting: "not found")
             }
             try quit(first)
             #expect(folder.text(Self.history) == "get größe\nget other\nquit\n")
@@ -62,9 +60,7 @@ extension IntegrationTests {
             let first = try shell("--data", "one")
             let second = try shell("--data", "two", "--key", "other.key")
             for (shell, line) in [(first, "one"), (second, "two"), (first, "three")] {
-                shell.type(line + "\r")
-                try shell.expect("unknown command")
-                try shell.expect("> ")
+                try shell.enter(line, expecting: "unknown command")
             }
             try quit(second)
             try quit(first)
@@ -108,17 +104,11 @@ extension IntegrationTests {
         @Test func `the tabulator completes commands, keys and peers, and lists what could be meant`() throws
         {
             let terminal = try shell("--ephemeral")
-            terminal.type("pu\tconfig/web 1\r")
-            try terminal.expect("Stored key 'config/web'")
-            try terminal.expect("> ")
-            terminal.type("put config/mail 2\r")
-            try terminal.expect("Stored key 'config/mail'")
-            try terminal.expect("> ")
+            try terminal.enter("pu\tconfig/web 1", expecting: "Stored key 'config/web'")
+            try terminal.enter("put config/mail 2", expecting: "Stored key 'config/mail'")
             terminal.type("ge\tc\t\t")
             try terminal.expect("config/mail  config/web")
-            terminal.type("w\t\r")
-            try terminal.expect("Value: 1")
-            try terminal.expect("> ")
+            try terminal.enter("w\t", expecting: "Value: 1")
             try members.makeKey("other")
             terminal.type("del config/m\t\r")
             try terminal.expect("Deleted key 'config/mail'")
@@ -128,9 +118,8 @@ extension IntegrationTests {
         @Test func `words are moved over and deleted`() throws {
             let terminal = try shell("--ephemeral")
             // Back by three words, one of them deleted, on by one, and what is typed there.
-            terminal.type("get one/two/three\u{1B}b\u{1B}[1;5D\u{1B}[1;5D\u{1B}d\u{1B}fX\r")
-            try terminal.expect("Key '/twoX/three' not found")
-            try terminal.expect("> ")
+            let keys = "\u{1B}b\u{1B}[1;5D\u{1B}[1;5D\u{1B}d\u{1B}fX"
+            try terminal.enter("get one/two/three" + keys, expecting: "Key '/twoX/three' not found")
             terminal.type("get one two\u{17}\u{17}three\r")
             try terminal.expect("Key 'three' not found")
             try quit(terminal)
@@ -156,14 +145,10 @@ extension IntegrationTests {
             let terminal = try shell("--ephemeral")
             terminal.type("get dropped\u{3}get half")
             terminal.type(bytes: [0xC3])
-            terminal.type("x\r")
-            try terminal.expect("Error: what was typed is not UTF-8; nothing was done")
-            try terminal.expect("> ")
+            try terminal.enter("x", expecting: "Error: what was typed is not UTF-8; nothing was done")
             terminal.type("\u{3}")
             try terminal.expect("quit, or ^D, ends")
-            terminal.type("get a\r")
-            try terminal.expect("Key 'a' not found")
-            try terminal.expect("> ")
+            try terminal.enter("get a", expecting: "Key 'a' not found")
             terminal.type("\u{4}")
             try terminal.expect("Goodbye!")
             #expect(try terminal.wait() == 0)
@@ -192,17 +177,11 @@ extension IntegrationTests {
         func `a paste of 5000 characters arrives whole`(columns: UInt16) throws {
             let value = (0..<1000).map { String($0 + 10_000) }.joined()
             let terminal = try shell("--ephemeral", columns: columns)
-            terminal.type("put typed \(value)\r")
-            try terminal.expect("Stored key 'typed'")
-            try terminal.expect("> ")
+            try terminal.enter("put typed \(value)", expecting: "Stored key 'typed'")
             terminal.type("\u{1B}[200~put pasted \(value)\u{1B}[201~")
-            terminal.type("\r")
-            try terminal.expect("Stored key 'pasted'")
-            try terminal.expect("> ")
+            try terminal.enter("", expecting: "Stored key 'pasted'")
             for key in ["typed", "pasted"] {
-                terminal.type("get \(key)\r")
-                try terminal.expect("Value: \(value)")
-                try terminal.expect("> ")
+                try terminal.enter("get \(key)", expecting: "Value: \(value)")
             }
             try quit(terminal)
         }
@@ -211,9 +190,7 @@ extension IntegrationTests {
             let terminal = try shell("--ephemeral")
             terminal.type("\u{1B}[200~put a 1\r\nput b 2\nget a\n\u{1B}[201~")
             // So far nothing was done.
-            terminal.type("\u{3}get a\r")
-            try terminal.expect("Key 'a' not found")
-            try terminal.expect("> ")
+            try terminal.enter("\u{3}get a", expecting: "Key 'a' not found")
             terminal.type("\u{1B}[200~put a 1\r\nput b 2\nget \u{1B}[201~a\r")
             try terminal.expect("Stored key 'a'")
             try terminal.expect("> put b 2")

@@ -70,6 +70,13 @@ final class Terminal {
         if count > 0 { screen += String(decoding: buffer[..<count], as: UTF8.self) }
     }
 
+    /// Types a line, and waits for its answer and for the next prompt.
+    func enter(_ line: String, expecting answer: String) throws {
+        type(line + "\r")
+        try expect(answer)
+        try expect("> ")
+    }
+
     /// Reads on until the text appears after what was expected before.
     func expect(_ text: String) throws {
         try eventually("the terminal shows \(text); it shows: \(screen)") {

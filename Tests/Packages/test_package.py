@@ -1,7 +1,6 @@
 """The package and the archive on a machine that has neither Swift nor our libraries: a Debian of its own in a folder.
 
-    make dist deb
-    python3 -m unittest discover -s Tests/Packages      # as root, with debootstrap
+    make packages      # as root
 """
 
 import os
@@ -55,6 +54,7 @@ class Machine:
         if self.node and self.node.poll() is None:
             self.node.kill()
             self.node.wait()
+            self.node.stdout.close()
         self.log.close()
         for place in ("dev", "proc"):
             subprocess.run(["umount", "-l", self.path / place], check=True)
@@ -97,8 +97,8 @@ class Machine:
         credentials = "/run/credentials/dht.service"
         words = [word.replace("${CREDENTIALS_DIRECTORY}", credentials) for word in command_of(self.read(UNIT))]
         self.node = subprocess.Popen(
-            [shutil.which("chroot"), self.path, "setpriv", f"--reuid={USER}", f"--regid={USER}", f"--groups={group}", "--no-new-privs",
-             "--bounding-set=-all", "--", *words],
+            [shutil.which("chroot"), self.path, "setpriv", f"--reuid={USER}", f"--regid={USER}", f"--groups={group}",
+             "--no-new-privs", "--bounding-set=-all", "--", *words],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, text=True,
             env={"PATH": "/usr/bin", "CREDENTIALS_DIRECTORY": credentials, "STATE_DIRECTORY": "/var/lib/dht",
                  "RUNTIME_DIRECTORY": "/run/dht", "SWIFT_BACKTRACE": "enable=no"})

@@ -85,8 +85,8 @@ extension KademliaNode {
             replication.startedAt = turn.now.instant
             trim(in: &turn)
         }
-        if replication.walk == nil { beginWalk(at: turn.now) }
         if replication.departure.isUnderWay { return continueLeaving(in: &turn) }
+        if replication.walk == nil { beginWalk(at: turn.now) }
         takeSlices(in: &turn)
         completePuts(in: &turn)
         sendRepairs(in: &turn)
@@ -96,7 +96,7 @@ extension KademliaNode {
     }
 
     private mutating func beginWalk(at now: Now) {
-        guard !replication.departure.isUnderWay, catalog.count > 0 else { return }
+        guard catalog.count > 0 else { return }
         let due = replication.changes.beginTurn(at: now.instant, using: &generator)
         if due?.turn != .nearest, let next = replication.changes.nextTurn {
             replication.timers.set(.contactChanges, noLaterThan: next)

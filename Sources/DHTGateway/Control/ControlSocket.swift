@@ -14,13 +14,13 @@ package enum ControlSocket {
     }
 
     /// The longest path the system takes for a socket, in bytes: `sun_path` less its terminator.
-    package static let maximumPathLength = 107
+    package static let maximumPathLength = UnixAddress.longestPath
 
     /// The search order: the flag, else `DHT_SOCKET`, else `$XDG_RUNTIME_DIR/dht/dht.sock`, else
     /// `/run/dht/dht.sock`.
     package static func candidates(flag: String?, environment: [String: String]) -> [Candidate] {
         if let flag { return [Candidate(path: flag, label: flag)] }
-        if let path = environment["DHT_SOCKET"], !path.isEmpty {
+        if let path = environment.given("DHT_SOCKET") {
             return [Candidate(path: path, label: "\(path) (DHT_SOCKET)")]
         }
         let runtime = environment["XDG_RUNTIME_DIR"].flatMap { $0.hasPrefix("/") ? $0 : nil }
@@ -88,13 +88,8 @@ package enum ControlSocket {
 
     private static func connection(to path: String) throws(SystemError) -> Int32 {
         let descriptor = socket(AF_UNIX, Int32(SOCK_STREAM.rawValue) | O_CLOEXEC | O_NONBLOCK, 0)
-        guard descriptor >= 0, var address = socketAddress(path) else { throw SystemError(code: errno) }
-        let length = socklen_t(MemoryLayout<sockaddr_un>.size)
-        let result = unsafe withUnsafePointer(to: &address) {
-            unsafe $0.withMemoryRebound(to: sockaddr.self, capacity: 1) {
-                unsafe connect(descriptor, $0, length)
-            }
-        }
+        guard descriptor >= 0, let address = UnixAddress(path) else { throw SystemError(code: errno) }
+        let result = unsafe address.withSockaddr { unsafe connect(descriptor, $0, $1) }
         guard result != 0 else { return descriptor }
         let code = errno
         close(descriptor)
@@ -163,15 +158,6 @@ package enum ControlSocket {
                 "the directory \(directory) of the control socket cannot be written: \(errnoText())"
             )
         }
-    }
-
-    private static func socketAddress(_ path: String) -> sockaddr_un? {
-        var address = sockaddr_un()
-        address.sun_family = sa_family_t(AF_UNIX)
-        let bytes = Array(path.utf8)
-        guard bytes.count <= maximumPathLength else { return nil }
-        unsafe withUnsafeMutableBytes(of: &address.sun_path) { unsafe $0.copyBytes(from: bytes) }
-        return address
     }
 }
 

@@ -59,8 +59,12 @@ package final class DatabaseRestore {
 
     /// The database that is there, or a log of one.
     private static func occupant(of file: DatabaseFile) -> String? {
-        if file.exists { return file.path }
-        return DatabaseFile.logs.map { file.path + $0 }.first { DatabaseFile.holdsSomething($0) }
+        file.exists ? file.path : log(of: file.path)
+    }
+
+    /// The file that holds a part of the database at `path`, if one does.
+    package static func log(of path: String) -> String? {
+        DatabaseFile.logs.map { path + $0 }.first { DatabaseFile.holdsSomething($0) }
     }
 
     /// Takes the next bytes of the backup.
@@ -161,8 +165,7 @@ package final class DatabaseRestore {
     /// Writes its log into it, so that nothing is between it and the new one. The log of one that is not
     /// sound, or not ours, goes with it as it is.
     private func foldLog() throws(NodeDatabaseError) {
-        guard file.exists, DatabaseFile.logs.contains(where: { DatabaseFile.holdsSomething(file.path + $0) })
-        else { return }
+        guard file.exists, Self.log(of: file.path) != nil else { return }
         do throws(NodeDatabaseError) { try file.examine(.current, owner: nil) } catch {
             switch error {
             case .denied, .readOnly, .unavailable: throw error

@@ -64,6 +64,8 @@ extension NodeLoop {
     }
 
     func received(_ datagram: [UInt8], from endpoint: Endpoint, on socket: Int, at local: Endpoint?) {
+        // A node that closes is gone: what its sockets still have is for nobody.
+        guard !isStopping else { return }
         var turn = EngineTurn(at: SystemClock.now)
         sockets.heard(from: endpoint, at: turn.now.instant)
         switch engine.receive(datagram, from: endpoint, in: &turn) {

@@ -247,13 +247,14 @@ actor NodeLoop {
     /// Closes everything; whatever is under way ends without an outcome.
     func abandon() async {
         isStopping = true
-        sampleMetrics(company)
         timers.cancelAll()
         users.abandonOperations()
         users.endWaitForSocket()
         try? await networkWatch?.close().get()
         for socket in sockets.removeAll() { try? await socket.channel.close().get() }
         await storage.flush()
+        // The last counts: from here on nothing is received and nothing sent.
+        sampleMetrics(company)
         storage.close()
     }
 

@@ -47,8 +47,7 @@ struct Backup: AsyncParsableCommand {
             if let data { try copy(data, take) } else { try await fetch(take) }
         ProgressBar.erase()
         try target?.finish()
-        let span = (ContinuousClock.now - start).components
-        reply.seconds = Double(span.seconds) + (Double(span.attoseconds) / 1e15).rounded() / 1000
+        reply.seconds = (ContinuousClock.now - start).inMilliseconds.rounded() / 1000
         reply.path = isPiped ? nil : file
         if globals.json { return Output.json(reply) }
         let size = byteCountText(reply.bytes)

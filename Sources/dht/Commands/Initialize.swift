@@ -70,15 +70,7 @@ struct Initialize: AsyncParsableCommand {
     private func member(_ identity: Identity) throws(Failure) -> Allowlist.Member {
         var addresses: [String] = []
         if let listen {
-            guard let address = HostPort(listen) else {
-                throw Failure(
-                    .invalidArgument,
-                    "--listen: \"\(listen)\" is no HOST:PORT; an IPv6 address stands in brackets, [::1]:4100"
-                )
-            }
-            do { try address.checkIsNotLinkLocal() } catch {
-                throw Failure(.invalidArgument, "--listen: \(error.reason)")
-            }
+            let address = try HostPort(toListenOn: listen) { Failure(.invalidArgument, "--listen: \($0)") }
             let isEverywhere = [HostPort.everywhere, "0.0.0.0", "::"].contains(address.host)
             if !isEverywhere, address.port != 0 { addresses = [listen] }
         }

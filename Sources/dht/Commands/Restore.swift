@@ -89,13 +89,11 @@ struct Restore: AsyncParsableCommand {
         }
         let descriptor = unsafe Glibc.open(file, O_RDONLY | O_CLOEXEC)
         guard descriptor >= 0 else { throw FileBytes.failure(file, "cannot be read") }
-        for log in ["-wal", "-journal"] {
-            var status = stat()
-            guard unsafe stat(file + log, &status) == 0, status.st_size > 0 else { continue }
+        if let log = DatabaseRestore.log(of: file) {
             close(descriptor)
             throw Failure(
                 .configuration,
-                "\(file) is no backup but a database in use, or left by a crash: \(file + log) holds a part "
+                "\(file) is no backup but a database in use, or left by a crash: \(log) holds a part "
                     + "of it. Make a backup: dht backup FILE --data DIR"
             )
         }

@@ -16,16 +16,14 @@ struct HistoryFile {
     /// - Returns: `nil` if no lines are to be kept: with `DHT_HISTORY=-`, or if the values are not on the
     ///   disk either.
     init?(keepsValues: Bool, environment: [String: String]) {
-        func variable(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         rules = Self.rules(environment)
-        if let path = variable("DHT_HISTORY") {
+        if let path = environment.given("DHT_HISTORY") {
             guard path != "-" else { return nil }
             self.path = path
         } else {
-            let state = variable("XDG_STATE_HOME") ?? variable("HOME").map { $0 + "/.local/state" }
-            guard keepsValues, let state else { return nil }
-            Directories.make("\(state)/dht")
-            path = "\(state)/dht/history"
+            guard keepsValues, let state = Directories.state(environment) else { return nil }
+            Directories.make(state)
+            path = "\(state)/history"
         }
     }
 

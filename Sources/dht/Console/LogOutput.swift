@@ -3,17 +3,6 @@ import DHTGateway
 import Glibc
 import Logging
 
-/// The form of the log of a node.
-enum LogFormat: String, CaseIterable {
-    case text, json, journal
-
-    /// `nil`: it depends on where standard error leads.
-    init?(_ settings: NodeSettings) {
-        guard let word = settings.text(.logFormat) else { return nil }
-        self.init(rawValue: word)
-    }
-}
-
 /// Writes the log to standard error, or to the journal of the system.
 enum LogOutput {
     private static let journal = "/run/systemd/journal/socket"
@@ -42,14 +31,5 @@ enum LogOutput {
         return stream == "\(status.st_dev):\(status.st_ino)"
     }
 
-    private static func write(_ bytes: [UInt8]) {
-        var rest = bytes[...]
-        while !rest.isEmpty {
-            let count = unsafe rest.withUnsafeBytes {
-                unsafe Glibc.write(STDERR_FILENO, $0.baseAddress, $0.count)
-            }
-            guard count > 0 else { return }
-            rest = rest.dropFirst(count)
-        }
-    }
+    private static func write(_ bytes: [UInt8]) { _ = FileBytes.writeAll(bytes, to: STDERR_FILENO) }
 }

@@ -93,7 +93,6 @@ struct NodeSetup {
         _ identity: Identity,
         _ environment: [String: String]
     ) throws(Failure) -> (NodeConfiguration.Storage, stateHome: String?) {
-        func variable(_ name: String) -> String? { environment[name].flatMap { $0.isEmpty ? nil : $0 } }
         let durability = settings.text(.sync).flatMap { NodeConfiguration.Durability(rawValue: $0) } ?? .full
         if settings.isOn(.ephemeral) {
             guard !settings.isGiven(.data) else {
@@ -108,18 +107,17 @@ struct NodeSetup {
             return (.directory(directory, durability), nil)
         }
         // systemd's StateDirectory= may name several; the first is ours.
-        if let directory = variable("STATE_DIRECTORY")?.split(separator: ":").first {
+        if let directory = environment.given("STATE_DIRECTORY")?.split(separator: ":").first {
             return (.directory(String(directory), durability), nil)
         }
-        let state = variable("XDG_STATE_HOME") ?? variable("HOME").map { $0 + "/.local/state" }
-        guard let state else {
+        guard let state = Directories.state(environment) else {
             throw Failure(
                 .configuration,
                 "there is no place for the records: give --data DIR, "
                     + "or --ephemeral to keep them in memory only"
             )
         }
-        return (.directory("\(state)/dht/\(identity.nodeID)", durability), "\(state)/dht")
+        return (.directory("\(state)/\(identity.nodeID)", durability), state)
     }
 
     /// Everybody has the secret keys of the identities in `Keys/`.
@@ -135,13 +133,7 @@ struct NodeSetup {
     private static func listenAddresses(_ settings: NodeSettings) throws(Failure) -> [HostPort] {
         var addresses: [HostPort] = []
         for text in settings.texts(.listen) {
-            guard let address = HostPort(text) else {
-                throw settings.failure(
-                    .listen,
-                    "\"\(text)\" is no HOST:PORT; an IPv6 address stands in brackets, [::1]:4100"
-                )
-            }
-            do { try address.checkIsNotLinkLocal() } catch { throw settings.failure(.listen, error.reason) }
+            let address = try HostPort(toListenOn: text) { settings.failure(.listen, $0) }
             addresses.append(address)
         }
         return addresses

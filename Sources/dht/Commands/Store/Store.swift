@@ -52,7 +52,7 @@ struct SignatureOptions: ParsableArguments {
     /// The key whose file was named.
     func named() throws(Failure) -> NetworkSecret? {
         let environment = GlobalOptions.environment
-        guard let file = network ?? environment["DHT_NETWORK"].flatMap({ $0.isEmpty ? nil : $0 }) else {
+        guard let file = network ?? environment.given("DHT_NETWORK") else {
             return nil
         }
         do {
