@@ -39,6 +39,7 @@ package struct GatedEngine<Keeper: Gatekeeper & ~Copyable>: ~Copyable {
 extension GatedEngine where Keeper: ~Copyable {
     /// A datagram arrived from `endpoint`.
     @discardableResult
+    @_specialize(exported:true,where Keeper == Gate)
     package mutating func receive(
         _ datagram: [UInt8],
         from endpoint: Endpoint,
@@ -75,6 +76,7 @@ extension GatedEngine where Keeper: ~Copyable {
     }
 
     /// The store is done with a ticket.
+    @_specialize(exported:true,where Keeper == Gate)
     package mutating func complete(
         _ ticket: Ticket,
         with outcome: StorageOutcome,
@@ -147,6 +149,7 @@ extension GatedEngine where Keeper: ~Copyable {
     }
 
     /// Does the work that has fallen due.
+    @_specialize(exported:true,where Keeper == Gate)
     package mutating func advance(in turn: inout EngineTurn) {
         gate.advance(to: turn.now.instant)
         while let due = calls.popDue(at: turn.now.instant) { timedOut(due, in: &turn) }
@@ -163,6 +166,7 @@ extension GatedEngine where Keeper: ~Copyable {
 
     /// When ``advance(in:)`` is to be called next.
     package var nextDeadline: Instant? {
+        @_specialize(exported:true,where Keeper == Gate)
         mutating get {
             var own = min(gate.nextDeadline, core.nextDeadline)
             if let look = desk.deadline { own = min(own, look) }
@@ -245,21 +249,23 @@ extension GatedEngine where Keeper: ~Copyable {
     mutating func perform(_ actions: [KademliaAction], in turn: inout EngineTurn) {
         gatherCounters()
         // The end of an operation may begin a new one, whose changes must not get in front of these.
-        let (begun, over) = (actions.filter { !$0.isEnd }, actions.filter(\.isEnd))
-        for action in begun + over {
-            switch action {
-            case .call(let id, let contact, let request, let isConfigured):
-                start(id, contact, request, isConfigured: isConfigured, in: &turn)
-            case .reply(let id, let response):
-                reply(id, response, in: &turn)
-            case .load(let ticket, let location, let authors):
-                turn.actions.append(.load(ticket, location: location, authors: authors))
-            case .apply(let ticket, let changes):
-                transfer(in: &turn) { $0.apply(ticket, changes, &$1) }
-            case .resolve(let seed): turn.actions.append(.resolve(seed: seed))
-            case .retry(let endpoint): turn.actions.append(.retry(endpoint))
-            case .finished(let id, let outcome): finish(id, outcome, in: &turn)
-            }
+        for action in actions where !action.isEnd { perform(action, in: &turn) }
+        for action in actions where action.isEnd { perform(action, in: &turn) }
+    }
+
+    private mutating func perform(_ action: KademliaAction, in turn: inout EngineTurn) {
+        switch action {
+        case .call(let id, let contact, let request, let isConfigured):
+            start(id, contact, request, isConfigured: isConfigured, in: &turn)
+        case .reply(let id, let response):
+            reply(id, response, in: &turn)
+        case .load(let ticket, let location, let authors):
+            turn.actions.append(.load(ticket, location: location, authors: authors))
+        case .apply(let ticket, let changes):
+            transfer(in: &turn) { $0.apply(ticket, changes, &$1) }
+        case .resolve(let seed): turn.actions.append(.resolve(seed: seed))
+        case .retry(let endpoint): turn.actions.append(.retry(endpoint))
+        case .finished(let id, let outcome): finish(id, outcome, in: &turn)
         }
     }
 

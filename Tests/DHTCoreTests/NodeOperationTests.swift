@@ -87,6 +87,7 @@ extension KademliaNodeTests {
             found: [.init(record: record, copies: 3)],
             answered: 3,
             asked: 3,
+            closest: 2,
             hops: 1,
             answeredBy: [.numbered(0b1000_0000), .numbered(0b1000_0001), .numbered(0b0000_0001)],
             contacts: contacts
@@ -108,6 +109,7 @@ extension KademliaNodeTests {
             found: [.init(record: record, copies: 1)],
             answered: 1,
             asked: 1,
+            closest: 1,
             hops: 1,
             answeredBy: [.numbered(0b1000_0000)],
             contacts: contacts

@@ -37,17 +37,6 @@ import Testing
         #expect(estimator.timeout(transmission: 0) == .milliseconds(320))  // 90 + 4 × 57.5
     }
 
-    @Test func `after a late answer the time-out is no shorter than the wait was, until there is a sample`() {
-        var estimator = RoundTripEstimator()
-        estimator.answeredLate(after: .milliseconds(700))
-        #expect(estimator.timeout(transmission: 0) == .milliseconds(1050))
-        #expect(estimator.smoothed == nil)
-        estimator.sample(.milliseconds(100))
-        #expect(estimator.timeout(transmission: 0) == .milliseconds(300))
-        estimator.answeredLate(after: .minutes(9))
-        #expect(estimator.timeout(transmission: 0) == .seconds(2))
-    }
-
     @Test func `a fast peer is waited for 50 ms, then doubling`() {
         let estimator = estimator(after: .microseconds(200))
         let waits = (0..<8).map { estimator.timeout(transmission: $0).milliseconds }

@@ -139,20 +139,20 @@ struct BoxTests {
         let other = NetworkKey()
         let (recipient, another) = (signingKey(1).identity, signingKey(2).identity)
         let header = [UInt8](repeating: 4, count: 80)
-        var buffer: [UInt8] = [0xAA]
-        network.headerKey(for: recipient).seal(header, nonce: nonce[...], appendingTo: &buffer)
-        #expect(buffer.count == 1 + 16 + 80)
-        #expect(network.headerKey(for: recipient).open(buffer[1...], nonce: nonce[...]) == header)
-        #expect(network.headerKey(for: another).open(buffer[1...], nonce: nonce[...]) == nil)
-        #expect(other.headerKey(for: recipient).open(buffer[1...], nonce: nonce[...]) == nil)
-        #expect(network.copy().headerKey(for: recipient).open(buffer[1...], nonce: nonce[...]) == header)
-        for place in 1..<buffer.count {
+        var buffer = nonce
+        network.headerKey(for: recipient).seal(header, appendingTo: &buffer)
+        #expect(buffer.count == 24 + 16 + 80 && buffer.starts(with: nonce))
+        #expect(network.headerKey(for: recipient).open(buffer[24...], nonce: nonce[...]) == header)
+        #expect(network.headerKey(for: another).open(buffer[24...], nonce: nonce[...]) == nil)
+        #expect(other.headerKey(for: recipient).open(buffer[24...], nonce: nonce[...]) == nil)
+        #expect(network.copy().headerKey(for: recipient).open(buffer[24...], nonce: nonce[...]) == header)
+        for place in 24..<buffer.count {
             var wrong = buffer
             wrong[place] ^= 0x10
-            #expect(network.headerKey(for: recipient).open(wrong[1...], nonce: nonce[...]) == nil)
+            #expect(network.headerKey(for: recipient).open(wrong[24...], nonce: nonce[...]) == nil)
         }
         for count in 0..<16 {
-            #expect(network.headerKey(for: recipient).open(buffer[1..<1 + count], nonce: nonce[...]) == nil)
+            #expect(network.headerKey(for: recipient).open(buffer[24..<24 + count], nonce: nonce[...]) == nil)
         }
     }
 

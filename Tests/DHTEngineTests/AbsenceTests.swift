@@ -1,8 +1,22 @@
 import DHTCore
 import Testing
 
-/// A list of which nearly nobody is there.
+/// Lists of which many are not there.
 struct AbsenceTests {
+    @Test func `a read that misses all replicas says how many of the closest were silent`() throws {
+        let overlay = Overlay(14)
+        overlay.startAll()
+        #expect(overlay.put("key", "value", at: 0)?.stored == 8)
+        let holders = overlay.holders(of: "key")
+        let reader = try #require(overlay.hosts.indices.first { !holders.contains($0) })
+        #expect(overlay.look("key", at: reader)?.found.count == 1)
+        #expect(overlay.look("nothing", at: reader)?.silent == 0)
+        for holder in holders { overlay.kill(holder) }
+        let outcome = try #require(overlay.look("key", at: reader))
+        #expect(outcome.found.isEmpty && outcome.answered > 0)
+        #expect(outcome.silent == 8 && outcome.closest == 8)
+    }
+
     @Test func `four hundred absent members cost little, and the first that comes is whole in five seconds`()
     {
         let overlay = Overlay(400)

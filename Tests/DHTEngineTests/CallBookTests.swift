@@ -37,7 +37,14 @@ struct CallBookTests {
         isRetry: Bool = false,
         at milliseconds: UInt64
     ) throws -> CallBook.Answer {
-        let answer = book.answered(transaction, isRetry: isRetry, at: at(milliseconds))
+        // To the last transmission.
+        let id = book.ids { $0.transaction == transaction }.first
+        let answer = book.answered(
+            transaction,
+            sent: id.flatMap { book[$0]?.lastSent } ?? at(0),
+            isRetry: isRetry,
+            at: at(milliseconds)
+        )
         return try #require(answer)
     }
 
@@ -95,7 +102,7 @@ struct CallBookTests {
         #expect(answer.isPreliminary)
         let next = book.restart(answer.call, transaction: 500, to: live, at: at(10))
         #expect(next?.request == .findNode(target: NodeID(firstByte: 9)))
-        let late = book.answered(101, isRetry: false, at: at(11))
+        let late = book.answered(101, sent: at(0), isRetry: false, at: at(11))
         #expect(late == nil)
         let second = try answered(500, at: 20)
         #expect(!second.isPreliminary)
@@ -145,5 +152,45 @@ struct CallBookTests {
         _ = book.send(call(9), to: live, at: at(20_000))
         let deadline = book.nextDeadline
         #expect(try #require(deadline) < at(20_050))
+    }
+
+    @Test mutating func `an answer counts from the transmission it is to, whichever that is`() throws {
+        _ = book.send(call(1), to: live, at: at(0))
+        let overdue = try nextDue(at: at(500))
+        #expect(overdue.step == .repeated)
+        _ = book.send(overdue.call, to: live, at: at(500))
+        let late = book.answered(101, sent: at(0), isRetry: false, at: at(504))
+        #expect(late != nil)
+        #expect(book.roundTrips.smoothed(to: call(1).contact.identity) == .milliseconds(504))
+        book.remove(CallID.core(1))
+
+        _ = book.send(call(2, to: 2), to: live, at: at(1000))
+        let deadline = book.nextDeadline
+        let again = try nextDue(at: try #require(deadline))
+        if again.step == .repeated { _ = book.send(again.call, to: live, at: at(3000)) }
+        let prompt = book.answered(102, sent: at(3000), isRetry: false, at: at(3004))
+        #expect(prompt != nil)
+        #expect(book.roundTrips.smoothed(to: call(2, to: 2).contact.identity) == .milliseconds(4))
+    }
+
+    @Test mutating func `where all have become slow, nobody is sent a request again as soon as before`()
+        throws
+    {
+        for peer: UInt8 in 1...8 {
+            _ = book.send(call(UInt64(peer), to: peer), to: live, at: at(0))
+            _ = try answered(100 + UInt64(peer), at: 1)
+            book.remove(CallID.core(UInt64(peer)))
+        }
+        func timeout() -> Interval {
+            let (request, peer) = (call(9, to: 8).request, call(9, to: 8).contact.identity)
+            return book.roundTrips.waits(for: request, to: peer, transmission: 0).timeout
+        }
+        #expect(timeout() == RoundTripEstimator.timeouts.lowerBound)
+        for peer: UInt8 in 1...7 {
+            _ = book.send(call(UInt64(peer), to: peer), to: live, at: at(1000))
+            _ = try answered(100 + UInt64(peer), at: 1200)
+            book.remove(CallID.core(UInt64(peer)))
+        }
+        #expect(timeout() > .milliseconds(200), "the eighth was not asked since")
     }
 }

@@ -81,7 +81,8 @@ struct ProgramOrderTests {
             Issue.record("the second put did not end")
             return
         }
-        #expect(outcome.stored == 8)
+        // Whoever is far slower than the others is not waited for.
+        #expect(outcome.stored >= 6)
         #expect(overlay.getLong("copy", at: 5) == long)
     }
 

@@ -111,7 +111,7 @@ private struct Scripted: RandomNumberGenerator, Sendable {
                 to: vector.sender,
                 at: .host(1),
                 asked,
-                digest: vector.requestDigest.bytes
+                PendingRequests.Transmission(digest: vector.requestDigest.bytes, sent: at(0))
             )
         }
         if knowsSender {
@@ -204,6 +204,10 @@ private struct Scripted: RandomNumberGenerator, Sendable {
             now: at(0)
         )
         #expect(hexadecimal(datagram ?? []) == hexadecimal(vector.datagram.bytes))
-        #expect(gate.pending[vector.transaction.number]?.digests == [vector.signedInputDigest.bytes])
+        #expect(
+            gate.pending[vector.transaction.number]?.transmissions.map(\.digest) == [
+                vector.signedInputDigest.bytes
+            ]
+        )
     }
 }

@@ -145,7 +145,7 @@ struct Forgery {
     /// The datagram of somebody who has the keys for header and box, with these contents.
     func boxing(_ contents: [UInt8]) -> [UInt8] {
         var bytes = nonce
-        networkKey(network).headerKey(for: recipient).seal(header, nonce: nonce[...], appendingTo: &bytes)
+        networkKey(network).headerKey(for: recipient).seal(header, appendingTo: &bytes)
         var slab = SharedKeySlab(capacity: 1)
         precondition(slab.derive(0, from: boxKey(boxOwner), and: boxPeer), "the key is good")
         slab.seal(0, contents, appendingTo: &bytes)

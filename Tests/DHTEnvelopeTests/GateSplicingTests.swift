@@ -24,7 +24,7 @@ import Testing
         }
         change(&header)
         var bytes = Array(datagram[0..<24])
-        network.headerKey(for: other).seal(header, nonce: datagram[0..<24], appendingTo: &bytes)
+        network.headerKey(for: other).seal(header, appendingTo: &bytes)
         return bytes + datagram[120...]
     }
 
@@ -223,7 +223,7 @@ import Testing
         let contents = signingKey("bob").sign(datagram.signedInput) + datagram.body
         var bytes = datagram.nonce
         networkKey("home").headerKey(for: bob.identity)
-            .seal(datagram.header, nonce: datagram.nonce[...], appendingTo: &bytes)
+            .seal(datagram.header, appendingTo: &bytes)
         var slab = SharedKeySlab(capacity: 1)
         #expect(
             slab.derive(0, from: signingKey("bob").staticBoxKey(), and: boxKey("carol").publicKey) == true

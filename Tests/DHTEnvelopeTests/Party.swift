@@ -108,7 +108,9 @@ final class Party {
     }
 
     /// The last transmission's digest.
-    func digest(of transaction: UInt64) -> [UInt8] { gate.pending[transaction]?.digests.first ?? [] }
+    func digest(of transaction: UInt64) -> [UInt8] {
+        gate.pending[transaction]?.transmissions.first?.digest ?? []
+    }
 
     /// All the gate remembers of its peers, as text, but for budgets; for telling that nothing changed.
     var memory: String {

@@ -9,7 +9,8 @@ import Testing
     private let carol = Identity.named("carol")
 
     private mutating func send(_ transaction: UInt64, digest: UInt8 = 0, at endpoint: Endpoint = .host(2)) {
-        pending.sent(transaction, to: bob, at: endpoint, ping, digest: [digest])
+        let transmission = PendingRequests.Transmission(digest: [digest], sent: at(UInt64(digest)))
+        pending.sent(transaction, to: bob, at: endpoint, ping, transmission)
     }
 
     private func isAwaited(_ transaction: UInt64 = 1) -> Bool {
@@ -28,11 +29,12 @@ import Testing
         #expect(!isAwaited())
     }
 
-    @Test mutating func `every transmission's digest is kept, the latest first`() {
+    @Test mutating func `every transmission is kept, the latest first`() {
         send(1, digest: 1)
         send(1, digest: 2)
         send(1, digest: 3)
-        #expect(pending[1]?.digests == [[3], [2], [1]])
+        #expect(pending[1]?.transmissions.map(\.digest) == [[3], [2], [1]])
+        #expect(pending[1]?.transmissions.map(\.sent) == [at(3), at(2), at(1)])
         #expect(pending.count == 1)
         pending.close(1)
         #expect(pending.count == 0)

@@ -1,7 +1,7 @@
-import DHTCore
 import DHTStorage
 import Testing
 
+@testable import DHTCore
 @testable import SecureDHT
 
 /// Whom a node counts on, and when it says that it is alone.
@@ -130,5 +130,23 @@ struct CompanyTests {
         #expect(watch.record(Company(expected: 2, members: 2, up: 0), at: start) == nil)
         #expect(watch.record(Company(expected: 2, members: 2, up: 1), at: start + .seconds(4)) == nil)
         #expect(watch.record(Company(expected: 2, members: 2, up: 0), at: start + .seconds(6)) == nil)
+    }
+
+    @Test func `a read that found nothing and missed those who would know is no proof`() async throws {
+        let node = try await DHTNode.start(try Team(1).configuration(of: 0))
+        func blindness(silent: Int, of closest: Int) -> DHTError? {
+            let outcome = GetOutcome(found: [], answered: 2, asked: 9, silent: silent, closest: closest)
+            return node.blindness(of: outcome, among: nil)
+        }
+        #expect(blindness(silent: 0, of: 8) == nil)
+        #expect(
+            blindness(silent: 5, of: 8) == nil,
+            "three answered, of whom one has whatever was acknowledged"
+        )
+        let error = try #require(blindness(silent: 6, of: 8))
+        #expect(error.code == .unreachable && error.remedy == .peers)
+        #expect(error.description.contains("6 of the 8 nodes that ought to have it did not answer"))
+        #expect(blindness(silent: 1, of: 3) == nil && blindness(silent: 2, of: 3) != nil)
+        await node.stop()
     }
 }

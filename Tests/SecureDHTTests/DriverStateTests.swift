@@ -100,7 +100,7 @@ struct DriverStateTests {
     // MARK: Users
 
     @Test func `an operation ends once, and those that wait when the node stops end without outcome`() async {
-        var users = WaitingUsers(capacity: 8)
+        var users = WaitingUsers(limit: 8)
         let (first, second) = (users.newOperation(), users.newOperation())
         #expect(first != second)
         let began = SystemClock.now.instant

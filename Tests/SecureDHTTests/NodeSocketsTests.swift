@@ -22,6 +22,8 @@ struct NodeSocketsTests {
         }
 
         var count: Int { sent.withLock { $0.count } }
+        let unread = Mutex(false)
+        var hasUnread: Bool { unread.withLock { $0 } }
     }
 
     private var sockets = NodeSockets<Transport>()
@@ -50,6 +52,17 @@ struct NodeSocketsTests {
         #expect(sockets.openEndpoints == [bound])
         #expect(send([1]) == nil)
         #expect(transport.count == 1)
+    }
+
+    @Test mutating func `what waits to be read at any open socket waits to be read`() throws {
+        let (first, second) = (Transport(), Transport())
+        try add(first)
+        try add(second)
+        #expect(!sockets.hasUnread)
+        second.unread.withLock { $0 = true }
+        #expect(sockets.hasUnread)
+        let isClosed = sockets.closed(1)
+        #expect(isClosed && !sockets.hasUnread)
     }
 
     @Test mutating func `a socket that closes is bound again at once, then after longer and longer`() throws {

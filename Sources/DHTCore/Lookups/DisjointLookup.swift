@@ -196,6 +196,13 @@ extension DisjointLookup {
         merged { Array($0.nearest) }.prefix(width).filter(\.state.isAnswered).map(\.contact)
     }
 
+    /// Of the `width` closest that ought to be there those that left us without an answer, and how many they
+    /// all are.
+    package var silence: (silent: Int, all: Int) {
+        let turnout = merged { Array($0.turnout) }.prefix(width)
+        return (turnout.count { !$0.state.isAnswered }, turnout.count)
+    }
+
     /// Candidates of all paths, nearest first, no identity twice.
     private func merged(_ candidates: (Lookup) -> [Lookup.Candidate]) -> [Lookup.Candidate] {
         var merged: [Lookup.Candidate] = []

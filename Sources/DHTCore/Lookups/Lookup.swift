@@ -226,6 +226,13 @@ extension Lookup {
     /// Everybody that answered, nearest first.
     var answerers: some Sequence<Candidate> { shortlist.lazy.filter(\.state.isAnswered) }
 
+    /// Those that answered, and those that were asked, did not, and ought to be there: nearest first.
+    var turnout: some Sequence<Candidate> {
+        shortlist.lazy.filter {
+            $0.state.isAnswered || $0.isVouchedFor && ($0.state.isFailed || $0.state.isSlow)
+        }
+    }
+
     /// The `width` nearest candidates that may be there, as far as is known, and are not another path's.
     var nearest: some Sequence<Candidate> {
         shortlist.lazy.filter { !$0.state.isFailed && !$0.state.isTaken && !$0.isGhost }.prefix(width)

@@ -219,11 +219,14 @@ extension KademliaNode {
         guard let get = search.get else { preconditionFailure("a get without what it gets") }
         let own = search.hasOwn ? 1 : 0
         let found = get.found(unixMilliseconds: turn.now.unixMilliseconds)
+        let silence = search.lookup.silence
         let outcome = GetOutcome(
             found: found,
             ahead: get.ahead,
             answered: search.lookup.answered + own,
             asked: search.lookup.asked + own,
+            silent: silence.silent,
+            closest: silence.all,
             hops: search.lookup.hops,
             answeredBy: answerers(of: search),
             contacts: search.lookup.answerers,

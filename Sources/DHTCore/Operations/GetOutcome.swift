@@ -12,6 +12,10 @@ package struct GetOutcome: Hashable, Sendable {
     package var ahead: Record?
     package var answered: Int
     package var asked: Int
+    /// Of the closest, as many as a record has replicas, those that left us without an answer.
+    package var silent = 0
+    /// How many these closest are, ourselves not counted.
+    package var closest = 0
     /// The longest chain of contacts asked, each named by the one before; 0 if only our own store was read.
     package var hops = 0
     /// The nodes that answered, nearest first, ourselves included if we hold a record: as many as

@@ -12,15 +12,12 @@ package struct RoundTripEstimator: Hashable, Sendable {
     package private(set) var smoothed: Interval?
     /// RTTVAR.
     private var variation = Interval(nanoseconds: 0)
-    /// The least time-out until the next sample.
-    private var floor = Interval(nanoseconds: 0)
 
     package init() {}
 
-    /// Takes in the round trip of a request that was sent once only (Karn's rule: that is up to the caller).
+    /// Takes in the time from a transmission to the answer to it.
     package mutating func sample(_ roundTrip: Interval) {
         let sample = min(roundTrip, Self.longestSample)
-        floor = Interval(nanoseconds: 0)
         guard let smoothed else {
             (self.smoothed, variation) = (sample, sample / 2)
             return
@@ -29,11 +26,6 @@ package struct RoundTripEstimator: Hashable, Sendable {
         variation = (variation * 3 + deviation) / 4
         self.smoothed = (smoothed * 7 + sample) / 8
     }
-
-    /// An answer came so long after the first of several transmissions. That is no sample, but until there is
-    /// one no time-out is shorter: else a peer slower than its time-out would be sent everything twice for
-    /// ever. (RFC 6298 keeps the doubled time-out for the same reason.)
-    package mutating func answeredLate(after wait: Interval) { floor = min(wait, Self.longestSample) * 3 / 2 }
 
     /// How long to wait for an answer to the `transmission`-th sending, 0 being the first. It doubles, up
     /// to 2 s.
@@ -49,5 +41,5 @@ package struct RoundTripEstimator: Hashable, Sendable {
     package var patience: Interval { min(max(usualWait, Self.leastPatience), Self.timeouts.upperBound) }
 
     /// SRTT + 4 RTTVAR: few answers take longer.
-    private var usualWait: Interval { max(smoothed.map { $0 + variation * 4 } ?? Self.firstTimeout, floor) }
+    private var usualWait: Interval { smoothed.map { $0 + variation * 4 } ?? Self.firstTimeout }
 }

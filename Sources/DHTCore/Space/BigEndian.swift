@@ -22,11 +22,7 @@ struct BigEndianWords<Bytes: Collection<UInt8>> {
 extension Array where Element == UInt8 {
     /// Appends `value`, most significant byte first.
     @inlinable package mutating func appendBigEndian(_ value: some FixedWidthInteger & UnsignedInteger) {
-        var shift = value.bitWidth
-        while shift > 0 {
-            shift -= 8
-            append(UInt8(truncatingIfNeeded: value >> shift))
-        }
+        unsafe Swift.withUnsafeBytes(of: value.bigEndian) { unsafe append(contentsOf: $0) }
     }
 }
 

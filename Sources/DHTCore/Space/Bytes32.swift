@@ -10,17 +10,35 @@
     /// `nil` unless there are 32 bytes.
     @inlinable package init?(_ bytes: some Collection<UInt8>) {
         guard bytes.count == Self.count else { return nil }
+        let known = bytes.withContiguousStorageIfAvailable { bytes in
+            unsafe Bytes32(UnsafeRawBufferPointer(bytes), at: 0)
+        }
+        if let known {
+            self = known
+            return
+        }
         var words = BigEndianWords(bytes)
         (w0, w1, w2, w3) = (words.next(), words.next(), words.next(), words.next())
     }
 
     /// The 32 bytes at `offset`, which must be there.
-    package init(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
+    @usableFromInline package init(_ bytes: UnsafeRawBufferPointer, at offset: Int) {
         precondition(offset >= 0 && offset + Self.count <= bytes.count, "32 bytes are not there")
         func word(_ index: Int) -> UInt64 {
             unsafe UInt64(bigEndian: bytes.loadUnaligned(fromByteOffset: offset + 8 * index, as: UInt64.self))
         }
         (w0, w1, w2, w3) = (word(0), word(1), word(2), word(3))
+    }
+
+    /// Lends the 32 bytes; nothing of them may outlive `body`.
+    package func withBytes<Result>(_ body: (UnsafePointer<UInt8>) -> Result) -> Result {
+        let words = (w0.bigEndian, w1.bigEndian, w2.bigEndian, w3.bigEndian)
+        return unsafe withUnsafeBytes(of: words) { bytes in
+            guard let base = unsafe bytes.bindMemory(to: UInt8.self).baseAddress else {
+                preconditionFailure("32 bytes have an address")
+            }
+            return unsafe body(base)
+        }
     }
 
     package var bytes: [UInt8] {

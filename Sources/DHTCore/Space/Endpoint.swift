@@ -43,14 +43,19 @@ public struct Endpoint: Hashable, Sendable {
             self.init(ipv4: addressBytes.bigEndian(), port: port)
         case 16:
             var words = BigEndianWords(addressBytes)
-            let (high, low) = (words.next(), words.next())
-            if high == 0, low >> 32 == 0xFFFF {
-                self.init(ipv4: UInt32(truncatingIfNeeded: low), port: port)
-            } else {
-                self.init(family: .ipv6, high: high, low: low, port: port)
-            }
+            self.init(ipv6: words.next(), words.next(), port: port)
         default:
             return nil
+        }
+    }
+
+    /// An IPv6 endpoint, or the IPv4 one that is mapped into it; the address in two halves, most significant
+    /// byte first.
+    package init(ipv6 high: UInt64, _ low: UInt64, port: UInt16) {
+        if high == 0, low >> 32 == 0xFFFF {
+            self.init(ipv4: UInt32(truncatingIfNeeded: low), port: port)
+        } else {
+            self.init(family: .ipv6, high: high, low: low, port: port)
         }
     }
 

@@ -26,6 +26,11 @@ public struct Identity: Hashable, Sendable {
     /// The first four bytes as a number.
     package var prefix: UInt32 { words.prefix }
 
+    /// Lends the 32 bytes; nothing of them may outlive `body`.
+    package func withBytes<Result>(_ body: (UnsafePointer<UInt8>) -> Result) -> Result {
+        unsafe words.withBytes(body)
+    }
+
     /// Appends the 32 bytes to `buffer`.
     package func append(to buffer: inout [UInt8]) { words.append(to: &buffer) }
 }

@@ -58,7 +58,7 @@ package struct Interval: Hashable, Comparable, Sendable {
 
 /// The readings of the driver's two clocks at one moment. Every event of a pure machine carries them; no
 /// machine reads a clock.
-package struct Now: Hashable, Sendable {
+@usableFromInline package struct Now: Hashable, Sendable {
     /// For time-outs and schedules: never goes back.
     package var instant: Instant
     /// Milliseconds since 1970, for the lifetimes of records alone: may jump.

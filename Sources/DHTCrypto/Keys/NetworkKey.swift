@@ -77,19 +77,15 @@ package struct NetworkKey: ~Copyable, Sendable {
         unsafe key.deallocate()
     }
 
-    /// Appends tag ‖ ciphertext.
-    package borrowing func seal(
-        _ header: [UInt8],
-        nonce: ArraySlice<UInt8>,
-        appendingTo buffer: inout [UInt8]
-    ) {
-        var sealed = [UInt8](repeating: 0, count: header.count + DHT_TAG_BYTES)
-        let nonce = checked(nonce)
-        mustSucceed(
-            unsafe dht_secretbox_seal(&sealed, header, header.count, nonce, key),
-            "crypto_secretbox_easy"
-        )
-        buffer.append(contentsOf: sealed)
+    /// Appends tag ‖ ciphertext to the nonce, which is all there is of the datagram.
+    package borrowing func seal(_ header: [UInt8], appendingTo nonce: inout [UInt8]) {
+        precondition(nonce.count == DHT_NONCE_BYTES, "a nonce has 24 bytes, not \(nonce.count)")
+        nonce.append(contentsOf: repeatElement(0, count: header.count + DHT_TAG_BYTES))
+        let result = unsafe nonce.withUnsafeMutableBufferPointer { bytes in
+            guard let base = bytes.baseAddress else { return Int32(-1) }
+            return unsafe dht_secretbox_seal(base + DHT_NONCE_BYTES, header, header.count, base, key)
+        }
+        mustSucceed(result, "crypto_secretbox_easy")
     }
 
     /// The header; `nil` if it was not sealed with this key and nonce.

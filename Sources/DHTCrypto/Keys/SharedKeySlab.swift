@@ -34,15 +34,17 @@ import CSodium
     /// Appends tag ‖ ciphertext to what there is of a datagram, which is bound into the box: the box opens
     /// behind these very bytes alone. They must differ from box to box, by a random nonce among them.
     package borrowing func seal(_ slot: Int, _ plaintext: [UInt8], appendingTo datagram: inout [UInt8]) {
-        var box = [UInt8](repeating: 0, count: plaintext.count + DHT_TAG_BYTES)
+        let start = datagram.count
+        datagram.append(contentsOf: repeatElement(0, count: plaintext.count + DHT_TAG_BYTES))
         let key = unsafe key(slot)
-        let result = unsafe datagram.withUnsafeBufferPointer { before in
-            unsafe withBoxNonce(of: before) { nonce in
-                unsafe dht_box_seal(&box, plaintext, plaintext.count, nonce, key)
+        let result = unsafe datagram.withUnsafeMutableBufferPointer { bytes in
+            guard let base = bytes.baseAddress else { return Int32(-1) }
+            let before = unsafe UnsafeBufferPointer(start: base, count: start)
+            return unsafe withBoxNonce(of: before) { nonce in
+                unsafe dht_box_seal(base + start, plaintext, plaintext.count, nonce, key)
             }
         }
         mustSucceed(result, "crypto_box_easy_afternm")
-        datagram.append(contentsOf: box)
     }
 
     /// The plaintext of the box at the end of a datagram; `nil` if the box was not made with this key, behind

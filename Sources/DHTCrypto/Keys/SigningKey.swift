@@ -33,12 +33,21 @@ package struct SigningKey: ~Copyable, Sendable {
 
     /// The detached signature, 64 bytes. (RFC 8032: the same message gives the same signature.)
     package borrowing func sign(_ message: [UInt8]) -> [UInt8] {
-        var signature = [UInt8](repeating: 0, count: Self.signatureLength)
-        mustSucceed(
-            unsafe dht_sign(&signature, message, message.count, secret.pointer),
-            "crypto_sign_detached"
-        )
+        var signature: [UInt8] = []
+        sign(message, appendingTo: &signature)
         return signature
+    }
+
+    /// Appends the detached signature.
+    package borrowing func sign(_ message: [UInt8], appendingTo buffer: inout [UInt8]) {
+        let start = buffer.count
+        buffer.append(contentsOf: repeatElement(0, count: Self.signatureLength))
+        let secret = unsafe secret.pointer
+        let result = unsafe buffer.withUnsafeMutableBufferPointer { bytes in
+            guard let base = bytes.baseAddress else { return Int32(-1) }
+            return unsafe dht_sign(base + start, message, message.count, secret)
+        }
+        mustSucceed(result, "crypto_sign_detached")
     }
 
     /// The X25519 key pair this one converts to.
@@ -69,7 +78,12 @@ extension Identity {
     /// Whether `signature` is this identity's signature over `message`.
     package func verifies(_ signature: some Collection<UInt8>, of message: [UInt8]) -> Bool {
         guard signature.count == SigningKey.signatureLength else { return false }
-        return unsafe dht_verify(Array(signature), message, message.count, bytes) == 0
+        let result = signature.withContiguousStorageIfAvailable { signature in
+            unsafe withBytes { key in
+                unsafe dht_verify(signature.baseAddress, message, message.count, key)
+            }
+        }
+        return result.map { $0 == 0 } ?? verifies(Array(signature), of: message)
     }
 
     /// SHA-1 of the identity: its place in the key space.

@@ -153,16 +153,15 @@ struct CallBook: Sendable {
         return transmission
     }
 
-    /// An answer came to a transaction; `nil` if it is none of ours. `isRetry`: it says that the peer wants
-    /// to be asked anew.
-    mutating func answered(_ transaction: UInt64, isRetry: Bool, at now: Instant) -> Answer? {
+    /// An answer came to a transaction, to what was `sent` then; `nil` if it is none of ours. `isRetry`: it
+    /// says that the peer wants to be asked anew.
+    mutating func answered(_ transaction: UInt64, sent: Instant, isRetry: Bool, at now: Instant) -> Answer? {
         guard var call = table[transaction: transaction] else { return nil }
         let held = openings.opened(call.contact)
         roundTrips.answered(
             call.needsPingFirst ? .ping(isLeaving: false) : call.request,
             by: call.contact.identity,
-            after: now.since(call.firstSent),
-            isClear: call.transmissions == 1
+            after: now.since(sent)
         )
         let isPreliminary = call.needsPingFirst || isRetry && call.retries < OutgoingCall.retryLimit
         if isPreliminary {

@@ -88,9 +88,14 @@ extension GatedEngine where Keeper: ~Copyable {
     mutating func accept(_ answer: Gate.InboundResponse, in turn: inout EngineTurn) {
         calls.heard(from: answer.endpoint)
         let isRetry = answer.response == .retry
-        guard let answered = calls.answered(answer.transaction, isRetry: isRetry, at: turn.now.instant) else {
-            return
-        }
+        guard
+            let answered = calls.answered(
+                answer.transaction,
+                sent: answer.sent,
+                isRetry: isRetry,
+                at: turn.now.instant
+            )
+        else { return }
         if calls.roundTrips.isFull {
             calls.forgetEstimates(allBut: Set(core.table.contacts.map(\.contact.identity)))
         }
@@ -157,6 +162,7 @@ extension GatedEngine where Keeper: ~Copyable {
     }
 
     /// Tells of every request of ours that ended since this was last called.
+    @_specialize(exported:true,where Keeper == Gate)
     package mutating func takeCallEnds(_ observe: (CallFigures.Observation) -> Void) { figures.take(observe) }
 
     // MARK: Calls that wait

@@ -24,7 +24,11 @@ struct RoundTrips: Sendable {
         transmission: Int
     ) -> (patience: Interval, timeout: Interval) {
         let estimator = estimators[peer] ?? RoundTripEstimator()
-        let timeout = estimator.timeout(transmission: transmission)
+        // Where all are busy, one that was asked when they were not is busy, too.
+        let timeout = max(
+            estimator.timeout(transmission: transmission),
+            common.smoothed == nil ? Interval(nanoseconds: 0) : common.timeout(transmission: transmission)
+        )
         // A disk takes its time, which says nothing of the line; and a copy too many is dearer than a look.
         if request.isWrite {
             let whole = writes.smoothed == nil ? timeout : writes.timeout(transmission: transmission)
@@ -34,18 +38,16 @@ struct RoundTrips: Sendable {
         return (min(estimator.patience, common.patience), timeout)
     }
 
-    /// A peer answered after `wait`. `isClear`: the request was sent once only (Karn: an answer to one that
-    /// was sent twice does not say to which).
-    mutating func answered(_ request: Request, by peer: Identity, after wait: Interval, isClear: Bool) {
+    /// A peer answered after `wait`: an answer says which transmission it is to, so that none is too
+    /// ambiguous to count (as Karn has it for TCP).
+    mutating func answered(_ request: Request, by peer: Identity, after wait: Interval) {
         // How long others take says nothing of the peer's line.
         if request.operation == .passOn { return }
         if request.isWrite {
-            if isClear { writes.sample(wait) } else { writes.answeredLate(after: wait) }
-        } else if isClear {
+            writes.sample(wait)
+        } else {
             estimators[peer, default: RoundTripEstimator()].sample(wait)
             common.sample(wait)
-        } else {
-            estimators[peer, default: RoundTripEstimator()].answeredLate(after: wait)
         }
     }
 

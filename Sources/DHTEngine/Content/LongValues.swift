@@ -98,6 +98,7 @@ extension GatedEngine where Keeper: ~Copyable {
     /// The user of a value that is read piece by piece is ready for the next one: `piece` tells it, or
     /// `finished` that there is none. Until then nothing is to be pulled. `false`: it is over, or was never
     /// begun.
+    @_specialize(exported:true,where Keeper == Gate)
     package mutating func pull(_ id: OperationID, in turn: inout EngineTurn) -> Bool {
         var isUnderWay = false
         transfer(in: &turn) { transfers, turn in isUnderWay = transfers.pull(id, &turn) }

@@ -8,6 +8,7 @@ extension GatedEngine where Keeper: ~Copyable {
     ///
     /// An operation that cannot be taken back runs to its end, and `finished` tells of it as ever: a put
     /// whose record of a short value is on its way to its replicas, a tombstone, a leave.
+    @_specialize(exported:true,where Keeper == Gate)
     package mutating func cancel(_ id: OperationID, in turn: inout EngineTurn) {
         var isContent = false
         transfer(in: &turn) { transfers, turn in isContent = transfers.cancel(id, &turn) }

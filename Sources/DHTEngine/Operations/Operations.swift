@@ -6,6 +6,7 @@ import DHTEnvelope
 
 extension GatedEngine where Keeper: ~Copyable {
     /// A user asks for something. `finished` tells how it ended.
+    @_specialize(exported:true,where Keeper == Gate)
     package mutating func submit(_ operation: Operation, as id: OperationID, in turn: inout EngineTurn) {
         let location = operation.writtenKey.map { sha1($0) }
         take(desk.begin(operation, as: id, in: surroundings(of: location), at: turn.now), for: id, in: &turn)
@@ -84,12 +85,16 @@ extension GatedEngine where Keeper: ~Copyable {
         (desk.kept.entries.count, desk.kept.failing, desk.kept.stopped.count)
     }
 
-    package var hasRenewedChanges: Bool { !desk.kept.changes.isEmpty }
+    package var hasRenewedChanges: Bool {
+        @_specialize(exported:true,where Keeper == Gate)
+        get { !desk.kept.changes.isEmpty }
+    }
 
     /// The kept values that are to be stored since the last call, by key; `nil`: the value is kept no more.
     package mutating func takeRenewedChanges() -> [[UInt8]: RenewedValue?] { desk.takeRenewedChanges() }
 
     /// News of kept values for the operator, if there are any: once a minute at most.
+    @_specialize(exported:true,where Keeper == Gate)
     package mutating func takeRenewalNews(at now: Instant) -> RenewalNews? { desk.takeRenewalNews(at: now) }
 
     /// Goes on with values that a process before us kept and that have not ended meanwhile, within the bound.

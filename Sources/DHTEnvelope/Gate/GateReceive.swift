@@ -33,6 +33,8 @@ extension Gate {
         package let sender: Identity
         package let endpoint: Endpoint
         package let transaction: UInt64
+        /// When the transmission of the request went out that this answers.
+        package let sent: Instant
         /// Records in the response are verified and of the location asked for; contacts are admitted and have
         /// unicast addresses.
         package let response: Response
@@ -54,9 +56,10 @@ extension Gate {
             sender: Identity,
             endpoint: Endpoint,
             transaction: UInt64,
+            sent: Instant,
             checked: (response: Response, struckOut: Removed)
         ) {
-            (self.sender, self.endpoint, self.transaction) = (sender, endpoint, transaction)
+            (self.sender, self.endpoint, self.transaction, self.sent) = (sender, endpoint, transaction, sent)
             response = checked.response
             recordsStruckOut = checked.struckOut.records
             struckOut = checked.struckOut.records + checked.struckOut.contacts
@@ -89,8 +92,9 @@ extension Gate {
         var body: Body?
         /// The box's key was derived for this datagram and waits in the spare slot.
         var usedSpare: Bool
-        /// The response that the body holds; `nil` for a request.
-        var response: Response?
+        /// The response that the body holds, and when the request went out that it answers; `nil` for a
+        /// request.
+        var response: (Response, to: Instant)?
     }
 
     /// Judges one datagram: section 4 of the protocol, step by step.
@@ -135,13 +139,12 @@ extension Gate {
         // A replay has not come as far as this; a datagram of anybody with the network key may have, in the
         // peer's name.
         guard sessions.charge(sender, boxKey, at: now) else { return .dropped(.budget) }
-        let noDigest = [UInt8](repeating: 0, count: 32)
         let signed = signedInput(
             datagram[Datagram.nonce],
             header.encoded,
             opened.bodyBytes,
             to: keys.identity,
-            answering: noDigest
+            answering: Self.noDigest
         )
         guard sender.verifies(opened.signature, of: signed) else { return .dropped(.signature) }
         let acceptance = sessions.accept(
@@ -239,7 +242,9 @@ extension Gate {
             if !isKnown { _ = junk.take(at: now) }
             return .dropped(reason)
         }
-        guard let body = opened.body, let response = opened.response else { return .dropped(.malformed) }
+        guard let body = opened.body, let (response, sent) = opened.response else {
+            return .dropped(.malformed)
+        }
         let isNews = sessions.answered(
             header.sender,
             header.senderBoxKey,
@@ -257,6 +262,7 @@ extension Gate {
             sender: header.sender,
             endpoint: endpoint,
             transaction: transaction,
+            sent: sent,
             checked: filter(response, asked: asked.request, namedBy: endpoint)
         )
         answer.wasLive = body.challenge == 0
@@ -275,20 +281,21 @@ extension Gate {
         guard let body = opened.body, let response = MessageCodec.decodeResponse(body) else {
             return .failure(.malformed)
         }
-        opened.response = response
         guard asked.request.operation.rawValue == body.operation else { return .failure(.mismatch) }
         let headerBytes = header.encoded
-        let isSigned = asked.digests.contains { digest in
+        let transmission = asked.transmissions.first { transmission in
             let signed = signedInput(
                 datagram[Datagram.nonce],
                 headerBytes,
                 opened.bodyBytes,
                 to: keys.identity,
-                answering: digest
+                answering: transmission.digest
             )
             return header.sender.verifies(opened.signature, of: signed)
         }
-        return isSigned ? .success(opened) : .failure(.signature)
+        guard let transmission else { return .failure(.signature) }
+        opened.response = (response, to: transmission.sent)
+        return .success(opened)
     }
 
     // MARK: Opening
@@ -320,24 +327,38 @@ extension Gate {
     }
 
     private static let context = Array("dht1 envelope".utf8) + [0]
+    /// The digest that a request answers: there is none.
+    static let noDigest = [UInt8](repeating: 0, count: 32)
 
     /// The bytes that a sender signs: section 3.
-    func signedInput(
+    private func signedInput(
         _ nonce: ArraySlice<UInt8>,
         _ header: [UInt8],
         _ body: ArraySlice<UInt8>,
         to recipient: Identity,
         answering digest: [UInt8]
     ) -> [UInt8] {
+        var input = signedInput(nonce, header, to: recipient, answering: digest, bodyLength: body.count)
+        input.append(contentsOf: body)
+        return input
+    }
+
+    /// The bytes that a sender signs before the body, and room for that.
+    func signedInput(
+        _ nonce: ArraySlice<UInt8>,
+        _ header: [UInt8],
+        to recipient: Identity,
+        answering digest: [UInt8],
+        bodyLength: Int
+    ) -> [UInt8] {
         var input: [UInt8] = []
-        input.reserveCapacity(198 + body.count)
+        input.reserveCapacity(198 + bodyLength)
         input.append(contentsOf: Self.context)
         input.append(contentsOf: keys.networkID.bytes)
         recipient.append(to: &input)
         input.append(contentsOf: digest)
         input.append(contentsOf: nonce)
         input.append(contentsOf: header)
-        input.append(contentsOf: body)
         return input
     }
 }

@@ -63,14 +63,14 @@ extension Gate {
             to: peer,
             keyID: keyID,
             slot: slot,
-            answering: [UInt8](repeating: 0, count: 32)
+            answering: Self.noDigest
         )
         pending.sent(
             options.transaction,
             to: peer,
             at: endpoint,
             request,
-            digest: blake2b(signed, count: 32)
+            PendingRequests.Transmission(digest: blake2b(signed, count: 32), sent: now)
         )
         return datagram
     }
@@ -151,18 +151,20 @@ extension Gate {
             sender: keys.identity,
             senderBoxKey: keys.boxPublicKey
         ).encoded
-        var contents = [UInt8]()
         let bodyLength = length - Datagram.overhead + Body.fieldsLength
-        contents.reserveCapacity(bodyLength)
-        body.append(to: &contents, length: bodyLength)
-        let signed = signedInput(
+        var signed = signedInput(
             datagram[Datagram.nonce],
             header,
-            contents[...],
             to: peer,
-            answering: digest
+            answering: digest,
+            bodyLength: bodyLength
         )
-        let boxed = keys.signing.sign(signed) + contents
+        let bodyStart = signed.count
+        body.append(to: &signed, length: bodyLength)
+        var boxed: [UInt8] = []
+        boxed.reserveCapacity(Datagram.signatureLength + bodyLength)
+        keys.signing.sign(signed, appendingTo: &boxed)
+        boxed.append(contentsOf: signed[bodyStart...])
         keys.sealHeader(header, for: peer, to: &datagram)
         sharedKeys.seal(slot, boxed, to: &datagram)
         return (datagram, signed)

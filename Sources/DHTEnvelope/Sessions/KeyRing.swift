@@ -93,7 +93,6 @@ package struct KeyRing: ~Copyable, Sendable {
 
     /// Appends the masked header for `recipient`.
     func sealHeader(_ header: [UInt8], for recipient: Identity, to datagram: inout [UInt8]) {
-        let nonce = datagram[Datagram.nonce]
-        network.headerKey(for: recipient).seal(header, nonce: nonce, appendingTo: &datagram)
+        network.headerKey(for: recipient).seal(header, appendingTo: &datagram)
     }
 }

@@ -6,12 +6,19 @@ struct PendingRequests: Sendable {
     /// by their signatures under one that is known, before no more of that kind are looked at.
     static let failureLimit = 3
 
+    /// One datagram of a request.
+    struct Transmission: Hashable, Sendable {
+        /// Of its signed input: the answer to it is signed over that.
+        let digest: [UInt8]
+        let sent: Instant
+    }
+
     struct Pending: Sendable {
         var peer: Identity
         var endpoint: Endpoint
         var request: Request
-        /// Of the signed input of each transmission, the latest first: an answer may be to any.
-        var digests: [[UInt8]]
+        /// The latest first: an answer may be to any.
+        var transmissions: [Transmission]
         /// Responses that failed since the request was first sent.
         var failures = 0
         var forgeries = 0
@@ -36,16 +43,16 @@ struct PendingRequests: Sendable {
         to peer: Identity,
         at endpoint: Endpoint,
         _ request: Request,
-        digest: [UInt8]
+        _ transmission: Transmission
     ) {
         if byTransaction[transaction] != nil {
-            byTransaction[transaction]?.digests.insert(digest, at: 0)
+            byTransaction[transaction]?.transmissions.insert(transmission, at: 0)
         } else {
             byTransaction[transaction] = Pending(
                 peer: peer,
                 endpoint: endpoint,
                 request: request,
-                digests: [digest]
+                transmissions: [transmission]
             )
         }
     }

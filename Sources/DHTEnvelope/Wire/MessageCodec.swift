@@ -24,6 +24,7 @@ package enum MessageCodec {
     /// The payload of `request`.
     package static func encode(_ request: Request) -> [UInt8] {
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(64 + (request.record?.bytes.count ?? 0))
         switch request {
         case .ping(let isLeaving): bytes.append(isLeaving ? 1 : 0)
         case .findNode(let target): target.append(to: &bytes)
@@ -122,6 +123,7 @@ package enum MessageCodec {
     /// Lists lose their tail. When something was to be told and none of it fits, the answer is `retry`.
     package static func encode(_ response: Response, room: Int) -> (status: UInt8, payload: [UInt8]) {
         var bytes: [UInt8] = []
+        bytes.reserveCapacity(room)
         switch response {
         case .pong(let observed, let endpoints, let view):
             append(observed, to: &bytes)

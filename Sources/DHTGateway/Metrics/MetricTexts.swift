@@ -16,6 +16,8 @@ package enum MetricTexts {
         "dht_store_records": "Records kept here.",
         "dht_store_bytes": "Bytes of records and long values kept here.",
         "dht_store_limit_bytes": "Bytes of records and long values from which on the store is full.",
+        "dht_operations_in_flight": "Operations of users of this node that are under way.",
+        "dht_operations_waiting": "Operations of users of this node that wait for their turn.",
         "dht_under_replicated_records": "Records kept here that are known to lack copies.",
         "dht_repair_queue": "Copies that wait to be given.",
         "dht_clock_difference_seconds": "The largest difference of a peer's clock to this node's.",

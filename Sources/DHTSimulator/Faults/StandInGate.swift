@@ -12,13 +12,15 @@ struct StandInGate: Gatekeeper {
         let peer: Identity
         let endpoint: Endpoint
         let request: Request
+        /// By the number of each transmission.
+        var sent: [UInt32: Instant] = [:]
     }
 
-    private static let requestKind: UInt8 = 1
-    private static let responseKind: UInt8 = 2
+    static let requestKind: UInt8 = 1
+    static let responseKind: UInt8 = 2
     /// Kind 1 · operation 1 · status 1 · recipient 32 · sender 32 · transaction 8 · counter 8 · challenge 8 ·
-    /// length 2 · process 4.
-    private static let headerLength = 97
+    /// length 2 · process 4 · number of the transmission, or of the one that is answered 4.
+    static let headerLength = 101
 
     let identity: Identity
     private(set) var admission: AdmissionPolicy
@@ -35,6 +37,7 @@ struct StandInGate: Gatekeeper {
     private var mintage: UInt64 = 0
     private var pending: [UInt64: Pending] = [:]
     private var nextTransaction: UInt64 = 0
+    private var transmissions: UInt32 = 0
 
     /// - Parameter isNative: Whether the node was there when all had become acquainted.
     init(
@@ -128,7 +131,7 @@ struct StandInGate: Gatekeeper {
         return receiveResponse(datagram, body, process, from: sender, at: endpoint, now)
     }
 
-    private static func body(of datagram: [UInt8]) -> Body? {
+    static func body(of datagram: [UInt8]) -> Body? {
         let payloadLength: UInt16 = datagram[91..<93].bigEndian()
         let end = headerLength + Int(payloadLength)
         guard end < datagram.count else { return nil }
@@ -142,6 +145,7 @@ struct StandInGate: Gatekeeper {
     }
 
     private static func counter(of datagram: [UInt8]) -> UInt64 { datagram[75..<83].bigEndian() }
+    private static func transmission(of datagram: [UInt8]) -> UInt32 { datagram[97..<101].bigEndian() }
 
     /// Whether the peer is known as another process; from now on it is this one.
     private mutating func recordProcess(_ process: UInt32, of peer: Identity) -> Bool {
@@ -194,7 +198,7 @@ struct StandInGate: Gatekeeper {
             transaction: body.number,
             length: datagram.count
         )
-        inbound.mark = UInt64(process)
+        inbound.mark = UInt64(Self.transmission(of: datagram)) << 32 | UInt64(process)
         inbound.provesAddress = acceptance.provesAddress
         inbound.showsNewKey = acceptance.isNewProcess
         inbound.twin = acceptance.twin
@@ -213,7 +217,9 @@ struct StandInGate: Gatekeeper {
             return .dropped(.unsolicited)
         }
         guard asked.request.operation.rawValue == body.operation else { return .dropped(.mismatch) }
-        guard let response = MessageCodec.decodeResponse(body) else { return .dropped(.malformed) }
+        guard let response = MessageCodec.decodeResponse(body),
+            let sent = asked.sent[Self.transmission(of: datagram)]
+        else { return .dropped(.malformed) }
         pending[body.number] = nil
         var isNews = false
         if isSettled {
@@ -235,6 +241,7 @@ struct StandInGate: Gatekeeper {
             sender: sender,
             endpoint: endpoint,
             transaction: body.number,
+            sent: sent,
             checked: filter(response, asked: asked.request, namedBy: endpoint)
         )
         answer.wasLive = body.challenge == 0
@@ -262,7 +269,9 @@ struct StandInGate: Gatekeeper {
         let payload = MessageCodec.encode(request)
         let mayBeLive = !options.usesStaticKey && expectsLife(of: peer, at: endpoint, now: now)
         let padded = max(payload.count, options.answerLength - Datagram.overhead)
-        pending[options.transaction] = Pending(peer: peer, endpoint: endpoint, request: request)
+        transmissions &+= 1
+        pending[options.transaction, default: Pending(peer: peer, endpoint: endpoint, request: request)]
+            .sent[transmissions] = now
         var (counter, challenge): (UInt64, UInt64) = (0, 0)
         if !isSettled {
             guard let next = sessions.outgoing(for: peer, ownKey: process, at: now) else { return nil }
@@ -276,7 +285,7 @@ struct StandInGate: Gatekeeper {
             payload: payload
         )
         let room = mayBeLive ? payload.count : padded
-        return datagram(Self.requestKind, body, counter: counter, to: peer, room: room)
+        return datagram(Self.requestKind, body, counter: counter, transmissions, to: peer, room: room)
     }
 
     mutating func seal(_ response: Response, to inbound: Gate.InboundRequest, now: Instant) -> [UInt8]? {
@@ -304,6 +313,7 @@ struct StandInGate: Gatekeeper {
             Self.responseKind,
             body,
             counter: counter,
+            UInt32(inbound.mark >> 32),
             to: inbound.sender,
             room: payload.count
         )
@@ -316,6 +326,7 @@ struct StandInGate: Gatekeeper {
         _ kind: UInt8,
         _ body: Body,
         counter: UInt64,
+        _ transmission: UInt32,
         to peer: Identity,
         room: Int
     ) -> [UInt8] {
@@ -334,41 +345,11 @@ struct StandInGate: Gatekeeper {
         bytes.appendBigEndian(body.challenge)
         bytes.appendBigEndian(UInt16(body.payload.count))
         bytes.appendBigEndian(process)
+        bytes.appendBigEndian(transmission)
         bytes.append(contentsOf: body.payload)
         bytes.append(contentsOf: repeatElement(0, count: length - bytes.count - 1))
         bytes.append(Self.seal)
         return bytes
-    }
-
-    /// The record that a datagram of such a gate gives to its receiver.
-    static func gift(in datagram: [UInt8]) -> Record? {
-        guard datagram.count > headerLength, datagram[0] == requestKind,
-            datagram[1] == OperationCode.store.rawValue,
-            case .store(let record, _)? = body(of: datagram).flatMap(MessageCodec.decodeRequest)
-        else { return nil }
-        return record
-    }
-
-    /// The content of a datagram of such a gate, in a few words.
-    static func summary(of datagram: [UInt8]) -> String {
-        guard datagram.count > headerLength, let operation = OperationCode(rawValue: datagram[1]) else {
-            return "?"
-        }
-        let kind = datagram[0] == requestKind ? "request" : "response \(datagram[2])"
-        let payload = datagram[headerLength...]
-        if datagram[0] == requestKind, operation == .findNode || operation == .findValue {
-            return "\(operation) \(kind) near \(hexadecimal(payload.prefix(4)))"
-        }
-        if datagram[0] == requestKind, operation == .store,
-            case .store(let record, _)? = body(of: datagram).flatMap(MessageCodec.decodeRequest)
-        {
-            return "\(operation) \(kind): \(record.text)"
-        }
-        guard operation == .findValue, datagram[0] == responseKind, datagram[2] == 0 else {
-            return "\(operation) \(kind)"
-        }
-        let total: UInt16 = payload.bigEndian()
-        return "\(operation) \(kind), \(payload[payload.startIndex + 2]) of \(total) records"
     }
 
     // MARK: Records

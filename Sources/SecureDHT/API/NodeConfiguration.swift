@@ -210,8 +210,8 @@ public struct NodeConfiguration: Sendable {
         public var recordsByAuthor: Int
         /// Bytes of records kept of one author.
         public var recordBytesByAuthor: Int
-        /// Puts, gets, deletes and pings of this node's user that are under way at a time; further ones wait
-        /// for their turn.
+        /// Puts, gets, deletes and pings of this node's user that are under way at a time, at most; further
+        /// ones wait for their turn. Fewer are, 16 at least, as long as requests have to be sent again.
         public var operationsInFlight: Int
 
         /// The limits; those left out have their defaults.

@@ -328,8 +328,17 @@ extension DHTNode {
                 remedy: .status
             )
         }
-        guard outcome.asked > 0, outcome.answered == 0 else { return nil }
-        return nobody(outOf: outcome.asked)
+        if outcome.asked > 0, outcome.answered == 0 { return nobody(outOf: outcome.asked) }
+        // An acknowledged write may be at these and nowhere else.
+        guard outcome.silent > 0, outcome.silent >= PutOptions().copies(of: outcome.closest) else {
+            return nil
+        }
+        return DHTError(
+            .unreachable,
+            "\(outcome.silent) of the \(nodeCount(outcome.closest)) that ought to have it did not answer, so "
+                + "whether there is a value is not known",
+            remedy: .peers
+        )
     }
 
     /// Why nobody took the record: the first reason that is not silence.

@@ -8,11 +8,15 @@ extension Endpoint {
         let port = UInt16(clamping: address.port ?? 0)
         switch address {
         case .v4(let v4):
-            let bytes = unsafe withUnsafeBytes(of: v4.address.sin_addr) { unsafe Array($0) }
-            self.init(addressBytes: bytes, port: port)
+            self.init(ipv4: UInt32(bigEndian: v4.address.sin_addr.s_addr), port: port)
         case .v6(let v6):
-            let bytes = unsafe withUnsafeBytes(of: v6.address.sin6_addr) { unsafe Array($0) }
-            self.init(addressBytes: bytes, port: port)
+            let (high, low) = unsafe withUnsafeBytes(of: v6.address.sin6_addr) { bytes in
+                unsafe (
+                    bytes.loadUnaligned(as: UInt64.self),
+                    bytes.loadUnaligned(fromByteOffset: 8, as: UInt64.self)
+                )
+            }
+            self.init(ipv6: UInt64(bigEndian: high), UInt64(bigEndian: low), port: port)
         case .unixDomainSocket: return nil
         }
     }

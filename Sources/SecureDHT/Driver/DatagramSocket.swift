@@ -65,6 +65,12 @@ final class DatagramSender: Sendable {
 
     private static let flags = Int32(MSG_DONTWAIT | MSG_NOSIGNAL)
 
+    /// Whether datagrams have arrived that were not read yet.
+    var hasUnread: Bool {
+        var poll = pollfd(fd: descriptor, events: Int16(POLLIN), revents: 0)
+        return unsafe Glibc.poll(&poll, 1, 0) > 0
+    }
+
     private func send(_ datagram: [UInt8], to address: SocketAddress, control: [UInt8]) -> Int32? {
         var (datagram, control) = (datagram, control)
         let size = control.count
@@ -194,7 +200,7 @@ func localAddress(towards endpoint: Endpoint) -> Endpoint? {
 
 /// A socket of the node: NIO reads from it, the node itself sends.
 struct DatagramSocket: DatagramTransport, Sendable {
-    private static let datagramsPerRead = 16
+    private static let datagramsPerRead = 32
 
     let channel: any Channel
     private let sender: DatagramSender
@@ -202,6 +208,8 @@ struct DatagramSocket: DatagramTransport, Sendable {
     func send(_ datagram: [UInt8], to address: SocketAddress, from source: Endpoint?) -> Int32? {
         sender.send(datagram, to: address, from: source)
     }
+
+    var hasUnread: Bool { sender.hasUnread }
 
     /// Binds a socket whose datagrams go to `loop`. If no channel comes of it, no descriptor stays open.
     static func bind(_ address: SocketAddress, loop: NodeLoop, index: Int) async throws -> DatagramSocket {
@@ -228,7 +236,7 @@ struct DatagramSocket: DatagramTransport, Sendable {
         let allocator = FixedSizeRecvByteBufferAllocator(capacity: datagramsPerRead * 2048)
         try channel.syncOptions?.setOption(.datagramVectorReadMessageCount, value: datagramsPerRead)
         // Each costs its cryptography: for more of them, whoever cancels a call would wait milliseconds.
-        try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 2)
+        try channel.syncOptions?.setOption(.maxMessagesPerRead, value: 1)
         try channel.syncOptions?.setOption(.recvAllocator, value: allocator)
         // To answer from the address that was asked.
         try channel.syncOptions?.setOption(.receivePacketInfo, value: true)

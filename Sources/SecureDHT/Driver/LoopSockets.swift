@@ -126,8 +126,7 @@ extension NodeLoop {
 
     // MARK: Sending
 
-    func transmit(_ datagram: [UInt8], to endpoint: Endpoint) {
-        let now = SystemClock.now.instant
+    func transmit(_ datagram: [UInt8], to endpoint: Endpoint, at now: Instant) {
         guard let loss = sockets.send(datagram, to: endpoint, at: now, local: localAddress(towards:)) else {
             return
         }

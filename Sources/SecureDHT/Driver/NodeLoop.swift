@@ -47,7 +47,7 @@ actor NodeLoop {
         self.keeper = keeper
         self.eventLoop = eventLoop
         self.logger = logger
-        users = WaitingUsers(capacity: operationsInFlight)
+        users = WaitingUsers(limit: operationsInFlight)
         self.metrics = NodeMetrics(metrics)
         if self.metrics.isOn { self.engine.observe() }
         storage.report { [weak self] outcomes in
@@ -60,12 +60,14 @@ actor NodeLoop {
 
     func perform(_ turn: inout EngineTurn) {
         let hasRenewedChanges = rememberRenewed()
+        users.look(retransmissions: engine.counters.retransmissions, at: turn.now.instant)
         var index = 0
         while index < turn.actions.count {
             let action = turn.actions[index]
             index += 1
             switch action {
-            case .transmit(let datagram, let endpoint): transmit(datagram, to: endpoint)
+            case .transmit(let datagram, let endpoint):
+                transmit(datagram, to: endpoint, at: turn.now.instant)
             case .load(let ticket, let location, let authors):
                 complete(ticket, with: storage.load(ticket, at: location, by: authors), in: &turn)
             case .loadPart(let ticket, let content, let part):
@@ -175,8 +177,13 @@ actor NodeLoop {
     }
 
     private func timerFired() {
-        timers.fired()
+        guard !isStopping else { return }
         var turn = EngineTurn(at: SystemClock.now)
+        if let pause = timers.grace(at: turn.now.instant, hasUnread: sockets.hasUnread) {
+            eventLoop.scheduleTask(in: pause) { self.assumeIsolated { $0.timerFired() } }
+            return
+        }
+        timers.fired()
         engine.advance(in: &turn)
         perform(&turn)
     }

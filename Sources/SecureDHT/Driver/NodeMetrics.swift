@@ -133,6 +133,8 @@ struct NodeMetrics {
         let underReplicated: Int
         /// Copies that wait to be given.
         let repairs: Int
+        /// Operations of users, under way and waiting for their turn.
+        let operations: (underWay: Int, waiting: Int)
         let complaints: Set<NodeStatus.Complaint.Kind>
         /// Of the clocks of peers to ours, before it or behind; none if that is not known.
         var clockDifferences: [Interval] = []
@@ -173,6 +175,8 @@ struct NodeMetrics {
         set(Double(sample.byteLimit), Series(name: "store_limit_bytes"))
         set(Double(sample.underReplicated), Series(name: "under_replicated_records"))
         set(Double(sample.repairs), Series(name: "repair_queue"))
+        set(Double(sample.operations.underWay), Series(name: "operations_in_flight"))
+        set(Double(sample.operations.waiting), Series(name: "operations_waiting"))
         for kind in sample.complaints.union(NodeStatus.Complaint.Kind.all) {
             let health = sample.complaints.contains(kind) ? 0.0 : 1
             set(health, Series(name: "health", label: "kind", value: kind.rawValue))
@@ -287,6 +291,7 @@ extension NodeLoop {
                 byteLimit: core.catalog.quota.bytes,
                 underReplicated: core.underReplicated,
                 repairs: core.repairsWaiting,
+                operations: (users.begunCount, users.unbegunCount),
                 complaints: Set(complaints(company).map(\.kind)),
                 clockDifferences: core.table.contacts.compactMap {
                     engine.view(of: $0.contact.identity).map { .milliseconds($0.clockDifference.magnitude) }

@@ -6,6 +6,9 @@ protocol DatagramTransport: Sendable {
     /// Gives a datagram to the system, which says at once whether it takes it: `nil`, or its error number.
     /// `source`: the address of ours it is to come from.
     func send(_ datagram: [UInt8], to address: SocketAddress, from source: Endpoint?) -> Int32?
+
+    /// Whether datagrams have arrived that were not read yet.
+    var hasUnread: Bool { get }
 }
 
 /// The node's sockets, by number: which of them are open, which is sent by, and when a closed one is bound
@@ -49,6 +52,9 @@ struct NodeSockets<Transport: DatagramTransport>: Sendable {
 
     /// The numbers of the closed sockets.
     var closed: [Int] { slots.indices.filter { slots[$0].transport == nil } }
+
+    /// Whether datagrams have arrived that were not read yet.
+    var hasUnread: Bool { slots.contains { $0.transport?.hasUnread ?? false } }
 
     /// The configured addresses of the closed sockets.
     var closedAddresses: [HostPort] { slots.filter { $0.transport == nil }.map(\.configured) }

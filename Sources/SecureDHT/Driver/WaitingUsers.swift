@@ -18,8 +18,7 @@ enum Ending: Sendable {
 /// So many operations are under way at a time; further ones wait for their turn, in the order in which they
 /// came.
 struct WaitingUsers {
-    /// Operations under way at a time.
-    let capacity: Int
+    private var window: OperationWindow
     private var operations: [OperationID: WaitingUser] = [:]
     /// Operations that were not begun yet.
     private var unbegun: Set<OperationID> = []
@@ -32,7 +31,8 @@ struct WaitingUsers {
     private var stopWatchers: [AsyncStream<Never>.Continuation] = []
     private var names: UInt64 = 0
 
-    init(capacity: Int) { self.capacity = capacity }
+    /// `limit`: of operations under way at a time.
+    init(limit: Int) { window = OperationWindow(limit: limit) }
 
     /// A name that no operation had.
     mutating func newOperation() -> OperationID {
@@ -48,12 +48,14 @@ struct WaitingUsers {
 
     /// Whether operations wait to be begun.
     var isAnyUnbegun: Bool { !unbegun.isEmpty }
+    /// Operations that wait for their turn.
+    var unbegunCount: Int { unbegun.count }
     /// Operations under way.
-    private var begunCount: Int { operations.count - unbegun.count }
+    var begunCount: Int { operations.count - unbegun.count }
 
     /// A user waits for the end of an operation. `false`: it is not to be begun yet; see ``next()``.
     mutating func wait(for id: OperationID, _ user: WaitingUser) -> Bool {
-        var isBegun = begunCount < capacity
+        var isBegun = begunCount < window.size
         // A node that stops does not wait for those who use it.
         if case .leave = user.operation { isBegun = true }
         operations[id] = user
@@ -65,7 +67,7 @@ struct WaitingUsers {
 
     /// The next operation that is to be begun now; `nil` if there is none, or too many are under way.
     mutating func next() -> (id: OperationID, operation: DHTEngine.Operation)? {
-        while begunCount < capacity, let id = backlog.popFirst() {
+        while begunCount < window.size, let id = backlog.popFirst() {
             if unbegun.remove(id) != nil, let user = operations[id] { return (id, user.operation) }
         }
         return nil
@@ -73,8 +75,13 @@ struct WaitingUsers {
 
     /// The user that waits for the operation, `nil` if none does. It waits no more: the caller ends it.
     mutating func take(_ id: OperationID) -> WaitingUser? {
-        unbegun.remove(id)
+        if unbegun.remove(id) == nil, isAnyUnbegun { window.grow() }
         return operations.removeValue(forKey: id)
+    }
+
+    /// So many requests have been sent again since the node began.
+    mutating func look(retransmissions count: UInt64, at now: Instant) {
+        window.look(retransmissions: count, at: now)
     }
 
     // MARK: Pieces of values
