@@ -130,6 +130,7 @@ let package = Package(
             dependencies: [
                 "CEdit", "Charts", "SecureDHT", "DHTConfiguration", "DHTGateway", "DHTSimulator",
                 "DHTStorage",
+                .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),
             ],
             swiftSettings: strict

@@ -21,7 +21,7 @@ struct DHT: AsyncParsableCommand {
             Put.self, Get.self, Delete.self, List.self,
             Status.self, Peers.self, Routes.self, Trace.self, Doctor.self, Why.self, Top.self, Log.self,
             Ping.self, Reload.self, Stop.self, Backup.self, Restore.self, Store.self, Demo.self,
-            Simulate.self,
+            Simulate.self, Bench.self,
         ]
     )
 }
