@@ -1,6 +1,7 @@
 """The package and the archive on a machine that has neither Swift nor our libraries: a Debian of its own in a folder.
 
-    make packages      # as root
+    make packages                     # as root
+    OLDER=/tmp/dht.deb make packages  # upgraded from that package, and not from the same program under an older version
 """
 
 import os
@@ -48,6 +49,8 @@ class Machine:
         subprocess.run(["mount", "--bind", "/dev", self.path / "dev"], check=True)
         subprocess.run(["mount", "-t", "proc", "proc", self.path / "proc"], check=True)
         self.node = None
+        # Of the network that its node is in; that of this machine if there is none.
+        self.namespace = None
         self.log = open(self.folder / "log", "a+")
 
     def close(self) -> None:
@@ -71,6 +74,11 @@ class Machine:
     def install(self, package: Path) -> None:
         shutil.copy(package, self.path / "tmp/dht.deb")
         self.run("dpkg", "-i", "/tmp/dht.deb", variables={"DEBIAN_FRONTEND": "noninteractive"})
+
+    def shell(self, script: str) -> str:
+        """As root, who needs no sudo and answers no questions."""
+        script = script.replace("sudo ", "").replace("apt install", "apt-get -qy install")
+        return self.run("sh", "-euc", f"cd /root\n{script}", variables={"DEBIAN_FRONTEND": "noninteractive"})
 
     def read(self, name: str) -> str:
         return (self.path / name).read_text()
@@ -96,9 +104,10 @@ class Machine:
         group = next(line.split(":")[2] for line in self.read("etc/group").splitlines() if line.startswith("dht:"))
         credentials = "/run/credentials/dht.service"
         words = [word.replace("${CREDENTIALS_DIRECTORY}", credentials) for word in command_of(self.read(UNIT))]
+        inside = ["ip", "netns", "exec", self.namespace] if self.namespace else []
         self.node = subprocess.Popen(
-            [shutil.which("chroot"), self.path, "setpriv", f"--reuid={USER}", f"--regid={USER}", f"--groups={group}",
-             "--no-new-privs", "--bounding-set=-all", "--", *words],
+            [*inside, shutil.which("chroot"), self.path, "setpriv", f"--reuid={USER}", f"--regid={USER}",
+             f"--groups={group}", "--no-new-privs", "--bounding-set=-all", "--", *words],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, text=True,
             env={"PATH": "/usr/bin", "CREDENTIALS_DIRECTORY": credentials, "STATE_DIRECTORY": "/var/lib/dht",
                  "RUNTIME_DIRECTORY": "/run/dht", "SWIFT_BACKTRACE": "enable=no"})
@@ -112,6 +121,42 @@ class Machine:
         status = self.node.wait(timeout=WITHIN)
         self.node.stdout.close()
         return status
+
+
+class Switch:
+    """Machines on one network, 10.0.0.1 the first: each node's in a namespace."""
+
+    def __init__(self, machines: list[Machine]) -> None:
+        self.mark = f"dp{os.getpid() % 100000}"
+        self.spaces = []
+        self.ip("link", "add", self.mark, "type", "bridge")
+        self.ip("link", "set", self.mark, "up")
+        for number, machine in enumerate(machines, start=1):
+            machine.namespace = f"{self.mark}-{number}"
+            self.ip("netns", "add", machine.namespace)
+            self.spaces.append(machine.namespace)
+            outer = f"{self.mark}v{number}"
+            self.ip("link", "add", outer, "type", "veth", "peer", "name", "eth0", "netns", machine.namespace)
+            self.ip("link", "set", outer, "master", self.mark, "up")
+            self.ip("-n", machine.namespace, "address", "add", f"10.0.0.{number}/24", "dev", "eth0")
+            for link in ("lo", "eth0"):
+                self.ip("-n", machine.namespace, "link", "set", link, "up")
+
+    @staticmethod
+    def ip(*words: str) -> None:
+        subprocess.run(["ip", *words], check=True)
+
+    def close(self) -> None:
+        for space in self.spaces:
+            self.ip("netns", "del", space)
+        self.ip("link", "del", self.mark)
+
+
+def readme(heading: str, ending: str) -> list[str]:
+    """The blocks of code between two lines of the README."""
+    text = (ROOT / "README.md").read_text()
+    part = text[text.index(heading):]
+    return re.findall(r"```(?:sh)?\n(.*?)```", part[:part.index(ending)], re.S)
 
 
 @unittest.skipUnless(os.geteuid() == 0 and shutil.which("debootstrap"), "takes root and debootstrap")
@@ -138,7 +183,7 @@ class Package(unittest.TestCase):
         package = one("dht_*.deb")
         here, there = self.machine(), self.machine()
         before = here.files()
-        older = self.older(package)
+        older = Path(os.environ["OLDER"]) if "OLDER" in os.environ else self.older(package)
         for machine in (here, there):
             machine.install(older)
             self.assertRegex(machine.run("dht", "--version"), r"^dht 0\.1\.0\+[0-9a-f]{12}")
@@ -175,6 +220,43 @@ class Package(unittest.TestCase):
         # The group stays, as groups do: a file of its may be anywhere.
         self.assertEqual(left - {"./etc/group-", "./etc/gshadow-", "./etc/passwd-", "./etc/shadow-"}, set())
         self.assertTrue((here.path / "etc/dht/node.key").exists())
+
+    def test_three_machines_as_the_readme_has_them(self):
+        machines = {name: self.machine() for name in ("alpha", "beta", "gamma")}
+        switch = Switch(list(machines.values()))
+        self.addCleanup(switch.close)
+        install, copy, members, serve, use = readme("## Three machines", "All of it on one machine")
+        identities = {}
+        for name, machine in machines.items():
+            shutil.copy(one("dht_*.deb"), machine.path / "root")
+            script = install.replace("--name alpha", f"--name {name}")
+            identities[name] = re.search(r"^dht1\S+$", machine.shell(script), re.M)[0]
+        for line in copy.splitlines():
+            source, host, target = re.fullmatch(r"sudo scp (\S+) root@(\w+)\.example:(\S+)", line).groups()
+            shutil.copy(machines["alpha"].path / source[1:], machines[host].path / target[1:])
+        for name, identity in identities.items():
+            members = re.sub(rf"^dht1…(\s+{name} )", rf"{identity}\1", members, flags=re.M)
+        self.assertNotIn("…", members)
+        self.assertEqual(serve.splitlines(), ["sudo systemctl enable --now dht", "sudo dht doctor"])
+        for machine in machines.values():
+            (machine.path / "etc/dht/peers.allow").write_text(members)
+            machine.start()
+        for machine in machines.values():
+            machine.shell("for _ in $(seq 60); do dht doctor && exit; sleep 0.5; done; exit 1")
+        (machines["gamma"].path / "root/ada.url").write_text("https://ada.example/photo")
+        told = machines["gamma"].shell(use)
+        self.assertIn("lunch is at noon", told)
+        for name in machines:
+            if name != "gamma":
+                self.assertIn(name, told)
+                self.assertEqual(machines[name].run("dht", "get", "motd"), "lunch is at noon")
+
+    def test_what_the_readme_runs_on_one_machine(self):
+        machine = self.machine()
+        machine.install(one("dht_*.deb"))
+        scripts = readme("<!-- runs: shell -->", "`dht --help` lists")
+        self.assertEqual(len(scripts), 1)
+        self.assertIn("good morning", machine.shell(scripts[0]))
 
     def test_the_archive_runs_with_nothing_at_all(self):
         machine = self.machine()
