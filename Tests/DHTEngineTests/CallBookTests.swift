@@ -192,5 +192,11 @@ struct CallBookTests {
             book.remove(CallID.core(UInt64(peer)))
         }
         #expect(timeout() > .milliseconds(200), "the eighth was not asked since")
+        for round: UInt64 in 1...40 {
+            _ = book.send(call(1, to: 1), to: live, at: at(round * 100_000))
+            _ = try answered(101, at: round * 100_000 + 60_000)
+            book.remove(CallID.core(1))
+        }
+        #expect(timeout() == RoundTripEstimator.firstTimeout, "one that takes a minute is one of many")
     }
 }

@@ -24,11 +24,13 @@ struct RoundTrips: Sendable {
         transmission: Int
     ) -> (patience: Interval, timeout: Interval) {
         let estimator = estimators[peer] ?? RoundTripEstimator()
-        // Where all are busy, one that was asked when they were not is busy, too.
-        let timeout = max(
-            estimator.timeout(transmission: transmission),
-            common.smoothed == nil ? Interval(nanoseconds: 0) : common.timeout(transmission: transmission)
+        // Where all are busy, one that was asked when they were not is busy, too. But one that is slow on
+        // purpose makes us wait for others no longer than for one we do not know.
+        let usual = min(
+            common.timeout(transmission: transmission),
+            RoundTripEstimator().timeout(transmission: transmission)
         )
+        let timeout = max(estimator.timeout(transmission: transmission), usual)
         // A disk takes its time, which says nothing of the line; and a copy too many is dearer than a look.
         if request.isWrite {
             let whole = writes.smoothed == nil ? timeout : writes.timeout(transmission: transmission)

@@ -34,8 +34,9 @@ struct LoopTimers {
 
     /// The engine's timer fired, and is to fire again after the pause returned; `nil`: its time has come.
     ///
-    /// An answer that waits to be read is not late: that is our own queue. And if the timer fires late itself,
-    /// this loop was busy, and maybe this machine, with all the nodes that run on it: they get more time.
+    /// An answer that waits to be read is not late: that is our own queue. And if the timer fires late
+    /// itself, this loop was busy, and maybe this machine, with all the nodes that run on it: they get more
+    /// time.
     mutating func grace(at now: Instant, hasUnread: Bool) -> TimeAmount? {
         guard let due = engine?.due else { return nil }
         let lateness = now.since(due)

@@ -7,7 +7,7 @@ import DHTCore
 struct OperationWindow: Sendable {
     /// So many are under way in any case: where peers are dead, or lines lose much, others go on.
     static let least = 16
-    /// What is lost at one stroke counts as one loss.
+    /// Losses within this count as one.
     private static let lossPause = Interval.milliseconds(100)
 
     let limit: Int

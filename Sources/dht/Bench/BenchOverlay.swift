@@ -4,7 +4,7 @@ import SecureDHT
 
 /// Nodes of one overlay in this process, over real sockets on the loopback interface, which keep nothing.
 struct BenchOverlay: Sendable {
-    /// What a number of operations took.
+    /// The cost of a number of operations.
     struct Sample {
         /// Of each operation, ascending.
         var latencies: [Duration] = []

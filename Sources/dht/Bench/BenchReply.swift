@@ -1,7 +1,7 @@
 import DHTGateway
 import SecureDHT
 
-/// What a benchmark found, as JSON: `docs/cli.md`.
+/// The findings of a benchmark, as JSON: `docs/cli.md`.
 struct BenchReply: Encodable {
     /// One kind of operations, one at a time.
     struct Operation: Encodable {
@@ -97,14 +97,15 @@ struct BenchReply: Encodable {
         ]
         for pair in pairs {
             lines.append(
-                "call       \(Self.number(pair.overFloor)) × the floor, \(Self.number(pair.perSecond)) a second: "
-                    + "2 nodes, \(pair.atOnce) at once"
+                "call       \(Self.number(pair.overFloor)) × the floor, "
+                    + "\(Self.number(pair.perSecond)) a second: 2 nodes, \(pair.atOnce) at once"
             )
         }
         for (name, operation) in [("put", put), ("get", get)] {
             lines.append(
                 "\(name)        \(Self.number(operation.median)) ms median, "
-                    + "\(Self.number(operation.percentile99)) p99, \(Self.number(operation.processor)) of CPU, "
+                    + "\(Self.number(operation.percentile99)) p99, "
+                    + "\(Self.number(operation.processor)) of CPU, "
                     + "\(Self.number(operation.calls)) calls: \(nodes) nodes, one at a time"
             )
         }

@@ -6,7 +6,7 @@ import SecureDHT
 struct BenchValues {
     private static let text = String(repeating: "x", count: 100)
 
-    /// What it took to put them.
+    /// The cost of putting them.
     let put: BenchOverlay.Sample
     private let overlay: BenchOverlay
     private let name: String
