@@ -38,7 +38,7 @@ SWIFT_FILES := Sources Tests Fuzz Package.swift $(wildcard docs/examples/*/Sourc
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps tools build test digests digests-accept hosts-long lint format demo mutations nightly fuzz fuzz-long fuzz-build docs dist deb packages install clean
+.PHONY: help deps tools build test digests digests-accept hosts-long lint format demo mutations nightly fuzz fuzz-long fuzz-build docs dist deb packages service install clean
 
 # A crash of a test or a fuzz target is reported by whoever runs it; Swift's own backtracer would keep its pipe
 # open for minutes after.
@@ -180,6 +180,9 @@ packages: dist deb ## the package installed, upgraded, removed and purged on a D
 	    env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends debootstrap >/dev/null
 	fi
 	$(PYTHON) -m unittest discover -s Tests/Packages
+
+service: deb ## the package's unit under a real systemd, booted in a container: as root, with debootstrap and systemd-container
+	cd Tests/Packages && $(PYTHON) -m unittest service
 
 install: build ## dht into PREFIX=/usr/local
 	install -D -m 755 $(DHT) $(DESTDIR)$(PREFIX)/bin/dht

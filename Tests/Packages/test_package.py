@@ -106,8 +106,8 @@ class Machine:
         words = [word.replace("${CREDENTIALS_DIRECTORY}", credentials) for word in command_of(self.read(UNIT))]
         inside = ["ip", "netns", "exec", self.namespace] if self.namespace else []
         self.node = subprocess.Popen(
-            [*inside, shutil.which("chroot"), self.path, "setpriv", f"--reuid={USER}", f"--regid={USER}",
-             f"--groups={group}", "--no-new-privs", "--bounding-set=-all", "--", *words],
+            [*inside, shutil.which("chroot"), self.path, "setpriv", f"--reuid={USER}", f"--regid={group}",
+             "--clear-groups", "--no-new-privs", "--bounding-set=-all", "--", *words],
             stdin=subprocess.DEVNULL, stdout=subprocess.PIPE, stderr=self.log, text=True,
             env={"PATH": "/usr/bin", "CREDENTIALS_DIRECTORY": credentials, "STATE_DIRECTORY": "/var/lib/dht",
                  "RUNTIME_DIRECTORY": "/run/dht", "SWIFT_BACKTRACE": "enable=no"})

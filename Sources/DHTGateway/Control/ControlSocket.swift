@@ -190,6 +190,12 @@ extension ControlSocket {
         return whole.utf8.count <= maximumPathLength ? whole : path
     }
 
+    /// The group that a file belongs to; `nil` if it cannot be looked at.
+    private static func groupOwning(_ path: String) -> gid_t? {
+        var status = stat()
+        return unsafe stat(path, &status) == 0 ? status.st_gid : nil
+    }
+
     /// Gives a socket of ours the mode it is to have.
     static func open(_ path: String, to access: ControlServer.Access) throws(Failure) {
         let mode: mode_t
@@ -197,7 +203,8 @@ extension ControlSocket {
         case .owner: mode = 0o600
         case .group(let group):
             mode = 0o660
-            guard unsafe chown(path, uid_t.max, group) == 0 else {
+            // A service may not change owners, and need not: its own group is the one.
+            guard unsafe groupOwning(path) == group || chown(path, uid_t.max, group) == 0 else {
                 let reason = errnoText()
                 throw Failure(.denied, "\(path) cannot be given to the group: \(reason)")
             }
