@@ -116,9 +116,8 @@ struct Forgery {
             senderBoxKey: shown
         )
         var datagram = Cast.random(Datagram.nonceLength)
-        let nonce = datagram[...]
         let key = cast.networkKey.headerKey(for: cast.identity(Cast.victim))
-        key.seal(header.encoded, nonce: nonce, appendingTo: &datagram)
+        key.seal(header.encoded, appendingTo: &datagram)
         return datagram + Cast.random(Datagram.minimumLength - datagram.count)
     }
 }
