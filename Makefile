@@ -174,10 +174,13 @@ deb: build ## the same as a package of Debian and Ubuntu, with its service: .bui
 	Packaging/deb/build $(DIST)/dht $(DIST)
 
 packages: dist deb ## the package installed, upgraded, removed and purged on a Debian without Swift, in a folder: as root
-	if [ "$$(id -u)" = 0 ] && ! command -v debootstrap >/dev/null && command -v apt-get >/dev/null; then
-	    echo "Installing debootstrap"
+	missing=
+	command -v debootstrap >/dev/null || missing+=" debootstrap"
+	$(PYTHON) -c 'import yaml' 2>/dev/null || missing+=" python3-yaml"
+	if [ -n "$$missing" ] && [ "$$(id -u)" = 0 ] && command -v apt-get >/dev/null; then
+	    echo "Installing$$missing"
 	    apt-get update -qq
-	    env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends debootstrap >/dev/null
+	    env DEBIAN_FRONTEND=noninteractive apt-get install -qq -y --no-install-recommends $$missing >/dev/null
 	fi
 	$(PYTHON) -m unittest discover -s Tests/Packages
 
