@@ -63,12 +63,15 @@ struct BenchReply: Encodable {
     }
 
     private(set) var schema = 1
-    var nodes: Int
-    var floor: Double
-    var pairs: [Pair]
-    var put: Operation
-    var get: Operation
-    var load: [Load]
+    let nodes: Int
+    let floor: Double
+    /// Of the last of ``pairs``, and its ratio to the floor.
+    let call: Double?
+    let overFloor: Double?
+    let pairs: [Pair]
+    let put: Operation
+    let get: Operation
+    let load: [Load]
 
     enum CodingKeys: String, CodingKey {
         case schema, nodes, pairs, put, get, load
@@ -77,17 +80,10 @@ struct BenchReply: Encodable {
         case overFloor = "rpc_over_floor"
     }
 
-    func encode(to encoder: any Encoder) throws {
-        var container = encoder.container(keyedBy: CodingKeys.self)
-        try container.encode(schema, forKey: .schema)
-        try container.encode(nodes, forKey: .nodes)
-        try container.encode(floor, forKey: .floor)
-        try container.encode(pairs.last?.microseconds, forKey: .call)
-        try container.encode(pairs.last?.overFloor, forKey: .overFloor)
-        try container.encode(put, forKey: .put)
-        try container.encode(get, forKey: .get)
-        try container.encode(pairs, forKey: .pairs)
-        try container.encode(load, forKey: .load)
+    init(nodes: Int, floor: Double, pairs: [Pair], put: Operation, get: Operation, load: [Load]) {
+        (self.nodes, self.floor, self.pairs) = (nodes, floor, pairs)
+        (call, overFloor) = (pairs.last?.microseconds, pairs.last?.overFloor)
+        (self.put, self.get, self.load) = (put, get, load)
     }
 
     /// For people.
