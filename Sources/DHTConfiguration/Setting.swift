@@ -10,6 +10,7 @@ package enum Setting: String, CaseIterable, Sendable {
     case peer
     case name
     case paths
+    case threads
     case data
     case sync
     case ephemeral
@@ -160,6 +161,12 @@ package enum Setting: String, CaseIterable, Sendable {
             "number",
             .value(.number(1)),
             "Disjoint paths of each lookup for a user: 1 to 8. More of them withstand more liars."
+        ),
+        .threads: Definition(
+            .number(ValueLimits.threads),
+            "number",
+            .words("one a processor"),
+            "Threads for signatures and boxes when many datagrams come at once: 1 to 256."
         ),
         .data: Definition(
             .path,

@@ -45,8 +45,16 @@ extension GatedEngine where Keeper: ~Copyable {
         from endpoint: Endpoint,
         in turn: inout EngineTurn
     ) -> Disposition {
+        take(gate.receive(datagram, from: endpoint, at: turn.now.instant), from: endpoint, in: &turn)
+    }
+
+    mutating func take(
+        _ verdict: Gate.Verdict,
+        from endpoint: Endpoint,
+        in turn: inout EngineTurn
+    ) -> Disposition {
         counters.received += 1
-        switch gate.receive(datagram, from: endpoint, at: turn.now.instant) {
+        switch verdict {
         case .dropped(let reason):
             counters.count(reason, from: endpoint, at: turn.now.instant)
             return .dropped(reason)
@@ -273,7 +281,7 @@ extension GatedEngine where Keeper: ~Copyable {
     mutating func reply(_ id: RequestID, _ response: Response, in turn: inout EngineTurn) {
         guard let inbound = inboundRequests.removeValue(forKey: id) else { return }
         let response = response.naming(gate.twin(of: inbound))
-        if let datagram = gate.seal(response, to: inbound, now: turn.now.instant) {
+        if let datagram = gate.draft(response, to: inbound, now: turn.now.instant) {
             transmit(datagram, to: inbound.endpoint, in: &turn)
         }
     }
@@ -297,7 +305,7 @@ extension GatedEngine where Keeper: ~Copyable {
         tellCore(in: &turn) { $0.restarted(contact, in: &$1) }
     }
 
-    mutating func transmit(_ datagram: [UInt8], to endpoint: Endpoint, in turn: inout EngineTurn) {
+    mutating func transmit(_ datagram: Outgoing, to endpoint: Endpoint, in turn: inout EngineTurn) {
         counters.transmitted += 1
         turn.actions.append(.transmit(datagram, to: endpoint))
     }

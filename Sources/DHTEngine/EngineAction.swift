@@ -5,8 +5,8 @@ package typealias EngineTurn = Turn<EngineAction>
 
 /// An action that the engine wants done. The driver performs actions in order.
 package enum EngineAction: Sendable {
-    /// Send these bytes there; that they are lost is nobody's fault.
-    case transmit([UInt8], to: Endpoint)
+    /// Send this there, once the gate has finished it; that it is lost is nobody's fault.
+    case transmit(Outgoing, to: Endpoint)
     /// Read what these authors have at a location; then `complete` the ticket.
     case load(Ticket, location: NodeID, authors: [Identity])
     /// Make the changes durable; then `complete` the ticket.

@@ -192,7 +192,7 @@ private final class Slab {
     }
 
     func open(_ slot: Int, _ box: [UInt8], behind start: [UInt8]) -> [UInt8]? {
-        slab.open(slot, in: start + box, from: start.count)
+        unsafe slab.open(slot, in: start + box, from: start.count) { unsafe Array($0) }
     }
 
     func wipe(_ slot: Int) { slab.wipe(slot) }

@@ -69,7 +69,8 @@ final class Host {
     private func concernsWorld(_ action: EngineAction) -> Bool {
         switch action {
         case .load, .apply: return !isStoreStuck
-        case .transmit(let datagram, let destination):
+        case .transmit(let outgoing, let destination):
+            guard let datagram = engine.gate.finish(outgoing) else { return false }
             overlay.wiretap?(datagram, endpoint, destination)
             overlay.record(datagram, from: endpoint, to: destination)
         case .piece(let operation, let bytes):
@@ -99,6 +100,8 @@ extension Host: AnyEngine {
                 : answerFalsely(datagram, from: source, in: &turn)
         }
     }
+
+    func finish(_ outgoing: Outgoing) -> [UInt8]? { engine.gate.finish(outgoing) }
 
     func submit(_ operation: DHTEngine.Operation, as name: OperationID, in turn: inout EngineTurn) {
         attend(&turn) { engine.submit(operation, as: name, in: &$0) }

@@ -11,7 +11,7 @@ extension Host {
         switch engine.gate.receive(datagram, from: source, at: turn.now.instant) {
         case .request(let inbound):
             if let response = lie?(inbound.request, inbound.sender),
-                let sealed = engine.gate.seal(response, to: inbound, now: turn.now.instant)
+                let sealed = engine.gate.draft(response, to: inbound, now: turn.now.instant)
             {
                 turn.actions.append(.transmit(sealed, to: source))
             }
@@ -40,14 +40,15 @@ extension Overlay {
     func ask(_ request: Request, of index: Int, by sender: Int) {
         let (host, peer) = (self[sender], self[index])
         let options = Gate.SealOptions(transaction: host.engine.gate.makeTransaction(), answerLength: 1232)
-        let datagram = host.engine.gate.seal(
+        let drafted = host.engine.gate.draft(
             request,
             to: peer.identity,
             at: peer.endpoint,
             options,
             now: clock
         )
-        if let datagram { inject(datagram, from: host.endpoint, to: peer.endpoint) }
+        guard let datagram = drafted.flatMap({ host.engine.gate.finish($0) }) else { return }
+        inject(datagram, from: host.endpoint, to: peer.endpoint)
     }
 
     /// A reference signed by a host, to content of which there is nothing but the outline.

@@ -186,13 +186,14 @@ struct WireTests {
             var gate = overlay.gate(of: 11)
             for length in Datagram.lengths {
                 let options = Gate.SealOptions(transaction: UInt64(length), answerLength: length)
-                let sealed = gate.seal(
+                let drafted = gate.draft(
                     request,
                     to: holder.identity,
                     at: holder.endpoint,
                     options,
                     now: overlay.clock
                 )
+                let sealed = drafted.flatMap { gate.finish($0) }
                 let datagram = try #require(sealed)
                 let before = overlay.flights.count
                 overlay.inject(datagram, from: stranger, to: holder.endpoint)

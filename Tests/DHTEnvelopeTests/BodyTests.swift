@@ -13,14 +13,14 @@ import Testing
                 status: UInt8(generator.number(0...255)),
                 number: generator.next(),
                 challenge: generator.next(),
-                payload: payload
+                payload: payload[...]
             )
             let length = 20 + payload.count + generator.number(0...50)
             var bytes: [UInt8] = [9, 9]  // what comes before is left alone
             body.append(to: &bytes, length: length)
             #expect(bytes.count == 2 + length)
             var padded = body
-            padded.payload = payload.padded(to: length - 20)
+            padded.payload = payload.padded(to: length - 20)[...]
             #expect(Body.decode(bytes[2...]) == padded)
         }
     }

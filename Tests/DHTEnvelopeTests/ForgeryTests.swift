@@ -23,7 +23,7 @@ import Testing
     @Test func `a response made by hand passes`() throws {
         let (alice, bob) = strangers()
         _ = alice.ask(bob, transaction: 7)
-        let digest = try #require(alice.gate.pending[7]?.transmissions.first?.digest)
+        let digest = try #require(alice.gate.pending[7]?.transmissions.first?.digest.bytes)
         let pong = Response.pong(observed: .host(1), endpoints: [])
         let forgery = Forgery.response(pong, from: "bob", to: "alice", transaction: 7, digest: digest)
         #expect(alice.hear(forgery.datagram, from: bob) == .answer(pong))

@@ -16,7 +16,7 @@ import Testing
             senderBoxKey: boxKey("alice").publicKey
         )
         var datagram = [UInt8](repeating: 1, count: 24)
-        alice.sealHeader(header.encoded, for: .named("bob"), to: &datagram)
+        alice.sealHeader(header.encoded[...], for: .named("bob"), to: &datagram)
         #expect(datagram.count == 120)
         let opened = (bob.openHeader(datagram), alice.openHeader(datagram))
         #expect(opened.0 == .header(header))

@@ -7,13 +7,13 @@ import Testing
 /// A request's payload as a body would carry it.
 func decodeRequest(_ operation: UInt8, _ payload: [UInt8], status: UInt8 = 0) -> Request? {
     MessageCodec.decodeRequest(
-        Body(operation: operation, status: status, number: 0, challenge: 0, payload: payload)
+        Body(operation: operation, status: status, number: 0, challenge: 0, payload: payload[...])
     )
 }
 
 func decodeResponse(_ operation: UInt8, _ status: UInt8, _ payload: [UInt8]) -> Response? {
     MessageCodec.decodeResponse(
-        Body(operation: operation, status: status, number: 0, challenge: 0, payload: payload)
+        Body(operation: operation, status: status, number: 0, challenge: 0, payload: payload[...])
     )
 }
 

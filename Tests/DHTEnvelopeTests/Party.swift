@@ -109,7 +109,7 @@ final class Party {
 
     /// The last transmission's digest.
     func digest(of transaction: UInt64) -> [UInt8] {
-        gate.pending[transaction]?.transmissions.first?.digest ?? []
+        gate.pending[transaction]?.transmissions.first?.digest.bytes ?? []
     }
 
     /// All the gate remembers of its peers, as text, but for budgets; for telling that nothing changed.
@@ -121,6 +121,24 @@ final class Party {
             dump(peer, to: &text)
         }
         return text + "first contacts \(gate.sessions.firstContacts.count)\n"
+    }
+}
+
+extension Gate {
+    /// The bytes of a request's datagram.
+    mutating func seal(
+        _ request: Request,
+        to peer: Identity,
+        at endpoint: Endpoint,
+        _ options: SealOptions,
+        now: Instant
+    ) -> [UInt8]? {
+        draft(request, to: peer, at: endpoint, options, now: now).flatMap { finish($0) }
+    }
+
+    /// The bytes of an answer's datagram.
+    mutating func seal(_ response: Response, to inbound: InboundRequest, now: Instant) -> [UInt8]? {
+        draft(response, to: inbound, now: now).flatMap { finish($0) }
     }
 }
 

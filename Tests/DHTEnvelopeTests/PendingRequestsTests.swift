@@ -1,4 +1,5 @@
 import DHTCore
+import DHTCrypto
 import Testing
 
 @testable import DHTEnvelope
@@ -9,7 +10,10 @@ import Testing
     private let carol = Identity.named("carol")
 
     private mutating func send(_ transaction: UInt64, digest: UInt8 = 0, at endpoint: Endpoint = .host(2)) {
-        let transmission = PendingRequests.Transmission(digest: [digest], sent: at(UInt64(digest)))
+        let transmission = PendingRequests.Transmission(
+            digest: Digest(blake2bOf: [digest]),
+            sent: at(UInt64(digest))
+        )
         pending.sent(transaction, to: bob, at: endpoint, ping, transmission)
     }
 
@@ -33,7 +37,7 @@ import Testing
         send(1, digest: 1)
         send(1, digest: 2)
         send(1, digest: 3)
-        #expect(pending[1]?.transmissions.map(\.digest) == [[3], [2], [1]])
+        #expect(pending[1]?.transmissions.map(\.digest) == [3, 2, 1].map { Digest(blake2bOf: [$0]) })
         #expect(pending[1]?.transmissions.map(\.sent) == [at(3), at(2), at(1)])
         #expect(pending.count == 1)
         pending.close(1)

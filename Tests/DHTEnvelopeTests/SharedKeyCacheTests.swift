@@ -26,7 +26,9 @@ private final class AliceCache {
         cache.contains(own: keyID ?? own, peer: peer)
     }
 
-    func open(_ slot: Int?, _ box: [UInt8]) -> [UInt8]? { slot.flatMap { cache.open($0, start + box) } }
+    func open(_ slot: Int?, _ box: [UInt8]) -> [UInt8]? {
+        slot.flatMap { unsafe cache.open($0, start + box) { unsafe Array($0) } }
+    }
 
     /// Derives the key shared with that peer into the spare slot, and names the slot.
     func deriveSpare(_ peer: BoxPublicKey) -> Int? {

@@ -45,6 +45,9 @@ struct Hex: Decodable, Equatable, Sendable {
         return SecretBytes(wiping: &copy)
     }
 
+    /// A digest, if it has the length of one.
+    var digest: Digest { certain(Digest(bytes)) }
+
     /// The first eight bytes as a number.
     var number: UInt64 { bytes.bigEndian() }
 }

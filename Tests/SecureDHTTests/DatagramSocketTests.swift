@@ -34,8 +34,8 @@ import Testing
         let (loop, port) = try await listening()
         let peer = try Peer()
         for number in 0..<20 as Range<UInt8> {
-            await loop.transmit([number], to: there, at: SystemClock.now.instant)
-            await loop.transmit([number], to: peer.endpoint, at: SystemClock.now.instant)
+            await loop.send([number], to: there)
+            await loop.send([number], to: peer.endpoint)
             #expect(peer.receive() == [number])
         }
         // It is still the socket it was.
@@ -49,7 +49,7 @@ import Testing
     @Test func `what was refused is counted by its error and not tried again at once`() async throws {
         let (loop, _) = try await listening()
         let broadcast = Endpoint(ipv4: 0x7FFF_FFFF, port: 9)
-        for _ in 0..<30 { await loop.transmit([1], to: broadcast, at: SystemClock.now.instant) }
+        for _ in 0..<30 { await loop.send([1], to: broadcast) }
         let counters = await loop.knowledge.refusals.counters
         let refused = try #require(counters.first { $0.name == "send_failed.EACCES" }?.count)
         let avoided = try #require(counters.first { $0.name == "send_avoided" }?.count)
@@ -63,11 +63,11 @@ import Testing
         let (loop, port) = try await listening()
         let peer = try Peer()
         await loop.refuse(peer.endpoint)
-        await loop.transmit([1], to: peer.endpoint, at: SystemClock.now.instant)
+        await loop.send([1], to: peer.endpoint)
         let before = await received(loop)
         peer.send([1, 2, 3], to: Endpoint(ipv4: 0x7F00_0001, port: port))
         try await eventually("the node reads") { await received(loop) > before }
-        await loop.transmit([2], to: peer.endpoint, at: SystemClock.now.instant)
+        await loop.send([2], to: peer.endpoint)
         #expect(peer.receive() == [2])
         await loop.abandon()
     }
@@ -76,9 +76,9 @@ import Testing
         let (loop, _) = try await listening()
         let peer = try Peer()
         await loop.refuse(peer.endpoint)
-        await loop.transmit([1], to: peer.endpoint, at: SystemClock.now.instant)
+        await loop.send([1], to: peer.endpoint)
         _ = await loop.run(.ping(NodeKey().identity))
-        await loop.transmit([2], to: peer.endpoint, at: SystemClock.now.instant)
+        await loop.send([2], to: peer.endpoint)
         #expect(peer.receive() == [2])
         await loop.abandon()
     }
@@ -92,7 +92,7 @@ import Testing
         let before = await received(loop)
         peer.send([1, 2, 3], to: Endpoint(ipv4: 0x7F00_0001, port: port))
         try await eventually("the node reads") { await received(loop) > before }
-        await loop.transmit([7], to: peer.endpoint, at: SystemClock.now.instant)
+        await loop.send([7], to: peer.endpoint)
         #expect(peer.receive() == [7])
         await loop.abandon()
     }
@@ -149,5 +149,11 @@ extension NodeLoop {
     fileprivate func refuse(_ endpoint: Endpoint) {
         let path = SocketSet.Path(socket: 0)
         for _ in 0..<8 { _ = sockets.failed(endpoint, by: path, EPERM, at: SystemClock.now.instant) }
+    }
+}
+
+extension NodeLoop {
+    fileprivate func send(_ datagram: [UInt8], to endpoint: Endpoint) {
+        transmit([(.sealed(datagram), endpoint)], at: SystemClock.now.instant)
     }
 }

@@ -17,7 +17,8 @@ struct LayeringTests {
         "DHTStorage": systemCalls.union(["DHTCore", "FoundationEssentials", "GRDB", "Synchronization"]),
         "SecureDHT": systemCalls.union([
             "CoreMetrics", "DHTCore", "DHTCrypto", "DHTEngine", "DHTEnvelope", "DHTStorage", "DequeModule",
-            "FoundationEssentials", "Logging", "NIOCore", "NIOPosix", "ServiceLifecycle", "Synchronization",
+            "Dispatch", "FoundationEssentials", "Logging", "NIOCore", "NIOPosix", "ServiceLifecycle",
+            "Synchronization",
         ]),
         "DHTSimulator": collections.union([
             "DHTCore", "DHTCrypto", "DHTEngine", "DHTEnvelope", "DHTStorage",

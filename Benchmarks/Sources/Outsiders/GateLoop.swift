@@ -32,7 +32,9 @@ struct GateLoop: ~Copyable {
     private mutating func hear(_ datagram: [UInt8]) -> [[UInt8]] {
         var turn = EngineTurn(at: now)
         engine.receive(datagram, from: Wire.member, in: &turn)
-        return turn.actions.compactMap { if case .transmit(let datagram, _) = $0 { datagram } else { nil } }
+        return turn.actions.compactMap { action in
+            if case .transmit(let outgoing, _) = action { engine.gate.finish(outgoing) } else { nil }
+        }
     }
 
     private mutating func capture(_ cast: Cast) {
@@ -156,5 +158,23 @@ struct Correspondent: ~Copyable {
             responses.append(answer)
             return [answer]
         }
+    }
+}
+
+extension Gate {
+    /// The bytes of a request's datagram.
+    mutating func seal(
+        _ request: Request,
+        to peer: Identity,
+        at endpoint: Endpoint,
+        _ options: SealOptions,
+        now: Instant
+    ) -> [UInt8]? {
+        draft(request, to: peer, at: endpoint, options, now: now).flatMap { finish($0) }
+    }
+
+    /// The bytes of an answer's datagram.
+    mutating func seal(_ response: Response, to inbound: InboundRequest, now: Instant) -> [UInt8]? {
+        draft(response, to: inbound, now: now).flatMap { finish($0) }
     }
 }

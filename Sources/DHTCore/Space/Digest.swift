@@ -3,12 +3,13 @@ package struct Digest: Hashable, Comparable, Sendable {
     private let words: Bytes32
 
     /// `nil` unless there are 32 bytes.
-    package init?(_ bytes: ArraySlice<UInt8>) {
+    package init?(_ bytes: some Collection<UInt8>) {
         guard let words = Bytes32(bytes) else { return nil }
         self.words = words
     }
 
     package var bytes: [UInt8] { words.bytes }
+    package func append(to buffer: inout [UInt8]) { words.append(to: &buffer) }
     /// 64 bits of it, as a random seed.
     var word: UInt64 { words.suffix }
 

@@ -78,12 +78,16 @@ package struct NetworkKey: ~Copyable, Sendable {
     }
 
     /// Appends tag ‖ ciphertext to the nonce, which is all there is of the datagram.
-    package borrowing func seal(_ header: [UInt8], appendingTo nonce: inout [UInt8]) {
+    package borrowing func seal(_ header: some Collection<UInt8>, appendingTo nonce: inout [UInt8]) {
         precondition(nonce.count == DHT_NONCE_BYTES, "a nonce has 24 bytes, not \(nonce.count)")
-        nonce.append(contentsOf: repeatElement(0, count: header.count + DHT_TAG_BYTES))
+        nonce.append(contentsOf: repeatElement(0, count: DHT_TAG_BYTES))
+        nonce.append(contentsOf: header)
+        let count = header.count
         let result = unsafe nonce.withUnsafeMutableBufferPointer { bytes in
             guard let base = bytes.baseAddress else { return Int32(-1) }
-            return unsafe dht_secretbox_seal(base + DHT_NONCE_BYTES, header, header.count, base, key)
+            let sealed = unsafe base + DHT_NONCE_BYTES
+            // libsodium encrypts in place.
+            return unsafe dht_secretbox_seal(sealed, sealed + DHT_TAG_BYTES, count, base, key)
         }
         mustSucceed(result, "crypto_secretbox_easy")
     }

@@ -35,23 +35,38 @@ import CSodium
     /// behind these very bytes alone. They must differ from box to box, by a random nonce among them.
     package borrowing func seal(_ slot: Int, _ plaintext: [UInt8], appendingTo datagram: inout [UInt8]) {
         let start = datagram.count
-        datagram.append(contentsOf: repeatElement(0, count: plaintext.count + DHT_TAG_BYTES))
+        datagram.append(contentsOf: repeatElement(0, count: DHT_TAG_BYTES))
+        datagram.append(contentsOf: plaintext)
+        seal(slot, in: &datagram, from: start)
+    }
+
+    /// Boxes the end of a datagram where it stands: room for the tag, at `start`, and the plaintext. All
+    /// before it is bound into the box, as above.
+    package borrowing func seal(_ slot: Int, in datagram: inout [UInt8], from start: Int) {
+        let count = datagram.count - start - DHT_TAG_BYTES
+        precondition(start >= 0 && count >= 0, "there is no room for a tag")
         let key = unsafe key(slot)
         let result = unsafe datagram.withUnsafeMutableBufferPointer { bytes in
             guard let base = bytes.baseAddress else { return Int32(-1) }
             let before = unsafe UnsafeBufferPointer(start: base, count: start)
             return unsafe withBoxNonce(of: before) { nonce in
-                unsafe dht_box_seal(base + start, plaintext, plaintext.count, nonce, key)
+                // libsodium encrypts in place.
+                unsafe dht_box_seal(base + start, base + start + DHT_TAG_BYTES, count, nonce, key)
             }
         }
         mustSucceed(result, "crypto_box_easy_afternm")
     }
 
-    /// The plaintext of the box at the end of a datagram; `nil` if the box was not made with this key, behind
-    /// the bytes that stand before it.
+    /// Lends the plaintext of the box at the end of a datagram; `nil` if the box was not made with this key,
+    /// behind the bytes that stand before it.
     ///
-    /// Nothing is allocated for a box that does not open.
-    package borrowing func open(_ slot: Int, in datagram: [UInt8], from start: Int) -> [UInt8]? {
+    /// Nothing is allocated for it.
+    package borrowing func open<Result>(
+        _ slot: Int,
+        in datagram: [UInt8],
+        from start: Int,
+        _ body: (UnsafeBufferPointer<UInt8>) -> Result
+    ) -> Result? {
         let length = datagram.count - start - DHT_TAG_BYTES
         guard length >= 0 else { return nil }
         let key = unsafe key(slot)
@@ -63,7 +78,7 @@ import CSodium
                     unsafe dht_box_open(plaintext.baseAddress, base + start, bytes.count - start, nonce, key)
                 }
             }
-            return result == 0 ? unsafe Array(plaintext) : nil
+            return result == 0 ? unsafe body(UnsafeBufferPointer(plaintext)) : nil
         }
     }
 

@@ -13,9 +13,19 @@ package func blake2b(_ message: [UInt8], count: Int) -> [UInt8] {
 extension DHTCore.Digest {
     /// BLAKE2b-256.
     package init(blake2bOf message: [UInt8]) {
-        guard let digest = Self(blake2b(message, count: 32)[...]) else {
-            preconditionFailure("a digest has 32 bytes")
+        let digest: Self? = unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 32) { output in
+            let result = unsafe dht_blake2b(
+                output.baseAddress,
+                output.count,
+                message,
+                message.count,
+                nil,
+                0
+            )
+            mustSucceed(result, "crypto_generichash_blake2b")
+            return unsafe Self(UnsafeBufferPointer(output))
         }
+        guard let digest else { preconditionFailure("a digest has 32 bytes") }
         self = digest
     }
 }

@@ -48,7 +48,7 @@ extension GatedEngine where Keeper: ~Copyable {
         let (request, endpoint) = (transmission.request, transmission.contact.endpoint)
         transfers.recordOffer(request, at: turn.now.instant)
         guard transmission.isAllowed,
-            let datagram = gate.seal(
+            let datagram = gate.draft(
                 request,
                 to: transmission.contact.identity,
                 at: endpoint,

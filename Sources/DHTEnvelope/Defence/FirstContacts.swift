@@ -56,6 +56,11 @@ package struct FirstContacts: Sendable {
         entries[Process(identity: identity, boxKey: boxKey)]?.allowance.take(at: now) ?? true
     }
 
+    /// Whether one more of that box key may be answered now.
+    func canCharge(_ identity: Identity, _ boxKey: BoxPublicKey, at now: Instant) -> Bool {
+        entries[Process(identity: identity, boxKey: boxKey)]?.allowance.holdsOne(at: now) ?? true
+    }
+
     /// Remembers a request that was authenticated.
     package mutating func record(
         _ counter: UInt64,

@@ -24,10 +24,7 @@ package struct TokenBucket: Sendable {
     }
 
     /// Whether there is a token to take.
-    package mutating func hasOne(at now: Instant) -> Bool {
-        refill(at: now)
-        return credit >= interval
-    }
+    package func holdsOne(at now: Instant) -> Bool { credit(at: now) >= interval }
 
     /// Takes a token if there is one.
     package mutating func take(at now: Instant) -> Bool {
@@ -43,9 +40,13 @@ package struct TokenBucket: Sendable {
         return credit == capacity
     }
 
-    private mutating func refill(at now: Instant) {
+    private func credit(at now: Instant) -> UInt64 {
         let earned = now.since(updated).nanoseconds
-        credit = earned < capacity - credit ? credit + earned : capacity
+        return earned < capacity - credit ? credit + earned : capacity
+    }
+
+    private mutating func refill(at now: Instant) {
+        credit = credit(at: now)
         updated = max(updated, now)
     }
 }

@@ -6,7 +6,7 @@ import DHTCrypto
 /// ``receive(_:from:at:)`` is `docs/protocol.md`, section 4, in its order. A datagram that it lets through
 /// was signed by an admitted peer, for this node, and for the first time; a datagram that it drops is a
 /// counter and nothing else.
-package struct Gate: ~Copyable {
+package struct Gate: ~Copyable, Sendable {
     /// Bounds a node may set: `docs/operations.md`.
     package struct Limits: Sendable {
         /// First-contact requests opened a second, in all and by source address.

@@ -22,7 +22,8 @@ extension Gate {
         package var mark: UInt64 = 0
         /// `nil` if no real gate opened the request: then none seals an answer to it.
         let boxKey: BoxPublicKey?
-        let digest: [UInt8]
+        /// Of its signed input: the answer is signed over that.
+        let digest: Digest
 
         /// The longest answer allowed, in bytes.
         package var longestAnswer: Int { isLive ? Datagram.maximumLength : length }
@@ -84,80 +85,55 @@ extension Gate {
         case dropped(DropReason)
     }
 
-    /// One way through the gate, opened but not judged.
-    private struct Opened {
-        var signature: ArraySlice<UInt8>
-        var bodyBytes: ArraySlice<UInt8>
-        /// The decoded body; `nil` if it is malformed.
-        var body: Body?
-        /// The box's key was derived for this datagram and waits in the spare slot.
-        var usedSpare: Bool
-        /// The response that the body holds, and when the request went out that it answers; `nil` for a
-        /// request.
-        var response: (Response, to: Instant)?
-    }
-
     /// Judges one datagram: section 4 of the protocol, step by step.
     package mutating func receive(_ datagram: [UInt8], from endpoint: Endpoint, at now: Instant) -> Verdict {
-        guard Datagram.lengths.contains(datagram.count) else { return .dropped(.length) }
-        let header: Header
-        switch keys.openHeader(datagram) {
-        case nil: return .dropped(.header)
-        case .dropped(let reason)?: return .dropped(reason)
-        case .header(let decoded)?: header = decoded
-        }
-        guard header.sender != keys.identity else { return .dropped(.self) }
-        guard admission.admits(header.sender) else {
-            knocks.record(header.sender, from: endpoint, at: now)
-            return .dropped(.admission)
-        }
-        switch header.kind {
-        case .request: return receiveRequest(datagram, header, from: endpoint, at: now)
-        case .response: return receiveResponse(datagram, header, from: endpoint, at: now)
+        switch examine(datagram, from: endpoint, at: now) {
+        case .dropped(let reason): return .dropped(reason)
+        case .opening(var opening):
+            prepare(&opening)
+            open(&opening)
+            return conclude(opening, at: now)
         }
     }
 
-    // MARK: Requests
+    /// Which requests pass, of those that are opened. A replay of one that was opened at the same time is
+    /// told only here.
+    package mutating func conclude(_ opening: Opening, at now: Instant) -> Verdict {
+        defer { renewChallenges() }
+        switch opening.asked {
+        case nil: return concludeRequest(opening, at: now)
+        case let asked?: return concludeResponse(opening, to: asked, at: now)
+        }
+    }
 
-    private mutating func receiveRequest(
-        _ datagram: [UInt8],
-        _ header: Header,
-        from endpoint: Endpoint,
-        at now: Instant
-    ) -> Verdict {
-        let (sender, boxKey) = (header.sender, header.senderBoxKey)
-        guard let familiarity = sessions.familiarity(of: sender, boxKey, sending: header.number) else {
+    private mutating func concludeRequest(_ opening: Opening, at now: Instant) -> Verdict {
+        let (sender, boxKey) = (opening.header.sender, opening.header.senderBoxKey)
+        let counter = opening.header.number
+        guard sessions.familiarity(of: sender, boxKey, sending: counter) != nil else {
             return .dropped(.replay)
         }
-        guard keys.holds(header.recipientKeyID) else { return .dropped(.key) }
-        let isKnown = isKeyKnown(familiarity, header)
-        guard isKnown || lane.admit(endpoint, at: now) else { return .dropped(.lane) }
-        guard let opened = open(datagram, header, isKnown: isKnown) else { return .dropped(.box) }
-        guard let body = opened.body, let request = MessageCodec.decodeRequest(body) else {
-            return .dropped(.malformed)
+        if case .failure(let reason) = opening.contents, reason != .signature, reason != .budget {
+            return .dropped(reason)
         }
         // A replay has not come as far as this; a datagram of anybody with the network key may have, in the
         // peer's name.
         guard sessions.charge(sender, boxKey, at: now) else { return .dropped(.budget) }
-        let signed = signedInput(
-            datagram[Datagram.nonce],
-            header.encoded,
-            opened.bodyBytes,
-            to: keys.identity,
-            answering: Self.noDigest
-        )
-        guard sender.verifies(opened.signature, of: signed) else { return .dropped(.signature) }
+        let (request, body, digest): (Request, Body, Digest)
+        switch opening.contents {
+        case .failure(let reason): return .dropped(reason)
+        case .success(.request(let good, let its, let named)): (request, body, digest) = (good, its, named)
+        case .success(.response): preconditionFailure("a request was opened as a response")
+        }
         let acceptance = sessions.accept(
-            header.number,
+            counter,
             of: sender,
             boxKey,
-            from: endpoint,
-            answersChallenge: answersChallenge(body, sender, boxKey, at: endpoint, now),
+            from: opening.endpoint,
+            answersChallenge: answersChallenge(body, sender, boxKey, at: opening.endpoint, now),
             at: now
         )
-        renewChallenges()
         guard let acceptance else { return .dropped(.capacity) }
-        if opened.usedSpare { sharedKeys.keepSpare(own: header.recipientKeyID, peer: boxKey) }
+        if opening.usedSpare { sharedKeys.keepSpare(own: opening.header.recipientKeyID, peer: boxKey) }
         // A record by somebody who may not write is refused by name later; its signature is nobody's concern.
         if acceptance.isLive, let record = request.record, admission.mayWrite(record.author),
             !accepts(record)
@@ -166,28 +142,18 @@ extension Gate {
         }
         var inbound = InboundRequest(
             sender: sender,
-            endpoint: endpoint,
+            endpoint: opening.endpoint,
             request: request,
             isLive: acceptance.isLive,
             transaction: body.number,
-            length: datagram.count,
+            length: opening.length,
             boxKey: boxKey,
-            digest: blake2b(signed, count: 32)
+            digest: digest
         )
         inbound.provesAddress = acceptance.provesAddress
         inbound.showsNewKey = acceptance.isNewProcess
         inbound.twin = acceptance.twin
         return .request(inbound)
-    }
-
-    /// Whether the request takes no lane. A session's key is derived again if need be, and there is room for
-    /// those of all; of the first contacts remembered there may be more than keys.
-    private func isKeyKnown(_ familiarity: SessionTable.Familiarity, _ header: Header) -> Bool {
-        switch familiarity {
-        case .known: true
-        case .remembered: sharedKeys.contains(own: header.recipientKeyID, peer: header.senderBoxKey)
-        case .unknown: false
-        }
     }
 
     /// Whether the request carries a challenge that proves what is not known yet.
@@ -212,153 +178,47 @@ extension Gate {
         )
     }
 
-    // MARK: Responses
-
-    private mutating func receiveResponse(
-        _ datagram: [UInt8],
-        _ header: Header,
-        from endpoint: Endpoint,
+    private mutating func concludeResponse(
+        _ opening: Opening,
+        to asked: PendingRequests.Pending,
         at now: Instant
     ) -> Verdict {
-        let transaction = header.number
-        guard let asked = pending.awaits(transaction, from: header.sender, at: endpoint) else {
-            return .dropped(.unsolicited)
-        }
-        guard keys.holds(header.recipientKeyID) else { return .dropped(.key) }
-        let isKnown = sharedKeys.contains(own: header.recipientKeyID, peer: header.senderBoxKey)
-        if isKnown {
-            guard asked.forgeries < PendingRequests.failureLimit else { return .dropped(.unsolicited) }
-        } else {
-            guard asked.failures < PendingRequests.failureLimit, junk.hasOne(at: now) else {
-                return .dropped(.lane)
-            }
-        }
-        let opened: Opened
-        switch openAnswer(datagram, header, to: asked, isKnown: isKnown) {
-        case .success(let good): opened = good
+        let header = opening.header
+        // Another answer to it may have been opened at the same time.
+        guard pending[header.number] != nil else { return .dropped(.unsolicited) }
+        let (response, body, sent): (Response, Body, Instant)
+        switch opening.contents {
         case .failure(let reason):
             // Under a known key nothing but a signature costs a public-key operation.
-            if !isKnown || reason == .signature { pending.failed(transaction, isKnown: isKnown) }
-            if !isKnown { _ = junk.take(at: now) }
+            if !opening.isKnown || reason == .signature {
+                pending.failed(header.number, isKnown: opening.isKnown)
+            }
+            if !opening.isKnown { _ = junk.take(at: now) }
             return .dropped(reason)
-        }
-        guard let body = opened.body, let (response, sent) = opened.response else {
-            return .dropped(.malformed)
+        case .success(.response(let good, let its, let when)): (response, body, sent) = (good, its, when)
+        case .success(.request): preconditionFailure("a response was opened as a request")
         }
         let isNews = sessions.answered(
             header.sender,
             header.senderBoxKey,
-            from: endpoint,
+            from: opening.endpoint,
             counter: body.number,
             challenge: body.challenge,
             ownKey: header.recipientKeyID,
             at: now
         )
-        renewChallenges()
         guard let isNews else { return .dropped(.capacity) }
-        pending.close(transaction)
-        if opened.usedSpare { sharedKeys.keepSpare(own: header.recipientKeyID, peer: header.senderBoxKey) }
+        pending.close(header.number)
+        if opening.usedSpare { sharedKeys.keepSpare(own: header.recipientKeyID, peer: header.senderBoxKey) }
         var answer = InboundResponse(
             sender: header.sender,
-            endpoint: endpoint,
-            transaction: transaction,
+            endpoint: opening.endpoint,
+            transaction: header.number,
             sent: sent,
-            checked: filter(response, asked: asked.request, namedBy: endpoint)
+            checked: filter(response, asked: asked.request, namedBy: opening.endpoint)
         )
         answer.wasLive = body.challenge == 0
         answer.showsNewKey = isNews
         return .answer(answer)
-    }
-
-    /// Steps 8 to 11 for a response.
-    private mutating func openAnswer(
-        _ datagram: [UInt8],
-        _ header: Header,
-        to asked: PendingRequests.Pending,
-        isKnown: Bool
-    ) -> Result<Opened, DropReason> {
-        guard var opened = open(datagram, header, isKnown: isKnown) else { return .failure(.box) }
-        guard let body = opened.body, let response = MessageCodec.decodeResponse(body) else {
-            return .failure(.malformed)
-        }
-        guard asked.request.operation.rawValue == body.operation else { return .failure(.mismatch) }
-        let headerBytes = header.encoded
-        let transmission = asked.transmissions.first { transmission in
-            let signed = signedInput(
-                datagram[Datagram.nonce],
-                headerBytes,
-                opened.bodyBytes,
-                to: keys.identity,
-                answering: transmission.digest
-            )
-            return header.sender.verifies(opened.signature, of: signed)
-        }
-        guard let transmission else { return .failure(.signature) }
-        opened.response = (response, to: transmission.sent)
-        return .success(opened)
-    }
-
-    // MARK: Opening
-
-    /// Opens the box and reads the body. An unknown key is derived into the spare slot, displacing nothing.
-    private mutating func open(
-        _ datagram: [UInt8],
-        _ header: Header,
-        isKnown: Bool
-    ) -> Opened? {
-        let slot: Int
-        if isKnown {
-            guard
-                let known = sharedKeys.slot(own: header.recipientKeyID, peer: header.senderBoxKey, keys: keys)
-            else { return nil }
-            slot = known
-        } else {
-            guard sharedKeys.deriveSpare(own: header.recipientKeyID, peer: header.senderBoxKey, keys: keys)
-            else { return nil }
-            slot = sharedKeys.spareSlot
-        }
-        guard let contents = sharedKeys.open(slot, datagram) else { return nil }
-        return Opened(
-            signature: contents[..<Datagram.signatureLength],
-            bodyBytes: contents[Datagram.signatureLength...],
-            body: Body.decode(contents[Datagram.signatureLength...]),
-            usedSpare: !isKnown
-        )
-    }
-
-    private static let context = Array("dht1 envelope".utf8) + [0]
-    /// The digest that a request answers: there is none.
-    static let noDigest = [UInt8](repeating: 0, count: 32)
-
-    /// The bytes that a sender signs: section 3.
-    private func signedInput(
-        _ nonce: ArraySlice<UInt8>,
-        _ header: [UInt8],
-        _ body: ArraySlice<UInt8>,
-        to recipient: Identity,
-        answering digest: [UInt8]
-    ) -> [UInt8] {
-        var input = signedInput(nonce, header, to: recipient, answering: digest, bodyLength: body.count)
-        input.append(contentsOf: body)
-        return input
-    }
-
-    /// The bytes that a sender signs before the body, and room for that.
-    func signedInput(
-        _ nonce: ArraySlice<UInt8>,
-        _ header: [UInt8],
-        to recipient: Identity,
-        answering digest: [UInt8],
-        bodyLength: Int
-    ) -> [UInt8] {
-        var input: [UInt8] = []
-        input.reserveCapacity(198 + bodyLength)
-        input.append(contentsOf: Self.context)
-        input.append(contentsOf: keys.networkID.bytes)
-        recipient.append(to: &input)
-        input.append(contentsOf: digest)
-        input.append(contentsOf: nonce)
-        input.append(contentsOf: header)
-        return input
     }
 }

@@ -26,23 +26,23 @@ extension Gate {
     ///
     /// `nil` if the peer is not admitted, or has no key to send to: then there is nothing to send and nothing
     /// awaited.
-    package mutating func seal(
+    package mutating func draft(
         _ request: Request,
         to peer: Identity,
         at endpoint: Endpoint,
         _ options: SealOptions,
         now: Instant
-    ) -> [UInt8]? {
+    ) -> Outgoing? {
         let ownKey = keys.boxPublicKey.id
         guard peer != keys.identity, admission.admits(peer),
             let place = sessions.place(for: peer, at: now),
-            let (keyID, boxKey) = recipientKey(of: place, isStatic: options.usesStaticKey),
-            let slot = sharedKeys.slot(own: ownKey, peer: boxKey, keys: keys),
+            let key = recipientKey(of: place, isStatic: options.usesStaticKey),
+            let addressee = addressee(peer, key.id, key.key),
             let (counter, challenge) = sessions.outgoing(for: peer, ownKey: ownKey, at: now)
         else { return nil }
         renewChallenges()
         let payload = MessageCodec.encode(request)
-        let mayBeLive = keyID != KeyRing.staticKeyID && expectsLife(of: peer, at: endpoint, now: now)
+        let mayBeLive = key.id != KeyRing.staticKeyID && expectsLife(of: peer, at: endpoint, now: now)
         let wanted =
             mayBeLive ? payload.count : max(payload.count, options.answerLength - Datagram.overhead)
         guard let length = Datagram.length(forPayload: wanted) else {
@@ -53,26 +53,24 @@ extension Gate {
             status: 0,
             number: options.transaction,
             challenge: challenge,
-            payload: payload
+            payload: payload[...]
         )
-        let (datagram, signed) = seal(
+        let draft = draft(
             .request,
             number: counter,
             body,
             length: length,
-            to: peer,
-            keyID: keyID,
-            slot: slot,
-            answering: Self.noDigest
+            to: addressee,
+            answering: SignedInput.noDigest
         )
         pending.sent(
             options.transaction,
             to: peer,
             at: endpoint,
             request,
-            PendingRequests.Transmission(digest: blake2b(signed, count: 32), sent: now)
+            PendingRequests.Transmission(digest: draft.digest, sent: now)
         )
-        return datagram
+        return .draft(draft)
     }
 
     /// No more answers to this transaction are looked at.
@@ -83,9 +81,9 @@ extension Gate {
 
     /// The datagram that answers a request: no longer than it, unless its sender proved its address. `nil` if
     /// the sender was taken off the list since it asked.
-    package mutating func seal(_ response: Response, to inbound: InboundRequest, now: Instant) -> [UInt8]? {
+    package mutating func draft(_ response: Response, to inbound: InboundRequest, now: Instant) -> Outgoing? {
         guard admission.admits(inbound.sender), let boxKey = inbound.boxKey,
-            let slot = sharedKeys.slot(own: keys.boxPublicKey.id, peer: boxKey, keys: keys)
+            let addressee = addressee(inbound.sender, boxKey.id, boxKey)
         else { return nil }
         let room = inbound.longestAnswer - Datagram.overhead
         let (status, payload) = MessageCodec.encode(response, room: room)
@@ -98,7 +96,7 @@ extension Gate {
             number: sessions.lastCounter(to: inbound.sender, ownKey: keys.boxPublicKey.id),
             challenge: inbound.isLive
                 ? 0 : mint.challenge(for: subject(inbound.sender, boxKey, at: inbound.endpoint), at: now),
-            payload: payload
+            payload: payload[...]
         )
         if inbound.isLive {
             sessions.answering(
@@ -109,16 +107,15 @@ extension Gate {
                 now: now
             )
         }
-        return seal(
+        let draft = draft(
             .response,
             number: inbound.transaction,
             body,
             length: length,
-            to: inbound.sender,
-            keyID: boxKey.id,
-            slot: slot,
+            to: addressee,
             answering: inbound.digest
-        ).datagram
+        )
+        return .draft(draft)
     }
 
     /// The key a request is for: the one the peer last showed, or its static one.
@@ -130,43 +127,40 @@ extension Gate {
         return sessions[place: place].staticKey.map { (KeyRing.staticKeyID, $0) }
     }
 
-    /// Signs, boxes and masks a body; the tests rebuild the vectors with it.
-    mutating func seal(
+    /// The addressee of a datagram; `nil` if the key is no good.
+    mutating func addressee(_ identity: Identity, _ keyID: UInt32, _ key: BoxPublicKey) -> Addressee? {
+        let pair = SharedKeyCache.Pair(own: keys.boxPublicKey.id, peer: key)
+        guard let slot = sharedKeys.slot(own: pair.own, peer: pair.peer, keys: keys) else { return nil }
+        return Addressee(identity: identity, keyID: keyID, pair: pair, slot: slot)
+    }
+
+    /// A datagram of that length with a body; the tests rebuild the vectors with it.
+    mutating func draft(
         _ kind: Header.Kind,
         number: UInt64,
         _ body: Body,
         length: Int,
-        to peer: Identity,
-        keyID: UInt32,
-        slot: Int,
-        answering digest: [UInt8]
-    ) -> (datagram: [UInt8], signed: [UInt8]) {
-        var datagram: [UInt8] = []
-        datagram.reserveCapacity(length)
-        for _ in 0..<Datagram.nonceLength / 8 { datagram.appendBigEndian(entropy.next()) }
+        to addressee: Addressee,
+        answering digest: Digest
+    ) -> Draft {
         let header = Header(
             kind: kind,
-            recipientKeyID: keyID,
+            recipientKeyID: addressee.keyID,
             number: number,
             sender: keys.identity,
             senderBoxKey: keys.boxPublicKey
-        ).encoded
+        )
         let bodyLength = length - Datagram.overhead + Body.fieldsLength
-        var signed = signedInput(
-            datagram[Datagram.nonce],
+        var signed = SignedInput(
             header,
-            to: peer,
+            network: keys.networkID,
+            to: addressee.identity,
             answering: digest,
             bodyLength: bodyLength
-        )
-        let bodyStart = signed.count
-        body.append(to: &signed, length: bodyLength)
-        var boxed: [UInt8] = []
-        boxed.reserveCapacity(Datagram.signatureLength + bodyLength)
-        keys.signing.sign(signed, appendingTo: &boxed)
-        boxed.append(contentsOf: signed[bodyStart...])
-        keys.sealHeader(header, for: peer, to: &datagram)
-        sharedKeys.seal(slot, boxed, to: &datagram)
-        return (datagram, signed)
+        ) { bytes in
+            for _ in 0..<Datagram.nonceLength / 8 { bytes.appendBigEndian(entropy.next()) }
+        }
+        signed.appendBody { body.append(to: &$0, length: bodyLength) }
+        return Draft(signed, to: addressee)
     }
 }

@@ -28,16 +28,19 @@ package protocol Gatekeeper: ~Copyable {
     mutating func makeTransaction() -> UInt64
 
     /// The datagram for a request, whose answer is awaited from now on; `nil` if it may not be sent.
-    mutating func seal(
+    mutating func draft(
         _ request: Request,
         to peer: Identity,
         at endpoint: Endpoint,
         _ options: Gate.SealOptions,
         now: Instant
-    ) -> [UInt8]?
+    ) -> Outgoing?
 
     /// The datagram that answers a request.
-    mutating func seal(_ response: Response, to inbound: Gate.InboundRequest, now: Instant) -> [UInt8]?
+    mutating func draft(_ response: Response, to inbound: Gate.InboundRequest, now: Instant) -> Outgoing?
+
+    /// The bytes of a datagram; `nil` if it is lost.
+    func finish(_ outgoing: Outgoing) -> [UInt8]?
 
     /// No more answers to this transaction are looked at.
     mutating func close(_ transaction: UInt64)
@@ -89,7 +92,7 @@ extension Gate.InboundRequest {
             transaction: transaction,
             length: length,
             boxKey: nil,
-            digest: []
+            digest: SignedInput.noDigest
         )
     }
 }

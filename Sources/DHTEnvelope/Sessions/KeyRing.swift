@@ -92,7 +92,7 @@ package struct KeyRing: ~Copyable, Sendable {
     }
 
     /// Appends the masked header for `recipient`.
-    func sealHeader(_ header: [UInt8], for recipient: Identity, to datagram: inout [UInt8]) {
+    func sealHeader(_ header: ArraySlice<UInt8>, for recipient: Identity, to datagram: inout [UInt8]) {
         network.headerKey(for: recipient).seal(header, appendingTo: &datagram)
     }
 }

@@ -9,7 +9,7 @@ struct PendingRequests: Sendable {
     /// One datagram of a request.
     struct Transmission: Hashable, Sendable {
         /// Of its signed input: the answer to it is signed over that.
-        let digest: [UInt8]
+        let digest: Digest
         let sent: Instant
     }
 

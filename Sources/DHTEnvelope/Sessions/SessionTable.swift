@@ -98,6 +98,14 @@ package struct SessionTable: Sendable {
         return firstContacts.charge(identity, boxKey, at: now)
     }
 
+    /// Whether ``charge(_:_:at:)`` would succeed.
+    func canCharge(_ identity: Identity, _ boxKey: BoxPublicKey, at now: Instant) -> Bool {
+        if let place = indices[identity], peers[place].session(boxKey) != nil {
+            return peers[place].budget.holdsOne(at: now)
+        }
+        return firstContacts.canCharge(identity, boxKey, at: now)
+    }
+
     /// Whether that process proved to receive there: else a challenge may prove it.
     package func isProved(_ identity: Identity, _ boxKey: BoxPublicKey, at endpoint: Endpoint) -> Bool {
         guard let place = indices[identity], let known = peers[place].session(boxKey) else { return false }

@@ -3,7 +3,7 @@ import DHTCrypto
 
 /// Shared keys by (own box key, peer's box key): a derivation costs as much as thirty seals.
 package struct SharedKeyCache: ~Copyable, Sendable {
-    private struct Pair: Hashable {
+    struct Pair: Hashable, Sendable {
         var own: UInt32
         var peer: BoxPublicKey
     }
@@ -75,14 +75,29 @@ package struct SharedKeyCache: ~Copyable, Sendable {
         for slot in owners.indices where owners[slot]?.own == keyID { forget(slot) }
     }
 
-    /// Appends the box to nonce and header, which are bound into it.
-    func seal(_ slot: Int, _ plaintext: [UInt8], to datagram: inout [UInt8]) {
-        slab.seal(slot, plaintext, appendingTo: &datagram)
+    /// The slot of a pair whose key is here already.
+    mutating func knownSlot(own: UInt32, peer: BoxPublicKey) -> Int? {
+        guard let slot = slots[Pair(own: own, peer: peer)] else { return nil }
+        uses += 1
+        lastUses[slot] = uses
+        return slot
     }
 
-    /// The contents of a datagram's box; `nil` if it does not open.
-    func open(_ slot: Int, _ datagram: [UInt8]) -> [UInt8]? {
-        slab.open(slot, in: datagram, from: Datagram.boxOffset)
+    /// Whether the slot still has the pair's key.
+    func isHeld(_ pair: Pair, in slot: Int) -> Bool { owners[slot] == pair }
+
+    /// Boxes what stands behind nonce and header, which are bound into the box, and room for its tag.
+    func seal(_ slot: Int, in datagram: inout [UInt8]) {
+        slab.seal(slot, in: &datagram, from: Datagram.boxOffset)
+    }
+
+    /// Lends the contents of a datagram's box; `nil` if it does not open.
+    func open<Result>(
+        _ slot: Int,
+        _ datagram: [UInt8],
+        _ body: (UnsafeBufferPointer<UInt8>) -> Result
+    ) -> Result? {
+        unsafe slab.open(slot, in: datagram, from: Datagram.boxOffset, body)
     }
 
     private mutating func evictOldest() {

@@ -15,9 +15,15 @@ package struct Body: Hashable, Sendable {
     /// request was not live. 0: none.
     package var challenge: UInt64
     /// The payload; when decoded, with the padding that follows it.
-    package var payload: [UInt8]
+    package var payload: ArraySlice<UInt8>
 
-    package init(operation: UInt8, status: UInt8, number: UInt64, challenge: UInt64, payload: [UInt8]) {
+    package init(
+        operation: UInt8,
+        status: UInt8,
+        number: UInt64,
+        challenge: UInt64,
+        payload: ArraySlice<UInt8>
+    ) {
         self.operation = operation
         self.status = status
         self.number = number
@@ -35,7 +41,7 @@ package struct Body: Hashable, Sendable {
             status: bytes[start + 1],
             number: bytes[(start + 4)...].bigEndian(),
             challenge: bytes[(start + 12)...].bigEndian(),
-            payload: Array(bytes[(start + fieldsLength)...])
+            payload: bytes[(start + fieldsLength)...]
         )
     }
 

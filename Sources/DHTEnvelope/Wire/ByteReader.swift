@@ -5,14 +5,14 @@ struct Malformed: Error {}
 
 /// Takes fields off the front of attackers' bytes; every read is checked against the end.
 struct ByteReader {
-    private let bytes: [UInt8]
+    private let bytes: ArraySlice<UInt8>
     private(set) var position: Int
     private let end: Int
 
-    init(_ bytes: [UInt8], from start: Int = 0) {
+    init(_ bytes: ArraySlice<UInt8>) {
         self.bytes = bytes
-        position = start
-        end = bytes.count
+        position = bytes.startIndex
+        end = bytes.endIndex
     }
 
     var remaining: Int { end - position }

@@ -11,7 +11,11 @@ package enum Datagram {
     static let nonce = 0..<24
     static let sealedHeader = 24..<120
     static let boxOffset = 120
+    static let tagLength = 16
     package static let signatureLength = 64
+
+    /// Bytes of the box around a body of so many, its tag among them.
+    static func sealedLength(ofBody count: Int) -> Int { tagLength + signatureLength + count }
 
     /// Bytes that are not payload: nonce, two tags, header, signature, body fields.
     package static let overhead = 220

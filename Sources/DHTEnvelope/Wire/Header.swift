@@ -67,7 +67,12 @@ package struct Header: Hashable, Sendable {
     /// The 80 bytes.
     package var encoded: [UInt8] {
         var bytes: [UInt8] = []
-        bytes.reserveCapacity(Self.byteCount)
+        append(to: &bytes)
+        return bytes
+    }
+
+    /// Appends the 80 bytes.
+    func append(to bytes: inout [UInt8]) {
         bytes.append(Self.version)
         bytes.append(kind.rawValue)
         bytes.append(0)
@@ -76,6 +81,5 @@ package struct Header: Hashable, Sendable {
         bytes.appendBigEndian(number)
         sender.append(to: &bytes)
         senderBoxKey.append(to: &bytes)
-        return bytes
     }
 }

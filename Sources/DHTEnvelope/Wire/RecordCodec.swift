@@ -8,7 +8,7 @@ package enum RecordCodec {
     /// The record that `bytes` are, all of them; `nil` if their layout is not canonical. The signature is not
     /// checked.
     package static func decode(_ bytes: [UInt8]) -> Record? {
-        var reader = ByteReader(bytes)
+        var reader = ByteReader(bytes[...])
         guard let record = try? read(&reader), reader.remaining == 0 else { return nil }
         return record
     }

@@ -111,6 +111,7 @@ package enum ValueLimits {
     package static let valueLength = DHTNode.maximumValueLength
     package static let copies = 1...Kademlia.replicas
     package static let paths = DisjointLookup.pathCounts
+    package static let threads = 1...256
 
     package static func check(key: [UInt8]) throws(Failure) {
         let limit = RecordLayout.keyLengths.upperBound

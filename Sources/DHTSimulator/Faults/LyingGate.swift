@@ -155,13 +155,13 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
 
     // MARK: Lies
 
-    mutating func seal(
+    mutating func draft(
         _ request: Request,
         to peer: Identity,
         at endpoint: Endpoint,
         _ options: Gate.SealOptions,
         now: Instant
-    ) -> [UInt8]? {
+    ) -> Outgoing? {
         var request = request
         if case .findChunk = request, !mayFetch(from: peer, at: now) { return nil }
         if adversary == .equivocating, case .store(let record, let condition) = request,
@@ -172,7 +172,7 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
         if adversary == .forging, case .store(let record, let condition) = request {
             request = .store(forged(record), condition: condition)
         }
-        return base.seal(request, to: peer, at: endpoint, options, now: now)
+        return base.draft(request, to: peer, at: endpoint, options, now: now)
     }
 
     /// Whether it asks for what it says it wants.
@@ -187,15 +187,17 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
         }
     }
 
-    mutating func seal(_ response: Response, to inbound: Gate.InboundRequest, now: Instant) -> [UInt8]? {
-        if case .ping = inbound.request { return base.seal(response, to: inbound, now: now) }
+    mutating func draft(_ response: Response, to inbound: Gate.InboundRequest, now: Instant) -> Outgoing? {
+        if case .ping = inbound.request { return base.draft(response, to: inbound, now: now) }
         let lie = lie(instead: response, to: inbound)
         // A member that wants and does not fetch lies, though its engine says the same.
         var isEmptyWord = false
         if adversary == .wanting, case .wanted? = lie { isEmptyWord = true }
         if lie != response || isEmptyWord { collusion.lies += 1 }
-        return lie.flatMap { base.seal($0, to: inbound, now: now) }
+        return lie.flatMap { base.draft($0, to: inbound, now: now) }
     }
+
+    func finish(_ outgoing: Outgoing) -> [UInt8]? { base.finish(outgoing) }
 
     mutating func sign(_ draft: RecordCodec.Draft) -> Record {
         let record = base.sign(draft)

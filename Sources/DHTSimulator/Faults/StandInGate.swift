@@ -140,7 +140,7 @@ struct StandInGate: Gatekeeper {
             status: datagram[2],
             number: datagram[67..<75].bigEndian(),
             challenge: datagram[83..<91].bigEndian(),
-            payload: Array(datagram[headerLength..<end])
+            payload: datagram[headerLength..<end]
         )
     }
 
@@ -258,13 +258,13 @@ struct StandInGate: Gatekeeper {
 
     mutating func close(_ transaction: UInt64) { pending[transaction] = nil }
 
-    mutating func seal(
+    mutating func draft(
         _ request: Request,
         to peer: Identity,
         at endpoint: Endpoint,
         _ options: Gate.SealOptions,
         now: Instant
-    ) -> [UInt8]? {
+    ) -> Outgoing? {
         guard peer != identity, admission.admits(peer) else { return nil }
         let payload = MessageCodec.encode(request)
         let mayBeLive = !options.usesStaticKey && expectsLife(of: peer, at: endpoint, now: now)
@@ -282,13 +282,15 @@ struct StandInGate: Gatekeeper {
             status: 0,
             number: options.transaction,
             challenge: challenge,
-            payload: payload
+            payload: payload[...]
         )
         let room = mayBeLive ? payload.count : padded
-        return datagram(Self.requestKind, body, counter: counter, transmissions, to: peer, room: room)
+        return .sealed(
+            datagram(Self.requestKind, body, counter: counter, transmissions, to: peer, room: room)
+        )
     }
 
-    mutating func seal(_ response: Response, to inbound: Gate.InboundRequest, now: Instant) -> [UInt8]? {
+    mutating func draft(_ response: Response, to inbound: Gate.InboundRequest, now: Instant) -> Outgoing? {
         guard admission.admits(inbound.sender) else { return nil }
         let room = inbound.longestAnswer - Datagram.overhead
         let (status, payload) = MessageCodec.encode(response, room: room)
@@ -306,17 +308,26 @@ struct StandInGate: Gatekeeper {
             status: status,
             number: inbound.transaction,
             challenge: challenge,
-            payload: payload
+            payload: payload[...]
         )
         let counter = sessions.lastCounter(to: inbound.sender, ownKey: process)
-        return datagram(
-            Self.responseKind,
-            body,
-            counter: counter,
-            UInt32(inbound.mark >> 32),
-            to: inbound.sender,
-            room: payload.count
+        return .sealed(
+            datagram(
+                Self.responseKind,
+                body,
+                counter: counter,
+                UInt32(inbound.mark >> 32),
+                to: inbound.sender,
+                room: payload.count
+            )
         )
+    }
+
+    func finish(_ outgoing: Outgoing) -> [UInt8]? {
+        guard case .sealed(let bytes) = outgoing else {
+            preconditionFailure("a draft is of a gate of another kind")
+        }
+        return bytes
     }
 
     /// The last byte of every datagram: one that was cut or cleared does not open.

@@ -13,6 +13,8 @@ protocol AnyEngine: AnyObject {
     var bounds: [Bound] { get }
 
     func receive(_ datagram: [UInt8], from endpoint: Endpoint, in turn: inout EngineTurn) -> Disposition
+    /// The bytes of a datagram that is to be sent; `nil` if it is lost.
+    func finish(_ outgoing: Outgoing) -> [UInt8]?
     func submit(_ operation: DHTEngine.Operation, as name: OperationID, in turn: inout EngineTurn)
     func cancel(_ name: OperationID, in turn: inout EngineTurn)
     func complete(_ ticket: Ticket, with outcome: StorageOutcome, in turn: inout EngineTurn)
@@ -41,6 +43,8 @@ final class SimulatedEngine<Keeper: Gatekeeper & ~Copyable>: AnyEngine {
     func receive(_ datagram: [UInt8], from endpoint: Endpoint, in turn: inout EngineTurn) -> Disposition {
         engine.receive(datagram, from: endpoint, in: &turn)
     }
+
+    func finish(_ outgoing: Outgoing) -> [UInt8]? { engine.gate.finish(outgoing) }
 
     func submit(_ operation: DHTEngine.Operation, as name: OperationID, in turn: inout EngineTurn) {
         engine.submit(operation, as: name, in: &turn)

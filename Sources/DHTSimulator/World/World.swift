@@ -189,7 +189,9 @@ package final class World {
             let action = turn.actions[next]
             next += 1
             switch action {
-            case .transmit(let datagram, let destination): send(datagram, from: node, to: destination)
+            case .transmit(let outgoing, let destination):
+                guard let datagram = node.machine?.finish(outgoing) else { break }
+                send(datagram, from: node, to: destination)
             case .load(let ticket, let location, let authors):
                 ask(node, .load(ticket, location: location, authors: authors), in: &turn)
             case .loadPart(let ticket, let content, let part):

@@ -213,6 +213,9 @@ public struct NodeConfiguration: Sendable {
         /// Puts, gets, deletes and pings of this node's user that are under way at a time, at most; further
         /// ones wait for their turn. Fewer are, 16 at least, as long as requests have to be sent again.
         public var operationsInFlight: Int
+        /// Threads that sign, verify, seal and open at once, when many datagrams come or go together: at
+        /// most so many, the node's own among them. They are Dispatch's.
+        public var threads: Int
 
         /// The limits; those left out have their defaults.
         public init(
@@ -223,12 +226,14 @@ public struct NodeConfiguration: Sendable {
             recordBytes: Int = 512 << 20,
             recordsByAuthor: Int = 100_000,
             recordBytesByAuthor: Int = 64 << 20,
-            operationsInFlight: Int = 1_024
+            operationsInFlight: Int = 1_024,
+            threads: Int = System.coreCount
         ) {
             (self.firstContacts, self.firstContactsBySource) = (firstContacts, firstContactsBySource)
             (self.requestsByPeer, self.records, self.recordBytes) = (requestsByPeer, records, recordBytes)
             (self.recordsByAuthor, self.recordBytesByAuthor) = (recordsByAuthor, recordBytesByAuthor)
             self.operationsInFlight = operationsInFlight
+            self.threads = threads
         }
     }
 }

@@ -79,7 +79,7 @@ extension DHTNode {
 
     /// The last datagrams that were turned away, 256 at most, from this number on; the oldest first.
     public func rejections(from number: UInt64 = 0) async -> [RejectedDatagram] {
-        await loop.lastRejections.from(number)
+        await loop.desk.rejections.from(number)
     }
 
     /// Places of the key space of which records are kept here, the nearest to this node first.

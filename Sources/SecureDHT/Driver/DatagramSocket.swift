@@ -1,9 +1,10 @@
 import DHTCore
+import DHTEngine
 import Glibc
 import NIOCore
 import NIOPosix
 
-/// Hands each datagram of one socket to the node's loop, on whose thread it runs.
+/// Hands the datagrams of one socket to the node's loop, on whose thread it runs.
 final class DatagramReader: ChannelInboundHandler, Sendable {
     typealias InboundIn = AddressedEnvelope<ByteBuffer>
 
@@ -22,7 +23,13 @@ final class DatagramReader: ChannelInboundHandler, Sendable {
         let datagram = Array(envelope.data.readableBytesView)
         let local = envelope.metadata?.packetInfo.flatMap { Endpoint($0.destinationAddress) }
         let socket = socket
-        loop.assumeIsolated { $0.received(datagram, from: endpoint, on: socket, at: local) }
+        let read = ReadDatagram(Arrival(datagram, from: endpoint), on: socket, at: local)
+        loop.assumeIsolated { $0.desk.add(read) }
+    }
+
+    /// All that one read brought.
+    func channelReadComplete(context: ChannelHandlerContext) {
+        loop.assumeIsolated { $0.receive() }
     }
 
     func channelInactive(context: ChannelHandlerContext) {

@@ -1,6 +1,6 @@
 import DHTCore
 import DHTEngine
-import FoundationEssentials
+import DHTEnvelope
 import Glibc
 import Logging
 import NIOCore
@@ -63,23 +63,27 @@ extension NodeLoop {
         return !isStopping
     }
 
-    func received(_ datagram: [UInt8], from endpoint: Endpoint, on socket: Int, at local: Endpoint?) {
+    /// Looks at what was read.
+    func receive() {
+        let read = desk.take()
         // A node that closes is gone: what its sockets still have is for nobody.
-        guard !isStopping else { return }
+        guard !isStopping, !read.isEmpty else { return }
         var turn = EngineTurn(at: SystemClock.now)
-        sockets.heard(from: endpoint, at: turn.now.instant)
-        switch engine.receive(datagram, from: endpoint, in: &turn) {
-        case .dropped(let reason):
-            lastRejections.record { number in
-                RejectedDatagram(
-                    number: number,
-                    time: Date(unixMilliseconds: turn.now.unixMilliseconds),
-                    reason: .init(rawValue: reason.name),
-                    source: endpoint
+        for datagram in read { sockets.heard(from: datagram.arrival.endpoint, at: turn.now.instant) }
+        let dispositions = engine.receive(read.map(\.arrival), by: desk.crew.perform, in: &turn)
+        for (datagram, disposition) in zip(read, dispositions) {
+            switch disposition {
+            case .dropped(let reason):
+                desk.reject(datagram, reason, at: turn.now)
+                let source = datagram.arrival.endpoint
+                logger.debug("datagram dropped", metadata: ["reason": "\(reason)", "from": "\(source)"])
+            case .accepted:
+                sockets.accepted(
+                    from: datagram.arrival.endpoint,
+                    on: datagram.socket,
+                    at: datagram.local
                 )
             }
-            logger.debug("datagram dropped", metadata: ["reason": "\(reason)", "from": "\(endpoint)"])
-        case .accepted: sockets.accepted(from: endpoint, on: socket, at: local)
         }
         perform(&turn)
     }
@@ -126,7 +130,16 @@ extension NodeLoop {
 
     // MARK: Sending
 
-    func transmit(_ datagram: [UInt8], to endpoint: Endpoint, at now: Instant) {
+    /// Sends what is to go out, in this order.
+    func transmit(_ outgoing: [(datagram: Outgoing, endpoint: Endpoint)], at now: Instant) {
+        guard !outgoing.isEmpty else { return }
+        let finished = engine.gate.finish(outgoing.map(\.datagram), by: desk.crew.perform)
+        for (datagram, destination) in zip(finished, outgoing) {
+            if let datagram { transmit(datagram, to: destination.endpoint, at: now) }
+        }
+    }
+
+    private func transmit(_ datagram: [UInt8], to endpoint: Endpoint, at now: Instant) {
         guard let loss = sockets.send(datagram, to: endpoint, at: now, local: localAddress(towards:)) else {
             return
         }

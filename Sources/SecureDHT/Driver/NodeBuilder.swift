@@ -80,6 +80,7 @@ struct NodeBuilder: Sendable {
             storage: storage,
             keeper: keeper,
             operationsInFlight: max(1, configuration.limits.operationsInFlight),
+            threads: configuration.limits.threads,
             eventLoop: configuration.eventLoopGroup.next(),
             metrics: configuration.metrics,
             logger: logger

@@ -28,7 +28,7 @@ actor NodeLoop {
     /// The peers that the overlay consists of, and the contacts that outlive the process.
     var keeper: StateKeeper
     var timers = LoopTimers()
-    var lastRejections = LastRejections()
+    var desk: DatagramDesk
     var users: WaitingUsers
     var metrics: NodeMetrics
     private(set) var isStopping = false
@@ -38,6 +38,7 @@ actor NodeLoop {
         storage: RecordStorage,
         keeper: StateKeeper = StateKeeper(),
         operationsInFlight: Int = NodeConfiguration.Limits().operationsInFlight,
+        threads: Int = NodeConfiguration.Limits().threads,
         eventLoop: any EventLoop,
         metrics: any MetricsFactory,
         logger: Logger
@@ -48,6 +49,7 @@ actor NodeLoop {
         self.eventLoop = eventLoop
         self.logger = logger
         users = WaitingUsers(limit: operationsInFlight)
+        desk = DatagramDesk(Crew(size: threads))
         self.metrics = NodeMetrics(metrics)
         if self.metrics.isOn { self.engine.observe() }
         storage.report { [weak self] outcomes in
@@ -61,13 +63,13 @@ actor NodeLoop {
     func perform(_ turn: inout EngineTurn) {
         let hasRenewedChanges = rememberRenewed()
         users.look(retransmissions: engine.counters.retransmissions, at: turn.now.instant)
+        var outgoing: [(datagram: Outgoing, endpoint: Endpoint)] = []
         var index = 0
         while index < turn.actions.count {
             let action = turn.actions[index]
             index += 1
             switch action {
-            case .transmit(let datagram, let endpoint):
-                transmit(datagram, to: endpoint, at: turn.now.instant)
+            case .transmit(let datagram, let endpoint): outgoing.append((datagram, endpoint))
             case .load(let ticket, let location, let authors):
                 complete(ticket, with: storage.load(ticket, at: location, by: authors), in: &turn)
             case .loadPart(let ticket, let content, let part):
@@ -85,6 +87,7 @@ actor NodeLoop {
                 tell(users.take(operation), outcome, isOnceWritten: hasRenewedChanges)
             }
         }
+        transmit(outgoing, at: turn.now.instant)
         if engine.core.conduct.hasNews { warn(of: engine.core.takeConductNews()) }
         if engine.gate.knocks.hasNews { warnOfKnocks() }
         if let news = engine.takeRenewalNews(at: SystemClock.now.instant) { warn(of: news) }

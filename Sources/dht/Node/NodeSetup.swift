@@ -72,6 +72,7 @@ struct NodeSetup {
                 storage: storage
             )
             if let paths = settings.number(.paths) { configuration.paths = paths }
+            if let threads = settings.number(.threads) { configuration.limits.threads = threads }
             self.configuration = configuration
         } catch { throw Failure(error) }
     }

@@ -33,6 +33,9 @@ struct NodeOptions: ParsableArguments {
     @Option(help: Setting.paths.help)
     var paths: Int?
 
+    @Option(help: Setting.threads.help)
+    var threads: Int?
+
     @Option(help: Setting.name.help)
     var name: String?
 
@@ -103,6 +106,7 @@ extension NodeOptions {
         ]
         for (setting, isOn) in switches where isOn { given[setting] = .toggle(true) }
         given[.paths] = paths.map { .number($0) }
+        given[.threads] = threads.map { .number($0) }
         given[.passphraseDescriptor] = passphrase.passphraseFd.map { .number(Int($0)) }
         return given
     }
