@@ -38,7 +38,7 @@ SWIFT_FILES := Sources Tests Fuzz Package.swift $(wildcard docs/examples/*/Sourc
 SHELL := /bin/bash
 .SHELLFLAGS := -eu -o pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help deps tools build test digests digests-accept hosts-long lint format demo mutations nightly fuzz fuzz-long fuzz-build docs dist deb packages service install clean
+.PHONY: help deps tools build test bench digests digests-accept hosts-long lint format demo mutations nightly fuzz fuzz-long fuzz-build docs dist deb packages service install clean
 
 # A crash of a test or a fuzz target is reported by whoever runs it; Swift's own backtracer would keep its pipe
 # open for minutes after.
@@ -107,6 +107,9 @@ test: tools ## all tests: ours, then the second implementation's, and the vector
 	grep -h 'Test run with' .build/test.log .build/real-time.log
 	grep -h '^Ran ' .build/interop.log .build/hosts.log .build/seen.log
 	echo "Vectors are as docs/protocol.md makes them"
+
+bench: build ## measures this machine and writes docs/performance.md: tables, and plots from 8 nodes to 100,000; ten minutes
+	@$(PYTHON) Benchmarks/performance.py
 
 hosts-long: build ## RUNS=20 outages of each kind and of 3, 20 and 120 s on machines made of namespaces: two hours, as root
 	DHT=.build/release/dht $(PYTHON) -u Tests/Hosts/long.py --runs $(RUNS)

@@ -192,7 +192,9 @@ private final class Slab {
     }
 
     func open(_ slot: Int, _ box: [UInt8], behind start: [UInt8]) -> [UInt8]? {
-        unsafe slab.open(slot, in: start + box, from: start.count) { unsafe Array($0) }
+        var opened: [UInt8]?
+        _ = unsafe slab.open(slot, in: start + box, from: start.count) { opened = unsafe Array($0) }
+        return opened
     }
 
     func wipe(_ slot: Int) { slab.wipe(slot) }

@@ -27,7 +27,9 @@ private final class AliceCache {
     }
 
     func open(_ slot: Int?, _ box: [UInt8]) -> [UInt8]? {
-        slot.flatMap { unsafe cache.open($0, start + box) { unsafe Array($0) } }
+        var opened: [UInt8]?
+        if let slot { _ = unsafe cache.open(slot, start + box) { opened = unsafe Array($0) } }
+        return opened
     }
 
     /// Derives the key shared with that peer into the spare slot, and names the slot.

@@ -1,9 +1,9 @@
 /// 256 bits of BLAKE2b.
-package struct Digest: Hashable, Comparable, Sendable {
-    private let words: Bytes32
+@usableFromInline package struct Digest: Hashable, Comparable, Sendable {
+    @usableFromInline let words: Bytes32
 
     /// `nil` unless there are 32 bytes.
-    package init?(_ bytes: some Collection<UInt8>) {
+    @inlinable package init?(_ bytes: some Collection<UInt8>) {
         guard let words = Bytes32(bytes) else { return nil }
         self.words = words
     }
@@ -13,5 +13,5 @@ package struct Digest: Hashable, Comparable, Sendable {
     /// 64 bits of it, as a random seed.
     var word: UInt64 { words.suffix }
 
-    package static func < (lhs: Digest, rhs: Digest) -> Bool { lhs.words < rhs.words }
+    @usableFromInline package static func < (lhs: Digest, rhs: Digest) -> Bool { lhs.words < rhs.words }
 }

@@ -57,18 +57,18 @@ import CSodium
         mustSucceed(result, "crypto_box_easy_afternm")
     }
 
-    /// Lends the plaintext of the box at the end of a datagram; `nil` if the box was not made with this key,
-    /// behind the bytes that stand before it.
+    /// Lends the plaintext of the box at the end of a datagram; `false` if the box was not made with this
+    /// key, behind the bytes that stand before it.
     ///
     /// Nothing is allocated for it.
-    package borrowing func open<Result>(
+    package borrowing func open(
         _ slot: Int,
         in datagram: [UInt8],
         from start: Int,
-        _ body: (UnsafeBufferPointer<UInt8>) -> Result
-    ) -> Result? {
+        _ body: (UnsafeBufferPointer<UInt8>) -> Void
+    ) -> Bool {
         let length = datagram.count - start - DHT_TAG_BYTES
-        guard length >= 0 else { return nil }
+        guard length >= 0 else { return false }
         let key = unsafe key(slot)
         return unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: length) { plaintext in
             let result = unsafe datagram.withUnsafeBufferPointer { bytes in
@@ -78,7 +78,9 @@ import CSodium
                     unsafe dht_box_open(plaintext.baseAddress, base + start, bytes.count - start, nonce, key)
                 }
             }
-            return result == 0 ? unsafe body(UnsafeBufferPointer(plaintext)) : nil
+            guard result == 0 else { return false }
+            unsafe body(UnsafeBufferPointer(plaintext))
+            return true
         }
     }
 

@@ -35,11 +35,13 @@ package func sha1(_ message: [UInt8]) -> NodeID { sha1(message[...]) }
 
 /// SHA-1, for places in the key space and nothing else.
 package func sha1(_ message: ArraySlice<UInt8>) -> NodeID {
-    var digest = [UInt8](repeating: 0, count: 20)
-    unsafe message.withUnsafeBufferPointer { message in
-        unsafe dht_sha1(&digest, message.baseAddress, message.count)
+    let id: NodeID? = unsafe withUnsafeTemporaryAllocation(of: UInt8.self, capacity: 20) { digest in
+        unsafe message.withUnsafeBufferPointer { message in
+            unsafe dht_sha1(digest.baseAddress, message.baseAddress, message.count)
+        }
+        return unsafe NodeID(UnsafeBufferPointer(digest))
     }
-    guard let id = NodeID(digest) else { preconditionFailure("SHA-1 has 20 bytes") }
+    guard let id else { preconditionFailure("SHA-1 has 20 bytes") }
     return id
 }
 

@@ -1,9 +1,8 @@
 import DHTCore
 import DHTCrypto
 
-// A datagram passes the gate in three steps. What the gate knows decides whether it is worth opening; opening
-// it costs a verification, changes nothing, and may be done for many at once; then the gate takes it in. In
-// each step datagrams come in the order of their arrival.
+// A datagram passes the gate in three steps. The gate decides by what it knows whether it is worth opening.
+// Opening costs a verification, changes nothing, and may be done for many at once. Then the gate takes it in.
 
 extension Gate {
     /// A datagram that is worth opening, and what is in it once that is done.
@@ -181,7 +180,8 @@ extension Gate {
         answering digest: Digest
     ) -> (signature: [UInt8], signed: SignedInput)? {
         guard let slot = opening.slot else { return nil }
-        return unsafe sharedKeys.open(slot, opening.datagram) { contents in
+        var unboxed: (signature: [UInt8], signed: SignedInput)?
+        _ = unsafe sharedKeys.open(slot, opening.datagram) { contents in
             var signed = SignedInput(
                 opening.header,
                 network: keys.networkID,
@@ -192,7 +192,8 @@ extension Gate {
             signed.appendBody { bytes in
                 unsafe bytes.append(contentsOf: contents.dropFirst(Datagram.signatureLength))
             }
-            return (unsafe Array(contents.prefix(Datagram.signatureLength)), signed)
+            unboxed = (unsafe Array(contents.prefix(Datagram.signatureLength)), signed)
         }
+        return unboxed
     }
 }

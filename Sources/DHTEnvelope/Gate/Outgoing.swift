@@ -5,7 +5,7 @@ import DHTCrypto
 package enum Outgoing: Sendable {
     /// The bytes as they go out.
     case sealed([UInt8])
-    /// What ``Gatekeeper/finish(_:)`` makes the bytes of.
+    /// The draft that ``Gatekeeper/finish(_:)`` makes the bytes of.
     case draft(Gate.Draft)
 }
 

@@ -1,4 +1,4 @@
-// What the gate does for many datagrams at once, while it stands still.
+// The work of the gate on many datagrams at once, while it stands still.
 
 /// Does a piece of work for each number below a count, in any order and on any threads, and returns when all
 /// is done.

@@ -91,12 +91,8 @@ package struct SharedKeyCache: ~Copyable, Sendable {
         slab.seal(slot, in: &datagram, from: Datagram.boxOffset)
     }
 
-    /// Lends the contents of a datagram's box; `nil` if it does not open.
-    func open<Result>(
-        _ slot: Int,
-        _ datagram: [UInt8],
-        _ body: (UnsafeBufferPointer<UInt8>) -> Result
-    ) -> Result? {
+    /// Lends the contents of a datagram's box; `false` if it does not open.
+    func open(_ slot: Int, _ datagram: [UInt8], _ body: (UnsafeBufferPointer<UInt8>) -> Void) -> Bool {
         unsafe slab.open(slot, in: datagram, from: Datagram.boxOffset, body)
     }
 

@@ -128,13 +128,15 @@ struct SocketSet {
     // MARK: Private
 
     private mutating func newPath(to endpoint: Endpoint, _ local: (Endpoint) -> Endpoint?) -> Path? {
-        let fitting = members.indices.filter {
-            let member = members[$0]
+        func fits(_ socket: Int) -> Bool {
+            let member = members[socket]
             return member.isOpen && member.bound.family == endpoint.family
                 && (!member.bound.isLoopback || endpoint.isLoopback)
         }
-        guard let first = fitting.first else { return nil }
-        guard fitting.count > 1 else { return Path(socket: first, source: nil) }
+        guard let first = members.indices.first(where: fits) else { return nil }
+        // Most nodes have one for each family.
+        guard members.indices.last(where: fits) != first else { return Path(socket: first, source: nil) }
+        let fitting = members.indices.filter(fits)
         let chosen = local(endpoint)?.withoutPort
         let socket =
             fitting.first { members[$0].bound.withoutPort == chosen }
