@@ -11,6 +11,8 @@ package enum EngineAction: Sendable {
     case load(Ticket, location: NodeID, authors: [Identity])
     /// Make the changes durable; then `complete` the ticket.
     case apply(Ticket, [RecordChange])
+    /// Read this piece of a user's value from where it is, and make it durable; then `complete` the ticket.
+    case importPiece(Ticket, of: Content, index: Int)
     /// Read a part of content; then `complete` the ticket.
     case loadPart(Ticket, of: Digest, ContentPart)
     /// Find the content that no record refers to; then `complete` the ticket.

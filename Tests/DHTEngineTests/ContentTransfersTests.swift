@@ -68,7 +68,8 @@ struct ContentTransfersTests {
                 call.transmissions = 1
                 let response = chunk(request)
                 open += steps { $0.chunkAnswered(call, response, &$1) }
-            case .perform(.apply(let ticket, _)) where ticket.isContent:
+            case .perform(.apply(let ticket, _)) where ticket.isContent,
+                .perform(.importPiece(let ticket, _, _)):
                 open += steps { $0.complete(ticket, with: store, &$1) }
             default: rest.append(step)
             }
@@ -82,7 +83,7 @@ struct ContentTransfersTests {
             let bytes =
                 switch part {
                 case .outline: content.outline
-                case .piece(let index): content.piece(index)
+                case .piece(let index): content.piece(index) ?? []
                 }
             return .chunk(Array(bytes.dropFirst(Int(chunk) * 1000).prefix(1000)))
         }

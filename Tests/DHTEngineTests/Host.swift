@@ -68,7 +68,7 @@ final class Host {
     /// Whether the world is to perform an action, once this host has kept of it what tests ask for.
     private func concernsWorld(_ action: EngineAction) -> Bool {
         switch action {
-        case .load, .apply: return !isStoreStuck
+        case .load, .apply, .importPiece: return !isStoreStuck
         case .transmit(let outgoing, let destination):
             guard let datagram = engine.gate.finish(outgoing) else { return false }
             overlay.wiretap?(datagram, endpoint, destination)

@@ -32,7 +32,7 @@ struct LiarTests {
         let part =
             switch chunkRequest.part {
             case .outline: content.outline
-            case .piece(let index): content.piece(index)
+            case .piece(let index): content.piece(index) ?? []
             }
         return Array(part.dropFirst(chunkRequest.chunk * 1000).prefix(1000))
     }
@@ -281,7 +281,7 @@ struct LiarTests {
             guard case .findChunk(_, .piece(let index), let chunk) = request else { return nil }
             served += 1
             guard served % 8 == 1 else { return nil }
-            return .chunk(Array(content.piece(index).dropFirst(Int(chunk) * 1000).prefix(1000)))
+            return .chunk(Array((content.piece(index) ?? []).dropFirst(Int(chunk) * 1000).prefix(1000)))
         }
         let begun = overlay.clock
         let contacts = holders.prefix(3).map { overlay[$0].contact }

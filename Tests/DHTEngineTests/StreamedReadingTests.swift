@@ -1,5 +1,6 @@
 import DHTCore
 import DHTEnvelope
+import Synchronization
 import Testing
 
 @testable import DHTEngine
@@ -160,7 +161,7 @@ struct StreamedReadingTests {
                 let bytes =
                     switch part {
                     case .outline: content.outline
-                    case .piece(let index): content.piece(index)
+                    case .piece(let index): content.piece(index) ?? []
                     }
                 return part == .piece(2)
                     ? .absent : .chunk(Array(bytes.dropFirst(Int(chunk) * 1000).prefix(1000)))
@@ -179,7 +180,9 @@ struct StreamedReadingTests {
     @Test func `a long value of a user goes to the store little by little`() throws {
         let overlay = Overlay(1)
         overlay.startAll()
-        let content = try #require(Content(ContentTests.bytes(16_000_000)))
+        let value = WatchedBytes(ContentTests.bytes(16_000_000))
+        let content = try #require(Content(value))
+        value.mostRead = 0
         var stored: [EngineAction] = []
         let name = OperationID.user(77)
         overlay.act(overlay[0]) { engine, turn in
@@ -187,11 +190,33 @@ struct StreamedReadingTests {
             engine.submit(.put(put), as: name, in: &turn)
             swap(&stored, &turn.actions)
         }
-        let changes = stored.count { if case .apply = $0 { true } else { false } }
-        #expect(changes == ContentTransfers.partLimit + 1)
+        let pieces = stored.count { if case .importPiece = $0 { true } else { false } }
+        #expect(pieces == ContentTransfers.partLimit)
+        // The engine itself has none of the bytes.
+        #expect(value.mostRead == 0)
         // The store is done with each at once.
         overlay.act(overlay[0]) { _, turn in turn.actions = stored }
         #expect(overlay.finish(name, at: 0) != nil)
-        #expect(overlay.getLong("\u{1}", at: 0) == content.bytes)
+        #expect(value.mostRead == ContentLayout.pieceLength)
+        #expect(overlay.getLong("\u{1}", at: 0) == value.all)
+    }
+}
+
+/// Bytes of a value, and how many of them were read at once at most.
+private final class WatchedBytes: ContentBytes {
+    let all: [UInt8]
+    private let most = Mutex(0)
+
+    init(_ all: [UInt8]) { self.all = all }
+
+    var count: Int { all.count }
+    var mostRead: Int {
+        get { most.withLock { $0 } }
+        set { most.withLock { $0 = newValue } }
+    }
+
+    func bytes(in range: Range<Int>) -> [UInt8]? {
+        most.withLock { $0 = max($0, range.count) }
+        return all.bytes(in: range)
     }
 }

@@ -65,10 +65,15 @@ extension GatedEngine where Keeper: ~Copyable {
         var inner = KademliaTurn(at: turn.now)
         if due.isNewlyOverdue {
             counters.overdue += 1
-            core.overdue(call.id, in: &inner)
+            if call.id.isContent {
+                transfer(in: &turn) { $0.chunkOverdue(call, &$1) }
+            } else {
+                core.overdue(call.id, in: &inner)
+            }
         }
         switch due.step {
         case .askAgain where !core.awaits(call.id): drop(call.id)
+        case .repeated where calls[call.id] == nil: break  // nobody waits for it since it is late
         case .askAgain, .repeated: send(call, in: &turn)
         case .wait: break
         case .givenUp:

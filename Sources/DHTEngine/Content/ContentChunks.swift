@@ -33,6 +33,7 @@ extension ContentTransfers {
         if case .chunk = response { counters.chunksFetched += 1 }
         let now = turn.now.instant
         change(client, &turn) { fetch in
+            fetch.heard(from: chunkRequest.contact.identity, at: now)
             switch response {
             case .chunk(let bytes):
                 let isClear = call.transmissions == 1
@@ -40,6 +41,15 @@ extension ContentTransfers {
             case .absent: fetch.lacks(chunkRequest)
             default: fetch.failed(chunkRequest)
             }
+            return nil
+        }
+    }
+
+    /// The peer has not answered in its usual time; it may still.
+    mutating func chunkOverdue(_ call: OutgoingCall, _ turn: inout ContentTurn) {
+        guard let (client, chunkRequest) = calls[call.id] else { return }
+        change(client, &turn) { fetch in
+            fetch.overdue(chunkRequest, sent: call.firstSent)
             return nil
         }
     }

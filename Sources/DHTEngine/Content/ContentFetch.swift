@@ -96,10 +96,14 @@ struct ContentFetch: Sendable {
         var chunkRequests: [ChunkRequest] = []
         var limit = limit
         var isMoving = true
+        // Those that are late only if there is nobody else.
+        let isPromptNeeded = !isDelayed
+        if isPromptNeeded, sources.contains(where: \.isLate) { takeBackLate() }
         // In turn, so that all have their share.
         while isMoving {
             isMoving = false
             for index in sources.indices where sources[index].hasRoom {
+                if isPromptNeeded, !sources[index].isPrompt { continue }
                 let contact = sources[index].contact
                 guard let part = part(for: contact.identity, limit: &limit, at: now),
                     let chunk = partials[.init(part: part, source: contact.identity)]?.open.popLast()
@@ -133,6 +137,17 @@ struct ContentFetch: Sendable {
         partials[assignment]?.missing &= ~(1 << UInt64(chunkRequest.chunk))
         guard let partial = partials[assignment], partial.missing == 0 else { return nil }
         return finish(assignment, partial, at: now)
+    }
+
+    /// The peer answered something.
+    mutating func heard(from identity: Identity, at now: Instant) {
+        if let index = index(of: identity) { sources[index].heard(at: now) }
+    }
+
+    /// The peer has not answered in its usual time. If it has not been heard since the request was sent, what
+    /// it was asked for is asked of others beside it, if there are any; it may still answer.
+    mutating func overdue(_ chunkRequest: ChunkRequest, sent: Instant) {
+        if let index = index(of: chunkRequest.contact.identity) { sources[index].overdue(sent: sent) }
     }
 
     /// The peer did not answer.
@@ -170,9 +185,7 @@ struct ContentFetch: Sendable {
             guard let partial = partials[assignment], !partial.isSlow, now.since(partial.begun) >= patience,
                 hasIdleSource(besides: assignment.source)
             else { continue }
-            partials[assignment]?.isSlow = true
-            slowParts += 1
-            giveBack(assignment.part)
+            offerAgain(assignment)
         }
     }
 
@@ -198,10 +211,30 @@ struct ContentFetch: Sendable {
     /// Parts that peers are being asked for, each once.
     var partsUnderWay: Int { partials.values.count { !$0.isSlow } }
 
+    /// Nobody is left who answers in the usual time.
+    var isDelayed: Bool { !sources.contains(where: \.isPrompt) }
+
     /// Nobody is left to be asked.
     var isStuck: Bool { !isComplete && sources.allSatisfy(\.isOut) }
 
     // MARK: Private
+
+    /// Parts that late peers are being asked for are for others, too.
+    private mutating func takeBackLate() {
+        let late = Set(sources.lazy.filter(\.isLate).map(\.contact.identity))
+        // In reverse, so that the first of them is asked for first.
+        for assignment in partials.keys.filter({ late.contains($0.source) }).sorted(by: >)
+        where partials[assignment]?.isSlow == false {
+            offerAgain(assignment)
+        }
+    }
+
+    /// Others may be asked for a part that takes its peer too long.
+    private mutating func offerAgain(_ assignment: Assignment) {
+        partials[assignment]?.isSlow = true
+        slowParts += 1
+        giveBack(assignment.part)
+    }
 
     private func index(of identity: Identity) -> Int? {
         sources.firstIndex { $0.contact.identity == identity }
@@ -215,7 +248,7 @@ struct ContentFetch: Sendable {
 
     private func hasIdleSource(besides identity: Identity) -> Bool {
         sources.contains { source in
-            source.hasRoom && source.contact.identity != identity
+            source.hasRoom && source.isPrompt && source.contact.identity != identity
                 && partials.keys.count { $0.source == source.contact.identity } < Self.partsBySource
         }
     }
@@ -292,9 +325,16 @@ extension ContentFetch {
             let place = open.lastIndex { !isAsked(.piece($0)) }
             return place.map { .piece(open.remove(at: $0)) }
         }
-        guard !isOutlineTaken, !isAsked(.outline) else { return nil }
+        guard !isOutlineTaken || mayDoubleOutline, !isAsked(.outline) else { return nil }
         isOutlineTaken = true
         return .outline
+    }
+
+    /// Nothing else can be asked for before the outline is here. So for each peer that is late one more is
+    /// asked at once: if many are dead, that is not found out one by one.
+    private var mayDoubleOutline: Bool {
+        let asked = partials.count { $0.key.part == .outline && !$0.value.isSlow }
+        return asked > 0 && asked <= sources.count(where: \.isLate)
     }
 
     mutating func giveBack(_ part: ContentPart) {

@@ -22,6 +22,11 @@ struct ContentSource: Sendable {
     /// Requests in a row that were given up.
     private var failures = 0
     var state = SourceState.asked
+    /// When the peer last answered.
+    private var heard: Instant?
+    /// A request has waited longer than answers take at present, and nothing was heard since it was sent:
+    /// others are asked instead, as long as there are any.
+    private(set) var isLate = false
 
     private static let firstWindow = 8.0
     private static let longestWindow = 64.0
@@ -31,6 +36,8 @@ struct ContentSource: Sendable {
 
     var isOut: Bool { state != .asked }
     var hasRoom: Bool { !isOut && Double(inFlight) < window }
+    /// May be asked, and answers as far as is known.
+    var isPrompt: Bool { !isOut && !isLate }
 
     /// The peer is said to have the content; `isOffer`: by itself.
     mutating func named(_ contact: Contact, isOffer: Bool) {
@@ -40,9 +47,22 @@ struct ContentSource: Sendable {
         case .silent, .without:
             state = .asked
             failures = 0
+            isLate = false
         case .asked: break
         }
         self.contact = contact
+    }
+
+    mutating func heard(at now: Instant) {
+        heard = now
+        isLate = false
+    }
+
+    /// The answer to a request that was sent at that time is overdue.
+    mutating func overdue(sent: Instant) {
+        // Other requests were answered meanwhile: this one, or its answer, was lost.
+        if let heard, heard > sent { return }
+        isLate = true
     }
 
     mutating func answered(isClear: Bool) {

@@ -22,7 +22,7 @@ extension ContentTransfers {
             return imported(id, reference, .quota, &turn)
         }
         var missing = (0..<reference.pieceCount).reversed().filter { known?.pieces.contains($0) != true }
-        // As many at once as the store can be busy with: their bytes are there a second time.
+        // As many at once as the store can be busy with: their bytes are in memory.
         let first = missing.suffix(Self.partLimit).reversed()
         missing.removeLast(first.count)
         imports[id] = .init(
@@ -48,8 +48,7 @@ extension ContentTransfers {
         _ turn: inout ContentTurn
     ) {
         let ticket = ticket(for: .imported(id, content.reference, index: index))
-        let piece = content.piece(index)
-        turn.perform(.apply(ticket, [.putPiece(piece, index: index, of: content.reference.digest)]))
+        turn.perform(.importPiece(ticket, of: content, index: index))
     }
 
     mutating func imported(
@@ -187,13 +186,11 @@ extension ContentTransfers {
         if reading.fetch.isComplete {
             return endReading(id, reading.bytes, &turn)
         }
-        if reading.fetch.isStuck {
-            guard !reading.isWidened else {
-                stall(reading, id, &turn)
-                return endReading(id, nil, &turn)
-            }
-            widen(&reading, &turn)
+        if reading.fetch.isStuck, reading.isWidened {
+            stall(reading, id, &turn)
+            return endReading(id, nil, &turn)
         }
+        if reading.fetch.isDelayed, !reading.isWidened { widen(&reading, &turn) }
         let chunkRequests = reading.fetch.nextRequests(limit: Self.partLimit, at: turn.now.instant)
         let isOver = reading.fetch.isStuck
         readings[id] = consume reading

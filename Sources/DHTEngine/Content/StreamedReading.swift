@@ -65,7 +65,7 @@ extension ContentTransfers {
         if outlet.isWaiting, outlet.next == reading.fetch.reference.pieceCount {
             return endReading(id, [], &turn)
         }
-        if reading.fetch.isStuck, !reading.isWidened { widen(&reading, &turn) }
+        if reading.fetch.isDelayed, !reading.isWidened { widen(&reading, &turn) }
         if reading.fetch.isStuck, outlet.isWaiting {
             endChunkCalls(of: .reading(id), &turn)
             return endReading(id, nil, &turn)

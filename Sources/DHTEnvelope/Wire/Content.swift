@@ -4,29 +4,31 @@ import DHTCrypto
 /// A value too long for a record, as it travels and is stored: pieces, and the outline that says what they
 /// must be. `docs/protocol.md`, section 9.
 package struct Content: Sendable {
-    package let bytes: [UInt8]
+    package let bytes: any ContentBytes
     package let outline: [UInt8]
     package let reference: ContentReference
 
     /// Computes the digests of all pieces: about 1 ms a MiB. `nil` unless there are 641…16,777,216 bytes, or
-    /// if the content is wanted no more.
-    package init?(_ bytes: [UInt8], isWanted: () -> Bool = { true }) {
+    /// if the content is wanted no more, or cannot be read.
+    package init?(_ bytes: any ContentBytes, isWanted: () -> Bool = { true }) {
         guard ContentLayout.lengths.contains(bytes.count) else { return nil }
         var outline: [UInt8] = []
-        for start in stride(from: 0, to: bytes.count, by: ContentLayout.pieceLength) {
-            guard isWanted() else { return nil }
-            let end = min(start + ContentLayout.pieceLength, bytes.count)
-            outline += blake2b(Array(bytes[start..<end]), count: ContentLayout.digestLength)
+        let count = bytes.count
+        for start in stride(from: 0, to: count, by: ContentLayout.pieceLength) {
+            let range = start..<min(start + ContentLayout.pieceLength, count)
+            guard isWanted(), let piece = bytes.bytes(in: range) else { return nil }
+            outline += blake2b(piece, count: ContentLayout.digestLength)
         }
-        let length = UInt32(bytes.count)
+        let length = UInt32(count)
         let digest = ContentReference.digest(length: length, outline: outline)
         guard let reference = ContentReference(length: length, digest: digest) else { return nil }
         (self.bytes, self.outline, self.reference) = (bytes, outline, reference)
     }
 
-    package func piece(_ index: Int) -> [UInt8] {
+    /// May block its thread. `nil`: the piece cannot be read.
+    package func piece(_ index: Int) -> [UInt8]? {
         let start = index * ContentLayout.pieceLength
-        return Array(bytes[start..<min(start + ContentLayout.pieceLength, bytes.count)])
+        return bytes.bytes(in: start..<min(start + ContentLayout.pieceLength, Int(reference.length)))
     }
 }
 

@@ -1,11 +1,13 @@
+import DHTCore
 import Glibc
 import NIOCore
 import NIOPosix
 import Synchronization
 
-/// The body of a request while it comes: its beginning in memory, and if it is long all of it in a file
-/// without a name. So whoever is slow holds none of the node's memory.
-final class BodySpool: Sendable {
+/// The body of a request: its beginning in memory, and if it is long all of it in a file without a name, from
+/// which it is read piece by piece. So whoever is slow holds none of the node's memory, nor does a long value
+/// on its way to the store.
+final class BodySpool: ContentBytes {
     private struct State {
         var bytes: [UInt8] = []
         var descriptor: Int32 = -1
@@ -36,15 +38,8 @@ final class BodySpool: Sendable {
         if !isShort { try await NIOThreadPool.singleton.runIfActive { try self.write(buffer) } }
     }
 
-    /// All of it. The file, if there was one, is emptied.
-    func take() async throws -> [UInt8] {
-        if state.withLock({ $0.descriptor < 0 }) {
-            return state.withLock { state in
-                defer { state.bytes = [] }
-                return state.bytes
-            }
-        }
-        return try await NIOThreadPool.singleton.runIfActive { try self.read() }
+    func bytes(in range: Range<Int>) -> [UInt8]? {
+        state.withLock { $0.descriptor < 0 ? Array($0.bytes[range]) : Self.read(range, from: $0.descriptor) }
     }
 
     private func write(_ buffer: ByteBuffer) throws(Failure) {
@@ -80,25 +75,18 @@ final class BodySpool: Sendable {
         }
     }
 
-    private func read() throws(Failure) -> [UInt8] {
-        try state.withLock { (state) throws(Failure) in
-            var filled = 0
-            let (descriptor, length) = (state.descriptor, state.count)
-            let bytes = unsafe [UInt8](unsafeUninitializedCapacity: length) { buffer, count in
-                while filled < length {
-                    let place = unsafe buffer.baseAddress?.advanced(by: filled)
-                    let result = unsafe pread(descriptor, place, length - filled, filled)
-                    if result < 0, errno == EINTR { continue }
-                    guard result > 0 else { break }
-                    filled += result
-                }
-                count = filled
+    private static func read(_ range: Range<Int>, from descriptor: Int32) -> [UInt8]? {
+        let bytes = unsafe [UInt8](unsafeUninitializedCapacity: range.count) { buffer, filled in
+            while filled < range.count {
+                let place = unsafe buffer.baseAddress?.advanced(by: filled)
+                let rest = range.count - filled
+                let result = unsafe pread(descriptor, place, rest, range.lowerBound + filled)
+                if result < 0, errno == EINTR { continue }
+                guard result > 0 else { break }
+                filled += result
             }
-            guard filled == length else { throw Self.failure(directory) }
-            close(state.descriptor)
-            state = State()
-            return bytes
         }
+        return bytes.count == range.count ? bytes : nil
     }
 
     private static func failure(_ directory: String) -> Failure {

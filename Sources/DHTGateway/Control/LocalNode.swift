@@ -1,3 +1,4 @@
+import DHTCore
 import DHTCrypto
 import FoundationEssentials
 import SecureDHT
@@ -116,6 +117,14 @@ package final class LocalNode: NodeControl {
     package func giveUp(_ turn: WriteTurn) { node.giveUp(turn) }
 
     package func put(_ key: [UInt8], _ value: [UInt8], _ query: PutQuery) async throws(Failure) -> PutReply {
+        try await put(key, from: value, query)
+    }
+
+    package func put(
+        _ key: [UInt8],
+        from value: any ContentBytes,
+        _ query: PutQuery
+    ) async throws(Failure) -> PutReply {
         try ValueLimits.check(key: key)
         try ValueLimits.check(valueLength: value.count)
         var options = PutOptions()
@@ -130,7 +139,7 @@ package final class LocalNode: NodeControl {
         case .absent: options.condition = .absent
         case .revision(let revision): options.condition = .revision(Revision(rawValue: revision))
         }
-        do { return reply(key, try await node.put(value, for: key, options: options)) } catch {
+        do { return reply(key, try await node.put(value, at: key, options: options)) } catch {
             throw Failure(error)
         }
     }

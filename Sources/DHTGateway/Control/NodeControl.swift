@@ -14,6 +14,8 @@ package protocol NodeControl: Sendable {
     /// The same, of which the values are read as they are taken.
     func open(_ key: [UInt8], _ query: GetQuery) async throws(Failure) -> OpenedReply
     func put(_ key: [UInt8], _ value: [UInt8], _ query: PutQuery) async throws(Failure) -> PutReply
+    /// The same, of a value that is read as it is stored.
+    func put(_ key: [UInt8], from: any ContentBytes, _ query: PutQuery) async throws(Failure) -> PutReply
     /// A put's place among the writes of the key, before its value is there: ``PutQuery/turn``. `nil`: it has
     /// its place when it is asked for.
     func takeTurn(of key: [UInt8]) async -> WriteTurn?
@@ -49,6 +51,17 @@ package protocol NodeControl: Sendable {
 }
 
 extension NodeControl {
+    package func put(
+        _ key: [UInt8],
+        from value: any ContentBytes,
+        _ query: PutQuery
+    ) async throws(Failure) -> PutReply {
+        guard let bytes = value.bytes(in: 0..<value.count) else {
+            throw Failure(.internal, "the value cannot be read any more; nothing was written")
+        }
+        return try await put(key, bytes, query)
+    }
+
     package func open(_ key: [UInt8], _ query: GetQuery) async throws(Failure) -> OpenedReply {
         OpenedReply(try await get(key, query))
     }

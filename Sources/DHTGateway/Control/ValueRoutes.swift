@@ -170,7 +170,7 @@ struct ValueRoutes<Node: NodeControl>: Sendable {
             alarm.end()
             let ticket = try await rooms.puts.enter(spool.count, on: channel.eventLoop)
             defer { ticket.leave() }
-            return try await node.put(key, try await spool.take(), query)
+            return try await node.put(key, from: spool, query)
         }
     }
 }

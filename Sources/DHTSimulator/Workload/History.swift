@@ -97,7 +97,7 @@ struct History {
     }
 
     mutating func recordContent(_ content: Content) {
-        contents[content.reference.encoded] = content.bytes[...].bigEndian()
+        contents[content.reference.encoded] = content.bytes.bytes(in: 0..<8)?[...].bigEndian()
     }
 
     /// Whether these bytes are what the record refers to.

@@ -198,6 +198,10 @@ package final class World {
                 ask(node, .loadPart(ticket, of: content, part), in: &turn)
             case .survey(let ticket): ask(node, .survey(ticket), in: &turn)
             case .apply(let ticket, let changes): ask(node, .apply(ticket, changes), in: &turn)
+            case .importPiece(let ticket, let content, let index):
+                guard let bytes = content.piece(index) else { preconditionFailure("a value without bytes") }
+                let change = RecordChange.putPiece(bytes, index: index, of: content.reference.digest)
+                ask(node, .apply(ticket, [change]), in: &turn)
             case .resolve(let seed):
                 let endpoints = node.seeds.indices.contains(seed) ? nodes[node.seeds[seed]].endpoints : []
                 node.machine?.resolved(seed: seed, endpoints, in: &turn)

@@ -34,16 +34,18 @@ extension PutOptions {
     /// is wanted no more, what it returns is of no use.
     func operation(
         _ key: [UInt8],
-        _ value: [UInt8],
+        _ value: any ContentBytes,
         lifetime: UInt32,
         isWanted: () -> Bool
-    ) -> DHTEngine.Operation.Put {
-        var put =
-            if let content = Content(value, isWanted: isWanted) {
-                DHTEngine.Operation.Put(key: key, content: content, lifetime: lifetime)
-            } else {
-                DHTEngine.Operation.Put(key: key, value: value, lifetime: lifetime)
-            }
+    ) -> DHTEngine.Operation.Put? {
+        var put: DHTEngine.Operation.Put
+        if value.count > RecordLayout.maximumValueLength {
+            guard let content = Content(value, isWanted: isWanted) else { return nil }
+            put = DHTEngine.Operation.Put(key: key, content: content, lifetime: lifetime)
+        } else {
+            guard let bytes = value.bytes(in: 0..<value.count) else { return nil }
+            put = DHTEngine.Operation.Put(key: key, value: bytes, lifetime: lifetime)
+        }
         (put.condition, put.isKept) = (condition?.request, isKept)
         put.copies = minimumCopies ?? 0
         return put

@@ -57,6 +57,14 @@ extension DHTNode {
         try await write(Array(try encoder.encode(value)), Array(key.utf8), options)
     }
 
+    /// As ``put(_:for:options:)-(_,Collection<UInt8>Sendable,_)``, of a value that is read piece by piece: no
+    /// more of a long one than is on its way to the store is in memory.
+    package func put(_ value: any ContentBytes, at key: [UInt8], options: PutOptions) async throws
+        -> PutReceipt
+    {
+        try await write(value, key, options)
+    }
+
     /// Deletes our own value by a tombstone; those of other authors stay, and the newest of them is read.
     ///
     /// - Parameters:
@@ -123,7 +131,11 @@ extension DHTNode {
 
     // MARK: Writing
 
-    private func write(_ value: [UInt8], _ key: [UInt8], _ options: PutOptions) async throws -> PutReceipt {
+    private func write(
+        _ value: any ContentBytes,
+        _ key: [UInt8],
+        _ options: PutOptions
+    ) async throws -> PutReceipt {
         try check(key: key)
         guard value.count <= Self.maximumValueLength else {
             throw DHTError(
@@ -144,7 +156,14 @@ extension DHTNode {
         let put = options.operation(key, value, lifetime: lifetime) {
             !Task.isCancelled && deadline.map { SystemClock.now.instant < $0 } != false
         }
-        // Without its digests it is not begun: the time for it is over.
+        guard let put else {
+            // Without its digests it is not begun: the time for it is over, or it cannot be read.
+            try Task.checkCancellation()
+            if let deadline, SystemClock.now.instant >= deadline {
+                throw DHTError(.timedOut, "the time for this call is over")
+            }
+            throw DHTError(.internal, "the value cannot be read any more; nothing was written")
+        }
         try Task.checkCancellation()
         guard UInt64(put.lifetime) >= put.leastLifetime else { throw tooBrief(put, byteCount: value.count) }
         switch try await perform(.put(put), turn: (options.turn ?? own)?.id, until: deadline) {

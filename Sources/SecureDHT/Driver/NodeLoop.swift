@@ -77,6 +77,9 @@ actor NodeLoop {
             case .survey(let ticket): complete(ticket, with: storage.survey(ticket), in: &turn)
             case .apply(let ticket, let changes):
                 complete(ticket, with: storage.apply(ticket, changes), in: &turn)
+            case .importPiece(let ticket, let content, let index):
+                let outcome = storage.importPiece(ticket, of: content, index: index)
+                complete(ticket, with: outcome, in: &turn)
             case .signed(let revisions, let location): storage.record(revisions, at: location)
             case .resolve(let seed): resolve(seed)
             case .retry(let endpoint): sockets.retry(endpoint, at: SystemClock.now.instant)

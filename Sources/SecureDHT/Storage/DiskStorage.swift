@@ -1,6 +1,7 @@
 import CoreMetrics
 import DHTCore
 import DHTEngine
+import DHTEnvelope
 import DHTStorage
 import Logging
 import NIOCore
@@ -23,7 +24,15 @@ final class DiskStorage: Sendable {
         }
     }
 
+    /// A piece of a user's value that is still where the user left it.
+    private struct Import {
+        let ticket: Ticket
+        let content: Content
+        let index: Int
+    }
+
     private struct State {
+        var imports: [Import] = []
         var changes: [(ticket: Ticket, changes: [RecordChange])] = []
         var revisions: [NodeID: OwnRevisions?] = [:]
         var contacts: [RememberedContact]?
@@ -33,7 +42,9 @@ final class DiskStorage: Sendable {
         /// Callers of ``flush()``, which wait until nothing is left to be written.
         var waiting: [CheckedContinuation<Void, Never>] = []
 
-        var isEmpty: Bool { changes.isEmpty && revisions.isEmpty && contacts == nil && kept.isEmpty }
+        var isEmpty: Bool {
+            changes.isEmpty && imports.isEmpty && revisions.isEmpty && contacts == nil && kept.isEmpty
+        }
     }
 
     let store: SQLiteRecordStore
@@ -89,6 +100,11 @@ final class DiskStorage: Sendable {
         write { $0.changes.append((ticket, changes)) }
     }
 
+    /// The piece is read when it is its turn to be written, so that no more of a value is in memory.
+    func importPiece(_ ticket: Ticket, of content: Content, index: Int) {
+        write { $0.imports.append(Import(ticket: ticket, content: content, index: index)) }
+    }
+
     func record(_ revisions: OwnRevisions?, at location: NodeID) {
         write { $0.revisions.updateValue(revisions, forKey: location) }
     }
@@ -136,7 +152,8 @@ final class DiskStorage: Sendable {
 
     /// Writes until nothing is left to be written.
     private func commit() {
-        while let turn = nextTurn() {
+        while var turn = nextTurn() {
+            read(turn.imports, into: &turn.changes)
             if !turn.changes.isEmpty {
                 let begin = SystemClock.now.instant
                 let results = store.apply(batches: turn.changes.map(\.changes))
@@ -153,6 +170,17 @@ final class DiskStorage: Sendable {
                 record(.failure(error))
             }
             commit(turn.kept)
+        }
+    }
+
+    private func read(_ imports: [Import], into changes: inout [(ticket: Ticket, changes: [RecordChange])]) {
+        for piece in imports {
+            guard let bytes = piece.content.piece(piece.index) else {
+                finish([(piece.ticket, .unavailable)])
+                continue
+            }
+            let digest = piece.content.reference.digest
+            changes.append((piece.ticket, [.putPiece(bytes, index: piece.index, of: digest)]))
         }
     }
 

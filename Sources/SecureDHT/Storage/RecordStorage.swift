@@ -1,5 +1,6 @@
 import DHTCore
 import DHTEngine
+import DHTEnvelope
 import DHTStorage
 
 /// The storage of a node: on disk, or in memory for as long as its process lives.
@@ -54,6 +55,16 @@ struct RecordStorage: Sendable {
         } catch {
             return .full
         }
+    }
+
+    /// Stores a piece of a user's value, which is read from where it is.
+    mutating func importPiece(_ ticket: Ticket, of content: Content, index: Int) -> StorageOutcome? {
+        if let disk {
+            disk.importPiece(ticket, of: content, index: index)
+            return nil
+        }
+        guard let bytes = content.piece(index) else { return .unavailable }
+        return apply(ticket, [.putPiece(bytes, index: index, of: content.reference.digest)])
     }
 
     // MARK: State that outlives the process
