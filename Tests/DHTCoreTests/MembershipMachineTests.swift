@@ -17,10 +17,10 @@ struct MembershipMachineTests {
         var (now, idleNow) = (at(0), at(0))
         while let due = busy.ended(at: now) {
             dues.append(due.since(now).nanoseconds / 1_000_000_000)
-            busy.met()
+            busy.meet()
             #expect(busy.takeRejoin(at: now) == nil)
             #expect(busy.takeRejoin(at: due)?.isFirst == (dues.count == 1))
-            busy.met()
+            busy.meet()
             now = due
         }
         while let due = idle.ended(at: idleNow) {
@@ -30,6 +30,33 @@ struct MembershipMachineTests {
         }
         #expect(dues == [1, 4, 15, 60])
         #expect(idleDues == [1, 60])
+    }
+
+    @Test func `while a crowd comes our own place is not looked up again, though not for ever`() {
+        var joining = Joining()
+        _ = joining.begin()
+        _ = joining.ended(at: at(0))
+        func come(_ count: Int) { for _ in 0..<count { joining.meet() } }
+        come(Joining.crowd)
+        #expect(joining.takeRejoin(at: at(1)) == nil)
+        #expect(joining.nextRejoin == at(2))
+        come(Joining.crowd - 1)
+        #expect(joining.takeRejoin(at: at(2))?.isFirst == true)
+        // The later ones are as far apart as ever.
+        come(1)
+        #expect(joining.ended(at: at(2)) == at(6))
+        come(100)
+        #expect(joining.takeRejoin(at: at(6))?.isFirst == false)
+
+        joining = Joining()
+        _ = joining.begin()
+        _ = joining.ended(at: at(0))
+        for second in 1...10 as ClosedRange<UInt64> {
+            come(100)
+            #expect(joining.takeRejoin(at: at(second)) == nil)
+        }
+        come(100)
+        #expect(joining.takeRejoin(at: at(11))?.isFirst == true)
     }
 
     @Test func `the key space is looked through once, some time after joining`() {

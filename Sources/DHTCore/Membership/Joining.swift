@@ -7,6 +7,11 @@ struct Joining: Sendable {
     /// After joining, our own place is looked up again this much later, for those who joined at the same
     /// time; the last time when those who asked in vain whether we are there may ask again.
     static let rejoinDelays = [Interval.seconds(1), .seconds(4), .seconds(15), .seconds(60)]
+    /// As long as so many others are met between two looks, a crowd is starting. They make themselves known
+    /// and tell of each other: until that is over, looking for them is in vain.
+    static let crowd = 8
+    /// How often the first look is put off for that.
+    static let longestCrowd = 10
     /// After joining, parts of the key space that are still hardly known are looked up this much later: most
     /// become known by then as contacts are asked who else there is.
     static let refreshDelay = Interval.seconds(20)
@@ -34,8 +39,9 @@ struct Joining: Sendable {
     private(set) var state: State
     private var rejoins = 0
     private(set) var nextRejoin: Instant?
-    /// Whether anybody was met since our own place was last looked up.
-    private var hasMet = false
+    /// Others met since our own place was last looked up, or that was put off.
+    private var met = 0
+    private var postponements = 0
     /// When the parts of the key space are first looked through; `nil` once that was done.
     private var firstRefresh: Instant?
     /// Since when operations wait; `nil` before the node was told of its seeds.
@@ -51,7 +57,7 @@ struct Joining: Sendable {
     }
 
     /// A contact entered the table.
-    mutating func met() { hasMet = true }
+    mutating func meet() { met += 1 }
 
     /// Whether our own place is to be looked up for the first time; it is now.
     mutating func begin() -> Bool {
@@ -63,8 +69,13 @@ struct Joining: Sendable {
     /// Whether our own place is to be looked up once more; it is now.
     mutating func takeRejoin(at now: Instant) -> Rejoin? {
         guard let due = nextRejoin, due <= now else { return nil }
+        if rejoins == 1, met >= Self.crowd, postponements < Self.longestCrowd {
+            (met, postponements) = (0, postponements + 1)
+            nextRejoin = now + Self.rejoinDelays[0]
+            return nil
+        }
         nextRejoin = nil
-        hasMet = false
+        met = 0
         return Rejoin(isFirst: rejoins == 1, isLast: rejoins == Self.rejoinDelays.count)
     }
 
@@ -77,7 +88,7 @@ struct Joining: Sendable {
         let last = Self.rejoinDelays.count - 1
         guard rejoins <= last else { return nil }
         // A lookup that met nobody new is not repeated soon.
-        if rejoins > 0, !hasMet { rejoins = last }
+        if rejoins > 0, met == 0 { rejoins = last }
         nextRejoin = now + Self.rejoinDelays[rejoins]
         rejoins += 1
         return nextRejoin

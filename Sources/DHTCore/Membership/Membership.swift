@@ -129,7 +129,7 @@ extension KademliaNode {
         if admission != .refreshed || wasSilent { updateIsMixed() }
         switch admission {
         case .inserted, .replaced:
-            membership.joining.met()
+            membership.joining.meet()
             if isKnownThere, let join {
                 searches[join]?.lookup.pass(contact)
                 pursue(join, in: &turn)
