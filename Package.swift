@@ -128,7 +128,7 @@ let package = Package(
         .executableTarget(
             name: "dht",
             dependencies: [
-                "CEdit", "Charts", "SecureDHT", "DHTConfiguration", "DHTGateway", "DHTSimulator",
+                "CBuild", "CEdit", "Charts", "SecureDHT", "DHTConfiguration", "DHTGateway", "DHTSimulator",
                 "DHTStorage",
                 .product(name: "Logging", package: "swift-log"),
                 .product(name: "ArgumentParser", package: "swift-argument-parser", condition: commandLine),

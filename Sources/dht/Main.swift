@@ -5,8 +5,9 @@ import SecureDHT
 
 /// The command line. `docs/cli.md` is its contract.
 struct DHT: AsyncParsableCommand {
+    static let name = "dht"
     static let configuration = CommandConfiguration(
-        commandName: "dht",
+        commandName: name,
         abstract: "A distributed hash table whose every message is signed, encrypted and for members only.",
         discussion: """
             Begin with: dht demo. A network of your own: dht init, exchange identities, \
@@ -39,7 +40,7 @@ enum Main {
             if arguments.first == RunNode.configuration.commandName { signal(SIGHUP, SIG_IGN) }
             try Arguments.checkEnvironment()
             try refuseUnknownCommand(arguments)
-            var command = try DHT.parseAsRoot(arguments)
+            var command = try parse(arguments)
             if var command = command as? any AsyncParsableCommand {
                 try await command.run()
             } else {
@@ -49,6 +50,23 @@ enum Main {
         } catch {
             finish(error, asJSON: arguments.prefix { $0 != "--" }.contains("--json"))
         }
+    }
+
+    /// Commands that scripts run over and over. ArgumentParser looks at all commands before it parses one,
+    /// which takes longer than the rest of these; so each is parsed by itself, if it can be. For that it has
+    /// the name of the program as that of its super-command, or every one would first be looked through for
+    /// what asks for completions. Words that are no command so are for the whole to judge.
+    private static let frequent: [any ParsableCommand.Type] = [Get.self, Put.self]
+
+    private static func parse(_ arguments: [String]) throws -> any ParsableCommand {
+        if let word = arguments.first,
+            let type = frequent.first(where: { $0.configuration.commandName == word }),
+            let command = try? type.parseAsRoot(Array(arguments.dropFirst())),
+            Swift.type(of: command) == type
+        {
+            return command
+        }
+        return try DHT.parseAsRoot(arguments)
     }
 
     /// Options that every command takes may stand before the command too: they are moved behind it.
@@ -85,8 +103,10 @@ enum Main {
         _ prefix: String
     ) throws(Failure) {
         guard let word = arguments.first, !word.hasPrefix("-") else { return }
+        // No further than to the one that is meant: each of them has to put its help together.
+        guard !commands.subcommands.contains(where: { $0.configuration.commandName == word }) else { return }
         let known = commands.subcommands.compactMap { $0.configuration.commandName } + ["help"]
-        guard !known.contains(word) else { return }
+        guard word != "help" else { return }
         throw Failure(
             .invalidArgument,
             "unknown command \"\(word)\"" + Suggestion.hint(for: word, among: known)

@@ -1,4 +1,5 @@
 import ArgumentParser
+import CBuild
 import DHTConfiguration
 import DHTCrypto
 import DHTGateway
@@ -25,6 +26,9 @@ struct RunNode: AsyncParsableCommand {
 
     /// Seconds a stop may take; a supervisor waits ten.
     private static let stopDeadline = 9
+
+    /// When the code that only starts nodes is needed no more.
+    private static let settling = Duration.seconds(2)
 
     /// Files and sockets a node may have open at once, besides what its threads need.
     private static let mostFiles = 300
@@ -94,7 +98,12 @@ struct RunNode: AsyncParsableCommand {
         }
         let announcement = await announceOnceItListens(node, network: configuration.network.fingerprint)
         let shellTask = runsShell ? Task { await runShell(control, configuration.storage, trigger) } : nil
+        let settling = Task {
+            try await Task.sleep(for: Self.settling)
+            dht_program_let_go()
+        }
         await live(through: events, node, control, logger)
+        settling.cancel()
         shellTask?.cancel()
         announcement?.cancel()
         forceExit(after: Self.stopDeadline, logger)

@@ -5,6 +5,7 @@ import Glibc
 struct Put: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "put",
+        _superCommandName: DHT.name,
         abstract: "Stores a value under a key, signed by the running node's identity."
     )
 
@@ -95,6 +96,7 @@ struct Put: AsyncParsableCommand {
 struct Get: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "get",
+        _superCommandName: DHT.name,
         abstract: "Writes the newest value under a key to standard output, byte for byte.",
         discussion: "On a terminal control characters are shown escaped; --raw gives them as they are."
     )
