@@ -16,6 +16,8 @@
     endure.py … absent [--members 2000] [--minutes 10]
     endure.py … damage [--flips 60]
     endure.py … shrink [--rewrites 20]
+    endure.py … long-values [--nodes 20]
+    endure.py … at-once [--nodes 128]
     endure.py … slow-clients [--readers 60] [--writers 40] [--gets 20]
 
 Every scenario makes its own keys and directories, prints what it saw, and ends 1 if a promise was broken.
@@ -32,12 +34,14 @@ from damage import damage
 from disks import disk_error, disk_full
 from families import families
 from keeping import keep
+from long import long_values
 from partition import partition
 from plenty import hundred_thousand
 from shrink import shrink
 from slow import slow_clients
 from soak import soak
 from starts import first_start
+from together import at_once
 
 
 def parse():
@@ -107,6 +111,10 @@ def parse():
     command = add(shrink)
     command.add_argument("--rewrites", type=int, default=20)
     command.add_argument("--patience", type=float, default=1800, help="seconds to wait until the files are small")
+    add(long_values).add_argument("--nodes", type=int, default=20)
+    command = add(at_once)
+    command.add_argument("--nodes", type=int, default=128)
+    command.add_argument("--settled", type=float, default=20, help="seconds after which datagrams are counted")
     command = add(slow_clients)
     command.add_argument("--nodes", type=int, default=12)
     command.add_argument("--readers", type=int, default=60)
