@@ -1,5 +1,5 @@
 #define _GNU_SOURCE
-#include "program.h"
+#include "build.h"
 
 #ifdef __linux__
 
