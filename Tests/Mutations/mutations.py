@@ -206,7 +206,7 @@ MUTATIONS = [
     ]),
     # admission
     Mutation("anybody-is-heard", "admission", SEALED, [
-        ("DHTEnvelope/Gate/GateReceive.swift",
+        ("DHTEnvelope/Gate/Opening.swift",
          "guard admission.admits(header.sender) else {", "if false {"),
     ]),
     Mutation("anybody-is-asked", "admission", SEALED, [
