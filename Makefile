@@ -108,7 +108,7 @@ test: tools ## all tests: ours, then the second implementation's, and the vector
 	grep -h '^Ran ' .build/interop.log .build/hosts.log .build/seen.log
 	echo "Vectors are as docs/protocol.md makes them"
 
-bench: build ## measures this machine and writes docs/performance.md: tables, and plots from 8 nodes to 100,000; ten minutes
+bench: build ## measures this machine and writes docs/performance.md: tables, and plots from 8 nodes to 100,000; half an hour
 	@$(PYTHON) Benchmarks/performance.py
 
 hosts-long: build ## RUNS=20 outages of each kind and of 3, 20 and 120 s on machines made of namespaces: two hours, as root
