@@ -33,7 +33,7 @@ private func promise(_ isKept: Bool, _ words: @autoclosure () -> String) {
 }
 
 /// Whether `bytes` are `start` and zeros.
-private func isPadded(_ bytes: [UInt8], _ start: [UInt8]) -> Bool {
+private func isPadded(_ bytes: ArraySlice<UInt8>, _ start: [UInt8]) -> Bool {
     bytes.starts(with: start) && bytes.dropFirst(start.count).allSatisfy { $0 == 0 }
 }
 
@@ -71,7 +71,7 @@ private func checkMessage(_ bytes: [UInt8]) {
         status: bytes[2],
         number: 0,
         challenge: 0,
-        payload: Array(bytes.dropFirst(3))
+        payload: bytes.dropFirst(3)
     )
     if bytes[0] == Header.Kind.request.rawValue {
         guard let request = MessageCodec.decodeRequest(body) else { return }
@@ -88,7 +88,8 @@ private func checkMessage(_ bytes: [UInt8]) {
     promise(isPadded(body.payload, payload), "a response encodes to what it was decoded from")
     for length in Datagram.lengths {
         let room = length - Datagram.overhead
-        (body.status, body.payload) = MessageCodec.encode(response, room: room)
+        let fitting = MessageCodec.encode(response, room: room)
+        (body.status, body.payload) = (fitting.status, fitting.payload[...])
         promise(body.payload.count <= room, "a response of \(body.payload.count) bytes fits \(room)")
         promise(MessageCodec.decodeResponse(body) != nil, "what was encoded for \(room) bytes decodes")
     }
