@@ -200,9 +200,8 @@ MUTATIONS = [
     ]),
     Mutation("given-up-for-good", "convergence", SWARM, [
         ("DHTCore/Routing/RoutingTable.swift",
-         "bucket.entries.lazy.filter { $0.reachability.checkAt <= now }.map(\\.contact)",
-         "bucket.entries.lazy.filter { $0.reachability.checkAt <= now && $0.reachability.grade != .bad }"
-         ".map(\\.contact)"),
+         "for entry in bucket.entries where entry.reachability.checkAt <= now {",
+         "for entry in bucket.entries where entry.reachability.checkAt <= now && !entry.isBad {"),
     ]),
     # admission
     Mutation("anybody-is-heard", "admission", SEALED, [

@@ -20,10 +20,8 @@ extension KademliaNode {
     /// A node that counts on nobody asks one contact after the other: the first that answers shows that the
     /// others may be there as well.
     mutating func probeIfIsolated(in turn: inout KademliaTurn) {
+        guard table.count > 0, !table.holds(.good) else { return membership.isolation.end() }
         let contacts = table.contacts
-        guard !contacts.isEmpty, !contacts.contains(where: { $0.reachability.grade == .good }) else {
-            return membership.isolation.end()
-        }
         let (index, next) = membership.isolation.probe(of: contacts.count, at: turn.now.instant)
         if let index { probe(contacts[index].contact, in: &turn) }
         membership.timers.set(.isolation, noLaterThan: next)

@@ -14,6 +14,12 @@ package struct Contact: Hashable, Sendable {
         precondition(other?.family != endpoint.family, "a contact has one address of a family")
         (self.identity, self.id, self.endpoint, self.other) = (identity, id, endpoint, other)
     }
+
+    /// Few contacts differ in nothing but their addresses.
+    package func hash(into hasher: inout Hasher) {
+        hasher.combine(identity)
+        hasher.combine(endpoint.port)
+    }
 }
 
 // MARK: Address families

@@ -25,7 +25,7 @@ struct OutstandingCalls: Sendable {
     /// The call is over, one way or the other.
     mutating func end(_ name: CallID) -> Call? {
         guard let call = calls.removeValue(forKey: name) else { return nil }
-        late.remove(call.contact.identity)
+        if !late.isEmpty { late.remove(call.contact.identity) }
         return call
     }
 

@@ -43,6 +43,12 @@ struct Search: Sendable {
     var hasOwn = false
     /// Our own records are being read.
     var awaitsOwn = false
+
+    /// What contacts are asked; `offset`: from which record on.
+    func request(offset: UInt16) -> Request {
+        guard let get else { return .findNode(target: lookup.target) }
+        return .findValue(location: get.location, author: get.author, offset: offset)
+    }
 }
 
 extension KademliaNode {
@@ -118,18 +124,13 @@ extension KademliaNode {
             for contact in contacts {
                 searches[name]?.get?.asks(contact.identity)
                 searches[name]?.trace?.asks(contact, at: turn.now.instant)
-                call(contact, request(of: search, offset: 0), .search(name), in: &turn)
+                call(contact, search.request(offset: 0), .search(name), in: &turn)
                 if isSuspect(contact) { searches[name]?.lookup.slow(contact.identity) }
             }
         }
         guard let current = searches[name], current.lookup.isFinished, !current.awaitsOwn else { return }
         searches.end(name, at: turn.now.instant)
         ended(current, in: &turn)
-    }
-
-    private func request(of search: Search, offset: UInt16) -> Request {
-        guard let get = search.get else { return .findNode(target: search.lookup.target) }
-        return .findValue(location: get.location, author: get.author, offset: offset)
     }
 
     mutating func searchAnswered(
@@ -158,7 +159,7 @@ extension KademliaNode {
                 unixMilliseconds: turn.now.unixMilliseconds
             )
             if let page {
-                call(contact, request(of: search, offset: page), .search(name), in: &turn)
+                call(contact, search.request(offset: page), .search(name), in: &turn)
                 askOn(name, &search, in: &turn)
                 searches[name] = search
                 return
@@ -178,7 +179,7 @@ extension KademliaNode {
     private mutating func askOn(_ name: SearchID, _ search: inout Search, in turn: inout KademliaTurn) {
         for (peer, page) in search.get?.insufficient(unixMilliseconds: turn.now.unixMilliseconds) ?? [] {
             guard let contact = search.lookup.reopen(peer) else { continue }
-            call(contact, request(of: search, offset: page), .search(name), in: &turn)
+            call(contact, search.request(offset: page), .search(name), in: &turn)
         }
     }
 

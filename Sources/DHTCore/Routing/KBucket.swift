@@ -18,6 +18,9 @@ package struct KBucket: Sendable {
             reachability = Reachability(answeredAt: now)
         }
 
+        /// Whether the contact was given up.
+        var isBad: Bool { reachability.grade == .bad }
+
         mutating func answered(from endpoint: Endpoint, at now: Instant) {
             contact.answered(from: endpoint, isInUse: reachability.grade == .good)
             lastAnswered = now
@@ -31,6 +34,10 @@ package struct KBucket: Sendable {
     let capacity: Int
     /// The bucket's contacts, the one that entered first in front.
     private(set) var entries: [Entry] = []
+    /// Their ids, in the same order, which are looked through instead: an entry is eight times as long.
+    private(set) var ids: [NodeID] = []
+    /// How many of them are bad.
+    private var badCount = 0
     /// Contacts that answered but found the bucket full, the one that answered last at the end. None while a
     /// place is free or a contact bad.
     private(set) var replacements: [Entry] = []
@@ -44,16 +51,48 @@ package struct KBucket: Sendable {
         self.capacity = capacity
     }
 
-    /// A bucket of contacts that answered before. They may share their memory with others' until they change.
-    init(capacity: Int, _ entries: [Entry], isComplete: Bool) {
+    /// A bucket of contacts that answered before. Copies of it share their memory until they change.
+    /// `isComplete`: there was never anybody else in that part of the key space.
+    package init(capacity: Int, _ entries: [Entry], isComplete: Bool) {
         self.init(capacity: capacity)
         precondition(entries.count <= capacity, "\(entries.count) contacts in a bucket of \(capacity)")
         self.entries = entries
+        ids = entries.map(\.contact.id)
+        badCount = entries.count { $0.isBad }
         hasOverflowed = !isComplete
     }
 
+    /// The contact with this id.
+    subscript(id: NodeID) -> Entry? { index(of: id).map { entries[$0] } }
+
+    private func index(of id: NodeID) -> Int? { ids.firstIndex(of: id) }
+
+    private func index(of identity: Identity, id: NodeID) -> Int? {
+        index(of: id).flatMap { entries[$0].contact.identity == identity ? $0 : nil }
+    }
+
+    private mutating func append(_ entry: Entry) {
+        entries.append(entry)
+        ids.append(entry.contact.id)
+        if entry.isBad { badCount += 1 }
+    }
+
+    @discardableResult
+    private mutating func remove(at index: Int) -> Contact {
+        ids.remove(at: index)
+        let entry = entries.remove(at: index)
+        if entry.isBad { badCount -= 1 }
+        return entry.contact
+    }
+
+    private mutating func change(at index: Int, _ change: (inout Entry) -> Void) {
+        if entries[index].isBad { badCount -= 1 }
+        change(&entries[index])
+        if entries[index].isBad { badCount += 1 }
+    }
+
     /// Whether a newcomer would enter without displacing a live contact.
-    var hasRoom: Bool { entries.count < capacity || entries.contains { $0.reachability.grade == .bad } }
+    var hasRoom: Bool { entries.count < capacity || badCount > 0 }
 
     /// Whether everybody met who belongs here is here. A full bucket does not claim it: newcomers are turned
     /// away before they are even asked, see ``hasRoom``.
@@ -61,52 +100,54 @@ package struct KBucket: Sendable {
 
     /// The contact, which belongs in this bucket, answered a request of ours.
     mutating func answered(_ contact: Contact, at now: Instant) -> RoutingTable.Admission {
-        if let index = entries.firstIndex(where: { $0.contact.id == contact.id }) {
+        if let index = index(of: contact.id) {
             let known = entries[index].contact
             guard known.identity == contact.identity else { return .refused }
-            entries[index].answered(from: contact.endpoint, at: now)
+            change(at: index) { $0.answered(from: contact.endpoint, at: now) }
             return known.isAt(contact.endpoint) ? .refreshed : .moved(from: known.endpoint)
         }
         guard entries.count == capacity else {
-            entries.append(Entry(contact, at: now))
+            append(Entry(contact, at: now))
             return .inserted
         }
         hasOverflowed = true
         guard let index = longestBad else { return cache(contact, at: now) }
-        let evicted = entries.remove(at: index).contact
-        entries.append(Entry(contact, at: now))
+        let evicted = remove(at: index)
+        append(Entry(contact, at: now))
         return .replaced(evicted: evicted)
     }
 
     /// A request to the contact ran out of transmissions; `nil` if it is not in the bucket.
-    mutating func failed(_ identity: Identity, at now: Instant) -> RoutingTable.Failure? {
-        guard let index = entries.firstIndex(where: { $0.contact.identity == identity }) else {
+    mutating func failed(_ identity: Identity, id: NodeID, at now: Instant) -> RoutingTable.Failure? {
+        guard let index = index(of: identity, id: id) else {
             // One that cannot be counted on is no replacement.
             replacements.removeAll { $0.contact.identity == identity }
             return nil
         }
-        entries[index].reachability.failed(at: now)
-        entries[index].contact.turn()
-        guard entries[index].reachability.grade == .bad else { return .questionable }
+        change(at: index) { entry in
+            entry.reachability.failed(at: now)
+            entry.contact.turn()
+        }
+        guard entries[index].isBad else { return .questionable }
         guard let newest = replacements.popLast() else { return .bad }
-        entries.remove(at: index)
-        entries.append(newest)
+        remove(at: index)
+        append(newest)
         return .replaced(by: newest.contact)
     }
 
     /// A live request of the contact's came: as good a sign of life as an answer, if we counted on it where
     /// it is.
     mutating func heard(_ contact: Contact, at now: Instant) {
-        guard let index = entries.firstIndex(where: { $0.contact.identity == contact.identity }),
+        guard let index = index(of: contact.identity, id: contact.id),
             entries[index].contact.isAt(contact.endpoint), entries[index].reachability.grade == .good
         else { return }
-        entries[index].reachability.answered(at: now)
+        change(at: index) { $0.reachability.answered(at: now) }
     }
 
     /// Notes something of the contact that changes nobody's place.
-    mutating func update(of identity: Identity, _ change: (inout Entry) -> Void) {
-        guard let index = entries.firstIndex(where: { $0.contact.identity == identity }) else { return }
-        change(&entries[index])
+    mutating func update(of identity: Identity, id: NodeID, _ change: (inout Entry) -> Void) {
+        guard let index = index(of: identity, id: id) else { return }
+        self.change(at: index, change)
     }
 
     /// Forgets the contact; the newest replacement, which is returned, takes its place.
@@ -114,9 +155,9 @@ package struct KBucket: Sendable {
     mutating func remove(_ identity: Identity) -> Contact? {
         replacements.removeAll { $0.contact.identity == identity }
         guard let index = entries.firstIndex(where: { $0.contact.identity == identity }) else { return nil }
-        entries.remove(at: index)
+        remove(at: index)
         guard let newest = replacements.popLast() else { return nil }
-        entries.append(newest)
+        append(newest)
         return newest.contact
     }
 
@@ -129,8 +170,8 @@ package struct KBucket: Sendable {
 
     /// Of the bad contacts the one quiet for longest, the older among equals.
     private var longestBad: Int? {
-        entries.indices
-            .filter { entries[$0].reachability.grade == .bad }
+        guard badCount > 0 else { return nil }
+        return entries.indices.filter { entries[$0].isBad }
             .min { entries[$0].lastAnswered < entries[$1].lastAnswered }
     }
 

@@ -47,22 +47,14 @@ package struct RoutingTable: Sendable {
         (self.own, self.capacities) = (own, capacities)
     }
 
-    /// A table of contacts that answered before: `buckets`, from the root on, each no larger than its
-    /// capacity. `isComplete`: there was never anybody else in that part of the key space. All of it was
-    /// refreshed just now.
-    package init(
-        own: NodeID,
-        capacities: [Int],
-        buckets: some Sequence<(entries: [Entry], isComplete: Bool)>,
-        at now: Instant
-    ) {
+    /// A table of contacts that answered before: `buckets`, from the root on. All of it was refreshed just
+    /// now.
+    package init(own: NodeID, capacities: [Int], buckets: [KBucket], at now: Instant) {
         self.init(own: own, capacities: capacities)
-        for (depth, bucket) in buckets.enumerated() {
-            let capacity = depth < capacities.count ? capacities[depth] : Kademlia.replicas
-            var restored = KBucket(capacity: capacity, bucket.entries, isComplete: bucket.isComplete)
-            restored.refreshedAt = now
-            for entry in bucket.entries { knownFamilies.formUnion(entry.contact.families) }
-            self.buckets.append(restored)
+        self.buckets = buckets
+        for depth in buckets.indices {
+            self.buckets[depth].refreshedAt = now
+            for entry in buckets[depth].entries { knownFamilies.formUnion(entry.contact.families) }
         }
     }
 }
@@ -83,7 +75,7 @@ extension RoutingTable {
     package mutating func failed(_ identity: Identity, id: NodeID, at now: Instant) -> Failure? {
         let index = bucket(of: id)
         guard index < buckets.count else { return nil }
-        return buckets[index].failed(identity, at: now)
+        return buckets[index].failed(identity, id: id, at: now)
     }
 
     /// A live request of the contact's came, from where it said.
@@ -117,7 +109,7 @@ extension RoutingTable {
     private mutating func update(of identity: Identity, id: NodeID, _ change: (inout Entry) -> Void) {
         let index = bucket(of: id)
         guard index < buckets.count else { return }
-        buckets[index].update(of: identity, change)
+        buckets[index].update(of: identity, id: id, change)
     }
 
     /// Forgets a contact that is admitted no more, and returns the one that has its place now.
@@ -181,7 +173,7 @@ extension RoutingTable {
     package func entry(for id: NodeID) -> Entry? {
         let index = bucket(of: id)
         guard index < buckets.count else { return nil }
-        return buckets[index].entries.first { $0.contact.id == id }
+        return buckets[index][id]
     }
 
     /// The entry of `identity`, whose id is `id`.
@@ -224,17 +216,22 @@ extension RoutingTable {
         result.reserveCapacity(count)
         walkOutward(from: target) { index in
             let nearer = result.count  // from buckets nearer than this one: all of them nearer than any in it
-            for entry in buckets[index].entries
-            where entry.reachability.grade != .bad && entry.contact.identity != excluding
-                && family.map(entry.contact.families.contains) ?? true
-            {
-                let distance = entry.contact.id.distance(to: target)
-                if result.count == count, distance >= result[count - 1].id.distance(to: target) { continue }
-                guard let contact = shown(entry.contact, to: requester) else { continue }
+            let (ids, entries) = (buckets[index].ids, buckets[index].entries)
+            /// Of the last one, once there are enough.
+            var farthest: Distance?
+            for number in ids.indices {
+                let distance = ids[number].distance(to: target)
+                if let farthest, distance >= farthest { continue }
+                let entry = entries[number]
+                guard !entry.isBad, entry.contact.identity != excluding,
+                    family.map(entry.contact.families.contains) ?? true,
+                    let contact = shown(entry.contact, to: requester)
+                else { continue }
                 if result.count == count { result.removeLast() }
                 var place = result.count
                 while place > nearer, distance < result[place - 1].id.distance(to: target) { place -= 1 }
                 result.insert(contact, at: place)
+                if result.count == count { farthest = result[count - 1].id.distance(to: target) }
             }
             return result.count < count
         }
@@ -299,9 +296,11 @@ extension RoutingTable {
     /// Contacts to ask for a sign of life: good ones quiet for long, and others whose back-off is over.
     /// Tell ``probed(_:id:at:)`` of each that is asked.
     package func contactsDue(at now: Instant) -> [Contact] {
-        buckets.flatMap { bucket in
-            bucket.entries.lazy.filter { $0.reachability.checkAt <= now }.map(\.contact)
+        var due: [Contact] = []
+        for bucket in buckets {
+            for entry in bucket.entries where entry.reachability.checkAt <= now { due.append(entry.contact) }
         }
+        return due
     }
 
     /// Buckets not refreshed for `interval` or ever, from the root to the deepest that holds a contact; at
@@ -331,6 +330,11 @@ extension RoutingTable {
             deadline = min(deadline, refreshDue(index, interval: refreshInterval) ?? .origin)
         }
         return min(deadline, nextCheck)
+    }
+
+    /// Whether there is a contact of this grade.
+    func holds(_ grade: Reachability.Grade) -> Bool {
+        buckets.contains { $0.entries.contains { $0.reachability.grade == grade } }
     }
 
     /// When the first contact falls due.

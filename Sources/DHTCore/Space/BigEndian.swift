@@ -24,6 +24,11 @@ extension Array where Element == UInt8 {
     @inlinable package mutating func appendBigEndian(_ value: some FixedWidthInteger & UnsignedInteger) {
         unsafe Swift.withUnsafeBytes(of: value.bigEndian) { unsafe append(contentsOf: $0) }
     }
+
+    /// Appends so many zeros.
+    package mutating func appendZeros(_ count: Int) {
+        append(contentsOf: [UInt8](repeating: 0, count: count))
+    }
 }
 
 extension Collection where Element == UInt8 {

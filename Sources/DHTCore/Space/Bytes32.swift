@@ -61,6 +61,12 @@
     }
 }
 
+extension Bytes32 {
+    /// Keys and digests are as good as random in any of their words, and to make two with one word in common
+    /// takes 2³² of them: one is enough to tell them apart in a table.
+    @inlinable package func hash(into hasher: inout Hasher) { hasher.combine(w0) }
+}
+
 extension Bytes32: Comparable {
     @usableFromInline package static func < (lhs: Bytes32, rhs: Bytes32) -> Bool {
         (lhs.w0, lhs.w1, lhs.w2, lhs.w3) < (rhs.w0, rhs.w1, rhs.w2, rhs.w3)

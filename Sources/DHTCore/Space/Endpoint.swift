@@ -62,17 +62,25 @@ public struct Endpoint: Hashable, Sendable {
     /// The address: 4 or 16 bytes.
     public var addressBytes: [UInt8] {
         var bytes: [UInt8] = []
+        appendAddress(to: &bytes)
+        return bytes
+    }
+
+    /// Appends the address: 4 or 16 bytes.
+    package func appendAddress(to bytes: inout [UInt8]) {
         switch family {
-        case .ipv4: bytes.appendBigEndian(UInt32(truncatingIfNeeded: low))
+        case .ipv4: bytes.appendBigEndian(addressEnd)
         case .ipv6:
             bytes.appendBigEndian(high)
             bytes.appendBigEndian(low)
         }
-        return bytes
     }
 
+    /// The last four bytes of the address as a number: all of an IPv4 address.
+    package var addressEnd: UInt32 { UInt32(truncatingIfNeeded: low) }
+
     /// The address as ``init(ipv4:port:)`` takes it; `nil` for IPv6.
-    package var ipv4: UInt32? { family == .ipv4 ? UInt32(truncatingIfNeeded: low) : nil }
+    package var ipv4: UInt32? { family == .ipv4 ? addressEnd : nil }
 
     /// Whether a datagram can be sent there at all: a unicast address and a port.
     ///

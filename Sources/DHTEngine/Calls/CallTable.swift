@@ -69,6 +69,8 @@ struct CallTable: Sendable {
     private var calls: [CallID: OutgoingCall] = [:]
     private var byTransaction: [UInt64: CallID] = [:]
     private var deadlines = Heap<CallDeadline>()
+    /// Whether the earliest deadline may be out of date.
+    private var mayBeStale = false
 
     var count: Int { calls.count }
     subscript(id: CallID) -> OutgoingCall? { calls[id] }
@@ -78,10 +80,10 @@ struct CallTable: Sendable {
 
     /// Enters the call, or its new state, and when to look at it again.
     mutating func keep(_ call: OutgoingCall, due: Instant) {
-        if let old = calls[call.id], old.transaction != call.transaction {
+        if let old = calls.updateValue(call, forKey: call.id), old.transaction != call.transaction {
             byTransaction[old.transaction] = nil
         }
-        calls[call.id] = call
+        mayBeStale = true
         byTransaction[call.transaction] = call.id
         deadlines.insert(
             CallDeadline(
@@ -103,6 +105,7 @@ struct CallTable: Sendable {
     mutating func remove(_ id: CallID) -> OutgoingCall? {
         guard let call = calls.removeValue(forKey: id) else { return nil }
         byTransaction[call.transaction] = nil
+        mayBeStale = true
         return call
     }
 
@@ -111,6 +114,7 @@ struct CallTable: Sendable {
         discardStale()
         guard let first = deadlines.min, first.at <= now else { return nil }
         deadlines.removeMin()
+        mayBeStale = true
         return calls[first.call]
     }
 
@@ -124,6 +128,8 @@ struct CallTable: Sendable {
 
     /// Deadlines of calls that were answered or sent again since are left in the heap until they come up.
     private mutating func discardStale() {
+        guard mayBeStale else { return }
+        mayBeStale = false
         while let first = deadlines.min {
             let call = calls[first.call]
             if call?.transmissions == first.transmission, call?.transaction == first.transaction { return }

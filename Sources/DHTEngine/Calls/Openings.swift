@@ -30,11 +30,12 @@ struct Openings: Sendable {
 
     /// Somebody there answered: these may go.
     mutating func opened(_ contact: Contact) -> [CallID] {
-        openings.removeValue(forKey: contact)?.held ?? []
+        openings.isEmpty ? [] : openings.removeValue(forKey: contact)?.held ?? []
     }
 
     /// The call is over. Those it held look again when they are next due.
     mutating func end(_ call: CallID, at contact: Contact) {
+        guard !openings.isEmpty else { return }
         guard openings[contact]?.call == call else {
             openings[contact]?.held.removeAll { $0 == call }
             return

@@ -35,7 +35,7 @@ struct ProbeLimiter: Sendable {
 
     /// Somebody answered from there.
     mutating func clear(_ endpoint: Endpoint) {
-        guard probes.removeValue(forKey: endpoint) != nil else { return }
+        guard !probes.isEmpty, probes.removeValue(forKey: endpoint) != nil else { return }
         neighbours[endpoint.source]?.remove(endpoint)
         if neighbours[endpoint.source]?.isEmpty == true { neighbours[endpoint.source] = nil }
     }

@@ -19,14 +19,14 @@ package enum AdmissionPolicy: Sendable {
     /// Whether records signed by `identity` are kept and read.
     package func mayWrite(_ identity: Identity) -> Bool {
         switch self {
-        case .members(let list): list.member(identity)?.mayWrite == true
+        case .members(let list): list.mayWrite(identity)
         case .open: true
         }
     }
 
     /// The member's place in the key space, from the list if it is there.
     package func nodeID(of identity: Identity) -> NodeID {
-        if case .members(let list) = self, let member = list.member(identity) { return member.nodeID }
+        if case .members(let list) = self, let id = list.nodeID(of: identity) { return id }
         return identity.nodeID
     }
 

@@ -139,6 +139,12 @@ public struct Allowlist: Sendable {
     /// Whether there is a member with this identity.
     package func holds(_ identity: Identity) -> Bool { positions[identity] != nil }
 
+    /// The member's place in the key space; `nil` if there is no such member.
+    func nodeID(of identity: Identity) -> NodeID? { positions[identity].map { members[$0].nodeID } }
+
+    /// Whether there is such a member, whose records count.
+    func mayWrite(_ identity: Identity) -> Bool { positions[identity].map { members[$0].mayWrite } ?? false }
+
     /// Adds another file's lines. Saying the same of a member twice is fine, contradicting is not; a
     /// revocation in any of the files wins.
     public mutating func merge(_ other: Allowlist) throws(AllowlistError) {

@@ -107,11 +107,14 @@ extension Gatekeeper where Self: ~Copyable {
         namedBy source: Endpoint
     ) -> (response: Response, struckOut: Gate.Removed) {
         func unusable(_ contacts: [Contact]) -> Int {
-            contacts.count { contact in !contact.endpoints.allSatisfy { $0.isUsable(namedBy: source) } }
+            contacts.count { contact in
+                !contact.endpoint.isUsable(namedBy: source)
+                    || contact.other.map { !$0.isUsable(namedBy: source) } ?? false
+            }
         }
         switch (response, asked) {
         case (.nodes(let contacts), _):
-            let kept = contacts.compactMap { usable($0, namedBy: source) }
+            let kept = usable(contacts, namedBy: source)
             let count = contacts.count - kept.count
             let struckOut = Gate.Removed(
                 contacts: count,
@@ -131,7 +134,7 @@ extension Gatekeeper where Self: ~Copyable {
                     keptRecords.append(record)
                 }
             }
-            let keptContacts = closer.compactMap { usable($0, namedBy: source) }
+            let keptContacts = usable(closer, namedBy: source)
             let struckOut = Gate.Removed(
                 records: records.count - keptRecords.count,
                 contacts: closer.count - keptContacts.count,
@@ -152,9 +155,16 @@ extension Gatekeeper where Self: ~Copyable {
     /// Nobody names us to ourselves, but to say that another process has our key.
     private func namesTwin(_ contacts: [Contact]) -> Bool { contacts.contains { $0.identity == identity } }
 
-    /// The contact with those of its addresses that may be used.
-    private func usable(_ contact: Contact, namedBy source: Endpoint) -> Contact? {
-        guard contact.identity != identity, admission.admits(contact.identity) else { return nil }
-        return contact.keeping { $0.isUsable(namedBy: source) }
+    /// The contacts that are admitted, with those of their addresses that may be used.
+    private func usable(_ contacts: [Contact], namedBy source: Endpoint) -> [Contact] {
+        let (own, admission) = (identity, admission)
+        var usable: [Contact] = []
+        usable.reserveCapacity(contacts.count)
+        for contact in contacts where contact.identity != own && admission.admits(contact.identity) {
+            if let contact = contact.keeping(where: { $0.isUsable(namedBy: source) }) {
+                usable.append(contact)
+            }
+        }
+        return usable
     }
 }

@@ -163,7 +163,9 @@ extension Gate {
             guard sender.verifies(signature, of: signed.bytes) else { return .failure(.signature) }
             return .success(.request(request, body, signed.digest))
         }
-        guard let response = MessageCodec.decodeResponse(body) else { return .failure(.malformed) }
+        guard let response = MessageCodec.decodeResponse(body, members: admission) else {
+            return .failure(.malformed)
+        }
         guard asked.request.operation.rawValue == body.operation else { return .failure(.mismatch) }
         for (index, transmission) in transmissions.enumerated() {
             if index > 0 { signed.answer(transmission.digest) }

@@ -56,6 +56,6 @@ package struct Body: Hashable, Sendable {
         buffer.appendBigEndian(number)
         buffer.appendBigEndian(challenge)
         buffer.append(contentsOf: payload)
-        buffer.append(contentsOf: repeatElement(0, count: padding))
+        buffer.appendZeros(padding)
     }
 }

@@ -208,26 +208,29 @@ package enum MessageCodec {
 
     private static func append(_ endpoint: Endpoint, to bytes: inout [UInt8]) {
         bytes.append(endpoint.family.rawValue)
-        bytes.append(contentsOf: endpoint.addressBytes)
+        endpoint.appendAddress(to: &bytes)
         bytes.appendBigEndian(endpoint.port)
     }
 
     private static func append(_ contact: Contact, to bytes: inout [UInt8]) {
         contact.identity.append(to: &bytes)
-        appendList(contact.endpoints, to: &bytes, room: .max, limit: 2) { append($0, to: &$1) }
+        bytes.append(contact.other == nil ? 1 : 2)
+        append(contact.endpoint, to: &bytes)
+        if let other = contact.other { append(other, to: &bytes) }
     }
 
-    /// The response a body carries; `nil` if it is malformed.
-    package static func decodeResponse(_ body: Body) -> Response? {
+    /// The response a body carries; `nil` if it is malformed. `members`: those whose places are known.
+    package static func decodeResponse(_ body: Body, members: AdmissionPolicy = .open) -> Response? {
         guard let operation = OperationCode(rawValue: body.operation) else { return nil }
         var reader = ByteReader(body.payload)
-        return try? response(operation, status: body.status, &reader)
+        return try? response(operation, status: body.status, &reader, members)
     }
 
     private static func response(
         _ operation: OperationCode,
         status: UInt8,
-        _ reader: inout ByteReader
+        _ reader: inout ByteReader,
+        _ members: AdmissionPolicy
     ) throws(Malformed) -> Response {
         let response: Response
         switch (status, operation) {
@@ -238,11 +241,11 @@ package enum MessageCodec {
                 endpoints: try list(&reader, limit: 255, endpoint),
                 view: try flag(&reader) ? try ViewCodec.read(&reader) : nil
             )
-        case (Status.ok, .findNode): response = .nodes(try list(&reader, limit: Kademlia.namedLimit, contact))
+        case (Status.ok, .findNode): response = .nodes(try contacts(&reader, of: members))
         case (Status.ok, .findValue):
             let total = try reader.integer(UInt16.self)
             let records = try list(&reader, limit: 255, RecordCodec.read)
-            let closer = try list(&reader, limit: Kademlia.namedLimit, contact)
+            let closer = try contacts(&reader, of: members)
             guard Int(total) >= records.count else { throw Malformed() }
             response = .values(records, total: total, closer: closer)
         case (Status.ok, .store), (Status.ok, .passOn):
@@ -298,25 +301,41 @@ package enum MessageCodec {
         let count = Int(try reader.integer(UInt8.self))
         guard count <= limit else { throw Malformed() }
         var elements: [Element] = []
+        elements.reserveCapacity(count)
         for _ in 0..<count { elements.append(try read(&reader)) }
         return elements
     }
 
     private static func endpoint(_ reader: inout ByteReader) throws(Malformed) -> Endpoint {
-        guard let family = Endpoint.Family(rawValue: try reader.integer()) else { throw Malformed() }
-        let address = try reader.take(family == .ipv4 ? 4 : 16)
-        guard let endpoint = Endpoint(addressBytes: address, port: try reader.integer()),
-            endpoint.family == family
-        else { throw Malformed() }
-        return endpoint
+        switch Endpoint.Family(rawValue: try reader.integer()) {
+        case .ipv4: return Endpoint(ipv4: try reader.integer(), port: try reader.integer())
+        case .ipv6:
+            let (high, low): (UInt64, UInt64) = (try reader.integer(), try reader.integer())
+            let endpoint = Endpoint(ipv6: high, low, port: try reader.integer())
+            guard endpoint.family == .ipv6 else { throw Malformed() }
+            return endpoint
+        case nil: throw Malformed()
+        }
     }
 
-    private static func contact(_ reader: inout ByteReader) throws(Malformed) -> Contact {
-        let identity = try reader.identity()
-        let endpoints = try list(&reader, limit: 2, endpoint)
-        guard let first = endpoints.first else { throw Malformed() }
-        let other = endpoints.count == 2 ? endpoints[1] : nil
-        guard other?.family != first.family else { throw Malformed() }
-        return Contact(identity: identity, id: identity.nodeID, endpoint: first, other: other)
+    /// Contacts. Places of members are in the list, and need not be computed.
+    private static func contacts(
+        _ reader: inout ByteReader,
+        of members: AdmissionPolicy
+    ) throws(Malformed) -> [Contact] {
+        try list(&reader, limit: Kademlia.namedLimit) { (reader: inout ByteReader) throws(Malformed) in
+            let identity = try reader.identity()
+            let count = try reader.integer(UInt8.self)
+            guard count == 1 || count == 2 else { throw Malformed() }
+            let first = try endpoint(&reader)
+            let other = count == 2 ? try endpoint(&reader) : nil
+            guard other?.family != first.family else { throw Malformed() }
+            return Contact(
+                identity: identity,
+                id: members.nodeID(of: identity),
+                endpoint: first,
+                other: other
+            )
+        }
     }
 }

@@ -20,7 +20,7 @@ extension Workload {
         let location = Simulation.location(of: History.name(of: key))
         let replicas = world.replicaSet(of: location, for: reader)
         guard replicas.allSatisfy({ world.nodes[$0].isHonest }) else { return nil }
-        let known = machine.core.table.closest(to: location, count: world.plan.settings.replicas)
+        let known = machine.table.closest(to: location, count: world.plan.settings.replicas)
         let reachable = Set(known.compactMap { world.byIdentity[$0.identity] } + [reader.index])
         guard replicas.isSubset(of: reachable) else { return nil }
         return ReadPreconditions(

@@ -37,7 +37,7 @@ extension World {
 
     /// Nodes that the node can reach: by its table, or since people named them.
     private func acquaintances(of node: SimulatedNode) -> [Int] {
-        let known = node.machine?.core.table.contacts.map(\.contact) ?? []
+        let known = node.machine?.table.contacts.map(\.contact) ?? []
         let reached = known.compactMap { contact in
             byIdentity[contact.identity].flatMap { nodes[$0].endpoints.contains(contact.endpoint) ? $0 : nil }
         }

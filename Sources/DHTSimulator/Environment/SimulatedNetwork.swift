@@ -58,9 +58,15 @@ extension World {
         }
     }
 
+    /// Where the node with that index is: one place of each of its families.
+    static func addresses(of index: Int, _ families: Endpoint.Families, port: UInt16) -> [Endpoint] {
+        [Endpoint.Family.ipv4, .ipv6].filter { families.contains($0) }
+            .map { address(of: index, $0, port: port) }
+    }
+
     /// Which index belongs to an address, if any may.
     private static func index(at endpoint: Endpoint) -> Int? {
-        let address = endpoint.addressBytes.suffix(4).reduce(UInt32(0)) { $0 << 8 | UInt32($1) }
+        let address = endpoint.addressEnd
         guard address >= firstAddress else { return nil }
         let index = Int(address - firstAddress)
         return self.address(of: index, endpoint.family, port: endpoint.port) == endpoint ? index : nil
@@ -160,7 +166,7 @@ extension World {
         let sender = nodes[Int(delivery.sender)]
         let isOwnAddress = sender.endpoints.contains { $0.hasAddress(of: delivery.source) }
         if isAnswer, isOwnAddress {
-            node.answerers.insert(delivery.sender)
+            node.answerers.insert(Int(delivery.sender))
         }
         if disposition == .accepted, !isAnswer { recordRequest(delivery, at: node) }
         // A datagram that reaches a node its sender does not admit must have been meant for another.
@@ -205,7 +211,6 @@ extension DropReason {
 extension Endpoint {
     /// Address and port in one word; of IPv6 the end of the address.
     fileprivate var word: UInt64 {
-        addressBytes.suffix(4).reduce(UInt64(family == .ipv4 ? 0 : 1)) { $0 << 8 | UInt64($1) } << 16
-            | UInt64(port)
+        UInt64(family == .ipv4 ? 0 : 1) << 48 | UInt64(addressEnd) << 16 | UInt64(port)
     }
 }

@@ -115,7 +115,7 @@ extension World {
             guard let machine = node.machine else { continue }
             let honest = nodes.filter { $0 !== node && $0.isUp && $0.isHonest }
             let closest = honest.sorted { $0.id.distance(to: node.id) < $1.id.distance(to: node.id) }
-            let known = Set(machine.core.table.contacts.map(\.contact.identity))
+            let known = Set(machine.table.contacts.map(\.contact.identity))
             for other in closest.prefix(plan.settings.replicas) where !known.contains(other.identity) {
                 violate(
                     "table",

@@ -12,8 +12,8 @@ struct StandInGate: Gatekeeper {
         let peer: Identity
         let endpoint: Endpoint
         let request: Request
-        /// By the number of each transmission.
-        var sent: [UInt32: Instant] = [:]
+        /// The number of each transmission, and its time.
+        var sent: [(number: UInt32, at: Instant)] = []
     }
 
     static let requestKind: UInt8 = 1
@@ -162,19 +162,21 @@ struct StandInGate: Gatekeeper {
         at endpoint: Endpoint,
         _ now: Instant
     ) -> Gate.Verdict {
-        let (counter, boxKey) = (Self.counter(of: datagram), Self.boxKey(process))
-        if !isSettled, sessions.hasSeen(counter, of: sender, boxKey) { return .dropped(.replay) }
+        if !isSettled, sessions.hasSeen(Self.counter(of: datagram), of: sender, Self.boxKey(process)) {
+            return .dropped(.replay)
+        }
         guard let request = MessageCodec.decodeRequest(body) else { return .dropped(.malformed) }
         var acceptance = SessionTable.Acceptance(isLive: true)
         if isSettled {
             acceptance.isNewProcess = recordProcess(process, of: sender)
         } else {
+            let boxKey = Self.boxKey(process)
             guard sessions.charge(sender, boxKey, at: now) else { return .dropped(.budget) }
             let answersChallenge =
                 !sessions.isProved(sender, boxKey, at: endpoint)
                 && accepts(body.challenge, of: sender, process, at: endpoint, now: now)
             let accepted = sessions.accept(
-                counter,
+                Self.counter(of: datagram),
                 of: sender,
                 boxKey,
                 from: endpoint,
@@ -217,8 +219,8 @@ struct StandInGate: Gatekeeper {
             return .dropped(.unsolicited)
         }
         guard asked.request.operation.rawValue == body.operation else { return .dropped(.mismatch) }
-        guard let response = MessageCodec.decodeResponse(body),
-            let sent = asked.sent[Self.transmission(of: datagram)]
+        guard let response = MessageCodec.decodeResponse(body, members: admission),
+            let sent = asked.sent.first(where: { $0.number == Self.transmission(of: datagram) })?.at
         else { return .dropped(.malformed) }
         pending[body.number] = nil
         var isNews = false
@@ -271,7 +273,7 @@ struct StandInGate: Gatekeeper {
         let padded = max(payload.count, options.answerLength - Datagram.overhead)
         transmissions &+= 1
         pending[options.transaction, default: Pending(peer: peer, endpoint: endpoint, request: request)]
-            .sent[transmissions] = now
+            .sent.append((transmissions, now))
         var (counter, challenge): (UInt64, UInt64) = (0, 0)
         if !isSettled {
             guard let next = sessions.outgoing(for: peer, ownKey: process, at: now) else { return nil }
@@ -358,7 +360,7 @@ struct StandInGate: Gatekeeper {
         bytes.appendBigEndian(process)
         bytes.appendBigEndian(transmission)
         bytes.append(contentsOf: body.payload)
-        bytes.append(contentsOf: repeatElement(0, count: length - bytes.count - 1))
+        bytes.appendZeros(length - bytes.count - 1)
         bytes.append(Self.seal)
         return bytes
     }

@@ -5,7 +5,10 @@ import DHTEnvelope
 /// An engine as the world sees it, whatever its gate.
 protocol AnyEngine: AnyObject {
     var core: KademliaNode { get }
+    var table: RoutingTable { get }
     var counters: Counters { get }
+    /// Of ``counters``: answers, and requests that were as good. Asked for at every datagram.
+    var proofsOfLife: UInt64 { get }
     var admission: AdmissionPolicy { get }
     var nextDeadline: Instant? { get }
     var callsInFlight: Int { get }
@@ -34,7 +37,9 @@ final class SimulatedEngine<Keeper: Gatekeeper & ~Copyable>: AnyEngine {
     init(_ engine: consuming GatedEngine<Keeper>) { self.engine = engine }
 
     var core: KademliaNode { engine.core }
+    var table: RoutingTable { engine.core.table }
     var counters: Counters { engine.counters }
+    var proofsOfLife: UInt64 { engine.counters.answers + engine.counters.proofs }
     var admission: AdmissionPolicy { engine.gate.admission }
     var nextDeadline: Instant? { engine.nextDeadline }
     var callsInFlight: Int { engine.callsInFlight }

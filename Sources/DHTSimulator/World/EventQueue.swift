@@ -3,16 +3,21 @@ import HeapModule
 
 /// Events to come, earliest first; of two at one moment the one that was entered first.
 struct EventQueue<Event> {
+    /// The heap moves these about, so they are short: an event stays where it was put.
     private struct Waiting: Comparable {
         let at: UInt64
         let number: UInt64
-        let event: Event
+        let place: Int
 
-        static func < (lhs: Self, rhs: Self) -> Bool { (lhs.at, lhs.number) < (rhs.at, rhs.number) }
+        static func < (lhs: Self, rhs: Self) -> Bool {
+            lhs.at == rhs.at ? lhs.number < rhs.number : lhs.at < rhs.at
+        }
         static func == (lhs: Self, rhs: Self) -> Bool { lhs.number == rhs.number }
     }
 
     private var heap = Heap<Waiting>()
+    private var events: [Event?] = []
+    private var freePlaces: [Int] = []
     private var inserted: UInt64 = 0
 
     var count: Int { heap.count }
@@ -20,10 +25,15 @@ struct EventQueue<Event> {
 
     mutating func insert(_ event: Event, at moment: Instant) {
         inserted += 1
-        heap.insert(Waiting(at: moment.nanoseconds, number: inserted, event: event))
+        let place = freePlaces.popLast() ?? events.count
+        if place == events.count { events.append(event) } else { events[place] = event }
+        heap.insert(Waiting(at: moment.nanoseconds, number: inserted, place: place))
     }
 
     mutating func popFirst() -> (at: Instant, event: Event)? {
-        heap.popMin().map { (Instant(nanoseconds: $0.at), $0.event) }
+        guard let first = heap.popMin() else { return nil }
+        guard let event = events[first.place].take() else { preconditionFailure("an event is gone") }
+        freePlaces.append(first.place)
+        return (Instant(nanoseconds: first.at), event)
     }
 }

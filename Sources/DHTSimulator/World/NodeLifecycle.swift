@@ -107,7 +107,7 @@ extension World {
     func launch(_ machine: any AnyEngine, at node: SimulatedNode) {
         node.startedAt = clock
         node.timer = nil
-        (node.answerers, node.accepted) = ([], [])
+        (node.answerers, node.accepted) = (IndexSet(), [])
         node.disk.freeAt = clock
         collusion.forgetSpoils(to: node.identity)
         node.machine = machine
@@ -159,7 +159,7 @@ extension World {
     }
 
     private func end(_ node: SimulatedNode) {
-        let contacts = node.machine?.core.table.contacts.filter { $0.reachability.grade == .good } ?? []
+        let contacts = node.machine?.table.contacts.filter { $0.reachability.grade == .good } ?? []
         node.disk.contacts = contacts.map { ($0.contact.identity, $0.contact.endpoint) }
         node.machine = nil
         node.timer = nil

@@ -6,13 +6,11 @@ extension World {
     /// Variants of one bucket's contents that the nodes of a subtree share until they change.
     private static let variants = 64
 
-    private typealias Bucket = (entries: [RoutingTable.Entry], isComplete: Bool)
-
     /// A table for each node: every bucket is as full as the nodes that belong there allow, with contacts
     /// drawn from all of them alike.
     func acquaintances() -> [RoutingTable] {
         let order = nodes.indices.sorted { nodes[$0].id < nodes[$1].id }
-        var buckets = [[Bucket]](repeating: [], count: nodes.count)
+        var buckets = [[KBucket]](repeating: [], count: nodes.count)
         divide(order[...], depth: 0, into: &buckets)
         return nodes.map { node in
             RoutingTable(
@@ -25,7 +23,7 @@ extension World {
     }
 
     /// Fills bucket `depth` of all nodes in `range`, which share so many leading bits, and those below.
-    private func divide(_ range: ArraySlice<Int>, depth: Int, into buckets: inout [[Bucket]]) {
+    private func divide(_ range: ArraySlice<Int>, depth: Int, into buckets: inout [[KBucket]]) {
         guard range.count > 1 else { return }
         let middle = firstWithBit(depth, in: range)
         let (near, far) = (range[..<middle], range[middle...])
@@ -40,11 +38,12 @@ extension World {
         divide(far, depth: depth + 1, into: &buckets)
     }
 
-    private func variants(of others: ArraySlice<Int>, depth: Int) -> [Bucket] {
+    private func variants(of others: ArraySlice<Int>, depth: Int) -> [KBucket] {
         let capacities = plan.settings.bucketCapacities
         let capacity = depth < capacities.count ? capacities[depth] : Kademlia.replicas
         guard others.count > capacity else {
-            return [(others.map { RoutingTable.Entry(nodes[$0].contact, at: clock) }, true)]
+            let entries = others.map { RoutingTable.Entry(nodes[$0].contact, at: clock) }
+            return [KBucket(capacity: capacity, entries, isComplete: true)]
         }
         let count = min(Self.variants, max(others.count / capacity, 2))
         return (0..<count).map { _ in
@@ -55,7 +54,7 @@ extension World {
                 guard drawn.insert(index).inserted else { continue }
                 entries.append(RoutingTable.Entry(nodes[index].contact, at: clock))
             }
-            return (entries, false)
+            return KBucket(capacity: capacity, entries, isComplete: false)
         }
     }
 

@@ -29,7 +29,9 @@ final class SimulatedNode {
     /// `nil` while it is down.
     var machine: (any AnyEngine)?
     var disk = SimulatedDisk()
-    var port: UInt16
+    var port: UInt16 { didSet { endpoints = World.addresses(of: index, families, port: port) } }
+    /// One of each of its families.
+    private(set) var endpoints: [Endpoint]
     /// Those it has sockets of.
     let families: Endpoint.Families
     var policy: AdmissionPolicy
@@ -56,7 +58,7 @@ final class SimulatedNode {
     /// Nobody admits it any more.
     var isRevoked = false
     /// Those that answered it since it started: whom its table may hold.
-    var answerers: Set<Int32> = []
+    var answerers = IndexSet()
     /// Requests it took since it started, by their transmissions, where any may come twice.
     var accepted: Set<UInt64> = []
 
@@ -72,6 +74,7 @@ final class SimulatedNode {
         self.keySeed = keySeed
         self.policy = policy
         port = contact.endpoint.port
+        endpoints = World.addresses(of: index, families, port: port)
     }
 
     var identity: Identity { contactAtStart.identity }
@@ -81,10 +84,5 @@ final class SimulatedNode {
     var isHonest: Bool { adversary == nil && !isRevoked }
     /// The first of ``endpoints``.
     var endpoint: Endpoint { endpoints[0] }
-    /// One of each of its families.
-    var endpoints: [Endpoint] {
-        [Endpoint.Family.ipv4, .ipv6].filter { families.contains($0) }
-            .map { World.address(of: index, $0, port: port) }
-    }
     var contact: Contact { Contact(identity: identity, id: id, endpoint: endpoint) }
 }

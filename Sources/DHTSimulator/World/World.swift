@@ -234,9 +234,9 @@ package final class World {
         }
         node.spins = 0
         var turn = EngineTurn(at: now(of: node))
-        let proofs = machine.counters.answers + machine.counters.proofs
+        let proofs = machine.proofsOfLife
         let disposition = machine.receive(delivery.bytes, from: delivery.source, in: &turn)
-        let isAnswer = machine.counters.answers + machine.counters.proofs > proofs
+        let isAnswer = machine.proofsOfLife > proofs
         judge(disposition, isAnswer: isAnswer, of: delivery, at: node)
         perform(&turn, of: node)
     }
