@@ -87,7 +87,9 @@ final class Host {
 
 extension Host: AnyEngine {
     var core: KademliaNode { engine.core }
+    var table: RoutingTable { engine.core.table }
     var counters: Counters { engine.counters }
+    var proofsOfLife: UInt64 { engine.counters.answers + engine.counters.proofs }
     var admission: AdmissionPolicy { engine.gate.admission }
     var nextDeadline: Instant? { engine.nextDeadline }
     var callsInFlight: Int { engine.callsInFlight }

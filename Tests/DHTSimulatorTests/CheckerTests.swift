@@ -214,7 +214,7 @@ struct CheckerTests {
     }
 
     @Test func `a contact that never answered is noticed`() {
-        world.nodes[1].answerers = []
+        world.nodes[1].answerers = IndexSet()
         world.inspect()
         #expect(broken == ["table"])
     }

@@ -44,7 +44,7 @@ struct Search: Sendable {
     /// Our own records are being read.
     var awaitsOwn = false
 
-    /// What contacts are asked; `offset`: from which record on.
+    /// The question to contacts; `offset`: from which record on.
     func request(offset: UInt16) -> Request {
         guard let get else { return .findNode(target: lookup.target) }
         return .findValue(location: get.location, author: get.author, offset: offset)
