@@ -329,6 +329,18 @@ struct MembershipTests {
         #expect(transcript.requests.isEmpty)
     }
 
+    /// It asked the process before ours, and takes our answer for that one's: it will not ask again soon.
+    @Test mutating func `a saved contact whose question comes before ours is asked all the same`() {
+        transcript.on(at: now(0)) { node, turn in
+            node.remember([.at(0x80)])
+            let ping = Request.ping(isLeaving: false)
+            node.handleRequest(RequestID(rawValue: 1), by: .at(0x80), ping, isLive: false, in: &turn)
+            node.setSeeds([], in: &turn)
+            node.advance(in: &turn)
+        }
+        #expect(transcript.asked == [0x80])
+    }
+
     @Test mutating func `a live request is a sign of life of a good contact where it is known to be`() {
         func receiveRequest(_ contact: Contact, at seconds: UInt64) {
             transcript.on(at: now(seconds)) { node, turn in

@@ -44,7 +44,13 @@ extension KademliaNode {
 
     /// Asks by PING whether somebody is there.
     mutating func verify(_ contact: Contact, _ source: Verifications.Source, in turn: inout KademliaTurn) {
-        guard membership.verifications.begin(contact, source, at: turn.now.instant) else { return }
+        let isBegun = membership.verifications.begin(
+            contact,
+            source,
+            isAlone: !table.holds(.good),
+            at: turn.now.instant
+        )
+        guard isBegun else { return }
         turn.actions.append(.retry(contact.endpoint))
         call(contact, .ping(isLeaving: false), .verification, in: &turn)
     }

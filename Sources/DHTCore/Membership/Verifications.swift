@@ -50,12 +50,18 @@ struct Verifications: Sendable {
 
     // MARK: Questions
 
-    /// Whether the contact is to be asked now; if so, it counts as being asked.
-    mutating func begin(_ contact: Contact, _ source: Source, at now: Instant) -> Bool {
+    /// Whether the contact is to be asked now; if so, it counts as being asked. `isAlone`: we count on nobody.
+    mutating func begin(
+        _ contact: Contact,
+        _ source: Source,
+        isAlone: @autoclosure () -> Bool = false,
+        at now: Instant
+    ) -> Bool {
         guard !asked.contains(contact), !departed.holds(contact, at: now) else { return false }
         // The sender of a live request receives there: that is no stranger's word, and bounds itself.
         if source == .named {
-            guard !arriving.holds(contact, at: now), !followed.holds(contact, at: now),
+            // One that knew the process before ours may believe that it made itself known to us.
+            guard !arriving.holds(contact, at: now) || isAlone(), !followed.holds(contact, at: now),
                 followed.record(contact, at: now)
             else { return false }
         }
