@@ -4,6 +4,7 @@ import DHTGateway
 package enum Setting: String, CaseIterable, Sendable {
     case key
     case allow
+    case admin
     case open
     case network
     case listen
@@ -134,7 +135,13 @@ package enum Setting: String, CaseIterable, Sendable {
             .paths,
             "file",
             .words("none: refuses to start"),
-            "Allowlists, one identity a line: who is a member."
+            "Who is a member: allowlists, one identity a line, or a signed roster to begin with."
+        ),
+        .admin: Definition(
+            .path,
+            "file",
+            .words("none: others sign rosters"),
+            "An administrator's key file: with it the node signs rosters, for dht admit and dht revoke."
         ),
         .open: .toggle("Admit every holder of the network key, instead of an allowlist."),
         .network: Definition(

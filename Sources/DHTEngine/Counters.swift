@@ -41,6 +41,8 @@ package struct Counters: Hashable, Sendable {
     package var losses: UInt64 = 0
     /// Parts of content that the store was given again.
     package var mended: UInt64 = 0
+    /// Counts of rosters.
+    package var rosters = RosterCounters()
     /// Datagrams dropped, for each reason, in the order of checks.
     package private(set) var rejected = DropReason.allCases.map { Rejected(reason: $0) }
 
@@ -74,6 +76,9 @@ package struct Counters: Hashable, Sendable {
             ("wants_disbelieved", wantsDisbelieved), ("content_abandoned", contentAbandoned),
             ("parts_broken", brokenParts), ("parts_slow", slowParts), ("cancelled", cancelled),
             ("lost", losses), ("mended", mended),
+            ("rosters_adopted", rosters.adopted), ("rosters_fetched", rosters.fetched),
+            ("rosters_refused", rosters.refused), ("rosters_unreadable", rosters.unreadable),
+            ("rosters_told", rosters.told),
         ]
     }
 }

@@ -20,6 +20,7 @@ package struct GatedEngine<Keeper: Gatekeeper & ~Copyable>: ~Copyable {
     var inboundRequests: [RequestID: Gate.InboundRequest] = [:]
     var desk = OperationDesk()
     var transfers = ContentTransfers()
+    var roster: RosterDesk
     package internal(set) var counters = Counters()
     package internal(set) var figures = CallFigures()
     private var nextRequest: UInt64 = 0
@@ -28,6 +29,7 @@ package struct GatedEngine<Keeper: Gatekeeper & ~Copyable>: ~Copyable {
         self.gate = gate
         self.core = core
         let admission = self.gate.admission
+        roster = RosterDesk(network: self.gate.networkID, local: admission)
         self.core.mute { !admission.mayWrite($0) }
     }
 
@@ -69,6 +71,7 @@ extension GatedEngine where Keeper: ~Copyable {
             let view = inbound.request.operation == .ping ? view(told: inbound.sender, at: turn.now) : nil
             onSender(of: inbound, in: &turn)
             dispatch(inbound, telling: view, in: &turn)
+            onRosterMark(of: inbound, in: &turn)
         case .answer(let answer):
             counters.answers += 1
             counters.struckOut += UInt64(answer.struckOut)
@@ -125,15 +128,6 @@ extension GatedEngine where Keeper: ~Copyable {
         tellCore(in: &turn) { $0.resolved(seed: seed, endpoints, in: &$1) }
     }
 
-    /// Replaces the rule of who is admitted; those who no longer are, are forgotten. Records of authors who
-    /// may no longer write are treated as absent from now on, but kept for a while: the next list may let
-    /// them again.
-    package mutating func replaceAdmission(_ policy: AdmissionPolicy) {
-        gate.replaceAdmission(policy)
-        core.forget { !policy.admits($0) }
-        core.mute { !policy.mayWrite($0) }
-    }
-
     /// A record that the store holds at start. Records of authors who may not write, or with bad signatures,
     /// are not taken; `false` says so.
     package mutating func restore(_ record: Record) -> Bool {
@@ -168,6 +162,9 @@ extension GatedEngine where Keeper: ~Copyable {
         if let deadline = transfers.deadline, deadline <= turn.now.instant {
             transfer(in: &turn) { $0.advance(&$1) }
         }
+        if let deadline = roster.deadline, deadline <= turn.now.instant {
+            consult(in: &turn) { $0.advance(&$1) }
+        }
     }
 
     // MARK: Queries
@@ -179,6 +176,7 @@ extension GatedEngine where Keeper: ~Copyable {
             var own = min(gate.nextDeadline, core.nextDeadline)
             if let look = desk.deadline { own = min(own, look) }
             if let deadline = transfers.deadline { own = min(own, deadline) }
+            if let deadline = roster.deadline { own = min(own, deadline) }
             return calls.nextDeadline.map { min($0, own) } ?? own
         }
     }
@@ -208,7 +206,7 @@ extension GatedEngine where Keeper: ~Copyable {
     /// All collections that others can make grow: the gate's, the core's and our own.
     package var bounds: [Bound] {
         gate.bounds + core.bounds + calls.bounds + desk.bounds(importing: transfers.imports.count)
-            + transfers.bounds(calls: calls.count)
+            + transfers.bounds(calls: calls.count) + roster.bounds
             + [
                 Bound("inbound requests", inboundRequests.count, of: Self.inboundCapacity),
                 Bound("views of peers", views.count, of: PeerViews.capacity),
@@ -280,7 +278,7 @@ extension GatedEngine where Keeper: ~Copyable {
     /// Answers an inbound request.
     mutating func reply(_ id: RequestID, _ response: Response, in turn: inout EngineTurn) {
         guard let inbound = inboundRequests.removeValue(forKey: id) else { return }
-        let response = response.naming(gate.twin(of: inbound))
+        let response = telling(response.naming(gate.twin(of: inbound)), to: inbound.request)
         if let datagram = gate.draft(response, to: inbound, now: turn.now.instant) {
             transmit(datagram, to: inbound.endpoint, in: &turn)
         }
@@ -292,7 +290,7 @@ extension GatedEngine where Keeper: ~Copyable {
         if inbound.showsNewKey {
             onRestart(of: inbound.sender, at: inbound.endpoint, in: &turn)
         }
-        guard inbound.provesAddress, inbound.request != .ping(isLeaving: true) else { return }
+        guard inbound.provesAddress, !inbound.request.isGoodbye else { return }
         counters.proofs += 1
         calls.heard(from: inbound.endpoint)
         let id = gate.admission.nodeID(of: inbound.sender)
@@ -327,7 +325,9 @@ extension GatedEngine where Keeper: ~Copyable {
             !gate.admission.mayWrite(record.author)
         {
             reply(id, .refused(.denied), in: &turn)
-        } else if !handleContent(id, inbound, from: sender, in: &turn) {
+        } else if !handleRoster(id, inbound, in: &turn),
+            !handleContent(id, inbound, from: sender, in: &turn)
+        {
             tellCore(in: &turn) { core, turn in
                 core.handleRequest(
                     id,

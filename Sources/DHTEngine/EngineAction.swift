@@ -29,6 +29,10 @@ package enum EngineAction: Sendable {
     case piece(OperationID, [UInt8])
     /// The operation is over.
     case finished(OperationID, Outcome)
+    /// Another roster counts from now on: it is to be there for the next process, too.
+    case adopted(Roster)
+    /// Two rosters of one serial are signed: this is to be kept.
+    case conflicting(RosterKeeper.Conflict)
 }
 
 /// How the store fared with a ticket.

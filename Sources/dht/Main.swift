@@ -20,6 +20,7 @@ struct DHT: AsyncParsableCommand {
         subcommands: [
             Initialize.self, Keygen.self, Identify.self, Check.self, Config.self, RunNode.self,
             Put.self, Get.self, Delete.self, List.self,
+            Members.self, Admit.self, Revoke.self, RosterCommand.self,
             Status.self, Peers.self, Routes.self, Trace.self, Doctor.self, Why.self, Top.self, Log.self,
             Ping.self, Reload.self, Stop.self, Backup.self, Restore.self, Store.self, Demo.self,
             Simulate.self, Bench.self,
@@ -87,7 +88,9 @@ enum Main {
     }
 
     /// Commands that are followed by one of their own.
-    private static let groups = [Store.configuration, Config.configuration]
+    private static let groups = [
+        Store.configuration, Config.configuration, RosterCommand.configuration,
+    ]
 
     /// ArgumentParser calls an unknown command an unexpected argument; say what was meant.
     private static func refuseUnknownCommand(_ arguments: [String]) throws(Failure) {

@@ -68,7 +68,7 @@ final class Host {
     /// Whether the world is to perform an action, once this host has kept of it what tests ask for.
     private func concernsWorld(_ action: EngineAction) -> Bool {
         switch action {
-        case .load, .apply, .importPiece: return !isStoreStuck
+        case .load, .loadPart, .apply, .importPiece: return !isStoreStuck
         case .transmit(let outgoing, let destination):
             guard let datagram = engine.gate.finish(outgoing) else { return false }
             overlay.wiretap?(datagram, endpoint, destination)
@@ -79,7 +79,7 @@ final class Host {
         case .finished(let operation, let outcome):
             precondition(outcomes[operation] == nil, "\(operation) ended twice")
             outcomes[operation] = outcome
-        case .loadPart, .survey, .resolve, .retry, .signed: break
+        case .survey, .resolve, .retry, .signed, .adopted, .conflicting: break
         }
         return true
     }
@@ -127,7 +127,14 @@ extension Host: AnyEngine {
 
     func advance(in turn: inout EngineTurn) { attend(&turn) { engine.advance(in: &$0) } }
 
-    func replaceAdmission(_ policy: AdmissionPolicy) { engine.replaceAdmission(policy) }
+    func replaceAdmission(_ policy: AdmissionPolicy, in turn: inout EngineTurn) {
+        attend(&turn) { engine.replaceAdmission(policy, in: &$0) }
+    }
+
+    func publish(_ roster: Roster, in turn: inout EngineTurn) {
+        attend(&turn) { _ = engine.publish(roster, in: &$0) }
+    }
+
     func restore(_ content: StoredContent, at _: Now) { engine.restore(content, at: overlay.now(at: self)) }
 
     func restore(_ record: Record) -> Bool {

@@ -253,7 +253,10 @@ struct AllowlistTests {
     }
 
     @Test func `other marks than @revoked, and a bad one, are errors`() {
-        #expect(error("@revoke \(a)") == "peers.allow:1:1: a line begins with an identity or with @revoked")
+        #expect(
+            error("@revoke \(a)")
+                == "peers.allow:1:1: a line begins with an identity, with @revoked or with @admin"
+        )
         #expect(error("@revoked") == "peers.allow:1:1: @revoked is followed by an identity")
         #expect(
             error("@revoked \(a) x write=no") == "peers.allow:1:75: nothing follows the name of one revoked"

@@ -21,6 +21,7 @@ import Testing
         case .findValue: .values([large], total: 9, closer: contacts)
         case .store, .passOn: .conflict(large)
         case .findChunk: .chunk([UInt8](repeating: 1, count: 1000))
+        case .findRoster: .roster(.sample)
         }
     }
 
@@ -29,7 +30,7 @@ import Testing
         .findValue(location: NodeID(firstByte: 1), author: nil, offset: 0),
         .findValue(location: NodeID(firstByte: 1), author: .named("carol"), offset: 5),
         .store(record(by: "alice"), condition: nil),
-        .findChunk(content: record(by: "alice").digest, part: .piece(1), chunk: 2),
+        .findChunk(content: record(by: "alice").digest, part: .piece(1), chunk: 2), .findRoster,
     ]
 
     @Test(arguments: Datagram.lengths, GateAddressTests.requests)

@@ -116,7 +116,7 @@ import Testing
         let pong = Response.pong(observed: .host(1), endpoints: endpoints)
         let counts = Self.rooms.map { room -> Int? in
             let (status, payload) = MessageCodec.encode(pong, room: room)
-            guard case .pong(_, let sent, nil) = decodeResponse(1, status, payload) else { return nil }
+            guard case .pong(_, let sent, nil, nil) = decodeResponse(1, status, payload) else { return nil }
             #expect(sent == Array(endpoints.prefix(sent.count)))
             return sent.count
         }

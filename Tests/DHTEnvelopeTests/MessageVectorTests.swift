@@ -50,8 +50,44 @@ private struct MessageVectors: Decodable {
         let chunk: UInt8?
         let held: UInt32?
         let bytes: Hex?
+        let roster: Mark?
+        let head: Head?
 
         var testDescription: String { "\(name), operation \(operation)" }
+    }
+
+    struct Mark: Decodable, Sendable {
+        let serial: UInt64
+        let stamp: UInt32
+
+        var mark: RosterMark { RosterMark(serial: serial, stamp: stamp) }
+    }
+
+    struct Head: Decodable, Sendable {
+        struct Text: Decodable, Sendable {
+            let length: UInt32
+            let digest: Hex
+        }
+
+        let serial: UInt64
+        let time: UInt64
+        let administrator: Hex
+        let text: Text
+        let signature: Hex
+
+        var head: RosterHead? {
+            guard let administrator = Identity(administrator.bytes),
+                let digest = Digest(text.digest.bytes[...]),
+                let text = ContentReference(rosterLength: text.length, digest: digest)
+            else { return nil }
+            return RosterHead(
+                serial: serial,
+                time: time,
+                administrator: administrator,
+                text: text,
+                signature: signature.bytes
+            )
+        }
     }
 
     struct View: Decodable, Sendable {
@@ -116,7 +152,8 @@ extension MessageVectors.View {
 extension MessageVectors.Good {
     var request: Request? {
         switch operation {
-        case 1: leaving.map { .ping(isLeaving: $0) }
+        case 1: leaving.map { .ping(isLeaving: $0, roster: roster?.mark) }
+        case 16: .findRoster
         case 2: target.flatMap { NodeID($0.bytes) }.map { .findNode(target: $0) }
         case 3:
             location.flatMap { NodeID($0.bytes) }.map {
@@ -158,7 +195,8 @@ extension MessageVectors.Good {
                 .pong(
                     observed: $0,
                     endpoints: (endpoints ?? []).compactMap(\.endpoint),
-                    view: view?.view
+                    view: view?.view,
+                    roster: roster?.mark
                 )
             }
         case (2, _): .nodes((contacts ?? []).compactMap(\.contact))
@@ -169,7 +207,8 @@ extension MessageVectors.Good {
                 closer: (contacts ?? []).compactMap(\.contact)
             )
         case (5, 0): bytes.map { .chunk($0.bytes) }
-        case (5, _): .absent
+        case (16, 0): head?.head.map { .roster($0) }
+        case (5, _), (16, _): .absent
         case (_, 0): .stored(receipt)
         case (_, 2): .conflict(record.flatMap { RecordCodec.decode($0.bytes) })
         case (_, 3): .refused(.quota)

@@ -55,7 +55,7 @@ extension SplitMix64 {
 
     mutating func request(_ operation: OperationCode) -> Request {
         switch operation {
-        case .ping: return .ping(isLeaving: chance())
+        case .ping: return .ping(isLeaving: chance(), roster: chance() ? rosterMark() : nil)
         case .findNode: return .findNode(target: nodeID())
         case .findValue:
             let author = chance() ? identity() : nil
@@ -72,7 +72,24 @@ extension SplitMix64 {
                 part: part,
                 chunk: UInt8(truncatingIfNeeded: next())
             )
+        case .findRoster: return .findRoster
         }
+    }
+
+    private mutating func rosterMark() -> RosterMark {
+        RosterMark(serial: max(next(), 1), stamp: UInt32(truncatingIfNeeded: next()))
+    }
+
+    private mutating func rosterHead() -> RosterHead {
+        let length = UInt32(number(1...8_388_608))
+        let digest = certain(Digest(bytes(32)[...]))
+        return RosterHead(
+            serial: max(next(), 1),
+            time: next(),
+            administrator: identity(),
+            text: certain(ContentReference(rosterLength: length, digest: digest)),
+            signature: bytes(64)
+        )
     }
 
     /// A response that fits the largest datagram whole.
@@ -81,7 +98,12 @@ extension SplitMix64 {
         switch operation {
         case .ping:
             let endpoints = (0..<number(0...20)).map { _ in endpoint() }
-            return .pong(observed: endpoint(), endpoints: endpoints, view: chance() ? view() : nil)
+            return .pong(
+                observed: endpoint(),
+                endpoints: endpoints,
+                view: chance() ? view() : nil,
+                roster: chance() ? pick([RosterMark.none, rosterMark()]) : nil
+            )
         case .findNode: return .nodes(contacts())
         case .findValue:
             let records = (0..<number(0...2)).map { _ in record(value: 0...100) }
@@ -90,6 +112,7 @@ extension SplitMix64 {
         case .store: return storeResponse()
         case .passOn: return writeResponse(number(0...3))
         case .findChunk: return chance() ? .absent : .chunk(bytes(number(1...1000)))
+        case .findRoster: return chance() ? .absent : .roster(rosterHead())
         }
     }
 

@@ -102,3 +102,14 @@ extension [UInt8] {
 
     func padded(to length: Int) -> [UInt8] { self + [UInt8](repeating: 0, count: length - count) }
 }
+
+extension RosterHead {
+    /// Nobody signed it.
+    static let sample = RosterHead(
+        serial: 1,
+        time: 2,
+        administrator: .named("alice"),
+        text: certain(ContentReference(rosterLength: 3, digest: record(by: "alice").digest)),
+        signature: [UInt8](repeating: 4, count: 64)
+    )
+}

@@ -171,6 +171,53 @@ final class FakeNode: NodeControl {
         return ReloadReply(members: 3)
     }
 
+    func members() async throws(Failure) -> MembersReply {
+        try check()
+        return MembersReply(
+            serial: 8,
+            signed: 1_790_942_400,
+            administrators: ["dht1r"],
+            members: [
+                .init(id: "dht1b", name: "beta", state: "good", serial: 8, write: true),
+                .init(id: "dht1c", name: "gamma", state: "unknown", serial: nil, write: false),
+            ]
+        )
+    }
+
+    func admit(
+        _ identity: String,
+        name: String,
+        addresses: [String]
+    ) async throws(Failure) -> SpreadReply {
+        try check()
+        return SpreadReply(
+            serial: 9,
+            members: .init(reached: 2, total: 3),
+            seconds: 0.25,
+            behind: [name] + addresses,
+            absent: [identity]
+        )
+    }
+
+    func revoke(_ member: String) async throws(Failure) -> SpreadReply {
+        try check()
+        return SpreadReply(serial: 10, members: .init(reached: 2, total: 2), seconds: 0.06, absent: [member])
+    }
+
+    func roster() async throws(Failure) -> RosterReply {
+        try check()
+        return RosterReply(serial: 8, signed: 1_790_942_400, administrator: "dht1r", roster: "@roster\n")
+    }
+
+    func push(_ roster: [UInt8]) async throws(Failure) -> SpreadReply {
+        try check()
+        return SpreadReply(
+            serial: UInt64(roster.count),
+            members: .init(reached: 1, total: 1),
+            seconds: 0
+        )
+    }
+
     func stop() async throws(Failure) -> StopReply {
         try check()
         state.withLock { $0.stops += 1 }

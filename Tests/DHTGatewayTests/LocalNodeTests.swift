@@ -33,7 +33,13 @@ struct LocalNodeTests {
                 logger: Logger(label: "test") { _ in SwiftLogNoOpLogHandler() }
             )
         )
-        let local = LocalNode(node, name: "alpha", members: members, rereadMembers: reread, onStop: {})
+        let local = LocalNode(
+            node,
+            name: "alpha",
+            members: members,
+            rereadMembers: { () throws(Failure) in AdmissionFiles(try reread()) },
+            onStop: {}
+        )
         do { try await body(local) } catch {
             await node.stop()
             throw error

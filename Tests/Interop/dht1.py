@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Callable, ClassVar, NamedTuple, Optional, TypeVar, Union
 
 from nacl import bindings as sodium
@@ -15,6 +15,8 @@ LENGTHS = (256, 512, 768, 1024, 1232)
 OVERHEAD = 220
 REQUEST, RESPONSE = 1, 2
 PING, FIND_NODE, FIND_VALUE, STORE, FIND_CHUNK, PASS_ON = 1, 2, 3, 4, 5, 6
+FIND_ROSTER = 16
+OPERATIONS = (PING, FIND_NODE, FIND_VALUE, STORE, FIND_CHUNK, PASS_ON, FIND_ROSTER)
 OK, RETRY, CONFLICT, QUOTA, EXPIRED, CLOCK, DENIED, UNAVAILABLE, WANTED, ABSENT = range(10)
 UNKNOWN, GOOD, QUESTIONABLE, BAD = range(4)
 NEVER = 2**32 - 1
@@ -23,6 +25,7 @@ K = 8
 NAMED = 2 * K  # contacts in one answer
 MAX_KEY, MAX_VALUE, MAX_LIFETIME = 128, 640, 31_536_000
 CHUNK, PIECE, MAX_CONTENT = 1000, 64_000, 16_777_216
+MAX_ROSTER = 8_388_608
 OUTLINE = 0xFFFF
 NO_DIGEST = bytes(32)
 NO_CHALLENGE = bytes(8)
@@ -273,6 +276,27 @@ class Reader:
             raise Malformed("unknown flags")
         return flags == 1
 
+    def flags(self, known: int) -> int:
+        flags = self.number(1)
+        if flags & ~known:
+            raise Malformed("unknown flags")
+        return flags
+
+    def mark(self) -> Mark:
+        mark = Mark(self.number(8), self.number(4))
+        if not mark.serial and mark.stamp:
+            raise Malformed("a stamp of no roster")
+        return mark
+
+    def head(self) -> Head:
+        head = Head(
+            self.number(8), self.number(8), self.take(32),
+            Reference(self.number(4), self.take(32)), self.take(64),
+        )
+        if not head.serial or not 1 <= head.text.length <= MAX_ROSTER:
+            raise Malformed("roster head")
+        return head
+
     def rest_is_zero(self) -> bool:
         return not any(self.content[self.at :])
 
@@ -436,6 +460,50 @@ def outline(content: bytes) -> bytes:
     )
 
 
+# Section 12: rosters
+
+
+class Mark(NamedTuple):
+    """Tells of a roster in a PING; serial 0: there is none."""
+
+    serial: int
+    stamp: int
+
+    def encode(self) -> bytes:
+        return number(self.serial, 8) + number(self.stamp, 4)
+
+
+class Head(NamedTuple):
+    """All of a roster but its text."""
+
+    serial: int
+    time: int
+    administrator: bytes
+    text: Reference
+    signature: bytes = b""
+
+    @staticmethod
+    def sign(
+        network: Network, administrator: SigningKey, serial: int, time: int, text: bytes
+    ) -> Head:
+        bare = Head(serial, time, administrator.identity, Reference.of(text))
+        return bare._replace(signature=administrator.sign(bare.signed_input(network)))
+
+    def fields(self) -> bytes:
+        times = number(self.serial, 8) + number(self.time, 8)
+        return times + self.administrator + self.text.encode()
+
+    def signed_input(self, network: Network) -> bytes:
+        return b"dht1 roster\0" + network.id + self.fields()
+
+    def is_genuine(self, network: Network) -> bool:
+        return is_signed(self.signed_input(network), self.signature, self.administrator)
+
+    @property
+    def mark(self) -> Mark:
+        return Mark(self.serial, int.from_bytes(self.text.digest[:4], "big"))
+
+
 # Sections 6 and 7: messages
 
 
@@ -443,9 +511,11 @@ def outline(content: bytes) -> bytes:
 class Ping:
     operation: ClassVar[int] = PING
     leaving: bool = False
+    roster: Optional[Mark] = None
 
     def encode(self) -> bytes:
-        return bytes([self.leaving])
+        flags = self.leaving | (self.roster is not None) << 1
+        return bytes([flags]) + (self.roster.encode() if self.roster else b"")
 
 
 @dataclass(frozen=True)
@@ -496,6 +566,14 @@ class FindChunk:
         return self.content + number(self.part, 2) + number(self.chunk, 1)
 
 
+@dataclass(frozen=True)
+class FindRoster:
+    operation: ClassVar[int] = FIND_ROSTER
+
+    def encode(self) -> bytes:
+        return b""
+
+
 class View(NamedTuple):
     """The clock of who answers PING (Unix milliseconds), and what it makes of who asked."""
 
@@ -514,23 +592,26 @@ class Pong:
     observed: Endpoint
     endpoints: list[Endpoint]
     view: Optional[View] = None
+    roster: Optional[Mark] = None
     status: ClassVar[int] = OK
 
     def encode(self) -> bytes:
         places = self.observed.encode() + list_bytes([e.encode() for e in self.endpoints])
-        return places + bytes([self.view is not None]) + (self.view.encode() if self.view else b"")
+        flags = (self.view is not None) | (self.roster is not None) << 1
+        mark = self.roster.encode() if self.roster else b""
+        return places + bytes([flags]) + mark + (self.view.encode() if self.view else b"")
 
     def fitting(self, room: int) -> Pong:
-        """With as much of it as fits: endpoints before the view."""
-        fixed = len(Pong(self.observed, []).encode())
+        """With as much of it as fits: the roster and endpoints before the view."""
+        fixed = len(Pong(self.observed, [], None, self.roster).encode())
         endpoints: list[Endpoint] = []
         for endpoint in self.endpoints:
             fixed += len(endpoint.encode())
             if fixed > room:
                 break
             endpoints.append(endpoint)
-        whole = Pong(self.observed, endpoints, self.view)
-        return whole if len(whole.encode()) <= room else Pong(self.observed, endpoints)
+        whole = Pong(self.observed, endpoints, self.view, self.roster)
+        return whole if len(whole.encode()) <= room else replace(whole, view=None)
 
 
 @dataclass(frozen=True)
@@ -603,6 +684,17 @@ class Chunk:
 
 
 @dataclass(frozen=True)
+class Rostered:
+    """The head of the roster that the responder holds."""
+
+    head: Head
+    status: ClassVar[int] = OK
+
+    def encode(self) -> bytes:
+        return self.head.fields() + self.head.signature
+
+
+@dataclass(frozen=True)
 class Refusal:
     """A status without a payload: retry, quota, expired, denied, unavailable, absent."""
 
@@ -612,8 +704,8 @@ class Refusal:
         return b""
 
 
-Request = Union[Ping, FindNode, FindValue, Store, FindChunk]
-Response = Union[Pong, Nodes, Found, Stored, Conflict, WrongClock, Wanted, Chunk, Refusal]
+Request = Union[Ping, FindNode, FindValue, Store, FindChunk, FindRoster]
+Response = Union[Pong, Nodes, Found, Stored, Conflict, WrongClock, Wanted, Chunk, Rostered, Refusal]
 
 
 def decode_request(operation: int, status: int, payload: bytes) -> Request:
@@ -623,7 +715,8 @@ def decode_request(operation: int, status: int, payload: bytes) -> Request:
     if status != 0:
         raise Malformed("status in a request")
     if operation == PING:
-        message = Ping(reader.flag())
+        flags = reader.flags(3)
+        message = Ping(bool(flags & 1), reader.mark() if flags & 2 else None)
     elif operation == FIND_NODE:
         message = FindNode(reader.take(20))
     elif operation == FIND_VALUE:
@@ -636,6 +729,8 @@ def decode_request(operation: int, status: int, payload: bytes) -> Request:
         message = FindChunk(reader.take(32), reader.number(2), reader.number(1))
         if message.part != OUTLINE and message.part * PIECE >= MAX_CONTENT:
             raise Malformed("there is no such piece")
+    elif operation == FIND_ROSTER:
+        message = FindRoster()
     else:
         raise Malformed("unknown operation")
     reader.finish()
@@ -644,13 +739,13 @@ def decode_request(operation: int, status: int, payload: bytes) -> Request:
 
 def decode_response(operation: int, status: int, payload: bytes) -> Response:
     """`payload` may be followed by the zeros of the padding."""
-    if not PING <= operation <= PASS_ON:
+    if operation not in OPERATIONS:
         raise Malformed("unknown operation")
     if status > ABSENT or (CONFLICT <= status <= UNAVAILABLE and operation not in (STORE, PASS_ON)):
         raise Malformed("unknown status")
     if status == WANTED and operation != STORE:
         raise Malformed("unknown status")
-    if status == ABSENT and operation != FIND_CHUNK:
+    if status == ABSENT and operation not in (FIND_CHUNK, FIND_ROSTER):
         raise Malformed("unknown status")
     reader = Reader(payload)
     message: Response
@@ -664,7 +759,9 @@ def decode_response(operation: int, status: int, payload: bytes) -> Response:
         message = Refusal(status)
     elif operation == PING:
         observed, endpoints = reader.endpoint(), reader.list_of(reader.endpoint)
-        message = Pong(observed, endpoints, reader.view() if reader.flag() else None)
+        flags = reader.flags(3)
+        mark = reader.mark() if flags & 2 else None
+        message = Pong(observed, endpoints, reader.view() if flags & 1 else None, mark)
     elif operation == FIND_NODE:
         message = Nodes(reader.list_of(reader.contact, NAMED))
     elif operation == FIND_VALUE:
@@ -677,6 +774,8 @@ def decode_response(operation: int, status: int, payload: bytes) -> Response:
         if not 1 <= length <= CHUNK:
             raise Malformed("chunk length")
         message = Chunk(reader.take(length))
+    elif operation == FIND_ROSTER:
+        message = Rostered(reader.head())
     else:
         lifetime, hidden_by = reader.number(4), reader.number(4)
         prefixes = [reader.number(4) for _ in range(K - 1)]

@@ -13,6 +13,7 @@ from typing import Any, Callable
 import dht1
 from dht1 import Contact, Endpoint, FindNode, Malformed, Network, Ping, Pong, SigningKey
 from lookup import Client, Lookup
+from roster import Roster
 from rpc import Node, distance
 
 DEFAULT_LIFETIME = 86_400
@@ -26,6 +27,8 @@ class Console:
     For attacks, and to see what became of them:
     catch on|off: remembers from now on, or no more, what the node sends and receives.
     caught: what that was, each with `sent`, `peer` (the address) and `datagram`, and forgets it.
+    roster SERIAL SEED TEXT: signs a roster with an administrator's seed and has it count; without
+    these: the one that counts.
     rotate: a new box key at once; to others the node is a new process.
     sessions: identities, box keys and addresses of those that proved to receive, and `floor`,
     `top` of their windows; how many `first_contacts` are remembered."""
@@ -37,7 +40,7 @@ class Console:
             "ping": self.ping, "find": self.find, "put": self.put, "get": self.get,
             "del": self.delete, "raw": self.raw, "counters": self.counters, "peers": self.peers,
             "quit": self.quit, "catch": self.catch, "caught": self.tell_caught,
-            "rotate": self.rotate, "sessions": self.sessions,
+            "rotate": self.rotate, "sessions": self.sessions, "roster": self.roster,
         }
         self.open = True
 
@@ -132,6 +135,17 @@ class Console:
         self.node.rotate()
         return {"ok": True, "box_key": self.node.box.public.hex()}
 
+    def roster(self, serial: str = "", seed: str = "", text: str = "") -> dict[str, Any]:
+        follower = self.node.roster
+        if serial:
+            key = SigningKey.of(sized(bytes.fromhex(seed), 32, 32))
+            follower.adopt(Roster.sign(self.node, key, int(serial), bytes.fromhex(text)))
+        return {
+            "ok": True, "serial": follower.mark.serial, "stamp": follower.mark.stamp,
+            "members": sorted(member.hex() for member in self.node.admitted),
+            "conflict": follower.conflict is not None,
+        }
+
     def sessions(self) -> dict[str, Any]:
         known = self.node.sessions
         sessions = [
@@ -215,11 +229,13 @@ def main() -> None:
     parser.add_argument("--seed", required=True, type=bytes.fromhex)
     parser.add_argument("--network", required=True, type=bytes.fromhex)
     parser.add_argument("--allow", required=True, type=read_allowlist)
+    parser.add_argument("--admin", action="append", default=[], type=parse_identity)
     parser.add_argument("--listen", default="127.0.0.1:0", type=parse_endpoint)
     parser.add_argument("--peer", action="append", default=[], type=parse_peer)
     options = parser.parse_args()
     key, network = SigningKey.of(options.seed), Network(options.network)
     node = Node(key, network, options.allow, options.listen, options.peer)
+    node.roster.pinned = set(options.admin)
     print("READY", peer_text(Contact(key.identity, node.endpoint)), flush=True)
     Console(node).run()
 

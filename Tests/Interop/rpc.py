@@ -19,6 +19,7 @@ from dht1 import (
     Network, Nodes, Ping, Pong, Record, Refusal, Request, Response, SigningKey, Store, Stored,
 )
 from peer import Bucket, FirstContactLane, Link, Peer
+from roster import NONE, Follower
 from session import Session, Sessions
 from store import RecordStore
 
@@ -29,7 +30,7 @@ GREETING_PAUSE = FOLLOW_PAUSE = 30
 PINGS, PING_PAUSE = 2, 30
 JOIN_PAUSE = 2
 RETRIES = 2
-ANSWER_LENGTH = {dht1.FIND_NODE: 768, dht1.FIND_VALUE: 1232}
+ANSWER_LENGTH = {dht1.FIND_NODE: 768, dht1.FIND_VALUE: 1232, dht1.FIND_ROSTER: 512}
 
 shared_key = functools.lru_cache(maxsize=4096)(dht1.shared_key)
 
@@ -69,7 +70,8 @@ class Call:
     def wants_prelude(self) -> bool:
         """What only a live request does."""
         changes = self.message.operation in (dht1.STORE, dht1.FIND_CHUNK, dht1.PASS_ON)
-        return not self.digests and (changes or self.message == Ping(leaving=True))
+        leaves = isinstance(self.message, Ping) and self.message.leaving
+        return not self.digests and (changes or leaves)
 
 
 class Node:
@@ -103,6 +105,7 @@ class Node:
         self.joined_at = -float(JOIN_PAUSE)
         self.store = RecordStore(admitted | {key.identity})
         self.revisions: dict[bytes, int] = {}
+        self.roster = Follower(self, set(), set(admitted))
         family = socket.AF_INET6 if ":" in listen.address else socket.AF_INET
         self.socket = socket.socket(family, socket.SOCK_DGRAM)
         self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 1 << 22)
@@ -122,6 +125,7 @@ class Node:
         deadlines = [call.deadline for call in self.calls]
         wait = max(0.0, min([patience] + [deadline - now for deadline in deadlines]))
         ready = select.select([self.socket, *also], [], [], wait)[0]
+        self.roster.tick(now)
         if self.socket in ready:
             for _ in range(64):
                 try:
@@ -236,8 +240,10 @@ class Node:
         room = dht1.LENGTHS[-1] if live else len(datagram)
         response = self.answer(message, sender, live, room - dht1.OVERHEAD)
         self.respond(sender, header, body, digest, response, live)
-        if live and message != Ping(True):
+        if live and not (isinstance(message, Ping) and message.leaving):
             self.heard_live(sender, proved)
+            if isinstance(message, Ping):
+                self.roster.heard(message.roster or NONE, sender)
 
     def check_signature(
         self, datagram: bytes, header: Header, request_digest: bytes, signature: bytes,
@@ -280,6 +286,8 @@ class Node:
         if len(call.digests) == 1:
             peer.round_trip.sample(call.seconds)
         self.counters["responses"] += 1
+        if isinstance(answer, Pong) and answer.roster:
+            self.roster.heard(answer.roster, sender)
         self.openers.pop(sender, None)
         self.heard_from(sender)
         if challenged:
@@ -324,27 +332,36 @@ class Node:
         if isinstance(message, Ping):
             if live and message.leaving:
                 self.contacts.pop(sender.identity, None)
-            return self.pong(sender.endpoint, room)
+            return self.pong(sender.endpoint, room, message.roster or NONE)
         if isinstance(message, FindNode):
             everyone = self.closest(message.target, but=sender.identity)
             fitting = self.fitting(everyone, room - 1)
             return Nodes(fitting) if fitting or not everyone else Refusal(dht1.RETRY)
         if isinstance(message, FindValue):
             return self.found(message, sender, room)
+        held = self.roster.held
+        if isinstance(message, dht1.FindRoster):
+            if not held:
+                return Refusal(dht1.ABSENT)
+            head = dht1.Rostered(held.head)
+            return head if len(head.encode()) <= room else Refusal(dht1.RETRY)
         if not live:
             return Refusal(dht1.RETRY)
         if isinstance(message, dht1.FindChunk):
-            return Refusal(dht1.ABSENT)
+            ours = held and held.head.text.digest == message.content
+            chunk = held.chunk(message.part, message.chunk) if held and ours else None
+            return dht1.Chunk(chunk) if chunk else Refusal(dht1.ABSENT)
         if isinstance(message, dht1.PassOn):
             return Refusal(dht1.UNAVAILABLE)  # this node has one family only
         if message.record.kind == dht1.REFERENCE:
             return Refusal(dht1.UNAVAILABLE)  # this node keeps no content
         return self.keep(message.record, message.condition, sender.identity)
 
-    def pong(self, observed: Endpoint, room: int) -> Pong:
+    def pong(self, observed: Endpoint, room: int, shown: dht1.Mark) -> Pong:
         bound = not ipaddress.ip_address(self.endpoint.address).is_unspecified
         view = dht1.View(unix_milliseconds())  # this node grades nobody
-        return Pong(observed, [self.endpoint] if bound else [], view).fitting(room)
+        mark = None if self.roster.mark == shown else self.roster.mark
+        return Pong(observed, [self.endpoint] if bound else [], view, mark).fitting(room)
 
     def found(self, message: FindValue, sender: Contact, room: int) -> Response:
         now = unix_milliseconds()
@@ -483,6 +500,8 @@ class Node:
     def transmit(self, call: Call) -> None:
         call.waits = False
         now, contact, peer = self.now(), call.contact, self.peer(call.contact.identity)
+        if isinstance(call.message, Ping):
+            call.message = Ping(call.message.leaving, self.roster.shown())
         message, box_public, pads = call.message, peer.box_public, not self.expects_life(contact)
         if call.digests and self.link(contact).answered_at <= call.sent_at:
             box_public, pads = None, True

@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes Tests/Vectors/*.json, section 12 of docs/protocol.md; `--check` compares instead.
+"""Writes Tests/Vectors/*.json, section 13 of docs/protocol.md; `--check` compares instead.
 
 Every input is BLAKE2b of a label, so each run makes the same bytes."""
 
@@ -365,6 +365,8 @@ def requests() -> list[tuple[str, dht1.Request]]:
     return [
         ("ping", dht1.Ping()),
         ("ping, leaving", dht1.Ping(leaving=True)),
+        ("ping, roster", dht1.Ping(roster=made_head().mark)),
+        ("ping, leaving, largest roster", dht1.Ping(True, dht1.Mark(2**64 - 1, 2**32 - 1))),
         ("find node", dht1.FindNode(derive("target", 20))),
         ("find node, zeros", dht1.FindNode(bytes(20))),
         ("find node, ones", dht1.FindNode(b"\xff" * 20)),
@@ -385,6 +387,7 @@ def requests() -> list[tuple[str, dht1.Request]]:
         ("find chunk, outline", dht1.FindChunk(derive("content", 32), dht1.OUTLINE, 0)),
         ("find chunk, first", dht1.FindChunk(derive("content", 32), 0, 0)),
         ("find chunk, last", dht1.FindChunk(derive("content", 32), 262, 63)),
+        ("find roster", dht1.FindRoster()),
     ]
 
 
@@ -404,6 +407,8 @@ def responses() -> list[tuple[str, int, dht1.Response]]:
         ("pong, view, zeros", 1, dht1.Pong(V4, [], dht1.View(0, dht1.UNKNOWN, 0, 0))),
         ("pong, view, ones", 1,
          dht1.Pong(V6, [V4, V6], dht1.View(2**48 - 1, dht1.BAD, dht1.NEVER - 1, 2**32 - 1))),
+        ("pong, roster", 1, dht1.Pong(V4, [V4], None, made_head().mark)),
+        ("pong, no roster, view", 1, dht1.Pong(V4, [], dht1.View(CLOCK), dht1.Mark(0, 0))),
         ("nodes, none", 2, dht1.Nodes([])),
         ("nodes, one", 2, dht1.Nodes(contacts(1))),
         ("nodes, eight", 2, dht1.Nodes(contacts(8))),
@@ -439,8 +444,10 @@ def responses() -> list[tuple[str, int, dht1.Response]]:
         ("chunk, shortest", 5, dht1.Chunk(b"\0")),
         ("chunk, longest", 5, dht1.Chunk(derive("chunk", 1000))),
         ("absent", 5, dht1.Refusal(dht1.ABSENT)),
+        ("roster", 16, dht1.Rostered(made_head())),
+        ("no roster", 16, dht1.Refusal(dht1.ABSENT)),
     ]
-    return plain + [("retry", op, dht1.Refusal(dht1.RETRY)) for op in (1, 2, 3, 5)] + [
+    return plain + [("retry", op, dht1.Refusal(dht1.RETRY)) for op in (1, 2, 3, 5, 16)] + [
         (name, 4, dht1.Refusal(status)) for status, name in refusals
     ]
 
@@ -480,8 +487,8 @@ def plain_value(value: Any) -> Any:
     if isinstance(value, Contact):
         other = {"other": plain_value(value.other)} if value.other else {}
         return {"identity": value.identity.hex()} | plain_value(value.endpoint) | other
-    if isinstance(value, dht1.View):
-        return value._asdict()
+    if isinstance(value, (dht1.View, dht1.Mark, dht1.Head, dht1.Reference)):
+        return {name: plain_value(field) for name, field in value._asdict().items()}
     if isinstance(value, Endpoint):
         return {"address": value.address, "port": value.port}
     if isinstance(value, list):
@@ -511,10 +518,13 @@ def bad_requests() -> list[Bad]:
     small, large = made_records()[0][2], made_records()[2][2]
     record, place = small.encode(), small.location
     cases = [
-        *((op, 0, b"", f"operation {op}") for op in (0, 7, 127, 128, 255)),
+        *((op, 0, b"", f"operation {op}") for op in (0, 7, 15, 17, 127, 128, 255)),
         (1, 1, b"\0", "status retry in a request"),
         (4, 2, b"\0" + record, "status conflict in a request"),
-        (1, 0, b"\2", "ping, reserved flag"),
+        (1, 0, b"\4", "ping, reserved flag"),
+        (1, 0, b"\2" + bytes(11) + b"\1", "ping, the stamp of no roster"),
+        (1, 0, b"\0" + bytes(7) + b"\1" + bytes(4), "ping, roster without its flag"),
+        (16, 0, b"\1", "find roster, padding not zero"),
         (1, 0, b"\x81", "ping, reserved flag beside the known one"),
         (1, 0, b"\0\1", "ping, padding not zero"),
         (1, 0, b"\0" + bytes(34) + b"\1", "ping, last byte of the padding not zero"),
@@ -548,8 +558,9 @@ def bad_responses() -> list[Bad]:
     mapped = b"\6" + bytes(10) + b"\xff\xff" + bytes([192, 0, 2, 7]) + b"\x0f\xa0"
     two_large = b"\0\2\2" + large + large
     view = dht1.View(CLOCK, dht1.BAD, 3600, 250_000).encode()
+    head = dht1.Rostered(made_head()).encode()
     cases = [
-        *((op, 0, b"", f"operation {op}") for op in (0, 7, 127, 255)),
+        *((op, 0, b"", f"operation {op}") for op in (0, 7, 15, 17, 127, 255)),
         *((op, 8, b"", f"status 8 to operation {op}") for op in (1, 2, 3, 5, 6)),
         *((op, 9, b"", f"status 9 to operation {op}") for op in (1, 2, 3, 4, 6)),
         *((op, 10, b"", f"status 10 to operation {op}") for op in (1, 2, 3, 4, 5, 6)),
@@ -569,7 +580,14 @@ def bad_responses() -> list[Bad]:
         (1, 0, v4 + b"\1" + v4 + b"\0\1", "pong, padding not zero"),
         (1, 0, v4 + b"\2" + v4, "pong, list one short"),
         (1, 0, v4 + b"\xff" + v4, "pong, list of 255 with one in it"),
-        (1, 0, v4 + b"\0\2" + view, "pong, reserved flag"),
+        (1, 0, v4 + b"\0\4" + view, "pong, reserved flag"),
+        (1, 0, v4 + b"\0\2" + bytes(11) + b"\1", "pong, the stamp of no roster"),
+        (1, 0, v4 + b"\0\1" + made_head().mark.encode() + view, "pong, roster without its flag"),
+        (16, 0, bytes(8) + head[8:], "roster of serial 0"),
+        (16, 0, head[:48] + bytes(4) + head[52:], "roster of 0 bytes"),
+        (16, 0, head[:48] + dht1.number(dht1.MAX_ROSTER + 1, 4) + head[52:], "roster too long"),
+        (16, 0, head + b"\1", "roster, padding not zero"),
+        *((16, s, b"", f"status {s} to operation 16") for s in (2, 3, 7, 8, 10)),
         (1, 0, v4 + b"\0\x81" + view, "pong, reserved flag beside the known one"),
         (1, 0, v4 + b"\0\0" + view, "pong, view without its flag"),
         (1, 0, v4 + b"\0\1" + view[:6] + b"\4" + view[7:], "pong, view of state 4"),
@@ -748,10 +766,52 @@ def envelopes() -> Fields:
     return {"envelopes": them.made}
 
 
+# rosters.json
+
+
+def roster_text(members: int, remark: int = 0) -> bytes:
+    """An administrator, one who is revoked, members, and a comment of so many bytes."""
+    texts = [dht1.encode_text(dht1.PART_IDENTITY, person.identity) for person in PEOPLE]
+    lines = [f"@admin {texts[0]} root", f"@revoked {texts[-1]} gone"]
+    named = enumerate(texts[:members])
+    lines += [f"{text} n{index} addr=192.0.2.{index}:4100" for index, text in named]
+    return ("\n".join(lines) + "\n").encode() + (b"#" + b"x" * remark + b"\n" if remark else b"")
+
+
+def made_head() -> dht1.Head:
+    return dht1.Head.sign(NETWORKS[0], PEOPLE[0], 7, CLOCK // 1000, roster_text(3))
+
+
+def rosters() -> Fields:
+    made = [
+        (0, 0, 1, 1_790_942_400, roster_text(1)), (0, 0, 2, 0, roster_text(6)),
+        (1, 1, 2**64 - 1, 2**64 - 1, roster_text(3)),
+        (0, 2, 8, CLOCK // 1000, roster_text(6, 200_000)),
+    ]
+    return {"rosters": [roster_fields(NETWORKS[n], PEOPLE[p], s, t, x) for n, p, s, t, x in made]}
+
+
+def roster_fields(
+    network: Network, administrator: SigningKey, serial: int, time: int, text: bytes
+) -> Fields:
+    head = dht1.Head.sign(network, administrator, serial, time, text)
+    assert head.is_genuine(network)
+    fields: Fields = {
+        "network_key": network.key.hex(), "administrator_seed": administrator.seed.hex(),
+        "serial": serial, "time": time, "head": dht1.Rostered(head).encode().hex(),
+        "mark": head.mark.encode().hex(),
+        "signed_input_digest": dht1.blake2b(head.signed_input(network)).hex(),
+    }
+    if len(text) <= 2000:
+        return fields | {"text": text.decode()}
+    start = text.index(b"#")
+    return fields | {"text": text[:start].decode(), "remark": len(text) - start - 2}
+
+
 def main() -> int:
     FOLDER.mkdir(exist_ok=True)
     stale = []
-    for make in (keys, contents, records, messages, envelopes):
+    for make in (keys, contents, records, messages, envelopes, rosters):
         path = FOLDER / f"{make.__name__}.json"
         text = json.dumps(make(), indent=1) + "\n"
         if "--check" not in sys.argv[1:]:

@@ -39,6 +39,21 @@ SPOILING = ("--scenario spoiling --nodes 12 --adversaries 0.3 --hours 0.15 --sea
 AMNESIAC = "--scenario amnesiac --nodes 12 --hours 0.25 --sealing stand-in --values 20 --reads 60 --seed 1 --seeds 2"
 
 MUTATIONS = [
+    # membership
+    Mutation("rosters-unsigned", "membership", SWARM, [
+        ("DHTEnvelope/Roster/RosterKeeper.swift", "guard head.isGenuine(in: network) else { return .forged }",
+         "guard head.signature.count == 64 else { return .forged }"),
+    ]),
+    Mutation("rosters-kept-back", "membership", SWARM, [
+        ("DHTEngine/Roster/RosterDesk.swift", "        if timers.take(.compare, at: turn.now) { compare(&turn) }\n", ""),
+        ("DHTEngine/Roster/RosterDesk.swift", "            if !telling.isToTell(contact.identity) { tell(contact, &turn) }\n",
+         "            counters.told += 0\n"),
+    ]),
+    Mutation("boasters-believed", "membership", SWARM, [
+        ("DHTEngine/Roster/RosterClaims.swift", "static let askedAtOnce = 3", "static let askedAtOnce = 1"),
+        ("DHTEngine/Roster/RosterClaims.swift",
+         "        if distrusted.count < RosterDesk.markLimit { distrusted[peer] = now + Self.distrust }\n", ""),
+    ]),
     # authenticity
     Mutation("answers-unsigned", "authenticity", SWARM, [
         ("DHTEnvelope/Gate/Gatekeeper.swift", "                && accepts(record)\n",
@@ -130,7 +145,7 @@ MUTATIONS = [
          "                _ = table.answered(sender, at: turn.now.instant)\n            }\n"),
     ]),
     Mutation("the-expelled-stay", "table", SWARM, [
-        ("DHTEngine/Engine.swift", "core.forget { !policy.admits($0) }", "_ = policy"),
+        ("DHTEngine/Roster/Rosters.swift", "        core.forget { !policy.admits($0) }\n", ""),
     ]),
     # bounds
     Mutation("buckets-without-end", "bounds", CALM, [

@@ -54,6 +54,8 @@ struct ConstantTests {
         "least rate of content": ["DHTEngine/Content/ContentTransfers.swift:leastRate"],
         "content that does not come": ["DHTEngine/Content/ContentTransfers.swift:incomingPatience"],
         "lifetime": ["DHTCore/Records/Record.swift:lifetimes"],
+        "roster": ["DHTCore/Content/ContentReference.swift:rosterLengths"],
+        "roster compared": ["DHTEngine/Roster/RosterDesk.swift:comparing"],
     ]
 
     /// What a library user may set begins at the same numbers.

@@ -13,6 +13,13 @@ package struct ContentReference: Hashable, Sendable {
         (self.length, self.digest) = (length, digest)
     }
 
+    /// The text of a roster: 1…8,388,608 bytes, so perhaps fewer than other content has. `nil` if it is
+    /// shorter or longer.
+    package init?(rosterLength length: UInt32, digest: Digest) {
+        guard ContentLayout.rosterLengths.contains(Int(length)) else { return nil }
+        (self.length, self.digest) = (length, digest)
+    }
+
     // MARK: Parts
 
     /// Pieces; all but the last have ``ContentLayout/pieceLength`` bytes.
@@ -58,6 +65,8 @@ package enum ContentLayout {
     package static let digestLength = 32
     /// Bytes of content. A shorter value is in the record itself.
     package static let lengths = 641...16_777_216
+    /// Bytes of a roster's text.
+    package static let rosterLengths = 1...8_388_608
     /// Of a record's value that refers to content: length u32, digest.
     package static let referenceLength = 4 + digestLength
     package static let maximumPieceCount = (lengths.upperBound - 1) / pieceLength + 1

@@ -1,7 +1,7 @@
 /// A request of one node to another: the decoded payload. `docs/protocol.md`, section 7.
 package enum Request: Hashable, Sendable {
-    /// `isLeaving`: the sender stops and wants to be forgotten.
-    case ping(isLeaving: Bool)
+    /// `isLeaving`: the sender stops and wants to be forgotten. `roster`: the one it holds; `nil`: none.
+    case ping(isLeaving: Bool, roster: RosterMark? = nil)
     case findNode(target: NodeID)
     /// Records at a location, newest first, from the `offset`-th on; of one author if `author` is given.
     case findValue(location: NodeID, author: Identity?, offset: UInt16)
@@ -10,6 +10,8 @@ package enum Request: Hashable, Sendable {
     case passOn(Record, condition: Condition?)
     /// A chunk of content: up to 1,000 bytes of one of its parts.
     case findChunk(content: Digest, part: ContentPart, chunk: UInt8)
+    /// The head of the roster that the receiver holds.
+    case findRoster
 
     /// The condition that the newest live record under the key must meet for a STORE to be taken. Best
     /// effort: each replica judges by what it holds.
@@ -28,6 +30,7 @@ package enum Request: Hashable, Sendable {
         case .store: .store
         case .passOn: .passOn
         case .findChunk: .findChunk
+        case .findRoster: .findRoster
         }
     }
 
@@ -35,16 +38,19 @@ package enum Request: Hashable, Sendable {
     /// address.
     package var isWrite: Bool { operation == .store || operation == .passOn }
 
+    /// Whether it is a PING with the leaving flag.
+    package var isGoodbye: Bool { if case .ping(true, _) = self { true } else { false } }
+
     /// The record to be written; `nil` if the request is no write.
     package var record: Record? {
         switch self {
         case .store(let record, _), .passOn(let record, _): record
-        case .ping, .findNode, .findValue, .findChunk: nil
+        case .ping, .findNode, .findValue, .findChunk, .findRoster: nil
         }
     }
 }
 
-/// Operation codes on the wire. 7…127 are kept for what comes next.
+/// Operation codes on the wire. 7…15 and 17…127 are kept for what comes next.
 package enum OperationCode: UInt8, CaseIterable, Sendable {
     case ping = 1
     case findNode = 2
@@ -52,6 +58,7 @@ package enum OperationCode: UInt8, CaseIterable, Sendable {
     case store = 4
     case findChunk = 5
     case passOn = 6
+    case findRoster = 16
 
     /// As people and programs read it.
     package var name: String {
@@ -62,6 +69,7 @@ package enum OperationCode: UInt8, CaseIterable, Sendable {
         case .store: "store"
         case .findChunk: "find_chunk"
         case .passOn: "pass_on"
+        case .findRoster: "find_roster"
         }
     }
 }
@@ -69,8 +77,8 @@ package enum OperationCode: UInt8, CaseIterable, Sendable {
 /// The answer to a request: the decoded payload of a response.
 package enum Response: Hashable, Sendable {
     /// The address the request came from, as the responder saw it, where the responder believes it can be
-    /// reached, and what it makes of the asker.
-    case pong(observed: Endpoint, endpoints: [Endpoint], view: View? = nil)
+    /// reached, what it makes of the asker, and which roster it holds, if it is another than the asker's.
+    case pong(observed: Endpoint, endpoints: [Endpoint], view: View? = nil, roster: RosterMark? = nil)
     case nodes([Contact])
     /// `total` counts every live record the responder holds that the request asked for, sent or not.
     case values([Record], total: UInt16, closer: [Contact])
@@ -83,7 +91,9 @@ package enum Response: Hashable, Sendable {
     case wanted(held: UInt32)
     /// Bytes of content.
     case chunk([UInt8])
-    /// The responder does not have that part of the content.
+    /// The roster that the responder holds.
+    case roster(RosterHead)
+    /// The responder does not have that part of the content, or no roster.
     case absent
     /// Nothing was done: ask again, with the challenge that came with this answer.
     case retry

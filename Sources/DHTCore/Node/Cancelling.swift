@@ -15,6 +15,13 @@ extension KademliaNode {
         _ = calls.end(callID)
     }
 
+    /// The peer of a call is admitted no more: there is no answer, and nothing is learned of the peer.
+    package mutating func expelled(_ callID: CallID, in turn: inout KademliaTurn) {
+        guard let call = calls.end(callID) else { return }
+        membership.verifications.end(call.contact)
+        endedUnanswered(call, in: &turn)
+    }
+
     /// The peer answered that it needs more time: it is not silent.
     package mutating func heard(_ callID: CallID) {
         calls.extend(callID)

@@ -3,6 +3,8 @@ package enum CallID: Hashable, Comparable, Sendable {
     case core(UInt64)
     /// A request for a chunk of a long value: none of the core's business.
     case content(UInt64)
+    /// A request about rosters: none of the core's business either.
+    case roster(UInt64)
 }
 
 /// Names a request of somebody else's until it is answered. Given by the driver.

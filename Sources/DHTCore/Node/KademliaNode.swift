@@ -105,9 +105,9 @@ package struct KademliaNode: Sendable {
         switch response {
         case .nodes(let contacts), .values(_, _, let contacts):
             onHints(contacts, namedBy: call.contact.identity, in: &turn)
-        case .pong(let observed, let places, _):
+        case .pong(let observed, let places, _, _):
             onWhereabouts(of: call.contact, observed: observed, places, in: &turn)
-        case .stored, .conflict, .refused, .wanted, .chunk, .absent, .retry: break
+        case .stored, .conflict, .refused, .wanted, .chunk, .roster, .absent, .retry: break
         }
         switch call.purpose {
         case .search(let search):

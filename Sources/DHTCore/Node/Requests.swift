@@ -12,7 +12,7 @@ extension KademliaNode {
         in turn: inout KademliaTurn
     ) {
         switch request {
-        case .ping(let isLeaving):
+        case .ping(let isLeaving, _):
             let told = addresses.told(to: sender.endpoint, in: families)
             let pong = Response.pong(observed: sender.endpoint, endpoints: told, view: view)
             turn.actions.append(.reply(inbound, pong))
@@ -37,7 +37,8 @@ extension KademliaNode {
                 return
             }
             answerPassOn(inbound, from: sender, record, condition, in: &turn)
-        case .findChunk: turn.actions.append(.reply(inbound, .absent))  // content is the engine's
+        // Content and rosters are the engine's.
+        case .findChunk, .findRoster: turn.actions.append(.reply(inbound, .absent))
         }
         if isLive {
             onInbound(sender, in: &turn)

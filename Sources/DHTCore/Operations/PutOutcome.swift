@@ -13,7 +13,7 @@ package struct PutOutcome: Hashable, Sendable {
             case .stored: self = .stored
             case .conflict(let record): self = .conflict(record)
             case .refused(let refusal): self = .refused(refusal)
-            case .pong, .nodes, .values, .wanted, .chunk, .absent, .retry, nil: self = .timeout
+            case .pong, .nodes, .values, .wanted, .chunk, .roster, .absent, .retry, nil: self = .timeout
             }
         }
 

@@ -12,6 +12,8 @@
     package func append(to buffer: inout [UInt8]) { words.append(to: &buffer) }
     /// 64 bits of it, as a random seed.
     var word: UInt64 { words.suffix }
+    /// The first four bytes as a number.
+    package var prefix: UInt32 { words.prefix }
 
     @usableFromInline package static func < (lhs: Digest, rhs: Digest) -> Bool { lhs.words < rhs.words }
 }

@@ -4,6 +4,9 @@ import DHTCore
 /// Names an overlay without telling its key: 16 bytes.
 package struct NetworkID: Hashable, Sendable {
     package let bytes: [UInt8]
+
+    /// The network of worlds in which nothing is sealed.
+    package static let standIn = NetworkID(bytes: [UInt8](repeating: 0, count: 16))
 }
 
 /// The 32 bytes that isolate an overlay.

@@ -21,7 +21,7 @@ struct CallBook: Sendable {
         func needsPing(before request: Request) -> Bool {
             if request.operation != .ping, !hasProved { return true }
             let isChange =
-                request == .ping(isLeaving: true) || request.isWrite || request.operation == .findChunk
+                request.isGoodbye || request.isWrite || request.operation == .findChunk
             return isChange && !isExpectedLive
         }
     }
@@ -242,6 +242,7 @@ extension Request {
     fileprivate var answerLength: Int {
         switch self {
         case .ping, .store, .passOn: Datagram.minimumLength
+        case .findRoster: 512
         case .findNode: 768
         case .findValue, .findChunk: Datagram.maximumLength
         }

@@ -82,6 +82,16 @@ package struct CallFigures: Sendable {
 }
 
 extension OperationCode {
-    /// Codes begin at 1, without a gap.
-    fileprivate var index: Int { Int(rawValue) - 1 }
+    /// Its place among all of them.
+    fileprivate var index: Int {
+        switch self {
+        case .ping: 0
+        case .findNode: 1
+        case .findValue: 2
+        case .store: 3
+        case .findChunk: 4
+        case .passOn: 5
+        case .findRoster: 6
+        }
+    }
 }

@@ -11,9 +11,10 @@ extension GatedEngine where Keeper: ~Copyable {
         isConfigured: Bool,
         in turn: inout EngineTurn
     ) {
-        guard core.families.contains(contact.endpoint.family) || id.isContent else {
-            // There is no socket by which the request could go, so nothing is waited for.
-            return tellCore(in: &turn) { $0.failed(id, in: &$1) }
+        let isReachable = core.families.contains(contact.endpoint.family) || id.isContent
+        guard isReachable, gate.admission.admits(contact.identity) else {
+            // There is no socket by which the request could go, or it may not, so nothing is waited for.
+            return ended(id, isExpelled: isReachable, in: &turn)
         }
         transfers.recordUpload(of: request, to: contact.identity, held: 0)
         let call = OutgoingCall(
@@ -27,6 +28,15 @@ extension GatedEngine where Keeper: ~Copyable {
         )
         figures.begin(request.operation)
         send(call, in: &turn)
+    }
+
+    /// Ends a call that cannot be sent. `isExpelled`: because its peer is admitted no more.
+    private mutating func ended(_ id: CallID, isExpelled: Bool, in turn: inout EngineTurn) {
+        switch id {
+        case .content: transfer(in: &turn) { $0.chunkFailed(id, &$1) }
+        case .roster: consult(in: &turn) { $0.failed(id, &$1) }
+        case .core: tellCore(in: &turn) { isExpelled ? $0.expelled(id, in: &$1) : $0.failed(id, in: &$1) }
+        }
     }
 
     private func status(of contact: Contact, at now: Now) -> CallBook.PeerStatus {
@@ -49,7 +59,7 @@ extension GatedEngine where Keeper: ~Copyable {
         transfers.recordOffer(request, at: turn.now.instant)
         guard transmission.isAllowed,
             let datagram = gate.draft(
-                request,
+                telling(request),
                 to: transmission.contact.identity,
                 at: endpoint,
                 transmission.options,
@@ -65,10 +75,10 @@ extension GatedEngine where Keeper: ~Copyable {
         var inner = KademliaTurn(at: turn.now)
         if due.isNewlyOverdue {
             counters.overdue += 1
-            if call.id.isContent {
-                transfer(in: &turn) { $0.chunkOverdue(call, &$1) }
-            } else {
-                core.overdue(call.id, in: &inner)
+            switch call.id {
+            case .content: transfer(in: &turn) { $0.chunkOverdue(call, &$1) }
+            case .roster: consult(in: &turn) { $0.overdue(call.id, sent: call.firstSent, &$1) }
+            case .core: core.overdue(call.id, in: &inner)
             }
         }
         switch due.step {
@@ -82,10 +92,11 @@ extension GatedEngine where Keeper: ~Copyable {
             gate.close(call.transaction)
             forget(call)
             transfers.recordUpload(of: call.request, to: call.contact.identity, held: nil)
-            if call.id.isContent {
-                return transfer(in: &turn) { $0.chunkFailed(call.id, &$1) }
+            switch call.id {
+            case .content: return transfer(in: &turn) { $0.chunkFailed(call.id, &$1) }
+            case .roster: return consult(in: &turn) { $0.failed(call.id, &$1) }
+            case .core: core.failed(call.id, in: &inner)
             }
-            core.failed(call.id, in: &inner)
         }
         perform(inner.actions, in: &turn)
     }
@@ -105,7 +116,12 @@ extension GatedEngine where Keeper: ~Copyable {
             calls.forgetEstimates(allBut: Set(core.table.contacts.map(\.contact.identity)))
         }
         conclude(answered, answer, in: &turn)
-        if case .pong(_, _, let view?) = answer.response { record(view, told: answered.call, at: turn.now) }
+        if case .pong(_, _, let view?, _) = answer.response {
+            record(view, told: answered.call, at: turn.now)
+        }
+        if case .pong(_, _, _, let mark) = answer.response {
+            onRosterMark(mark, of: answered.call.contact, sent: answer.sent, in: &turn)
+        }
         for id in answered.held {
             guard let call = calls[id] else { continue }
             let peer = status(of: call.contact, at: turn.now)
@@ -143,6 +159,12 @@ extension GatedEngine where Keeper: ~Copyable {
         forget(call)
         if call.id.isContent {
             return transfer(in: &turn) { $0.chunkAnswered(call, response, &$1) }
+        }
+        if case .roster = call.id {
+            let isClear = call.transmissions == 1
+            return consult(in: &turn) {
+                $0.answered(call.id, by: call.contact, isClear: isClear, response, &$1)
+            }
         }
         if case .store(let record, _) = call.request {
             let held = response.isStored ? record.reference?.length : nil
@@ -193,7 +215,7 @@ extension GatedEngine where Keeper: ~Copyable {
     }
 
     /// The call is over.
-    private mutating func forget(_ call: OutgoingCall) {
+    mutating func forget(_ call: OutgoingCall) {
         calls.remove(call.id)
         transfers.ended(call)
     }

@@ -41,6 +41,8 @@ struct PeerViews: Sendable {
     /// A contact told its view.
     mutating func record(_ view: PeerView, of peer: Identity) { views[peer] = view }
 
+    mutating func forget(where isGone: (Identity) -> Bool) { views = views.filter { !isGone($0.key) } }
+
     mutating func forget(allBut contacts: Set<Identity>) {
         views = views.filter { contacts.contains($0.key) }
     }

@@ -176,6 +176,11 @@ struct ContentFetch: Sendable {
         liars.removeAll { $0 == liar }
     }
 
+    /// These peers are asked no more, whatever they had.
+    mutating func expel(where isGone: (Identity) -> Bool) {
+        for source in sources where isGone(source.contact.identity) { dismiss(source.contact.identity) }
+    }
+
     /// Lets parts that take too long be asked of peers that have nothing to do.
     /// `isHeldUp`: nothing else is to be begun before these are there.
     mutating func takeBackSlow(at now: Instant, isHeldUp: Bool = false) {

@@ -232,6 +232,13 @@ struct ContentTransfers: Sendable {
         if stalled?.fetch.reference == reference { stalled?.fetch.dismiss(liar) }
     }
 
+    /// These peers are admitted no more: nothing is asked of them.
+    mutating func expel(where isGone: (Identity) -> Bool) {
+        for reference in incoming.keys { incoming[reference]?.fetch.expel(where: isGone) }
+        for operation in readings.keys { readings[operation]?.fetch.expel(where: isGone) }
+        stalled?.fetch.expel(where: isGone)
+    }
+
     var activeReadings: Int { readings.values.count(where: \.isActive) }
 
     /// Pieces of one reading that may be under way, or wait for its user: as many as ``streamedPieces``

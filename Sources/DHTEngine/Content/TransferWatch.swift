@@ -42,6 +42,29 @@ extension ContentTransfers {
         pursueIncoming(reference, &turn)
     }
 
+    /// These may write no more: users read nothing of theirs any more, and none of it is brought here.
+    mutating func silence(_ turn: inout ContentTurn, where mayNotWrite: (Identity) -> Bool) {
+        waiting = waiting.filter { waiting in
+            guard case .new(let id, let record, _) = waiting, mayNotWrite(record.author) else { return true }
+            turn.perform(.finished(id, .fetched(nil)))
+            return false
+        }
+        for (id, reading) in readings.sorted(by: { $0.key < $1.key }) {
+            guard mayNotWrite(reading.record.author) else { continue }
+            readings[id] = nil
+            endChunkCalls(of: .reading(id), &turn)
+            endReading(id, nil, &turn)
+        }
+        for (reference, state) in incoming.sorted(by: { $0.key.digest < $1.key.digest }) {
+            let records = state.held.flatMap(\.1).compactMap { change in
+                if case .put(let record) = change { record } else { nil }
+            }
+            guard !records.isEmpty, records.allSatisfy({ mayNotWrite($0.author) }) else { continue }
+            incoming[reference] = nil
+            abandon(state, .denied, isUndelivered: false, &turn)
+        }
+    }
+
     private mutating func takeBackSlowParts(
         of fetch: inout ContentFetch,
         isHeldUp: Bool,

@@ -31,6 +31,8 @@ extension GatedEngine where Keeper: ~Copyable {
     /// The core is done with an operation.
     mutating func finish(_ id: OperationID, _ outcome: KademliaOutcome, in turn: inout EngineTurn) {
         let surroundings = surroundings(of: desk.location(of: id))
+        // A record may have come before its author was expelled.
+        let outcome = outcome.records { gate.admission.mayWrite($0.author) }
         take(desk.finish(id, outcome, in: surroundings, at: turn.now), for: id, in: &turn)
     }
 
@@ -119,5 +121,15 @@ extension Operation {
         case .delete(let key): key
         case .get, .fetch, .read, .ping, .trace, .leave: nil
         }
+    }
+}
+
+extension KademliaOutcome {
+    /// The outcome with these records only.
+    fileprivate func records(where counts: (Record) -> Bool) -> KademliaOutcome {
+        guard case .got(var outcome) = self else { return self }
+        outcome.found.removeAll { !counts($0.record) }
+        if let ahead = outcome.ahead, !counts(ahead) { outcome.ahead = nil }
+        return .got(outcome)
     }
 }

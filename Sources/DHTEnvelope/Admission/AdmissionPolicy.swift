@@ -30,6 +30,22 @@ package enum AdmissionPolicy: Sendable {
         return identity.nodeID
     }
 
+    /// Those who may sign the first roster, as the operator's lists say.
+    package var administrators: [Identity] {
+        switch self {
+        case .members(let list): list.administrators.map(\.identity)
+        case .open: []
+        }
+    }
+
+    /// Those whom the operator's lists revoke.
+    package var revoked: Set<Identity> {
+        switch self {
+        case .members(let list): Set(list.revoked.map(\.identity))
+        case .open: []
+        }
+    }
+
     /// How many peers there can be; `nil` if nobody knows.
     package var memberCount: Int? {
         switch self {

@@ -41,6 +41,21 @@ public struct Allowlist: Sendable {
         public let name: String
     }
 
+    /// One whose signature makes a list a roster: who is admitted is this one's word, wherever it comes from.
+    public struct Administrator: Hashable, Sendable {
+        /// The public key that signs; not necessarily a member's.
+        public let identity: Identity
+        /// The name in the line, for people.
+        public let name: String
+
+        /// An administrator.
+        ///
+        /// - Parameters:
+        ///   - identity: The public key that signs.
+        ///   - name: 1…32 of `A–Z a–z 0–9 . _ -`.
+        public init(identity: Identity, name: String) { (self.identity, self.name) = (identity, name) }
+    }
+
     /// A member as some line has it, revoked or not.
     struct Entry: Sendable {
         let member: Member
@@ -59,6 +74,8 @@ public struct Allowlist: Sendable {
     public private(set) var members: [Member] = []
     /// The identities revoked, in file order.
     public private(set) var revoked: [Revocation] = []
+    /// Those who may sign rosters, in file order.
+    public private(set) var administrators: [Administrator] = []
     private var entries: [Entry] = []
     private var positions: [Identity: Int] = [:]
 
@@ -66,9 +83,14 @@ public struct Allowlist: Sendable {
     public init() {}
 
     /// The list with these lines; the same identity or the same name twice is an error.
-    init(entries: [Entry], revoked: [Revocation]) throws(AllowlistError) {
+    init(
+        entries: [Entry],
+        revoked: [Revocation],
+        administrators: [Administrator] = []
+    ) throws(AllowlistError) {
         self.entries = entries
         self.revoked = revoked
+        self.administrators = administrators
         let expelled = Set(revoked.map(\.identity))
         var names: [String: Place] = [:]
         for entry in entries where !expelled.contains(entry.member.identity) {
@@ -166,7 +188,43 @@ public struct Allowlist: Sendable {
         }
         let expelled = Set(revoked.map(\.identity))
         let revocations = other.revoked.filter { !expelled.contains($0.identity) }
-        self = try Allowlist(entries: entries + added, revoked: revoked + revocations)
+        let pinned = Set(administrators.map(\.identity))
+        self = try Allowlist(
+            entries: entries + added,
+            revoked: revoked + revocations,
+            administrators: administrators + other.administrators.filter { !pinned.contains($0.identity) }
+        )
+    }
+
+    /// The members of both, without whoever either of them revokes. Of one who is in both, this list's word
+    /// counts; whoever has a name that is taken here goes by the beginning of its identity.
+    package func united(with roster: Allowlist) -> Allowlist {
+        var united = Allowlist()
+        let known = Set(revoked.map(\.identity))
+        united.revoked = revoked + roster.revoked.filter { !known.contains($0.identity) }
+        let expelled = Set(united.revoked.map(\.identity))
+        united.administrators = roster.administrators.filter { !expelled.contains($0.identity) }
+        var names: Set<String> = []
+        for entry in entries + roster.entries {
+            let member = entry.member
+            guard !expelled.contains(member.identity), united.positions[member.identity] == nil else {
+                continue
+            }
+            let isNew = names.insert(member.name).inserted
+            united.positions[member.identity] = united.members.count
+            united.members.append(
+                isNew
+                    ? member
+                    : Member(
+                        identity: member.identity,
+                        name: String(member.identity.text.prefix(12)),
+                        addresses: member.addresses,
+                        mayWrite: member.mayWrite
+                    )
+            )
+            united.entries.append(entry)
+        }
+        return united
     }
 }
 
@@ -174,6 +232,7 @@ extension Allowlist: Equatable {
     /// Lists are equal that admit and revoke the same in the same order, wherever they were written.
     public static func == (lhs: Allowlist, rhs: Allowlist) -> Bool {
         lhs.members == rhs.members && lhs.revoked == rhs.revoked
+            && lhs.administrators == rhs.administrators
     }
 }
 

@@ -15,7 +15,15 @@ extension Allowlist {
     public init(parsing text: [UInt8], file: String) throws(AllowlistError) {
         var parser = AllowlistParser(file: file)
         try parser.parse(text)
-        try self.init(entries: parser.entries, revoked: parser.revoked)
+        try self.init(parser)
+    }
+
+    init(_ parser: AllowlistParser) throws(AllowlistError) {
+        try self.init(
+            entries: parser.entries,
+            revoked: parser.revoked,
+            administrators: parser.administrators
+        )
     }
 }
 
@@ -23,6 +31,7 @@ extension Allowlist {
 ///
 ///     IDENTITY  NAME  [option=value …]   # comment
 ///     @revoked IDENTITY name
+///     @admin IDENTITY name
 struct AllowlistParser {
     /// The characters between blanks, and the column of the first, from 1.
     private struct Word {
@@ -33,15 +42,24 @@ struct AllowlistParser {
     }
 
     private static let revocationMark = "@revoked"
+    private static let administratorMark = "@admin"
+    /// Begins the first line of a signed roster, which is none of the list's.
+    static let rosterMark = "@roster"
 
     let file: String
     private var line = 0
     private(set) var entries: [Allowlist.Entry] = []
     private(set) var revoked: [Allowlist.Revocation] = []
+    private(set) var administrators: [Allowlist.Administrator] = []
     private var expelled: Set<Identity> = []
+    private var pinned: Set<Identity> = []
     private var firstLines: [Identity: Int] = [:]
 
-    init(file: String) { self.file = file }
+    /// `linesBefore`: of the file, before the text.
+    init(file: String, linesBefore: Int = 0) {
+        self.file = file
+        line = linesBefore
+    }
 
     mutating func parse(_ text: [UInt8]) throws(AllowlistError) {
         guard text.count <= Allowlist.largestFile else {
@@ -72,7 +90,7 @@ struct AllowlistParser {
         guard let first = words.first else { return }
         for word in words { try refuseSecret(word) }
         if first.characters.first == UInt8(ascii: "@") {
-            try parseRevocation(words)
+            try parseMark(words)
         } else {
             try parseMember(words)
         }
@@ -157,23 +175,35 @@ struct AllowlistParser {
         entries.append(.init(member: member, place: place(first), namePlace: namePlace))
     }
 
-    private mutating func parseRevocation(_ words: [Word]) throws(AllowlistError) {
-        guard words[0].text == Self.revocationMark else {
+    /// `@revoked` or `@admin`, an identity, and a name perhaps.
+    private mutating func parseMark(_ words: [Word]) throws(AllowlistError) {
+        let mark = words[0].text
+        guard mark == Self.revocationMark || mark == Self.administratorMark else {
+            let isRoster = mark == Self.rosterMark
             throw AllowlistError(
                 place(words[0]),
-                "a line begins with an identity or with \(Self.revocationMark)"
+                isRoster
+                    ? "\(mark) begins a signed roster, in its first line only"
+                    : "a line begins with an identity, with \(Self.revocationMark) or with "
+                        + Self.administratorMark
             )
         }
         guard words.count >= 2 else {
-            throw AllowlistError(place(words[0]), "\(Self.revocationMark) is followed by an identity")
+            throw AllowlistError(place(words[0]), "\(mark) is followed by an identity")
         }
         guard words.count <= 3 else {
-            throw AllowlistError(place(words[3]), "nothing follows the name of one revoked")
+            let whose = mark == Self.revocationMark ? "one revoked" : "an administrator"
+            throw AllowlistError(place(words[3]), "nothing follows the name of \(whose)")
         }
         let identity = try identity(words[1])
         let name = words.count == 3 ? try name(words[2]) : String(identity.text.prefix(12))
-        guard expelled.insert(identity).inserted else { return }  // said twice is said
-        revoked.append(.init(identity: identity, name: name))
+        // Said twice is said.
+        if mark == Self.revocationMark {
+            guard expelled.insert(identity).inserted else { return }
+            revoked.append(.init(identity: identity, name: name))
+        } else if pinned.insert(identity).inserted {
+            administrators.append(.init(identity: identity, name: name))
+        }
     }
 
     // MARK: Words

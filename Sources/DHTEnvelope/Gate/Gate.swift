@@ -14,6 +14,8 @@ package struct Gate: ~Copyable, Sendable {
         package var firstContactsBySource: UInt32 = 5
         /// Requests a second of one peer.
         package var requestsByPeer: UInt32 = 5000
+        /// Members for whose keys there is room though the list does not have them yet: a roster may.
+        package var expectedMembers = 0
 
         package init() {}
     }
@@ -44,7 +46,7 @@ package struct Gate: ~Copyable, Sendable {
     ) {
         self.keys = keys
         self.admission = admission
-        let members = admission.memberCount
+        let members = admission.memberCount.map { max($0, limits.expectedMembers) }
         // Static, current and previous key with each session of each member; what lies beyond is derived
         // again when needed.
         let keysByMember = 3 * PeerState.sessionLimit
@@ -66,7 +68,8 @@ package struct Gate: ~Copyable, Sendable {
     package mutating func replaceAdmission(_ policy: AdmissionPolicy) {
         admission = policy
         knocks.forget { policy.admits($0) }
-        sessions.keep(members: policy.memberCount) { policy.admits($0) }
+        let forgotten = sessions.keep(members: policy.memberCount) { policy.admits($0) }
+        for boxKey in forgotten { sharedKeys.forget(peer: boxKey) }
         renewChallenges()
     }
 

@@ -100,6 +100,8 @@ extension Gate {
     /// told only here.
     package mutating func conclude(_ opening: Opening, at now: Instant) -> Verdict {
         defer { renewChallenges() }
+        // One that came together with it may have brought the roster that revokes its sender.
+        guard admission.admits(opening.header.sender) else { return .dropped(.admission) }
         switch opening.asked {
         case nil: return concludeRequest(opening, at: now)
         case let asked?: return concludeResponse(opening, to: asked, at: now)

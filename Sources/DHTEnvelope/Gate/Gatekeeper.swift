@@ -1,4 +1,5 @@
 import DHTCore
+import DHTCrypto
 
 /// The gate by which an engine has its datagrams sealed and opened.
 ///
@@ -6,6 +7,7 @@ import DHTCore
 /// own: one that seals nothing, for worlds too large to encrypt, and one that lies.
 package protocol Gatekeeper: ~Copyable {
     var identity: Identity { get }
+    var networkID: NetworkID { get }
     /// The rule of who may speak, and who may write.
     var admission: AdmissionPolicy { get }
 

@@ -305,10 +305,16 @@ package struct SessionTable: Sendable {
         return peers.count - 1
     }
 
-    /// Forgets peers that are no longer admitted; now there can be so many.
-    package mutating func keep(members: Int?, where isKept: (Identity) -> Bool) {
+    /// Forgets peers that are no longer admitted; now there can be so many. Returns the box keys that were
+    /// theirs.
+    @discardableResult
+    package mutating func keep(members: Int?, where isKept: (Identity) -> Bool) -> [BoxPublicKey] {
         capacity = members.map { max($0, 1) } ?? Self.openCapacity
+        let gone = peers.filter { !isKept($0.identity) }
         forget { !isKept($0.identity) }
+        return gone.flatMap { peer in
+            peer.sessions.map(\.boxKey) + [peer.staticKey, peer.sendKey].compactMap(\.self)
+        }
     }
 
     /// Whether challenges must be made with another secret from now on; told once.

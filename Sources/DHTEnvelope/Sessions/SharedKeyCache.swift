@@ -75,6 +75,11 @@ package struct SharedKeyCache: ~Copyable, Sendable {
         for slot in owners.indices where owners[slot]?.own == keyID { forget(slot) }
     }
 
+    /// Wipes all keys shared with a peer's box key.
+    mutating func forget(peer boxKey: BoxPublicKey) {
+        for slot in owners.indices where owners[slot]?.peer == boxKey { forget(slot) }
+    }
+
     /// The slot of a pair whose key is here already.
     mutating func knownSlot(own: UInt32, peer: BoxPublicKey) -> Int? {
         guard let slot = slots[Pair(own: own, peer: peer)] else { return nil }

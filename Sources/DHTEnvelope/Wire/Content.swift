@@ -12,6 +12,15 @@ package struct Content: Sendable {
     /// if the content is wanted no more, or cannot be read.
     package init?(_ bytes: any ContentBytes, isWanted: () -> Bool = { true }) {
         guard ContentLayout.lengths.contains(bytes.count) else { return nil }
+        guard let outline = Self.outline(of: bytes, while: isWanted) else { return nil }
+        let length = UInt32(bytes.count)
+        let digest = ContentReference.digest(length: length, outline: outline)
+        guard let reference = ContentReference(length: length, digest: digest) else { return nil }
+        (self.bytes, self.outline, self.reference) = (bytes, outline, reference)
+    }
+
+    /// The digests of all pieces; `nil` if they are wanted no more.
+    private static func outline(of bytes: any ContentBytes, while isWanted: () -> Bool) -> [UInt8]? {
         var outline: [UInt8] = []
         let count = bytes.count
         for start in stride(from: 0, to: count, by: ContentLayout.pieceLength) {
@@ -19,11 +28,11 @@ package struct Content: Sendable {
             guard isWanted(), let piece = bytes.bytes(in: range) else { return nil }
             outline += blake2b(piece, count: ContentLayout.digestLength)
         }
-        let length = UInt32(count)
-        let digest = ContentReference.digest(length: length, outline: outline)
-        guard let reference = ContentReference(length: length, digest: digest) else { return nil }
-        (self.bytes, self.outline, self.reference) = (bytes, outline, reference)
+        return outline
     }
+
+    /// The digests of all pieces of bytes that travel like content.
+    static func outline(of bytes: [UInt8]) -> [UInt8] { outline(of: bytes) { true } ?? [] }
 
     /// May block its thread. `nil`: the piece cannot be read.
     package func piece(_ index: Int) -> [UInt8]? {

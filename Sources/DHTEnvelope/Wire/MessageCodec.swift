@@ -26,7 +26,9 @@ package enum MessageCodec {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(64 + (request.record?.bytes.count ?? 0))
         switch request {
-        case .ping(let isLeaving): bytes.append(isLeaving ? 1 : 0)
+        case .ping(let isLeaving, let roster):
+            bytes.append((isLeaving ? 1 : 0) | (roster == nil ? 0 : 2))
+            if let roster { RosterCodec.append(roster, to: &bytes) }
         case .findNode(let target): target.append(to: &bytes)
         case .findValue(let location, let author, let offset):
             location.append(to: &bytes)
@@ -46,6 +48,7 @@ package enum MessageCodec {
             bytes.append(contentsOf: content.bytes)
             bytes.appendBigEndian(number(of: part))
             bytes.append(chunk)
+        case .findRoster: break
         }
         return bytes
     }
@@ -73,7 +76,10 @@ package enum MessageCodec {
     ) throws(Malformed) -> Request {
         let request: Request
         switch operation {
-        case .ping: request = .ping(isLeaving: try flag(&reader))
+        case .ping:
+            let flags = try flags(&reader, known: 3)
+            let roster = flags & 2 == 0 ? nil : try RosterCodec.readMark(&reader)
+            request = .ping(isLeaving: flags & 1 == 1, roster: roster)
         case .findNode: request = .findNode(target: try reader.nodeID())
         case .findValue:
             let location = try reader.nodeID()
@@ -95,6 +101,7 @@ package enum MessageCodec {
                 operation == .store
                 ? .store(record, condition: condition) : .passOn(record, condition: condition)
         case .findChunk: request = try chunkRequest(&reader)
+        case .findRoster: request = .findRoster
         }
         try reader.expectPadding()
         return request
@@ -111,9 +118,14 @@ package enum MessageCodec {
 
     /// A flags byte of which only the lowest bit is defined.
     private static func flag(_ reader: inout ByteReader) throws(Malformed) -> Bool {
+        try flags(&reader, known: 1) == 1
+    }
+
+    /// A flags byte of which only the `known` bits are defined.
+    private static func flags(_ reader: inout ByteReader, known: UInt8) throws(Malformed) -> UInt8 {
         let flags = try reader.integer(UInt8.self)
-        guard flags <= 1 else { throw Malformed() }
-        return flags == 1
+        guard flags & ~known == 0 else { throw Malformed() }
+        return flags
     }
 
     // MARK: Responses
@@ -125,11 +137,13 @@ package enum MessageCodec {
         var bytes: [UInt8] = []
         bytes.reserveCapacity(room)
         switch response {
-        case .pong(let observed, let endpoints, let view):
+        case .pong(let observed, let endpoints, let view, let roster):
+            let reserved = roster == nil ? 1 : 1 + RosterMark.length
             append(observed, to: &bytes)
-            appendList(endpoints, to: &bytes, room: room - 1, limit: 255) { append($0, to: &$1) }
-            let told = bytes.count + 1 + ViewCodec.length <= room ? view : nil
-            bytes.append(told == nil ? 0 : 1)
+            appendList(endpoints, to: &bytes, room: room - reserved, limit: 255) { append($0, to: &$1) }
+            let told = bytes.count + reserved + ViewCodec.length <= room ? view : nil
+            bytes.append((told == nil ? 0 : 1) | (roster == nil ? 0 : 2))
+            if let roster { RosterCodec.append(roster, to: &bytes) }
             if let told { ViewCodec.append(told, to: &bytes) }
         case .nodes(let contacts):
             let sent = appendList(contacts, to: &bytes, room: room, limit: Kademlia.namedLimit, append)
@@ -162,6 +176,9 @@ package enum MessageCodec {
             if chunk.count + 2 > room { return (Status.retry, []) }
             bytes.appendBigEndian(UInt16(chunk.count))
             bytes.append(contentsOf: chunk)
+        case .roster(let head):
+            if RosterCodec.headLength > room { return (Status.retry, []) }
+            RosterCodec.append(head, to: &bytes)
         case .absent: return (Status.absent, [])
         case .retry: return (Status.retry, [])
         }
@@ -236,11 +253,12 @@ package enum MessageCodec {
         switch (status, operation) {
         case (Status.retry, _): response = .retry
         case (Status.ok, .ping):
-            response = .pong(
-                observed: try endpoint(&reader),
-                endpoints: try list(&reader, limit: 255, endpoint),
-                view: try flag(&reader) ? try ViewCodec.read(&reader) : nil
-            )
+            let observed = try endpoint(&reader)
+            let endpoints = try list(&reader, limit: 255, endpoint)
+            let flags = try flags(&reader, known: 3)
+            let roster = flags & 2 == 0 ? nil : try RosterCodec.readMark(&reader)
+            let view = flags & 1 == 0 ? nil : try ViewCodec.read(&reader)
+            response = .pong(observed: observed, endpoints: endpoints, view: view, roster: roster)
         case (Status.ok, .findNode): response = .nodes(try contacts(&reader, of: members))
         case (Status.ok, .findValue):
             let total = try reader.integer(UInt16.self)
@@ -256,7 +274,8 @@ package enum MessageCodec {
             let length = Int(try reader.integer(UInt16.self))
             guard 1...ContentLayout.chunkLength ~= length else { throw Malformed() }
             response = .chunk(Array(try reader.take(length)))
-        case (Status.absent, .findChunk): response = .absent
+        case (Status.ok, .findRoster): response = .roster(try RosterCodec.readHead(&reader))
+        case (Status.absent, .findChunk), (Status.absent, .findRoster): response = .absent
         default: throw Malformed()
         }
         try reader.expectPadding()

@@ -173,6 +173,35 @@ package struct ControlClient: NodeControl {
         try await ask(.GET, target("log", ["from=\(number)"]))
     }
 
+    // MARK: Members
+
+    package func members() async throws(Failure) -> MembersReply { try await ask(.GET, "members") }
+    package func roster() async throws(Failure) -> RosterReply { try await ask(.GET, "roster") }
+
+    package func admit(
+        _ identity: String,
+        name: String,
+        addresses: [String]
+    ) async throws(Failure) -> SpreadReply {
+        let parameters =
+            ["name=" + PercentEncoding.encode(name)] + addresses.map { "addr=" + PercentEncoding.encode($0) }
+        return try await ask(.POST, target("members/" + PercentEncoding.encode(identity), parameters))
+    }
+
+    package func revoke(_ member: String) async throws(Failure) -> SpreadReply {
+        try await ask(.DELETE, "members/" + PercentEncoding.encode(member))
+    }
+
+    package func push(_ roster: [UInt8]) async throws(Failure) -> SpreadReply {
+        try await exchange(
+            try await connect(),
+            .PUT,
+            "roster",
+            body: roster,
+            deadline: ProgressDeadline(timeout)
+        )
+    }
+
     package func stop() async throws(Failure) -> StopReply { try await ask(.POST, "stop") }
 
     /// As ``stop()``, but returns when the node is gone: when its end of the connection closes.

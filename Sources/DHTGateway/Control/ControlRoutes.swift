@@ -44,6 +44,7 @@ package enum ControlRoutes {
             try await reply(node.ping(peer(context)))
         }
         addQuestions(to: root, node)
+        addMembers(to: root, node)
         root.post("reload") { request, _ in
             try refuseUnknown(request, besides: ["force"])
             return try await reply(node.reload(force: flag("force", request)))
@@ -107,7 +108,7 @@ package enum ControlRoutes {
         return key
     }
 
-    private static func peer(_ context: ControlContext) throws(Failure) -> String {
+    static func peer(_ context: ControlContext) throws(Failure) -> String {
         guard let text = context.parameters.get("peer"), let peer = PercentEncoding.decode(text) else {
             throw Failure(.invalidArgument, "the peer in the path is not percent-encoded UTF-8")
         }
@@ -169,7 +170,7 @@ package enum ControlRoutes {
     }
 
     /// A misspelt parameter must not pass for an absent one.
-    private static func refuseUnknown(_ request: Request, besides known: [String]) throws(Failure) {
+    static func refuseUnknown(_ request: Request, besides known: [String]) throws(Failure) {
         for (name, _) in request.uri.queryParameters where !known.contains(String(name)) {
             throw .unknownParameter(String(name), among: known)
         }

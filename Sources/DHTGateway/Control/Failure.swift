@@ -80,6 +80,8 @@ extension DHTError.Remedy {
         case .reading: ". Read it back: dht get --meta"
         case .lifetime: " (--ttl)"
         case .keepingFewer: ". Put it without --keep, or delete others: dht ls --own"
+        case .administrator:
+            ". On the machine that has it, or: dht roster export; dht roster sign FILE; dht roster push FILE"
         case .listening: ". Give another --listen HOST:PORT; port 0 takes a free one"
         }
     }

@@ -4,6 +4,15 @@ import FoundationEssentials
 import SecureDHT
 import Synchronization
 
+/// The lists and the roster in the files that a node is started with.
+package struct AdmissionFiles: Sendable {
+    package let list: Allowlist
+    /// `nil`: none of the files is one.
+    package let roster: Roster?
+
+    package init(_ list: Allowlist, roster: Roster? = nil) { (self.list, self.roster) = (list, roster) }
+}
+
 /// A node of this process as its control socket and its shell see it.
 package final class LocalNode: NodeControl {
     let node: DHTNode
@@ -11,10 +20,10 @@ package final class LocalNode: NodeControl {
     let directory: String?
     let recentLog: RecentLog
     private let name: String?
-    private let rereadMembers: @Sendable () throws(Failure) -> Allowlist
+    private let rereadMembers: @Sendable () throws(Failure) -> AdmissionFiles
     private let onStop: @Sendable () -> Void
-    /// `nil` in open mode.
-    let members: Mutex<Allowlist?>
+    /// The list in the node's own files; `nil` in open mode.
+    private let ownList: Mutex<Allowlist?>
     /// The copy of the database that is being made.
     let backup = Mutex<TransfersReply.Copy?>(nil)
 
@@ -28,14 +37,14 @@ package final class LocalNode: NodeControl {
         members: Allowlist?,
         directory: String? = nil,
         log: RecentLog = RecentLog(),
-        rereadMembers: @escaping @Sendable () throws(Failure) -> Allowlist,
+        rereadMembers: @escaping @Sendable () throws(Failure) -> AdmissionFiles,
         onStop: @escaping @Sendable () -> Void
     ) {
         self.node = node
         self.name = name
         self.directory = directory
         recentLog = log
-        self.members = Mutex(members)
+        ownList = Mutex(members)
         self.rereadMembers = rereadMembers
         self.onStop = onStop
     }
@@ -208,23 +217,39 @@ package final class LocalNode: NodeControl {
     }
 
     package func reload(force: Bool) async throws(Failure) -> ReloadReply {
-        guard let old = members.withLock({ $0 }) else { return ReloadReply(members: nil) }
-        let list = try rereadMembers()
-        guard !list.members.isEmpty || old.members.isEmpty || force else {
+        guard let old = ownList.withLock({ $0 }) else { return ReloadReply(members: nil) }
+        let files = try rereadMembers()
+        let list = files.list
+        guard !list.members.isEmpty || old.members.isEmpty || node.roster != nil || force else {
             throw Failure(
                 .configuration,
                 "the list is empty: nobody would be admitted any more; nothing was changed. "
                     + "If that is meant: dht reload --force"
             )
         }
+        let before = self.list ?? old
         await node.replaceAdmission(.members(list))
-        members.withLock { $0 = list }
-        var reply = ReloadReply(members: list.members.count)
-        reply.added = list.members.filter { !old.holds($0.identity) }.map(\.name)
-        reply.removed = old.members.filter { !list.holds($0.identity) }.map(\.name)
-        reply.digest = list.digest
-        reply.isListed = list.holds(node.identity)
+        ownList.withLock { $0 = list }
+        try await take(files.roster)
+        // Lists and roster together count.
+        let after = self.list ?? list
+        var reply = ReloadReply(members: after.members.count)
+        reply.added = after.members.filter { !before.holds($0.identity) }.map(\.name)
+        reply.removed = before.members.filter { !after.holds($0.identity) }.map(\.name)
+        reply.digest = after.digest
+        reply.isListed = after.holds(node.identity)
         return reply
+    }
+
+    /// The roster among the files has a say if it is newer than the one that counts.
+    private func take(_ roster: Roster?) async throws(Failure) {
+        guard let roster, roster.serial > node.roster?.serial ?? 0 else { return }
+        do { try await node.publish(roster) } catch {
+            throw Failure(
+                Failure.Code(error.code),
+                "the lists count as they are now, but not their roster \(roster.serial): \(error.reason)"
+            )
+        }
     }
 
     package func stop() async throws(Failure) -> StopReply {
@@ -244,18 +269,23 @@ package final class LocalNode: NodeControl {
         )
     }
 
+    /// The members that count, by files and roster; `nil` in open mode.
+    var list: Allowlist? {
+        if case .members(let list) = node.admission { list } else { nil }
+    }
+
     func memberName(_ identity: Identity) -> String? {
         if identity == node.identity, let name { return name }
-        return members.withLock { $0?.member(identity)?.name }
+        return list?.member(identity)?.name
     }
 
     /// The identity somebody means by its text, or by a member's name.
     func resolve(_ peer: String) throws(Failure) -> Identity {
-        if let member = members.withLock({ $0?.members.first { $0.name == peer } }) { return member.identity }
+        if let member = list?.members.first(where: { $0.name == peer }) { return member.identity }
         if let name, name == peer { return node.identity }
         do { return try Identity(text: peer) } catch {
             guard !peer.lowercased().hasPrefix("dht") else { throw Failure(.invalidArgument, "\(error)") }
-            let names = members.withLock { $0?.members.map(\.name) ?? [] }
+            let names = list?.members.map(\.name) ?? []
             throw Failure(
                 .invalidArgument,
                 "\(displayText(Array(peer.utf8))) is neither an identity nor the name of a member"

@@ -5,7 +5,7 @@ import SecureDHT
 ///
 /// ``LocalNode`` answers in the node's own process, ``ControlClient`` through its socket; the control routes
 /// lead from one to the other, and the shell works on either.
-package protocol NodeControl: Sendable {
+package protocol NodeControl: RosterControl {
     func identity() async throws(Failure) -> IdentityReply
     func status() async throws(Failure) -> StatusReply
     func peers() async throws(Failure) -> PeersReply

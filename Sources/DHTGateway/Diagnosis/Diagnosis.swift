@@ -18,6 +18,8 @@ package struct Diagnosis: Sendable {
     static let clockTolerance = Duration.seconds(10)
     /// Datagrams and deeds longer ago are over.
     static let memory: TimeInterval = 3600
+    /// A roster needs no longer to be everywhere.
+    static let spreading: TimeInterval = 30
     /// The store is as good as full.
     static let fullness = 0.95
     /// How many peers one sentence names.
@@ -47,7 +49,7 @@ package struct Diagnosis: Sendable {
     /// The worst first.
     package var findings: [Finding] {
         complaints + strangeDatagrams + clocks + silentMembers + knocks + whereabouts + storage + limits
-            + suspects + listing
+            + suspects + listing + rosters
     }
 
     // MARK: Rules
@@ -259,6 +261,69 @@ package struct Diagnosis: Sendable {
                 next: "add to the list: \(status.identity.text) \(status.name ?? "NAME"); then dht reload"
             )
         ]
+    }
+
+    private var rosters: [Finding] {
+        let own = status.roster
+        var findings: [Finding] = []
+        if !own.conflict.isEmpty {
+            let signers = own.conflict.map(\.text).joined(separator: " and ")
+            findings.append(
+                Finding(
+                    .rosterConflict,
+                    "two rosters of serial \(own.serial) are signed, by \(signers): some members hold one, "
+                        + "some the other; the evidence is in roster.conflict, in the node's directory",
+                    next: "a newer one ends it: dht admit or dht revoke, with one of the keys only"
+                )
+            )
+        }
+        if let missing = own.missing, now.timeIntervalSince(missing.since) >= Self.spreading {
+            findings.append(
+                Finding(
+                    .rosterBehind,
+                    "this node holds roster \(own.serial), and others \(missing.serial) since "
+                        + "\(TimeText.ofDay(missing.since.unixSeconds)): \(words(for: missing.reason))",
+                    next: missing.reason == .unsigned
+                        ? "on a member that has it: dht members; pin its administrator here: @admin IDENTITY"
+                        : "dht peers; dht doctor"
+                )
+            )
+        }
+        if let reason = own.unwritten {
+            findings.append(
+                Finding(
+                    .disk,
+                    "roster \(own.serial) cannot be written, and would not be there for the next process: "
+                        + reason,
+                    next: "df -h; ls -ld the node's directory"
+                )
+            )
+        }
+        guard own.serial > 0 else { return findings }
+        for peer in peers {
+            guard peer.state == .good, let serial = peer.rosterSerial, serial < own.serial,
+                let since = peer.rosterSince, now.timeIntervalSince(since) >= Self.spreading
+            else { continue }
+            let words = serial == 0 ? "follows no roster" : "holds roster \(serial)"
+            findings.append(
+                Finding(
+                    .rosterBehind,
+                    "\(name(peer)) \(words) since \(TimeText.ofDay(since.unixSeconds)), and this node "
+                        + "\(own.serial): it may take another for its administrator",
+                    peer: name(peer),
+                    next: "on \(name(peer)): dht doctor"
+                )
+            )
+        }
+        return findings
+    }
+
+    private func words(for reason: RosterStatus.Missing.Reason) -> String {
+        switch reason {
+        case .unsigned: "nobody signed it whom this node takes for an administrator"
+        case .unreadable: "its text is no list that this version reads"
+        default: "nobody who has it gave it yet"
+        }
     }
 
     // MARK: Words

@@ -36,6 +36,10 @@ package struct Finding: Codable, Hashable, Sendable {
         case suspect
         /// The node is not on its own list.
         case unlisted
+        /// A member, or this node, holds an older roster than others.
+        case rosterBehind = "roster-behind"
+        /// Administrators signed two rosters of one serial.
+        case rosterConflict = "roster-conflict"
     }
 
     package let code: Code

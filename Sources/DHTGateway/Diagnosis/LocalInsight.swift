@@ -139,7 +139,7 @@ extension LocalNode {
         Diagnosis(status: survey.status, peers: survey.peers, isListed: isListed).findings
     }
 
-    private var isListed: Bool? { members.withLock { $0?.holds(node.identity) } }
+    private var isListed: Bool? { list?.holds(node.identity) }
 
     /// Asks each for a sign of life; and of those that give none, asks others.
     private func probe(_ peers: [Identity]) async -> [Identity: Diagnosis.Probe] {

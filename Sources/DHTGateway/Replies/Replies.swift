@@ -153,6 +153,8 @@ package struct StatusReply: Codable, Hashable, Sendable {
     /// `nil` from a node that does not tell.
     package var kept: Kept?
     package var store: Store?
+    /// `nil` if there is none.
+    package var roster: Roster?
 
     package init(
         id: String,
@@ -173,7 +175,8 @@ package struct StatusReply: Codable, Hashable, Sendable {
         health: Health = Health(reasons: []),
         knocking: [Knocker] = [],
         kept: Kept? = nil,
-        store: Store? = nil
+        store: Store? = nil,
+        roster: Roster? = nil
     ) {
         (self.id, self.nodeID, self.name) = (id, nodeID, name)
         (self.address, self.addresses) = (addresses.first ?? "", addresses)
@@ -182,11 +185,12 @@ package struct StatusReply: Codable, Hashable, Sendable {
         (self.rejected, self.counters, self.suspects) = (rejected, counters, suspects)
         (self.version, self.network, self.storeProblem) = (version, network, storeProblem)
         (self.health, self.knocking, self.kept, self.store) = (health, knocking, kept, store)
+        self.roster = roster
     }
 
     package enum CodingKeys: String, CodingKey {
         case schema, id, name, address, addresses, members, peers, records, buckets, rejected, counters
-        case suspects, version, network, health, knocking, kept, store
+        case suspects, version, network, health, knocking, kept, store, roster
         case storeProblem = "store_problem"
         case nodeID = "node_id"
         case uptimeMilliseconds = "uptime_ms"

@@ -49,8 +49,27 @@ extension StatusReply {
                 disk: status.store.onDisk,
                 free: status.store.free,
                 limit: status.store.limit
-            )
+            ),
+            roster: Roster(status.roster)
         )
+    }
+}
+
+extension StatusReply {
+    /// The roster that counts.
+    package struct Roster: Codable, Hashable, Sendable {
+        package var serial: UInt64
+        /// When it was signed, in Unix seconds.
+        package var signed: UInt64?
+        /// The serial of a newer one that others hold.
+        package var missing: UInt64?
+
+        /// `nil`: there is none, here or elsewhere.
+        init?(_ status: RosterStatus) {
+            guard status.serial > 0 || status.missing != nil else { return nil }
+            (serial, signed) = (status.serial, status.signed?.unixSeconds)
+            missing = status.missing?.serial
+        }
     }
 }
 

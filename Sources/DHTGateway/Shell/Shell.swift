@@ -129,6 +129,10 @@ package enum ShellText {
         ]
         if let network = status.network { lines.append("Network: \(network)") }
         if let version = status.version { lines.append("Version: \(version)") }
+        if let roster = status.roster {
+            let missing = roster.missing.map { ", others hold \($0)" } ?? ""
+            lines.append("Roster: \(roster.serial)\(missing)")
+        }
         lines += status.buckets.filter { $0.count > 0 }.map { "Bucket \($0.index): \($0.count) nodes" }
         lines += [
             "Total known nodes: \(status.peers.known)",

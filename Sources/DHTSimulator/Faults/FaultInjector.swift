@@ -38,9 +38,10 @@ final class FaultInjector {
     }
 
     /// Nothing more goes wrong, and the dead are started. ``World/healAll()`` has mended the rest.
-    func stop() {
+    /// `isOut`: nobody is to start the node, for it was not admitted yet.
+    func stop(without isOut: (SimulatedNode) -> Bool) {
         isActive = false
-        for node in world.nodes where !node.isUp && !node.isRevoked { restart(node) }
+        for node in world.nodes where !node.isUp && !node.isRevoked && !isOut(node) { restart(node) }
     }
 
     // MARK: The faults

@@ -1,4 +1,5 @@
 import DHTCore
+import DHTCrypto
 import DHTEnvelope
 
 /// How a hostile member behaves. It is admitted, and answers PING, or nobody would ever ask it.
@@ -42,6 +43,8 @@ final class Collusion {
     /// Members that never run.
     var ghosts: [Contact] = []
     private(set) var ghostsNamed = 0
+    /// Whether they do so about rosters, each in its own way.
+    var liesAboutRosters = false
     /// Answers that were not the truth, or were withheld.
     var lies = 0
     private(set) var spoils = Spoils()
@@ -115,6 +118,7 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
     private let adversary: Adversary
     private let collusion: Collusion
     private var chance: SeededRandom
+    private var rosterLiar: RosterLiar
     /// Twins of records of our own.
     private var twins: [Digest: Record] = [:]
     /// When each peer was last asked for a chunk by one that dawdles.
@@ -122,11 +126,13 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
     private static var dawdle: Interval { .seconds(8) }
 
     init(_ base: consuming Base, _ adversary: Adversary, _ collusion: Collusion, chance: SeededRandom) {
+        rosterLiar = RosterLiar(base.identity)
         self.base = base
         (self.adversary, self.collusion, self.chance) = (adversary, collusion, chance)
     }
 
     var identity: Identity { base.identity }
+    var networkID: NetworkID { base.networkID }
     var admission: AdmissionPolicy { base.admission }
     var nextDeadline: Instant { base.nextDeadline }
     var bounds: [Bound] { [] }
@@ -163,6 +169,7 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
         now: Instant
     ) -> Outgoing? {
         var request = request
+        if collusion.liesAboutRosters { request = rosterLiar.altered(request, using: &chance) }
         if case .findChunk = request, !mayFetch(from: peer, at: now) { return nil }
         if adversary == .equivocating, case .store(let record, let condition) = request,
             let twin = twins[record.digest], peer.prefix & 1 == 1
@@ -188,13 +195,30 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
     }
 
     mutating func draft(_ response: Response, to inbound: Gate.InboundRequest, now: Instant) -> Outgoing? {
-        if case .ping = inbound.request { return base.draft(response, to: inbound, now: now) }
+        if let answer = rosterAnswer(response, to: inbound.request) {
+            return answer.flatMap { base.draft($0, to: inbound, now: now) }
+        }
         let lie = lie(instead: response, to: inbound)
         // A member that wants and does not fetch lies, though its engine says the same.
         var isEmptyWord = false
         if adversary == .wanting, case .wanted? = lie { isEmptyWord = true }
         if lie != response || isEmptyWord { collusion.lies += 1 }
         return lie.flatMap { base.draft($0, to: inbound, now: now) }
+    }
+
+    /// The answer to PING, or with a roster, or with a part of one's text; `nil`: it is none of these, and
+    /// `nil` in it: there is no answer.
+    private mutating func rosterAnswer(_ response: Response, to request: Request) -> Response?? {
+        guard collusion.liesAboutRosters else {
+            switch response {
+            case .pong, .roster: return .some(response)
+            default: return nil
+            }
+        }
+        let (isTold, answer) = rosterLiar.altered(response, to: request, using: &chance)
+        guard isTold else { return nil }
+        if answer != response { collusion.lies += 1 }
+        return .some(answer)
     }
 
     func finish(_ outgoing: Outgoing) -> [UInt8]? { base.finish(outgoing) }
@@ -223,7 +247,7 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
         case .misleading, .inventing, .colluding: break
         }
         switch inbound.request {
-        case .ping: return truth
+        case .ping, .findRoster: return truth
         case .findNode(let target): return .nodes(contacts(near: target, for: inbound))
         case .findValue(let location, _, _):
             let closer = contacts(near: location, for: inbound)

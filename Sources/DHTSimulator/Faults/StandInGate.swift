@@ -23,6 +23,8 @@ struct StandInGate: Gatekeeper {
     static let headerLength = 101
 
     let identity: Identity
+    /// All stand-ins are of one network.
+    let networkID = NetworkID.standIn
     private(set) var admission: AdmissionPolicy
     /// Whether everybody counts as having answered, as after a long and quiet time.
     private let isSettled: Bool

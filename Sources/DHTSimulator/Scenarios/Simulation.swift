@@ -79,6 +79,7 @@ package final class Simulation {
         } else if options.scenario == .churn || options.churn ?? 0 > 0 {
             reserve = Array(world.nodes.suffix(world.nodes.count / 5))
         }
+        if let waiting = world.plan.rostered { reserve = Array(world.nodes.suffix(waiting)) }
         let absent = world.plan.absent.union(reserve.map(\.index))
         world.startAll(without: absent, settle: settleTime)
         if world.plan.isWatched {
@@ -108,6 +109,7 @@ package final class Simulation {
             chance: chance.fork()
         )
         faultInjector.start()
+        world.office?.start()
         self.faultInjector = faultInjector
         deceive()
     }
@@ -117,7 +119,7 @@ package final class Simulation {
         isOver = true
         workload.isCounting = false
         world.healAll()
-        faultInjector?.stop()
+        faultInjector?.stop { [world] in world.office?.isOut($0) ?? false }
         if swarm != nil { world.reconnectComponents() }
         if world.plan.isWatched {
             world.run(for: .seconds(30))
@@ -126,6 +128,7 @@ package final class Simulation {
             if swarm != nil || (world.plan.traitors.isEmpty && world.plan.beginning != .settled) {
                 convergence = world.converge(within: SimulationOptions.convergencePatience)
             }
+            inspectRosters()
             world.inspect()
             // Where nothing went wrong there is nothing to be made up for.
             if options.scenario != .calm || options.churn ?? 0 > 0 {
@@ -143,6 +146,14 @@ package final class Simulation {
             world.inspect()
             world.inspectDisks()
         }
+    }
+
+    /// One more roster ends what went before; then everybody is to hold it.
+    private func inspectRosters() {
+        guard let office = world.office else { return }
+        office.stop()
+        world.run(for: .minutes(1))
+        world.inspectRosters()
     }
 
     func mark(_ label: String) {

@@ -42,6 +42,15 @@ struct SwarmPlan {
         if count >= 5, world.traitors.isEmpty, world.omissions.isEmpty, chance.happens(0.3) {
             world.families = Self.families(of: count, &chance)
         }
+        drawRosters(seed: seed)
+    }
+
+    /// Whether there are administrators is drawn apart: worlds without them are as they were.
+    private mutating func drawRosters(seed: UInt64) {
+        var chance = SeededRandom(seed: SeededRandom.mix(seed ^ 0x524F_5354))
+        guard world.nodes >= 6, world.omissions.isEmpty, chance.happens(0.4) else { return }
+        world.rostered = chance.index(below: 3)
+        faults.removeAll { $0 == .revocation }
     }
 
     /// Some have IPv4 only, some IPv6 only, and a third has both, the first two among them.

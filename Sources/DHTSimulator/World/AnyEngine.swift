@@ -23,7 +23,8 @@ protocol AnyEngine: AnyObject {
     func complete(_ ticket: Ticket, with outcome: StorageOutcome, in turn: inout EngineTurn)
     func setSeeds(_ identities: [Identity], in turn: inout EngineTurn)
     func resolved(seed: Int, _ endpoints: [Endpoint], in turn: inout EngineTurn)
-    func replaceAdmission(_ policy: AdmissionPolicy)
+    func replaceAdmission(_ policy: AdmissionPolicy, in turn: inout EngineTurn)
+    func publish(_ roster: Roster, in turn: inout EngineTurn)
     func restore(_ record: Record) -> Bool
     func restore(_ content: StoredContent, at now: Now)
     func remember(_ contacts: [(Identity, Endpoint)], _ revisions: [NodeID: OwnRevisions])
@@ -71,7 +72,11 @@ final class SimulatedEngine<Keeper: Gatekeeper & ~Copyable>: AnyEngine {
         engine.resolved(seed: seed, endpoints, in: &turn)
     }
 
-    func replaceAdmission(_ policy: AdmissionPolicy) { engine.replaceAdmission(policy) }
+    func replaceAdmission(_ policy: AdmissionPolicy, in turn: inout EngineTurn) {
+        engine.replaceAdmission(policy, in: &turn)
+    }
+
+    func publish(_ roster: Roster, in turn: inout EngineTurn) { _ = engine.publish(roster, in: &turn) }
     func restore(_ record: Record) -> Bool { engine.restore(record) }
     func restore(_ content: StoredContent, at now: Now) { engine.restore(content, at: now) }
 

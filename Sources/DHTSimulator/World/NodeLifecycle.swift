@@ -43,6 +43,16 @@ extension World {
             collusion.accomplices = nodes.filter { $0.adversary == .colluding }.map(\.contact)
         }
         if plan.beginning == .settled { tables = acquaintances() }
+        if let waiting = plan.rostered {
+            office = RosterOffice(self, waiting: waiting, chance: chance.fork())
+            for node in nodes { node.policy = policy(of: [node.index]) }
+            collusion.liesAboutRosters = true
+        }
+    }
+
+    /// A list of these members alone.
+    private func policy(of members: Set<Int>) -> AdmissionPolicy {
+        policy(without: Set(nodes.map(\.index)).subtracting(members))
     }
 
     /// A list of all members but these.
@@ -66,7 +76,7 @@ extension World {
     }
 
     private func identity(of seed: [UInt8]) -> Identity? {
-        guard plan.sealing == .real else { return Identity(seed) }
+        guard plan.sealing == .real || plan.rostered != nil else { return Identity(seed) }
         var bytes = seed
         return SigningKey(seed: SecretBytes(wiping: &bytes)).identity
     }
@@ -111,6 +121,7 @@ extension World {
         node.disk.freeAt = clock
         collusion.forgetSpoils(to: node.identity)
         node.machine = machine
+        if office != nil { node.policy = machine.admission }
         trace.record(clock, 9 << 56 | UInt64(node.index), UInt64(node.incarnation))
         trace.tell(clock) {
             let missing = nodes.filter { !node.policy.admits($0.identity) }.map { " n\($0.index)" }.joined()
@@ -144,7 +155,10 @@ extension World {
     }
 
     func loseDisk(of node: SimulatedNode) {
+        let roster = node.disk.roster
         node.disk = SimulatedDisk()
+        // It is in the configuration, too, which is elsewhere.
+        node.disk.roster = roster
         node.lostAt = clock
     }
 
@@ -169,7 +183,7 @@ extension World {
     func admit(_ policy: AdmissionPolicy, at node: SimulatedNode) {
         node.policy = policy
         trace.record(clock, 11 << 56 | UInt64(node.index))
-        act(node) { machine, _ in machine.replaceAdmission(policy) }
+        act(node) { machine, turn in machine.replaceAdmission(policy, in: &turn) }
     }
 
     // MARK: Engines
@@ -188,12 +202,13 @@ extension World {
             core.setFamilies(node.families)
             core.addresses.supposed = node.endpoints
         }
+        let local = office == nil ? node.policy : policy(of: [node.index])
         switch plan.sealing {
-        case .real: return machine(node, realGate(node), core)
+        case .real: return machine(node, realGate(node, local), core)
         case .standIn:
             let gate = StandInGate(
                 identity: node.identity,
-                admission: node.policy,
+                admission: local,
                 bootSecret: chance.next(),
                 process: UInt32(node.incarnation),
                 isSettled: plan.beginning == .settled,
@@ -209,13 +224,25 @@ extension World {
         _ core: KademliaNode
     ) -> any AnyEngine {
         guard let adversary = node.adversary else {
-            return SimulatedEngine(GatedEngine(gate: gate, core: core))
+            return SimulatedEngine(restored(GatedEngine(gate: gate, core: core), node))
         }
         let liar = LyingGate(gate, adversary, collusion, chance: chance.fork())
-        return SimulatedEngine(GatedEngine(gate: liar, core: core))
+        return SimulatedEngine(restored(GatedEngine(gate: liar, core: core), node))
     }
 
-    private func realGate(_ node: SimulatedNode) -> Gate {
+    /// An engine with the roster that its disk holds.
+    private func restored<Keeper: Gatekeeper & ~Copyable>(
+        _ engine: consuming GatedEngine<Keeper>,
+        _ node: SimulatedNode
+    ) -> GatedEngine<Keeper> {
+        if office != nil { engine.follow(node.disk.roster, at: now(of: node).instant) }
+        return engine
+    }
+
+    /// Where the rosters of this world count.
+    var network: NetworkID { plan.sealing == .real ? networkID : .standIn }
+
+    private func realGate(_ node: SimulatedNode, _ local: AdmissionPolicy) -> Gate {
         let now = now(of: node)
         var seed = node.keySeed
         var network = networkSeed
@@ -226,7 +253,7 @@ extension World {
         )
         return Gate(
             keys: keys,
-            admission: node.policy,
+            admission: local,
             entropy: chance.fork(),
             at: now.instant
         )

@@ -16,6 +16,8 @@ struct SimulatedDisk {
     var isFull = false
     /// The probability that reading or writing fails.
     var failure = 0.0
+    /// The roster that its node holds, in a world that has such.
+    var roster: Roster?
     /// When what was asked of it before is done.
     var freeAt = Instant(nanoseconds: 0)
 }

@@ -91,6 +91,8 @@ package final class World {
     var gifts = Gifts()
     var copyLedger = CopyLedger()
     var tables: [RoutingTable] = []
+    /// Signs rosters, where there are such.
+    var office: RosterOffice?
     private var scripts: [Int: () -> Void] = [:]
     private var nextScript = 0
     private var waiting: [OperationID: UnderWay] = [:]
@@ -127,6 +129,7 @@ package final class World {
     /// Drops pending events: their closures retain the world.
     func end() {
         queue = EventQueue()
+        office = nil
         scripts = [:]
         waiting = [:]
     }
@@ -209,6 +212,8 @@ package final class World {
             case .piece: preconditionFailure("a value came piece by piece that nobody reads so")
             case .signed(let revisions, let location): node.disk.revisions[location] = revisions
             case .finished(let operation, let outcome): finished(operation, outcome, at: node)
+            case .adopted(let roster): adopted(roster, at: node)
+            case .conflicting: break
             }
         }
         arm(node)

@@ -34,6 +34,9 @@ package struct WorldPlan: Sendable {
     /// The address families of each node, by index; a node not named has IPv4 only. Empty: all have it, and
     /// nobody knows of any other.
     var families: [Int: Endpoint.Families] = [:]
+    /// Whether administrators say by rosters who is a member; and how many members they admit later, the last
+    /// ones.
+    var rostered: Int?
     /// Identities are ground until they lie next to this place: by index of a node, a location.
     var ground: [Int: NodeID] = [:]
     /// Whether every datagram and every table is checked; costs memory and time in large worlds.

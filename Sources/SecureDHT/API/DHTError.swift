@@ -58,6 +58,8 @@ public struct DHTError: Error, Hashable, Sendable {
         case keepingFewer
         /// Give another address to listen on.
         case listening
+        /// Sign the roster elsewhere.
+        case administrator
     }
 
     /// The kind of failure, for programs.

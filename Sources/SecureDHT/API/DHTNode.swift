@@ -34,12 +34,13 @@ public final class DHTNode: Sendable {
 
     /// The network key's fingerprint.
     let network: String
+    let networkID: NetworkID
     let name: String?
     private let logger: Logger
     let loop: NodeLoop
-    /// Peers of the configuration, beside those the allowlist has addresses of.
-    private let configuredPeers: [PeerAddress]
-    let admission: Mutex<Admission>
+    let board: MembershipBoard
+    /// Signs rosters; `nil`: others do.
+    let administrator: NodeKey?
     private let hasEnded = Mutex(false)
 
     private init(
@@ -51,9 +52,10 @@ public final class DHTNode: Sendable {
         identity = configuration.key.identity
         name = configuration.name
         network = configuration.network.fingerprint
+        networkID = configuration.network.networkKey.id
         logger = loop.logger
-        configuredPeers = configuration.peers
-        admission = Mutex(configuration.admission)
+        board = loop.board
+        administrator = configuration.administrator
         self.addresses = addresses
         reachableAddress = reachable
         self.loop = loop
@@ -98,7 +100,7 @@ public final class DHTNode: Sendable {
             first.isUnspecified
             ? addressOfThisMachine(family: first.family, port: first.port) ?? first : first
         let node = DHTNode(configuration: configuration, addresses: bound, reachable: reachable, loop: loop)
-        await loop.setSeeds(node.seeds(of: configuration.admission))
+        await loop.setSeeds(node.board.seeds)
         await loop.rememberContactsRegularly()
         await loop.tidyRegularly()
         await loop.watchNetwork()
@@ -132,25 +134,11 @@ public final class DHTNode: Sendable {
         if isFirst { logger.info(text) }
     }
 
-    /// Replaces the admission, from the next datagram on. Peers that are admitted no more are forgotten.
+    /// Replaces the operator's own lists, from the next datagram on; a roster goes on counting beside them.
+    /// Peers that are admitted no more are forgotten.
     public func replaceAdmission(_ admission: Admission) async {
-        self.admission.withLock { $0 = admission }
-        await loop.replaceAdmission(admission.policy(for: identity), seeds: seeds(of: admission))
+        await loop.replaceAdmission(admission)
         logger.info("admission replaced")
-    }
-
-    /// The seeds: admitted peers of the configuration, and addresses in the allowlist; never this node.
-    private func seeds(of admission: Admission) -> [PeerAddress] {
-        var seeds = configuredPeers
-        if case .members(let list) = admission {
-            seeds = seeds.filter { list.member($0.identity) != nil }
-            for member in list.members {
-                for address in member.addresses.compactMap({ HostPort($0) }) {
-                    seeds.append(PeerAddress(identity: member.identity, address: address))
-                }
-            }
-        }
-        return seeds.filter { $0.identity != identity }
     }
 
     // MARK: Operations

@@ -137,7 +137,7 @@ extension Allowlist {
     /// More than the parser takes, so that it is the one to refuse.
     private static let mostBytesRead = 9 << 20
 
-    private static func contents(of path: String) throws(DHTError) -> [UInt8] {
+    static func contents(of path: String) throws(DHTError) -> [UInt8] {
         guard !mentionsSecret(path) else {
             throw DHTError(
                 .configuration,

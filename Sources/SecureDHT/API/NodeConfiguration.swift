@@ -107,6 +107,13 @@ public struct NodeConfiguration: Sendable {
     public var network: NetworkSecret
     /// The identities that the node speaks with; all others get silence.
     public var admission: Admission
+    /// The roster to begin with, if the directory holds none, or an older one that allows it. `nil`: that of
+    /// the directory, or none: then the node follows the first that an administrator signed whom
+    /// ``admission`` pins.
+    public var roster: Roster?
+    /// The key by which this node signs rosters, see ``DHTNode/admit(_:name:addresses:)``; `nil`: it signs
+    /// none.
+    public var administrator: NodeKey?
     /// Where to listen; port 0 takes a free one.
     public var listen: [HostPort]
     /// Peers to contact first, besides the `addr=` entries of the allowlist.
@@ -138,6 +145,8 @@ public struct NodeConfiguration: Sendable {
         key: NodeKey,
         network: NetworkSecret = .wellKnown,
         admission: Admission,
+        roster: Roster? = nil,
+        administrator: NodeKey? = nil,
         listen: [HostPort] = [HostPort(host: "0.0.0.0", port: 4100)],
         peers: [PeerAddress] = [],
         name: String? = nil,
@@ -152,6 +161,8 @@ public struct NodeConfiguration: Sendable {
         self.key = key
         self.network = network
         self.admission = admission
+        self.roster = roster
+        self.administrator = administrator
         self.listen = listen
         self.peers = peers
         self.name = name

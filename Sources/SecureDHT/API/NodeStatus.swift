@@ -45,6 +45,8 @@ public struct NodeStatus: Hashable, Sendable {
     public let kept: Kept
     /// Since the node started.
     public let uptime: Duration
+    /// Its knowledge of rosters.
+    public let roster: RosterStatus
 
     /// Made by a node; here so that programs can test what they do with one.
     public init(
@@ -68,7 +70,8 @@ public struct NodeStatus: Hashable, Sendable {
         knocking: [Knocker] = [],
         network: String = "",
         kept: Kept = Kept(),
-        uptime: Duration = .zero
+        uptime: Duration = .zero,
+        roster: RosterStatus = RosterStatus()
     ) {
         (self.identity, self.nodeID, self.name) = (identity, nodeID, name)
         (self.addresses, self.buckets, self.members) = (addresses, buckets, members)
@@ -78,6 +81,7 @@ public struct NodeStatus: Hashable, Sendable {
         self.rpcs = rpcs
         (self.storeProblem, self.complaints, self.knocking) = (storeProblem, complaints, knocking)
         (self.network, self.kept, self.uptime) = (network, kept, uptime)
+        self.roster = roster
     }
 
     /// Bytes of the store.

@@ -112,6 +112,10 @@ public struct PeerStatus: Hashable, Sendable {
     public let clockDifference: Duration?
     /// This node as the peer sees it, by its last sign of life; `nil` before.
     public let view: View?
+    /// The serial of the roster that it says it holds, 0: none; `nil`: it did not say.
+    public let rosterSerial: UInt64?
+    /// Since when it says so.
+    public let rosterSince: Date?
 
     /// How a peer sees this node.
     public struct View: Hashable, Sendable {
@@ -141,10 +145,13 @@ public struct PeerStatus: Hashable, Sendable {
         lastAnswered: Date? = nil,
         listedAddress: Endpoint? = nil,
         clockDifference: Duration? = nil,
-        view: View? = nil
+        view: View? = nil,
+        rosterSerial: UInt64? = nil,
+        rosterSince: Date? = nil
     ) {
         (self.identity, self.name, self.address) = (identity, name, address)
         (self.state, self.roundTrip, self.lastAnswered) = (state, roundTrip, lastAnswered)
         (self.listedAddress, self.clockDifference, self.view) = (listedAddress, clockDifference, view)
+        (self.rosterSerial, self.rosterSince) = (rosterSerial, rosterSince)
     }
 }

@@ -17,7 +17,7 @@ extension DHTNode {
     ///   this node, `timedOut`, `stopped`. `CancellationError` if the task is cancelled.
     public func ping(_ peer: Identity, timeout: Duration? = nil) async throws -> Duration? {
         guard peer != identity else { throw DHTError(.invalidArgument, "that is this node itself") }
-        if case .members(let list) = admission.withLock({ $0 }), list.member(peer) == nil {
+        if let list = board.list, list.member(peer) == nil {
             throw DHTError(.denied, "\(peer.text) is not on the allowlist, so nothing is sent to it")
         }
         guard case .pinged(let roundTrip) = try await perform(.ping(peer), until: deadline(after: timeout))
@@ -73,7 +73,8 @@ extension DHTNode {
             knocking: knowledge.knocking,
             network: network,
             kept: knowledge.kept,
-            uptime: .milliseconds(knowledge.uptime)
+            uptime: .milliseconds(knowledge.uptime),
+            roster: knowledge.roster
         )
     }
 
@@ -86,13 +87,13 @@ extension DHTNode {
     package func keptPlaces(limit: Int) async -> [NodeID] { await loop.keptPlaces(limit: limit) }
 
     private var memberCount: Int? {
-        guard case .members(let list) = admission.withLock({ $0 }) else { return nil }
+        guard let list = board.list else { return nil }
         return list.members.count { $0.identity != identity }
     }
 
     private func peers(_ knowledge: NodeSnapshot) -> [PeerStatus] {
         var names: [Identity: String] = [:]
-        if case .members(let list) = admission.withLock({ $0 }) {
+        if let list = board.list {
             for member in list.members where member.identity != identity {
                 names[member.identity] = member.name
             }
@@ -113,7 +114,9 @@ extension DHTNode {
                 clockDifference: knowledge.views[entry.contact.identity].map {
                     .milliseconds($0.clockDifference)
                 },
-                view: knowledge.views[entry.contact.identity].map(PeerStatus.View.init)
+                view: knowledge.views[entry.contact.identity].map(PeerStatus.View.init),
+                rosterSerial: knowledge.words[entry.contact.identity]?.mark.serial,
+                rosterSince: knowledge.words[entry.contact.identity]?.since
             )
         }
         let known = Set(contacts.map(\.identity))

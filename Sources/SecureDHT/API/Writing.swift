@@ -178,7 +178,7 @@ extension DHTNode {
 
     /// Refuses writes of this node if its own allowlist has it with `write=no`: its records count nowhere.
     private func checkMayWrite() throws(DHTError) {
-        guard case .members(let list) = admission.withLock({ $0 }), list.member(identity)?.mayWrite == false
+        guard let list = board.list, list.member(identity)?.mayWrite == false
         else { return }
         throw DHTError(.denied, "this node may only read: its own allowlist has it with write=no")
     }

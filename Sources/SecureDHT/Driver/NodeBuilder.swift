@@ -18,7 +18,10 @@ struct NodeBuilder: Sendable {
     /// The loop with its engine, which knows what the directory holds. Opening that blocks another thread.
     func makeLoop() async throws(DHTError) -> NodeLoop {
         switch configuration.storage {
-        case .memory: return loop(around: makeEngine(makeCore()), storage: RecordStorage(nil))
+        case .memory:
+            let held = configuration.admission.list == nil ? nil : configuration.roster
+            let board = board(held, in: nil, written: nil)
+            return loop(around: makeEngine(makeCore(), held), storage: RecordStorage(nil), board)
         case .directory(let directory, let durability):
             do {
                 return try await configuration.threadPool.runIfActive {
@@ -42,7 +45,9 @@ struct NodeBuilder: Sendable {
             let store = try SQLiteRecordStore(database) { RecordCodec.decode($0) }
             var core = makeCore()
             try store.forEachEntry { location, entry in core.restore(entry, at: location) }
-            var engine = makeEngine(core)
+            let written = try RosterShelf.read(directory, network: configuration.network.networkKey.id)
+            let held = roster(after: written)
+            var engine = makeEngine(core, held)
             engine.remember(try database.revisions())
             engine.restoreRenewed(try database.kept(), at: SystemClock.now)
             try store.dropStrays()
@@ -55,7 +60,8 @@ struct NodeBuilder: Sendable {
                 logger: logger
             )
             let keeper = StateKeeper(contacts, unixMilliseconds: SystemClock.now.unixMilliseconds)
-            return loop(around: engine, storage: RecordStorage(disk), keeper)
+            let board = board(held, in: directory, written: written)
+            return loop(around: engine, storage: RecordStorage(disk), board, keeper)
         } catch let error as NodeDatabaseError {
             throw DHTError(error)
         } catch let error as RecordStoreError {
@@ -73,11 +79,13 @@ struct NodeBuilder: Sendable {
     private func loop(
         around engine: consuming sending Engine,
         storage: RecordStorage,
+        _ board: MembershipBoard,
         _ keeper: StateKeeper = StateKeeper()
     ) -> NodeLoop {
         NodeLoop(
             engine: engine,
             storage: storage,
+            board: board,
             keeper: keeper,
             operationsInFlight: max(1, configuration.limits.operationsInFlight),
             threads: configuration.limits.threads,
@@ -87,13 +95,55 @@ struct NodeBuilder: Sendable {
         )
     }
 
-    private func makeEngine(_ core: KademliaNode) -> Engine {
+    /// The roster of the process before this one, unless the configuration's is one that may follow it.
+    private func roster(after written: Roster?) -> Roster? {
+        // In open mode no roster has a say.
+        guard case .members(let list) = configuration.admission else { return nil }
+        guard let held = written else { return configuration.roster }
+        let network = configuration.network.networkKey.id
+        guard let other = configuration.roster else { return held }
+        let revoked = Set(list.revoked.map(\.identity))
+        switch RosterKeeper(network: network, revoked: revoked, held: held).judge(other.head) {
+        case .newer: return other
+        case .held, .older: break
+        case .conflict, .forged, .stranger:
+            logger.warning(
+                "the roster of the configuration does not follow the one in the directory, which counts",
+                metadata: ["serial": "\(other.serial)", "held": "\(held.serial)"]
+            )
+        }
+        return held
+    }
+
+    /// `written`: the roster that the directory holds already.
+    private func board(_ held: Roster?, in directory: String?, written: Roster?) -> MembershipBoard {
+        let shelf = RosterShelf(
+            directory,
+            network: configuration.network.networkKey.id,
+            pool: configuration.threadPool,
+            logger: logger
+        )
+        if let held, held.head != written?.head { shelf.keep(held) }
+        return MembershipBoard(
+            configuration.admission,
+            roster: held,
+            peers: configuration.peers,
+            identity: identity,
+            shelf: shelf
+        )
+    }
+
+    private func makeEngine(_ core: KademliaNode, _ held: Roster?) -> Engine {
         let now = SystemClock.now.instant
         let keys = KeyRing(
             signing: configuration.key.signingKey.copy(),
             network: configuration.network.networkKey.copy(),
             at: now
         )
+        var limits = limits
+        if held != nil || !configuration.admission.policy(for: identity).administrators.isEmpty {
+            limits.expectedMembers = (held?.list.members.count ?? 0) + Self.roomForMembers
+        }
         let gate = Gate(
             keys: keys,
             admission: configuration.admission.policy(for: identity),
@@ -101,8 +151,13 @@ struct NodeBuilder: Sendable {
             entropy: SystemEntropy(),
             at: now
         )
-        return Engine(gate: gate, core: core)
+        var engine = Engine(gate: gate, core: core)
+        engine.follow(held, at: now)
+        return engine
     }
+
+    /// Members that a roster may bring while a node runs before keys are derived again and again.
+    private static let roomForMembers = 128
 
     private var limits: Gate.Limits {
         let highest = NodeConfiguration.Limits.highestRate

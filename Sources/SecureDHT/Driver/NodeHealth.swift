@@ -39,7 +39,7 @@ extension NodeLoop {
     /// How many nodes there are besides us, and how many of them answer.
     var company: Company {
         let admission = engine.gate.admission
-        var (members, named): (Int?, Int) = (nil, seeds.peers.count)
+        var (members, named): (Int?, Int) = (nil, keeper.seeds.peers.count)
         if case .members(let list) = admission {
             let count = list.members.count { $0.identity != engine.identity }
             (members, named) = (count, count)
@@ -85,7 +85,7 @@ extension NodeLoop {
         for knock in engine.gate.knocks.all.prefix(3) {
             causes.append("\(knock.identity.text) at \(knock.endpoint) asks, and is not on the list here")
         }
-        var names = seeds.peers.map(\.identity).compactMap { memberName($0) ?? $0.text }
+        var names = keeper.seeds.peers.map(\.identity).compactMap { memberName($0) ?? $0.text }
         names = Array(names.prefix(3))
         if names.isEmpty {
             causes.append("no address of anybody is known: name a peer, or addr= in the list")

@@ -24,7 +24,7 @@ actor NodeLoop {
     var network = NetworkState()
     /// Tells of changes of this machine's network.
     var networkWatch: (any Channel)?
-    private(set) var seeds = SeedList()
+    let board: MembershipBoard
     /// The peers that the overlay consists of, and the contacts that outlive the process.
     var keeper: StateKeeper
     var timers = LoopTimers()
@@ -36,6 +36,7 @@ actor NodeLoop {
     init(
         engine: consuming Engine,
         storage: RecordStorage,
+        board: MembershipBoard,
         keeper: StateKeeper = StateKeeper(),
         operationsInFlight: Int = NodeConfiguration.Limits().operationsInFlight,
         threads: Int = NodeConfiguration.Limits().threads,
@@ -46,6 +47,7 @@ actor NodeLoop {
         self.engine = engine
         self.storage = storage
         self.keeper = keeper
+        self.board = board
         self.eventLoop = eventLoop
         self.logger = logger
         users = WaitingUsers(limit: operationsInFlight)
@@ -83,6 +85,8 @@ actor NodeLoop {
             case .signed(let revisions, let location): storage.record(revisions, at: location)
             case .resolve(let seed): resolve(seed)
             case .retry(let endpoint): sockets.retry(endpoint, at: SystemClock.now.instant)
+            case .adopted(let roster): adopted(roster)
+            case .conflicting(let conflict): conflicting(conflict)
             case .piece(let operation, let bytes): users.deliver(.piece(bytes), of: operation)
             case .finished(let operation, .fetched(let rest)) where users.isPulling(operation):
                 users.deliver(rest == nil ? .unreachable : .end, of: operation)
@@ -160,6 +164,7 @@ actor NodeLoop {
     private func rememberContacts(isLast: Bool = false) {
         rememberRenewed()
         guard storage.isOnDisk else { return }
+        board.shelf.retry()
         storage.lookForRival()
         let now = SystemClock.now
         let contacts = keeper.contactsToWrite(
@@ -197,14 +202,14 @@ actor NodeLoop {
     // MARK: Seeds
 
     func setSeeds(_ peers: [PeerAddress]) {
-        seeds.replace(peers)
+        keeper.seeds.replace(peers)
         var turn = EngineTurn(at: SystemClock.now)
         engine.setSeeds(peers.map(\.identity), in: &turn)
         perform(&turn)
     }
 
     private func resolve(_ seed: Int) {
-        guard let peer = seeds[seed] else { return }
+        guard let peer = keeper.seeds[seed] else { return }
         if let endpoint = peer.address.numeric {
             resolved(seed, peer, [endpoint])
         } else {
@@ -213,8 +218,8 @@ actor NodeLoop {
     }
 
     private func resolved(_ seed: Int, _ peer: PeerAddress, _ endpoints: [Endpoint]) {
-        guard !isStopping, seeds[seed] == peer else { return }
-        switch seeds.resolved(peer, isFound: !endpoints.isEmpty) {
+        guard !isStopping, keeper.seeds[seed] == peer else { return }
+        switch keeper.seeds.resolved(peer, isFound: !endpoints.isEmpty) {
         case .unresolved(let isFirst):
             let text: Logger.Message = "the name of a peer does not resolve; it is asked for again"
             logger.log(level: isFirst ? .warning : .debug, text, metadata: ["peer": "\(peer)"])
@@ -228,12 +233,6 @@ actor NodeLoop {
         let usable = within.isEmpty ? endpoints : within
         engine.resolved(seed: seed, usable, in: &turn)
         perform(&turn)
-    }
-
-    func replaceAdmission(_ policy: AdmissionPolicy, seeds: [PeerAddress]) {
-        engine.replaceAdmission(policy)
-        keeper.forget { !policy.admits($0) }
-        setSeeds(seeds)
     }
 
     /// Hands over, says goodbye and closes; gives up on the first two when `patience` is over.
@@ -266,6 +265,8 @@ actor NodeLoop {
         try? await networkWatch?.close().get()
         for socket in sockets.removeAll() { try? await socket.channel.close().get() }
         await storage.flush()
+        await board.shelf.flush()
+        board.end()
         // The last counts: from here on nothing is received and nothing sent.
         sampleMetrics(company)
         storage.close()

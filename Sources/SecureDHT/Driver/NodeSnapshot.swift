@@ -42,6 +42,9 @@ struct NodeSnapshot: Sendable {
     let kept: NodeStatus.Kept
     /// Milliseconds.
     let uptime: UInt64
+    let roster: RosterStatus
+    /// The serial that each contact says it holds, and since when.
+    let words: [Identity: (mark: RosterMark, since: Date)]
 }
 
 extension NodeLoop {
@@ -72,7 +75,7 @@ extension NodeLoop {
         return NodeSnapshot(
             id: core.id,
             table: core.table,
-            seeds: seeds.peers,
+            seeds: keeper.seeds.peers,
             records: core.catalog.count,
             recordBytes: core.catalog.byteCount,
             byteLimit: core.catalog.quota.bytes,
@@ -109,7 +112,9 @@ extension NodeLoop {
             complaints: complaints(company),
             knocking: knocking,
             kept: kept,
-            uptime: now.instant.since(started).milliseconds
+            uptime: now.instant.since(started).milliseconds,
+            roster: rosterStatus,
+            words: rosterWords(core.table.contacts.map(\.contact.identity))
         )
     }
 

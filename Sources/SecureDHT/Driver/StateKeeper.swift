@@ -6,6 +6,8 @@ import DHTStorage
 ///
 /// The driver tells which contacts answer, and when; and writes or says what is returned.
 struct StateKeeper: Sendable {
+    /// Where others are to be looked for.
+    var seeds = SeedList()
     private var contacts: ContactSnapshot
     private var lately: LatelyHeard
     private var health = HealthWatch()

@@ -40,7 +40,7 @@ struct Check: AsyncParsableCommand {
         let configuration = setup.configuration
         let reply = Reply(
             id: configuration.key.identity.text,
-            members: setup.members?.members.count,
+            members: setup.memberCount,
             open: setup.members == nil,
             wellKnownNetwork: configuration.network.isWellKnown,
             network: configuration.network.fingerprint,

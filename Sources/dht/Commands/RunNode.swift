@@ -72,6 +72,7 @@ struct RunNode: AsyncParsableCommand {
         if let home = setup.stateHome { Directories.make(home) }
         let node: DHTNode
         do { node = try await DHTNode.start(configuration) } catch { throw Failure(error) }
+        warnIfUnlisted(node, logger)
         listenToSignals(trigger, whileRunning: logger)
         let control = LocalNode(
             node,
@@ -79,7 +80,8 @@ struct RunNode: AsyncParsableCommand {
             members: setup.members,
             directory: configuration.storage.directory,
             log: log,
-            rereadMembers: { [files = setup.allowFiles] () throws(Failure) in try NodeSetup.readMembers(files)
+            rereadMembers: { [files = setup.allowFiles, network = configuration.network] () throws(Failure) in
+                try NodeSetup.read(files, network)
             },
             onStop: { trigger.yield(.stop) }
         )
@@ -287,14 +289,17 @@ struct RunNode: AsyncParsableCommand {
         }
     }
 
+    /// By lists and roster, of which the node may have a newer one than its files.
+    private func warnIfUnlisted(_ node: DHTNode, _ logger: Logger) {
+        guard case .members(let list) = node.admission, list.member(node.identity) == nil else { return }
+        logger.warning("this node is not on its own list: peers with the same list turn it away")
+    }
+
     private func warn(of setup: NodeSetup, _ logger: Logger) {
         if !Sodium.locksMemory {
             logger.warning(
                 "secrets are not locked in memory and may be swapped to a disk: ulimit -l 64, LimitMEMLOCK="
             )
-        }
-        if let members = setup.members, !members.holds(setup.configuration.key.identity) {
-            logger.warning("this node is not on its own list: peers with the same list turn it away")
         }
         if setup.members == nil {
             // Critical, so that --quiet does not hide it.

@@ -6,7 +6,12 @@ import SecureDHT
 /// A node's settings, checked and read: everything that can be wrong before a socket is opened.
 struct NodeSetup {
     let configuration: NodeConfiguration
-    /// `nil` in open mode.
+    /// Members of lists and roster; `nil` in open mode.
+    var memberCount: Int? {
+        guard let members else { return nil }
+        return (configuration.roster.map { members.united(with: $0.list) } ?? members).members.count
+    }
+    /// The allowlists, without rosters.
     let members: Allowlist?
     let allowFiles: [String]
     /// Where the node's directory is to be if nobody said where: made if it is missing.
@@ -73,19 +78,59 @@ struct NodeSetup {
             )
             if let paths = settings.number(.paths) { configuration.paths = paths }
             if let threads = settings.number(.threads) { configuration.limits.threads = threads }
+            if members != nil {
+                configuration.roster = try Self.roster(allowFiles, configuration.network)
+                configuration.administrator = try Self.administrator(settings, credentials)
+            }
             self.configuration = configuration
         } catch { throw Failure(error) }
     }
 
-    /// All of the files together, or the first thing wrong with any of them.
-    static func readMembers(_ files: [String]) throws(Failure) -> Allowlist {
+    /// Reads lists and roster again.
+    static func read(_ files: [String], _ network: NetworkSecret) throws(Failure) -> AdmissionFiles {
+        let list = try readMembers(files)
+        do { return AdmissionFiles(list, roster: try roster(files, network)) } catch { throw Failure(error) }
+    }
+
+    /// All of the allowlists together, or the first thing wrong with any of them. Rosters are passed over.
+    private static func readMembers(_ files: [String]) throws(Failure) -> Allowlist {
         do {
-            let list = try Allowlist(files: files)
+            let list = try Allowlist(files: files.filter { try !Roster.isRoster(file: $0) })
             for member in list.members {
                 try refuseTestIdentity(member.identity, in: files.joined(separator: ", "))
             }
             return list
         } catch { throw Failure(error) }
+    }
+
+    /// The key by which the node signs rosters, if it is to.
+    private static func administrator(
+        _ settings: NodeSettings,
+        _ credentialsDirectory: String?
+    ) throws -> NodeKey? {
+        guard let file = settings.text(.admin) else { return nil }
+        guard settings.text(.network) != nil else {
+            throw Failure(
+                .configuration,
+                "\(settings.word(for: .admin)) without --network: a roster is for one network. "
+                    + "Make a key: dht keygen --network -o net.key"
+            )
+        }
+        return try NodeKey(file: file, credentialsDirectory: credentialsDirectory) { () throws(DHTError) in
+            try Passphrase.ask(for: file, Passphrase.Source(settings))
+        }
+    }
+
+    /// The roster among the files; `nil`: there is none.
+    private static func roster(_ files: [String], _ network: NetworkSecret) throws -> Roster? {
+        let rosters = try files.filter { try Roster.isRoster(file: $0) }
+        guard let file = rosters.first else { return nil }
+        guard rosters.count == 1 else {
+            throw Failure(.configuration, "\(rosters[0]) and \(rosters[1]) are rosters: one is enough")
+        }
+        let roster = try Roster(file: file, of: network)
+        for member in roster.list.members { try refuseTestIdentity(member.identity, in: file) }
+        return roster
     }
 
     /// Where the node keeps its records: as the settings say, else where its system keeps such things.

@@ -18,6 +18,9 @@ struct NodeOptions: ParsableArguments {
     @Option(help: Setting.allow.help, completion: .file())
     var allow: [String] = []
 
+    @Option(help: Setting.admin.help, completion: .file())
+    var admin: String?
+
     @Flag(help: Setting.open.help)
     var open = false
 
@@ -90,7 +93,7 @@ extension NodeOptions {
     func given(_ globals: GlobalOptions) -> [Setting: SettingValue] {
         var given: [Setting: SettingValue] = [:]
         let texts: [(Setting, String?)] = [
-            (.key, key), (.network, network), (.name, name), (.data, data), (.sync, sync),
+            (.key, key), (.admin, admin), (.network, network), (.name, name), (.data, data), (.sync, sync),
             (.logFormat, logFormat),
             (.socket, globals.socket), (.socketGroup, socketGroup), (.http, http.http),
             (.httpToken, http.httpToken), (.passphraseFile, passphrase.passphraseFile),
