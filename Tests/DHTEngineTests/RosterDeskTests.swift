@@ -177,6 +177,36 @@ struct RosterDeskTests {
         #expect(bench.serial == 1, "held up for \(bench.now.since(begun))")
     }
 
+    @Test func `whoever gave a wrong part of a text is not asked for that text again`() {
+        let bench = Bench()
+        let (roster, next) = (bench.roster(1), bench.roster(2))
+        bench.hear(roster.mark, from: 1)
+        bench.answer(from: 1, roster)
+        for call in bench.requests(to: 1) {
+            bench.tell {
+                $0.answered(
+                    call.id,
+                    by: call.contact,
+                    isClear: true,
+                    .chunk([UInt8](repeating: 1, count: 32)),
+                    &$1
+                )
+            }
+        }
+        bench.pass(RosterClaims.distrust)
+        bench.hear(roster.mark, from: 1)
+        bench.answer(from: 1, roster)
+        #expect(bench.pending(1) == 0 && bench.serial == 0)
+        #expect(bench.desk.missing?.mark == roster.mark)
+        // Another one of it may be had there, and this one of others.
+        bench.hear(roster.mark, from: 2)
+        for _ in 0..<4 { bench.answer(from: 2, roster) }
+        #expect(bench.serial == 1)
+        bench.hear(next.mark, from: 1)
+        for _ in 0..<4 { bench.answer(from: 1, next) }
+        #expect(bench.serial == 2)
+    }
+
     @Test func `a genuine roster that dawdles does not hold up the one after it`() {
         let bench = Bench()
         let (first, second) = (bench.roster(1, comments: 1400), bench.roster(2))

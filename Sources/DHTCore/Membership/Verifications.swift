@@ -50,7 +50,7 @@ struct Verifications: Sendable {
 
     // MARK: Questions
 
-    /// Whether the contact is to be asked now; if so, it counts as being asked. `isAlone`: no contact is good.
+    /// Whether the contact is to be asked now; if so, it counts as being asked. `isAlone`: none is good.
     mutating func begin(
         _ contact: Contact,
         _ source: Source,

@@ -48,6 +48,8 @@ struct RosterDesk: Sendable {
     private var marks: [Identity: (mark: RosterMark, since: Instant)] = [:]
     private var toldAt: [Identity: Instant] = [:]
     var claims = RosterClaims()
+    /// Peers that gave wrong parts of a text.
+    var liars = ContentLiars()
     /// A newer one that an administrator signed, and that is not here.
     var lacking: (head: RosterHead, missing: MissingRoster)?
     /// The last one that no administrator signed.
@@ -96,6 +98,7 @@ struct RosterDesk: Sendable {
         [
             Bound("rosters of peers", marks.count, of: Self.markLimit),
             Bound("offers of rosters", claims.count, of: RosterClaims.limit),
+            Bound("liars about rosters", liars.count, of: ContentLiars.capacity),
         ]
     }
 

@@ -51,8 +51,7 @@ extension RosterDesk {
     mutating func offered(_ claim: RosterClaims.Claim, _ turn: inout RosterTurn) {
         if let head = fetch?.head, head.mark == claim.mark {
             // One that is silent or dawdles is passed over by the fetch itself.
-            fetch?.content.add(claim.contact, isOffer: true)
-            return pursue(&turn)
+            return addSource(claim.contact, &turn)
         }
         guard !claims.isDistrusted(claim.contact.identity, at: turn.now) else { return }
         claims.add(claim)
@@ -97,20 +96,29 @@ extension RosterDesk {
         guard head.mark != unreadable else { return }
         if let current = fetch?.head {
             guard head.mark == current.mark || head.serial > current.serial else { return }
-            if head.mark == current.mark {
-                fetch?.content.add(contact, isOffer: true)
-                return pursue(&turn)
-            }
+            if head.mark == current.mark { return addSource(contact, &turn) }
             endFetch(&turn)
         }
         if lacking?.head.mark != head.mark {
             lacking = (head, MissingRoster(mark: head.mark, since: turn.now))
         }
+        let holders = ([contact] + claims.takeHolders(of: head.mark)).filter {
+            !liars.contains($0.identity, of: head.text.digest, at: turn.now)
+        }
+        guard !holders.isEmpty else { return }
         var fetch = RosterFetch(head, at: turn.now)
-        fetch.content.add(contact)
-        for holder in claims.takeHolders(of: head.mark) { fetch.content.add(holder) }
+        for holder in holders { fetch.content.add(holder) }
         self.fetch = fetch
         timers[.look] = turn.now + RosterFetch.lookInterval
+        pursue(&turn)
+    }
+
+    /// One more holds the roster that is being fetched.
+    private mutating func addSource(_ contact: Contact, _ turn: inout RosterTurn) {
+        guard let digest = fetch?.head.text.digest,
+            !liars.contains(contact.identity, of: digest, at: turn.now)
+        else { return }
+        fetch?.content.add(contact, isOffer: true)
         pursue(&turn)
     }
 
@@ -132,7 +140,10 @@ extension RosterDesk {
         guard var fetch else { return }
         self.fetch = nil
         if let part = body(&fetch.content) { fetch.take(part, from: request.contact.identity, at: turn.now) }
-        for liar in fetch.content.takeLiars() { claims.distrust(liar, at: turn.now) }
+        for liar in fetch.content.takeLiars() {
+            claims.distrust(liar, at: turn.now)
+            liars.record(liar, of: fetch.head.text.digest, at: turn.now)
+        }
         let isComplete = fetch.content.isComplete
         self.fetch = fetch
         if isComplete { finish(fetch, &turn) } else { pursue(&turn) }

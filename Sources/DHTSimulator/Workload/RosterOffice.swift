@@ -8,7 +8,7 @@ import DHTEnvelope
 final class RosterOffice {
     private let world: World
     private var chance: SeededRandom
-    /// Of the keys of administrators; the last signs.
+    /// Of the keys of administrators, each the heir of the one before.
     private var seeds: [[UInt8]]
     private var text: RosterText
     private var serial: UInt64 = 1
@@ -118,8 +118,8 @@ final class RosterOffice {
         world.start(node, seeds: Array(seeds.prefix(2)))
     }
 
-    /// A new administrator is named, and the one before dropped when everybody has that roster: whoever never
-    /// saw it could follow no more.
+    /// A new administrator is named. It signs, and the one before is dropped, when everybody has that roster:
+    /// whoever never saw it could follow no more.
     private func succeed() {
         if let last = handover {
             guard everybodyHolds(last) else { return }
@@ -149,11 +149,10 @@ final class RosterOffice {
         guard let one = holders.randomElement(using: &chance), let other = holders.last(where: { $0 !== one })
         else { return }
         serial += 1
-        let key = Self.key(seeds[seeds.count - 1])
         var remark = text
         remark.remark("twin of \(serial)")
         for (node, text) in [(one, text), (other, remark)] {
-            let roster = Self.sign(text, serial, key, world.network)
+            let roster = Self.sign(text, serial, signer, world.network)
             issued[roster.mark] = roster
             newest = roster
             publish(roster, at: node)
@@ -161,6 +160,9 @@ final class RosterOffice {
     }
 
     // MARK: Publishing
+
+    /// The heir signs when everybody knows it.
+    private var signer: SigningKey { Self.key(seeds[handover == nil ? seeds.count - 1 : seeds.count - 2]) }
 
     /// Whether the node is not admitted yet.
     func isOut(_ node: SimulatedNode) -> Bool { waiting.contains { $0 === node } }
@@ -177,7 +179,7 @@ final class RosterOffice {
         guard let node = holders(but: excluded).randomElement(using: &chance) else { return false }
         text = next
         serial += 1
-        newest = Self.sign(text, serial, Self.key(seeds[seeds.count - 1]), world.network)
+        newest = Self.sign(text, serial, signer, world.network)
         issued[newest.mark] = newest
         publish(newest, at: node)
         return true

@@ -45,7 +45,10 @@ extension World {
         if plan.beginning == .settled { tables = acquaintances() }
         if let waiting = plan.rostered {
             office = RosterOffice(self, waiting: waiting, chance: chance.fork())
-            for node in nodes { node.policy = policy(of: [node.index]) }
+            for node in nodes {
+                let keeper = RosterKeeper(network: network, held: node.disk.roster)
+                node.policy = keeper.policy(policy(of: [node.index]))
+            }
             collusion.liesAboutRosters = true
         }
     }
@@ -109,8 +112,11 @@ extension World {
     /// Starts a node as a fresh process, with the records its disk holds.
     func start(_ node: SimulatedNode, seeds: [Int] = []) {
         node.incarnation += 1
+        let machine = makeMachine(node)
+        // By the roster that its disk holds, whose members may be seeds.
+        if office != nil { node.policy = machine.admission }
         node.seeds = seeds.filter { $0 != node.index && node.policy.admits(nodes[$0].identity) }
-        launch(makeMachine(node), at: node)
+        launch(machine, at: node)
     }
 
     /// Has a node run an engine that has done nothing yet, with what its disk holds and the seeds it has.
@@ -121,7 +127,6 @@ extension World {
         node.disk.freeAt = clock
         collusion.forgetSpoils(to: node.identity)
         node.machine = machine
-        if office != nil { node.policy = machine.admission }
         trace.record(clock, 9 << 56 | UInt64(node.index), UInt64(node.incarnation))
         trace.tell(clock) {
             let missing = nodes.filter { !node.policy.admits($0.identity) }.map { " n\($0.index)" }.joined()
