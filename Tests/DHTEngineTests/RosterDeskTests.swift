@@ -179,7 +179,7 @@ struct RosterDeskTests {
 
     @Test func `whoever gave a wrong part of a text is not asked for that text again`() {
         let bench = Bench()
-        let (roster, next) = (bench.roster(1), bench.roster(2))
+        let (roster, next) = (bench.roster(1), bench.roster(2, comments: 1))
         bench.hear(roster.mark, from: 1)
         bench.answer(from: 1, roster)
         for call in bench.requests(to: 1) {
@@ -202,6 +202,7 @@ struct RosterDeskTests {
         bench.hear(roster.mark, from: 2)
         for _ in 0..<4 { bench.answer(from: 2, roster) }
         #expect(bench.serial == 1)
+        bench.pass(RosterClaims.distrust)
         bench.hear(next.mark, from: 1)
         for _ in 0..<4 { bench.answer(from: 1, next) }
         #expect(bench.serial == 2)
