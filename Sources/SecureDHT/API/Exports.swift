@@ -17,6 +17,8 @@ public typealias Revision = DHTCore.Revision
 public typealias Allowlist = DHTEnvelope.Allowlist
 /// An error in an allowlist, and its place.
 public typealias AllowlistError = DHTEnvelope.AllowlistError
+/// A list of members that an administrator signed, and its serial (docs/protocol.md section 12).
+public typealias Roster = DHTEnvelope.Roster
 /// The error in the text of a key.
 public typealias KeyTextError = DHTCrypto.KeyTextError
 /// The kinds of keys that have a text form: `KeyTextError.expected`.
