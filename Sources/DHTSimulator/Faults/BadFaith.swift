@@ -69,25 +69,23 @@ struct Spoils {
         let to: Identity
     }
 
-    private var counts: [Spoil: Int] = [:]
-    /// The last request for it: sent again, because an answer was lost, it is the same one.
-    private var lastAsked: [Spoil: UInt64] = [:]
+    /// The requests for it: one that is sent again, because an answer was lost, is the same, whatever was asked
+    /// meanwhile.
+    private var asked: [Spoil: Set<UInt64>] = [:]
     private(set) var total = 0
     /// The one given most often, and how often.
     private(set) var most: (spoil: Spoil, count: Int)?
 
     mutating func record(_ spoil: Spoil, transaction: UInt64) {
         total += 1
-        guard lastAsked.updateValue(transaction, forKey: spoil) != transaction else { return }
-        let count = counts[spoil, default: 0] + 1
-        counts[spoil] = count
+        guard asked[spoil, default: []].insert(transaction).inserted else { return }
+        let count = asked[spoil]?.count ?? 0
         if count > most?.count ?? 0 { most = (spoil, count) }
     }
 
     /// This node, or if `nil` every node, has forgotten who lied.
     mutating func forget(_ victim: Identity?) {
-        counts = counts.filter { victim != nil && $0.key.to != victim }
-        lastAsked = lastAsked.filter { victim != nil && $0.key.to != victim }
+        asked = asked.filter { victim != nil && $0.key.to != victim }
     }
 }
 
