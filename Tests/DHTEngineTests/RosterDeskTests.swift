@@ -40,16 +40,7 @@ struct RosterDeskTests {
         func roster(_ serial: UInt64, comments: Int = 0) -> Roster {
             var text = "@admin \(administrator.identity.text) root\n"
             text += String(repeating: "#" + String(repeating: "x", count: 98) + "\n", count: comments)
-            do {
-                return try Roster.sign(
-                    Array(text.utf8),
-                    serial: serial,
-                    time: 1,
-                    with: administrator,
-                    network: network,
-                    file: "roster"
-                )
-            } catch { preconditionFailure("\(error)") }
+            return .signed(text, serial, by: administrator, network)
         }
 
         func tell(_ event: (inout RosterDesk, inout RosterTurn) -> Void) {
@@ -312,5 +303,20 @@ struct RosterDeskTests {
             }
         }
         #expect(mixed == 60)
+    }
+}
+
+extension Roster {
+    /// A roster that a test has somebody sign.
+    static func signed(
+        _ text: String,
+        _ serial: UInt64,
+        by key: borrowing SigningKey,
+        _ network: NetworkID
+    ) -> Roster {
+        do {
+            let text = Array(text.utf8)
+            return try sign(text, serial: serial, time: 1, with: key, network: network, file: "roster")
+        } catch { preconditionFailure("\(error)") }
     }
 }

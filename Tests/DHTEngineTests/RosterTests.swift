@@ -31,16 +31,7 @@ final class RosterTests {
             text += "\(revoked.contains(host.index) ? "@revoked " : "")\(host.identity.text) n\(host.index)\n"
         }
         text += String(repeating: "#" + String(repeating: "x", count: 98) + "\n", count: comments)
-        do {
-            return try Roster.sign(
-                Array(text.utf8),
-                serial: serial,
-                time: 1,
-                with: administrator,
-                network: overlay[0].engine.gate.networkID,
-                file: "roster"
-            )
-        } catch { preconditionFailure("\(error)") }
+        return .signed(text, serial, by: administrator, overlay[0].engine.gate.networkID)
     }
 
     private func overlay(_ count: Int, seed: UInt64 = 1) -> Overlay {

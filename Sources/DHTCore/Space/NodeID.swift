@@ -99,3 +99,13 @@ package func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
     }
     return text
 }
+
+/// The bytes of hexadecimal digits, of either case; `nil` if the text is something else.
+package func bytes(hexadecimal text: String) -> [UInt8]? {
+    let digits = Array(text.utf8)
+    guard digits.count.isMultiple(of: 2), text.allSatisfy(\.isHexDigit) else { return nil }
+    let bytes = stride(from: 0, to: digits.count, by: 2).compactMap {
+        UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)
+    }
+    return 2 * bytes.count == digits.count ? bytes : nil
+}

@@ -33,6 +33,20 @@ package struct DraftPlace {
         }
     }
 
+    /// Writes all of the bytes to a file; 0, or the system's error.
+    package static func write(_ bytes: [UInt8], to file: Int32) -> Int32 {
+        var written = 0
+        while written < bytes.count {
+            let result = unsafe bytes[written...].withUnsafeBytes {
+                unsafe Glibc.write(file, $0.baseAddress, $0.count)
+            }
+            if result == 0 { return EIO }
+            guard result > 0 || errno == EINTR else { return errno }
+            written += max(result, 0)
+        }
+        return 0
+    }
+
     /// The beginning of the names of all drafts of one file.
     private static func start(of target: String) -> String {
         var start = target.split(separator: "/").last ?? ""

@@ -162,14 +162,8 @@ package enum SecretFile {
         if let owner, owner.st_uid != geteuid() { try check(fchown(file, owner.st_uid, owner.st_gid)) }
         // The umask does not apply; the mode is never wider than that of our own files.
         try check(fchmod(file, owner.map { $0.st_mode & 0o600 | 0o400 } ?? 0o600))
-        var written = 0
-        while written < bytes.count {
-            let result = unsafe bytes[written...].withUnsafeBytes {
-                unsafe Glibc.write(file, $0.baseAddress, $0.count)
-            }
-            guard result > 0 || errno == EINTR else { throw SystemError(code: result == 0 ? EIO : errno) }
-            written += max(result, 0)
-        }
+        let problem = DraftPlace.write(bytes, to: file)
+        guard problem == 0 else { throw SystemError(code: problem) }
         try check(fsync(file))
     }
 

@@ -30,7 +30,15 @@ extension GatedEngine where Keeper: ~Copyable {
         send(call, in: &turn)
     }
 
-    /// Ends a call that cannot be sent. `isExpelled`: because its peer is admitted no more.
+    /// Ends a call that was sent, and whose answer counts no more.
+    mutating func giveUp(_ call: OutgoingCall, isExpelled: Bool, in turn: inout EngineTurn) {
+        gate.close(call.transaction)
+        forget(call)
+        transfers.recordUpload(of: call.request, to: call.contact.identity, held: nil)
+        ended(call.id, isExpelled: isExpelled, in: &turn)
+    }
+
+    /// Tells whoever began a call that there is no answer. `isExpelled`: for its peer is admitted no more.
     private mutating func ended(_ id: CallID, isExpelled: Bool, in turn: inout EngineTurn) {
         switch id {
         case .content: transfer(in: &turn) { $0.chunkFailed(id, &$1) }
@@ -89,14 +97,8 @@ extension GatedEngine where Keeper: ~Copyable {
         case .givenUp:
             counters.timeouts += 1
             record(.timeout, of: call, at: turn.now.instant)
-            gate.close(call.transaction)
-            forget(call)
-            transfers.recordUpload(of: call.request, to: call.contact.identity, held: nil)
-            switch call.id {
-            case .content: return transfer(in: &turn) { $0.chunkFailed(call.id, &$1) }
-            case .roster: return consult(in: &turn) { $0.failed(call.id, &$1) }
-            case .core: core.failed(call.id, in: &inner)
-            }
+            perform(inner.actions, in: &turn)
+            return giveUp(call, isExpelled: false, in: &turn)
         }
         perform(inner.actions, in: &turn)
     }
@@ -215,7 +217,7 @@ extension GatedEngine where Keeper: ~Copyable {
     }
 
     /// The call is over.
-    mutating func forget(_ call: OutgoingCall) {
+    private mutating func forget(_ call: OutgoingCall) {
         calls.remove(call.id)
         transfers.ended(call)
     }

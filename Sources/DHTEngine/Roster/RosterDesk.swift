@@ -137,7 +137,7 @@ struct RosterDesk: Sendable {
             telling.hadIt(contact.identity)
         } else if mark.serial < own.serial {
             telling.lacked(contact.identity)
-            if !telling.isToTell(contact.identity) { tell(contact, &turn) }
+            if !telling.isToTell(contact.identity) { remind(contact, &turn) }
         } else if mark != unreadable, mark.serial > own.serial || keeper.conflict == nil {
             offered(RosterClaims.Claim(mark: mark, contact: contact), &turn)
         }
@@ -263,19 +263,24 @@ struct RosterDesk: Sendable {
     }
 
     private mutating func tellMore(_ turn: inout RosterTurn) {
-        for contact in telling.next(at: turn.now) {
-            toldAt[contact.identity] = turn.now
-            counters.told += 1
-            ask(contact, .ping(isLeaving: false), .tell, &turn)
-        }
+        for contact in telling.next(at: turn.now) { tell(contact, &turn) }
         timers[.tell] = telling.due
     }
 
-    /// A peer holds an older one than ours.
-    private mutating func tell(_ contact: Contact, _ turn: inout RosterTurn) {
+    /// A peer holds an older one than ours: it is told, unless it was just now.
+    private mutating func remind(_ contact: Contact, _ turn: inout RosterTurn) {
         if let last = toldAt[contact.identity], turn.now.since(last) < Self.tellingInterval { return }
-        toldAt[contact.identity] = turn.now
+        tell(contact, &turn)
+    }
+
+    private mutating func tell(_ contact: Contact, _ turn: inout RosterTurn) {
         counters.told += 1
+        ping(contact, &turn)
+    }
+
+    /// Any PING tells of the roster held, and asks for the other's.
+    private mutating func ping(_ contact: Contact, _ turn: inout RosterTurn) {
+        toldAt[contact.identity] = turn.now
         ask(contact, .ping(isLeaving: false), .tell, &turn)
     }
 
@@ -289,9 +294,7 @@ struct RosterDesk: Sendable {
             (toldAt[$0.contact.identity] ?? Instant(nanoseconds: 0), $0.contact.identity)
                 < (toldAt[$1.contact.identity] ?? Instant(nanoseconds: 0), $1.contact.identity)
         }
-        guard let oldest else { return }
-        toldAt[oldest.contact.identity] = turn.now
-        ask(oldest.contact, .ping(isLeaving: false), .tell, &turn)
+        if let oldest { ping(oldest.contact, &turn) }
     }
 
     mutating func ask(

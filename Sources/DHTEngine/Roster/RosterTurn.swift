@@ -5,8 +5,8 @@ import DHTEnvelope
 struct RosterTurn {
     /// A step that is to be done, in order.
     enum Step: Sendable {
-        /// A request about rosters; ``RosterDesk/answered(_:_:_:)`` or ``RosterDesk/failed(_:_:)`` tells how
-        /// it went.
+        /// A request about rosters; ``RosterDesk/answered(_:by:isClear:_:_:)`` or ``RosterDesk/failed(_:_:)``
+        /// tells how it went.
         case ask(CallID, Contact, Request)
         /// For the answer to a request nobody waits any more.
         case drop(CallID)

@@ -139,20 +139,9 @@ extension GatedEngine where Keeper: ~Copyable {
         transfers.expel { !policy.admits($0) }
         transfer(in: &turn) { transfers, turn in transfers.silence(&turn) { !policy.mayWrite($0) } }
         roster.forget { !policy.admits($0) }
-        for id in calls.ids(where: { !policy.admits($0.contact.identity) }) { expel(id, in: &turn) }
-    }
-
-    /// Ends a call to one who is admitted no more: nobody waits for the answer.
-    private mutating func expel(_ id: CallID, in turn: inout EngineTurn) {
-        guard let call = calls[id] else { return }
-        gate.close(call.transaction)
-        forget(call)
-        switch id {
-        case .core: tellCore(in: &turn) { $0.expelled(id, in: &$1) }
-        case .content:
-            transfers.recordUpload(of: call.request, to: call.contact.identity, held: nil)
-            transfer(in: &turn) { $0.chunkFailed(id, &$1) }
-        case .roster: consult(in: &turn) { $0.failed(id, &$1) }
+        for id in calls.ids(where: { !policy.admits($0.contact.identity) }) {
+            // The end of one may be that of others.
+            if let call = calls[id] { giveUp(call, isExpelled: true, in: &turn) }
         }
     }
 }

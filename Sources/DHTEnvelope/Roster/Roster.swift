@@ -60,7 +60,8 @@ public struct Roster: Sendable {
         try self.init(head, text, outline: outline, file: file)
     }
 
-    private init(
+    /// The roster of a head that refers to this text, whose outline this is.
+    init(
         _ head: RosterHead,
         _ text: [UInt8],
         outline: [UInt8],

@@ -29,11 +29,11 @@ extension Roster {
         try line.parse(bytes[..<end])
         let text = Array(bytes[(end + 1)...])
         let (serial, by) = (try line.number("serial"), try line.administrator())
-        guard line.fields["network"]?.value == String(hexadecimal(network.bytes)) else {
+        guard line.fields["network"]?.value == hexadecimal(network.bytes) else {
             throw line.error("network", "the roster is of another network")
         }
         let time = try line.number("time")
-        let (reference, _) = try Self.reference(to: text, file: file)
+        let (reference, outline) = try Self.reference(to: text, file: file)
         let signed = RosterHead(
             serial: serial,
             time: time,
@@ -45,7 +45,7 @@ extension Roster {
         guard signed.isGenuine(in: network) else {
             throw line.error("signature", "the signature is not good: the roster was changed since")
         }
-        try self.init(signed, text, file: file)
+        try self.init(signed, text, outline: outline, file: file)
     }
 
     /// Bytes of the first line, at most.
@@ -108,14 +108,11 @@ private struct HeadLine {
     }
 
     func signature() throws(AllowlistError) -> [UInt8] {
-        let digits = Array((fields["signature"]?.value ?? "").utf8)
-        let count = RosterHead.signatureLength
-        let bytes = (0..<digits.count / 2).compactMap { index in
-            UInt8(String(decoding: digits[2 * index..<2 * index + 2], as: UTF8.self), radix: 16)
-        }
-        guard digits.count == 2 * count, bytes.count == count,
-            String(hexadecimal(bytes)) == fields["signature"]?.value
+        let (text, count) = (fields["signature"]?.value ?? "", RosterHead.signatureLength)
+        // Written in one way only, as all of the head is.
+        guard let signature = bytes(hexadecimal: text), signature.count == count,
+            hexadecimal(signature) == text
         else { throw error("signature", "signature= takes \(2 * count) hexadecimal digits") }
-        return bytes
+        return signature
     }
 }

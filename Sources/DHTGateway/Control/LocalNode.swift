@@ -270,9 +270,7 @@ package final class LocalNode: NodeControl {
     }
 
     /// The members that count, by files and roster; `nil` in open mode.
-    var list: Allowlist? {
-        if case .members(let list) = node.admission { list } else { nil }
-    }
+    var list: Allowlist? { node.admission.list }
 
     func memberName(_ identity: Identity) -> String? {
         if identity == node.identity, let name { return name }

@@ -53,10 +53,8 @@ extension Revision: LosslessStringConvertible {
 extension NodeID: LosslessStringConvertible {
     /// The id of 40 hexadecimal digits; `nil` if the text is something else.
     public init?(_ description: String) {
-        let digits = Array(description.utf8)
-        guard digits.count == 2 * Self.byteCount, description.allSatisfy(\.isHexDigit) else { return nil }
-        let bytes = stride(from: 0, to: digits.count, by: 2).compactMap {
-            UInt8(String(decoding: digits[$0..<$0 + 2], as: UTF8.self), radix: 16)
+        guard let bytes = DHTCore.bytes(hexadecimal: description), bytes.count == Self.byteCount else {
+            return nil
         }
         self.init(bytes)
     }

@@ -44,9 +44,7 @@ final class MembershipBoard: Sendable {
     var roster: Roster? { state.withLock { $0.roster } }
 
     /// The members; `nil` in open mode.
-    var list: Allowlist? {
-        if case .members(let list) = admission { list } else { nil }
-    }
+    var list: Allowlist? { admission.list }
 
     /// The operator has other lists.
     func replace(_ local: Admission) { change { $0.local = local } }
@@ -130,7 +128,7 @@ final class MembershipBoard: Sendable {
 
 extension Admission {
     /// The members; `nil` in open mode.
-    var list: Allowlist? {
+    package var list: Allowlist? {
         if case .members(let list) = self { list } else { nil }
     }
 

@@ -166,8 +166,8 @@ final class RosterShelf: Sendable {
     private func replace(_ file: String, with bytes: [UInt8]?) throws(DHTError) {
         guard let directory else { return }
         let path = "\(directory)/\(file)"
-        func failure() -> DHTError {
-            DHTError(.internal, "\(path): \(unsafe String(cString: strerror(errno)))")
+        func failure(_ number: Int32 = errno) -> DHTError {
+            DHTError(.internal, "\(path): \(unsafe String(cString: strerror(number)))")
         }
         guard let bytes else {
             guard unsafe unlink(path) == 0 || errno == ENOENT else { throw failure() }
@@ -178,14 +178,8 @@ final class RosterShelf: Sendable {
             draft.discard()
             close(draft.descriptor)
         }
-        var written = 0
-        while written < bytes.count {
-            let result = unsafe bytes[written...].withUnsafeBytes {
-                unsafe Glibc.write(draft.descriptor, $0.baseAddress, $0.count)
-            }
-            guard result > 0 || errno == EINTR else { throw failure() }
-            written += max(result, 0)
-        }
+        let problem = DraftPlace.write(bytes, to: draft.descriptor)
+        guard problem == 0 else { throw failure(problem) }
         guard fsync(draft.descriptor) == 0, draft.replace() == 0, draft.flush() == 0 else { throw failure() }
     }
 }

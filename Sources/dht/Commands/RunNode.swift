@@ -291,7 +291,7 @@ struct RunNode: AsyncParsableCommand {
 
     /// By lists and roster, of which the node may have a newer one than its files.
     private func warnIfUnlisted(_ node: DHTNode, _ logger: Logger) {
-        guard case .members(let list) = node.admission, list.member(node.identity) == nil else { return }
+        guard let list = node.admission.list, !list.holds(node.identity) else { return }
         logger.warning("this node is not on its own list: peers with the same list turn it away")
     }
 

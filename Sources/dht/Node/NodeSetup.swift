@@ -29,6 +29,7 @@ struct NodeSetup {
 
         let credentials = environment["CREDENTIALS_DIRECTORY"]
         let admission: Admission
+        let rosters: [String]
         if settings.isOn(.open) {
             guard allowFiles.isEmpty else {
                 throw Failure(
@@ -45,7 +46,7 @@ struct NodeSetup {
                         + "Make one: dht keygen --network -o net.key"
                 )
             }
-            (members, admission) = (nil, .everyHolderOfTheNetworkKey)
+            (members, admission, rosters) = (nil, .everyHolderOfTheNetworkKey, [])
         } else {
             guard !allowFiles.isEmpty else {
                 throw Failure(
@@ -54,8 +55,9 @@ struct NodeSetup {
                         + "or --open to admit every holder of the network key"
                 )
             }
-            let list = try Self.readMembers(allowFiles)
-            (members, admission) = (list, .members(list))
+            let files = try Self.sorted(allowFiles)
+            let list = try Self.readMembers(files.lists)
+            (members, admission, rosters) = (list, .members(list), files.rosters)
         }
         do {
             let network = try networkFile.map {
@@ -79,7 +81,7 @@ struct NodeSetup {
             if let paths = settings.number(.paths) { configuration.paths = paths }
             if let threads = settings.number(.threads) { configuration.limits.threads = threads }
             if members != nil {
-                configuration.roster = try Self.roster(allowFiles, configuration.network)
+                configuration.roster = try Self.roster(rosters, configuration.network)
                 configuration.administrator = try Self.administrator(settings, credentials)
             }
             self.configuration = configuration
@@ -88,14 +90,30 @@ struct NodeSetup {
 
     /// Reads lists and roster again.
     static func read(_ files: [String], _ network: NetworkSecret) throws(Failure) -> AdmissionFiles {
-        let list = try readMembers(files)
-        do { return AdmissionFiles(list, roster: try roster(files, network)) } catch { throw Failure(error) }
+        let files = try sorted(files)
+        let list = try readMembers(files.lists)
+        do {
+            return AdmissionFiles(list, roster: try roster(files.rosters, network))
+        } catch { throw Failure(error) }
     }
 
-    /// All of the allowlists together, or the first thing wrong with any of them. Rosters are passed over.
+    /// Files of allowlists, and those of rosters.
+    private static func sorted(
+        _ files: [String]
+    ) throws(Failure) -> (lists: [String], rosters: [String]) {
+        do {
+            var (lists, rosters): ([String], [String]) = ([], [])
+            for file in files {
+                if try Roster.isRoster(file: file) { rosters.append(file) } else { lists.append(file) }
+            }
+            return (lists, rosters)
+        } catch { throw Failure(error) }
+    }
+
+    /// All of the allowlists together, or the first thing wrong with any of them.
     private static func readMembers(_ files: [String]) throws(Failure) -> Allowlist {
         do {
-            let list = try Allowlist(files: files.filter { try !Roster.isRoster(file: $0) })
+            let list = try Allowlist(files: files)
             for member in list.members {
                 try refuseTestIdentity(member.identity, in: files.joined(separator: ", "))
             }
@@ -122,8 +140,7 @@ struct NodeSetup {
     }
 
     /// The roster among the files; `nil`: there is none.
-    private static func roster(_ files: [String], _ network: NetworkSecret) throws -> Roster? {
-        let rosters = try files.filter { try Roster.isRoster(file: $0) }
+    private static func roster(_ rosters: [String], _ network: NetworkSecret) throws -> Roster? {
         guard let file = rosters.first else { return nil }
         guard rosters.count == 1 else {
             throw Failure(.configuration, "\(rosters[0]) and \(rosters[1]) are rosters: one is enough")

@@ -135,9 +135,9 @@ enum RosterFiles {
 
     /// The list in a file, and the serial of its head, if it has one, good or not.
     static func text(of bytes: [UInt8]) -> (text: [UInt8], serial: UInt64?) {
-        guard bytes.starts(with: Array("@roster ".utf8)),
-            let end = bytes.firstIndex(of: UInt8(ascii: "\n"))
-        else { return (bytes, nil) }
+        guard Roster.isRoster(bytes), let end = bytes.firstIndex(of: UInt8(ascii: "\n")) else {
+            return (bytes, nil)
+        }
         let words = String(decoding: bytes[..<end], as: UTF8.self).split(separator: " ")
         let serial = words.first { $0.hasPrefix("serial=") }.flatMap { UInt64($0.dropFirst("serial=".count)) }
         return (Array(bytes[(end + 1)...]), serial)
