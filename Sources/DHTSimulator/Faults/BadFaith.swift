@@ -69,8 +69,8 @@ struct Spoils {
         let to: Identity
     }
 
-    /// The requests for it: one that is sent again, because an answer was lost, is the same, whatever was asked
-    /// meanwhile.
+    /// The requests for it: one that is sent again, because an answer was lost, is the same, whatever else
+    /// was asked meanwhile.
     private var asked: [Spoil: Set<UInt64>] = [:]
     private(set) var total = 0
     /// The one given most often, and how often.
