@@ -94,13 +94,13 @@ build: deps ## the release build of the command line, all libraries linked in: .
 	SWIFT=$(SWIFT) Packaging/compile
 
 test: tools ## all tests: ours, then the second implementation's, and the vectors both agree on
+	$(PYTHON) Tests/Mutations/mutate.py --check
 	$(SWIFT) build --build-tests
 	$(SWIFT) test --skip-build --disable-xctest --skip '$(REAL_TIME)' 2>&1 | tee .build/test.log
 	SWT_EXPERIMENTAL_MAXIMUM_PARALLELIZATION_WIDTH=6 \
 	    $(SWIFT) test --skip-build --disable-xctest --filter '$(REAL_TIME)' 2>&1 | tee .build/real-time.log
 	$(PYTHON) -m unittest discover -s Tests/Interop 2>&1 | tee .build/interop.log
 	$(PYTHON) Tests/Interop/vectors.py --check
-	$(PYTHON) Tests/Mutations/mutate.py --check
 	$(PYTHON) -m unittest discover -s Tests/Hosts 2>&1 | tee .build/hosts.log
 	PATH="$$PATH:$(TOOLS)" $(PYTHON) -m unittest discover -s Tests/Seen 2>&1 | tee .build/seen.log
 	@echo

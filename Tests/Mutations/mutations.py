@@ -46,7 +46,7 @@ MUTATIONS = [
     ]),
     Mutation("rosters-kept-back", "membership", SWARM, [
         ("DHTEngine/Roster/RosterDesk.swift", "        if timers.take(.compare, at: turn.now) { compare(&turn) }\n", ""),
-        ("DHTEngine/Roster/RosterDesk.swift", "            if !telling.isToTell(contact.identity) { tell(contact, &turn) }\n",
+        ("DHTEngine/Roster/RosterDesk.swift", "            if !telling.isToTell(contact.identity) { remind(contact, &turn) }\n",
          "            counters.told += 0\n"),
     ]),
     Mutation("boasters-believed", "membership", SWARM, [
