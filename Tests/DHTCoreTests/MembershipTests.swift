@@ -351,7 +351,7 @@ struct MembershipTests {
         transcript.meet(0x80)
         receiveRequest(.at(0x80), at: 800)
         #expect(transcript.requests.isEmpty)
-        advance(to: 1699)
+        advance(to: 1519)
         #expect(!transcript.requests.contains { transcript.node.calls[$0.call]?.purpose == .upkeep })
         advance(to: 1701)
         let asked = transcript.requests.first { transcript.node.calls[$0.call]?.purpose == .upkeep }

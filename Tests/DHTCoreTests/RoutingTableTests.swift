@@ -35,7 +35,7 @@ import Testing
         let entry = table.entry(for: NodeID(firstByte: 200))
         #expect(entry?.contact == .at(200))
         #expect(entry?.lastAnswered == at(7))
-        #expect(entry?.reachability == Reachability(answeredAt: at(7)))
+        #expect(entry?.reachability.quietSince == at(7))
     }
 
     @Test func `who answers again is refreshed`() {

@@ -75,12 +75,20 @@ import Testing
 
     // MARK: Signs of life
 
-    @Test func `a good contact is asked after fifteen quiet minutes`() {
+    @Test func `a good contact is asked after twelve to fifteen quiet minutes`() {
         var table = table(200, 100)
-        _ = table.answered(.at(200), at: at(60))
-        #expect(table.contactsDue(at: at(899)).isEmpty)
+        _ = table.answered(.at(200), at: at(600))
+        #expect(table.contactsDue(at: at(719)).isEmpty)
         #expect(table.contactsDue(at: at(900)).places == [100])
-        #expect(table.contactsDue(at: at(960)).places == [200, 100])
+        #expect(table.contactsDue(at: at(1319)).places == [100])
+        #expect(table.contactsDue(at: at(1500)).places == [200, 100])
+    }
+
+    @Test func `contacts that answered at one moment are not all asked at one moment`() {
+        let table = table(200, 201, 202, 203, 100, 101, 102, 103)
+        let due = stride(from: 720, through: 900, by: 30).map { table.contactsDue(at: at($0)).count }
+        #expect(due.first == 0 && due.last == 8)
+        #expect(Set(due).count >= 5, "\(due)")
     }
 
     @Test func `a contact that failed is asked after its back-off`() {
@@ -140,7 +148,7 @@ import Testing
         var table = table(200, 100)
         table.refreshed(0, at: at(10))
         table.refreshed(1, at: at(20))
-        #expect(table.nextDeadline(refreshInterval: hour) == at(900))
+        #expect((at(720)...at(900)).contains(table.nextDeadline(refreshInterval: hour)))
         #expect(table.nextDeadline(refreshInterval: .minutes(1)) == at(70))
         _ = table.failed(Contact.at(200).identity, id: Contact.at(200).id, at: at(30))
         #expect(table.nextDeadline(refreshInterval: .minutes(1)) == at(31))

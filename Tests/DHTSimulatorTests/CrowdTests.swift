@@ -60,8 +60,9 @@ struct CrowdTests {
         defer { world.end() }
         world.startAll(settle: .seconds(45))
         let joining = Double(world.traffic.datagrams) / Double(Self.count)
-        // That all know each other takes two exchanges a pair, which is 254 each.
-        #expect(joining <= (pause == 0 ? 261 : 262), "\(joining) datagrams a node")
+        // That all know each other takes two exchanges a pair, which is 254 each; and of the neighbours that
+        // were quiet since, one is asked.
+        #expect(joining <= 263, "\(joining) datagrams a node")
         let known = world.nodes.reduce(0) { $0 + ($1.machine?.core.table.count ?? 0) }
         #expect(known >= 124 * Self.count, "\(known) contacts")
 

@@ -13,7 +13,7 @@ struct Membership: Sendable {
     enum Timer: Int, CaseIterable, Sendable {
         /// Something happened, or nothing did for long.
         case look
-        case rejoin, waitingOperations, savedContacts, seeds, hints, contacts, isolation, refresh
+        case rejoin, waitingOperations, savedContacts, seeds, hints, contacts, isolation, refresh, neighbours
     }
 
     var joining: Joining
@@ -23,6 +23,7 @@ struct Membership: Sendable {
     var absence = Absence()
     var verifications: Verifications
     var isolation = Isolation()
+    var watch = NeighbourWatch()
     var relocationLookups = RelocationLookups()
     var unfindable = UnfindablePrefixes()
     var outOfReach = OutOfReach()
@@ -215,7 +216,12 @@ extension KademliaNode {
             if entry?.reachability.grade != .bad,
                 membership.relocationLookups.begin(for: contact.identity, at: turn.now.instant)
             {
-                beginSearch(.rescue(contact.identity), target: contact.id, in: &turn)
+                beginSearch(
+                    .rescue(contact.identity),
+                    target: contact.id,
+                    width: reach(of: contact),
+                    in: &turn
+                )
             }
         }
         followHints(in: &turn)

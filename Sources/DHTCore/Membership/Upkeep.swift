@@ -56,6 +56,7 @@ extension KademliaNode {
         // After the contacts, of which there are fewer: who is listed may be thousands.
         attemptSeeds(in: &turn)
         if membership.joining.state == .done { refresh(in: &turn) }
+        watchNeighbours(in: &turn)
         if membership.joining.hasWaiting,
             let end = membership.joining.patienceEnd(settings.joinPatience)
         {

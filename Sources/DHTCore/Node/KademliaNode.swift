@@ -35,6 +35,8 @@ package struct KademliaNode: Sendable {
         case greeting
         case seed(Int)
         case upkeep
+        /// Is a neighbour still there, and who else is, by its word?
+        case watch
         case search(SearchID)
         case put(PutAttempt)
         /// The peer gives the record to members out of our reach.
@@ -130,6 +132,8 @@ package struct KademliaNode: Sendable {
             }
         case .sample(let lastHeard): sampled(call.contact, lastHeard: lastHeard, response, at: turn.now)
         case .goodbye: saidGoodbye(in: &turn)
+        case .watch:
+            if case .nodes(let named) = response { compare(named, by: call.contact, in: &turn) }
         case .verification, .greeting, .seed, .upkeep: break
         }
     }
@@ -181,7 +185,7 @@ package struct KademliaNode: Sendable {
             copyAnswered(place, digest, by: call.contact, nil, in: &turn)
         case .sample(let lastHeard): sampled(call.contact, lastHeard: lastHeard, nil, at: turn.now)
         case .goodbye: saidGoodbye(in: &turn)
-        case .verification, .greeting, .seed, .upkeep: break
+        case .verification, .greeting, .seed, .upkeep, .watch: break
         }
     }
 

@@ -41,6 +41,7 @@ extension KademliaNode {
         case .findChunk, .findRoster: turn.actions.append(.reply(inbound, .absent))
         }
         if isLive {
+            if case .findNode(let target) = request { onSearch(for: target, by: sender, in: &turn) }
             onInbound(sender, in: &turn)
         } else {
             onArriving(sender, at: turn.now.instant)

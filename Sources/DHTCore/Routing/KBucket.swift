@@ -15,7 +15,7 @@ package struct KBucket: Sendable {
             self.contact = contact
             lastAnswered = now
             lastTold = now
-            reachability = Reachability(answeredAt: now)
+            reachability = Reachability(answeredAt: now, draw: Self.draw(for: contact, at: now))
         }
 
         /// Whether the contact was given up.
@@ -24,7 +24,17 @@ package struct KBucket: Sendable {
         mutating func answered(from endpoint: Endpoint, at now: Instant) {
             contact.answered(from: endpoint, isInUse: reachability.grade == .good)
             lastAnswered = now
-            reachability.answered(at: now)
+            heard(at: now)
+        }
+
+        mutating func heard(at now: Instant) {
+            reachability.answered(at: now, draw: Self.draw(for: contact, at: now))
+        }
+
+        /// A number that differs from contact to contact and from time to time (Knuth's multiplicative hash).
+        private static func draw(for contact: Contact, at now: Instant) -> UInt64 {
+            let mixed = contact.id.high ^ contact.id.middle ^ now.nanoseconds
+            return mixed &* 0x9E37_79B9_7F4A_7C15 >> 20
         }
     }
 
@@ -141,7 +151,7 @@ package struct KBucket: Sendable {
         guard let index = index(of: contact.identity, id: contact.id),
             entries[index].contact.isAt(contact.endpoint), entries[index].reachability.grade == .good
         else { return }
-        change(at: index) { $0.reachability.answered(at: now) }
+        change(at: index) { $0.heard(at: now) }
     }
 
     /// Notes something of the contact that changes nobody's place.

@@ -8,7 +8,9 @@ package struct Reachability: Hashable, Sendable {
 
     /// Requests in a row that must fail, each with all its transmissions.
     package static let badAfter = 2
-    /// How long a good contact may be quiet before it is asked.
+    /// How long a good contact may be quiet before it is asked, at most. Up to a fifth less is drawn: of the
+    /// two ends of a line one asks first, which is a sign of life to both, and many that met at one moment
+    /// are not all asked at one moment.
     package static let patience = Interval.minutes(15)
     package static let firstBackoff = Interval.seconds(1)
     package static let longestBackoff = Interval.minutes(5)
@@ -24,13 +26,14 @@ package struct Reachability: Hashable, Sendable {
     package private(set) var checkAt: Instant
     /// The wait before the next attempt, counted from `failedAt`; `nil` while good.
     private var backoff: Interval?
+    /// While good: the last sign of life.
     private var failedAt: Instant
     /// When the first of the failures was; of no matter while good.
     private var lostAt: Instant
 
-    /// Of a contact that just answered.
-    package init(answeredAt now: Instant) {
-        checkAt = now + Self.patience
+    /// Of a contact that just answered. `draw`: any number.
+    package init(answeredAt now: Instant, draw: UInt64 = 0) {
+        checkAt = now + (Self.patience - Interval(nanoseconds: draw % (Self.patience.nanoseconds / 5)))
         failedAt = now
         lostAt = now
     }
@@ -43,7 +46,15 @@ package struct Reachability: Hashable, Sendable {
         }
     }
 
-    package mutating func answered(at now: Instant) { self = Reachability(answeredAt: now) }
+    /// When a good contact last gave a sign of life; `nil`: it is not good.
+    package var quietSince: Instant? { failures == 0 ? failedAt : nil }
+
+    /// Whether the contact is being asked, or is about to be.
+    func isProbed(at now: Instant) -> Bool { checkAt <= now + Self.probeAllowance }
+
+    package mutating func answered(at now: Instant, draw: UInt64 = 0) {
+        self = Reachability(answeredAt: now, draw: draw)
+    }
 
     /// A request ran out of transmissions.
     ///

@@ -106,7 +106,7 @@ extension World {
         let start = clock
         while clock < start + patience {
             if nodes.allSatisfy({ !$0.isHonest || isConverged($0) }) { return clock.since(start) }
-            run(for: .seconds(10))
+            run(for: .seconds(1))
         }
         for node in nodes where node.isHonest && !isConverged(node) {
             let known = node.machine?.table.closest(to: node.id, count: plan.settings.replicas) ?? []

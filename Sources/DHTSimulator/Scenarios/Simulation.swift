@@ -122,12 +122,12 @@ package final class Simulation {
         faultInjector?.stop { [world] in world.office?.isOut($0) ?? false }
         if swarm != nil { world.reconnectComponents() }
         if world.plan.isWatched {
-            world.run(for: .seconds(30))
             // Where there are liars by design they keep nodes apart for as long as they are there; and a
             // world that begins at rest is not one that came together.
             if swarm != nil || (world.plan.traitors.isEmpty && world.plan.beginning != .settled) {
                 convergence = world.converge(within: SimulationOptions.convergencePatience)
             }
+            world.run(for: .seconds(30))
             inspectRosters()
             world.inspect()
             // Where nothing went wrong there is nothing to be made up for.
@@ -141,7 +141,9 @@ package final class Simulation {
             }
         }
         workload.readEverything()
-        world.run(for: World.operationPatience + .seconds(60))
+        let end = world.clock + World.operationPatience + .seconds(60)
+        // Where nobody watches, the last answer is the last thing of interest.
+        world.run(until: end) { !world.plan.isWatched && world.isIdle }
         if world.plan.isWatched {
             world.inspect()
             world.inspectDisks()

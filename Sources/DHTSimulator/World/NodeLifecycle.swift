@@ -30,7 +30,10 @@ extension World {
                 families: families
             )
             node.adversary = plan.traitors[index]
-            if plan.isWatched { node.clockOrigin = Interval(nanoseconds: chance.next() >> 14) }
+            // Tables that nodes share have times by one clock.
+            if plan.isWatched, plan.beginning != .settled {
+                node.clockOrigin = Interval(nanoseconds: chance.next() >> 14)
+            }
             nodes.append(node)
             byIdentity[key.identity] = index
         }

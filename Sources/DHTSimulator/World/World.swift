@@ -282,6 +282,9 @@ package final class World {
         act(node) { machine, turn in machine.cancel(operation, in: &turn) }
     }
 
+    /// Whether no operation is under way.
+    var isIdle: Bool { waiting.isEmpty }
+
     private func patience(with operation: DHTEngine.Operation, of node: SimulatedNode) -> Interval? {
         guard promisesHaste, node.isHonest else { return nil }
         return operation.patience(get: patienceOfGets, put: patienceOfPuts)

@@ -35,7 +35,7 @@ enum SimulationText {
         ]
         if let convergence = report.convergence {
             let time = convergence.seconds == 0 ? "at once" : "within \(grouped(Int(convergence.seconds))) s"
-            lines.append("rest       after half a minute everybody knew the true closest nodes \(time)")
+            lines.append("rest       in the end everybody knew the true closest nodes \(time)")
         }
         lines.append("digest     \(digest(report.traceDigest))")
         return lines + report.violations.map { "broken     \(printable($0.description))" }
