@@ -167,6 +167,12 @@ private func checkKeyText(_ bytes: [UInt8]) {
         checkComplaint(error.description, about: bytes)
     }
     do throws(KeyTextError) {
+        let written = try InvitationText(text: text).text
+        promise(text == written || text == written.uppercased(), "an invitation is written as it was read")
+    } catch {
+        checkComplaint(error.description, about: bytes)
+    }
+    do throws(KeyTextError) {
         checkSecret(try SigningKey(secretText: bytes).secretText(), readFrom: text)
     } catch {
         checkComplaint(error.description, about: bytes)

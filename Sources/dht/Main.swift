@@ -20,7 +20,7 @@ struct DHT: AsyncParsableCommand {
         subcommands: [
             Initialize.self, Keygen.self, Identify.self, Check.self, Config.self, RunNode.self,
             Put.self, Get.self, Delete.self, List.self,
-            Members.self, Admit.self, Revoke.self, RosterCommand.self,
+            Members.self, Invite.self, Join.self, Admit.self, Revoke.self, RosterCommand.self,
             Status.self, Peers.self, Routes.self, Trace.self, Doctor.self, Why.self, Top.self, Log.self,
             Ping.self, Reload.self, Stop.self, Backup.self, Restore.self, Store.self, Demo.self,
             Simulate.self, Bench.self,

@@ -199,7 +199,7 @@ extension Transcript {
         case .findNode: .nodes([])
         case .findValue(let location, _, _):
             .values(records.filter { $0.location == location }, total: 1, closer: [])
-        case .findChunk, .findRoster: .absent
+        case .findChunk, .findRoster, .join: .absent
         case .store, .passOn: answers[contact.id.bytes[0]] ?? .stored(.init(lifetime: 1, closest: []))
         }
     }

@@ -27,8 +27,8 @@ struct CallFiguresTests {
             for _ in 0..<times { figures.begin(operation) }
             for _ in 0..<times * 2 { figures.accept(operation) }
         }
-        #expect(OperationCode.allCases.map { figures.outbound($0) } == [0, 1, 2, 3, 4, 5, 6])
-        #expect(OperationCode.allCases.map { figures.inbound($0) } == [0, 2, 4, 6, 8, 10, 12])
+        #expect(OperationCode.allCases.map { figures.outbound($0) } == [0, 1, 2, 3, 4, 5, 6, 7])
+        #expect(OperationCode.allCases.map { figures.inbound($0) } == [0, 2, 4, 6, 8, 10, 12, 14])
     }
 
     @Test func `single requests are told once, and only to somebody who looks`() {

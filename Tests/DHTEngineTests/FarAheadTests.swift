@@ -27,7 +27,7 @@ struct FarAheadTests {
             case .findNode: .nodes([])
             case .findValue: .values([record], total: 1, closer: [])
             case .store, .passOn: .stored(.init(lifetime: 3600, closest: []))
-            case .findChunk, .findRoster: .absent
+            case .findChunk, .findRoster, .join: .absent
             }
         }
         for index in [0, 2, 3, 4] {

@@ -166,7 +166,7 @@ final class RosterTests {
             case .findNode: .nodes([])
             case .findValue: .values([], total: 0, closer: [])
             case .findRoster: findRoster
-            case .store, .passOn, .findChunk: nil
+            case .store, .passOn, .findChunk, .join: nil
             }
         }
     }

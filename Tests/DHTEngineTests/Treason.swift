@@ -31,7 +31,7 @@ extension Overlay {
             case .ping: .pong(observed: endpoint, endpoints: [])
             case .findNode: .nodes([])
             case .findValue: .values([], total: 0, closer: [])
-            case .store, .passOn, .findChunk, .findRoster: lie(request, sender)
+            case .store, .passOn, .findChunk, .findRoster, .join: lie(request, sender)
             }
         }
     }

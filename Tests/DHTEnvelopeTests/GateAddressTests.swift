@@ -22,6 +22,7 @@ import Testing
         case .store, .passOn: .conflict(large)
         case .findChunk: .chunk([UInt8](repeating: 1, count: 1000))
         case .findRoster: .roster(.sample)
+        case .join: .welcome(Welcome.sample.encoded)
         }
     }
 
@@ -30,7 +31,7 @@ import Testing
         .findValue(location: NodeID(firstByte: 1), author: nil, offset: 0),
         .findValue(location: NodeID(firstByte: 1), author: .named("carol"), offset: 5),
         .store(record(by: "alice"), condition: nil),
-        .findChunk(content: record(by: "alice").digest, part: .piece(1), chunk: 2), .findRoster,
+        .findChunk(content: record(by: "alice").digest, part: .piece(1), chunk: 2), .findRoster, .join,
     ]
 
     @Test(arguments: Datagram.lengths, GateAddressTests.requests)

@@ -52,6 +52,9 @@ private struct MessageVectors: Decodable {
         let bytes: Hex?
         let roster: Mark?
         let head: Head?
+        let networkKey: Hex?
+        let called: String?
+        let administrators: [Hex]?
 
         var testDescription: String { "\(name), operation \(operation)" }
     }
@@ -129,7 +132,7 @@ extension MessageVectors.Place {
 }
 
 extension Endpoint {
-    fileprivate init?(text: String, port: UInt16) {
+    init?(text: String, port: UInt16) {
         let isIPv6 = text.contains(":")
         var bytes = [UInt8](repeating: 0, count: isIPv6 ? 16 : 4)
         guard inet_pton(isIPv6 ? AF_INET6 : AF_INET, text, &bytes) == 1 else { return nil }
@@ -154,6 +157,7 @@ extension MessageVectors.Good {
         switch operation {
         case 1: leaving.map { .ping(isLeaving: $0, roster: roster?.mark) }
         case 16: .findRoster
+        case 17: .join
         case 2: target.flatMap { NodeID($0.bytes) }.map { .findNode(target: $0) }
         case 3:
             location.flatMap { NodeID($0.bytes) }.map {
@@ -182,6 +186,15 @@ extension MessageVectors.Good {
         }
     }
 
+    private var welcome: Welcome? {
+        guard let networkKey, let called, let administrators else { return nil }
+        return Welcome(
+            networkKey: networkKey.bytes,
+            name: called,
+            administrators: administrators.compactMap { Identity($0.bytes) }
+        )
+    }
+
     private var receipt: Response.Receipt {
         let hider = (hiddenBy ?? 0) == 0 ? nil : hiddenBy.map { Response.Receipt.Hider.place($0) }
         return .init(lifetime: lifetime ?? 0, hiddenBy: hider, closest: prefixes ?? [])
@@ -208,7 +221,8 @@ extension MessageVectors.Good {
             )
         case (5, 0): bytes.map { .chunk($0.bytes) }
         case (16, 0): head?.head.map { .roster($0) }
-        case (5, _), (16, _): .absent
+        case (17, 0): welcome.map { .welcome($0.encoded) }
+        case (5, _), (16, _), (17, _): .absent
         case (_, 0): .stored(receipt)
         case (_, 2): .conflict(record.flatMap { RecordCodec.decode($0.bytes) })
         case (_, 3): .refused(.quota)

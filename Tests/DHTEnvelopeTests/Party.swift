@@ -78,7 +78,7 @@ final class Party {
         case .ping: .pong(observed: inbound.endpoint, endpoints: [endpoint])
         case .findNode: .nodes([])
         case .findValue: .values([], total: 0, closer: [])
-        case .findChunk, .findRoster: .absent
+        case .findChunk, .findRoster, .join: .absent
         case .store, .passOn: inbound.isLive ? .stored(.init(lifetime: 60, closest: [1, 2])) : .retry
         }
     }

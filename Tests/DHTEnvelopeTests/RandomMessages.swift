@@ -73,6 +73,7 @@ extension SplitMix64 {
                 chunk: UInt8(truncatingIfNeeded: next())
             )
         case .findRoster: return .findRoster
+        case .join: return .join
         }
     }
 
@@ -113,6 +114,10 @@ extension SplitMix64 {
         case .passOn: return writeResponse(number(0...3))
         case .findChunk: return chance() ? .absent : .chunk(bytes(number(1...1000)))
         case .findRoster: return chance() ? .absent : .roster(rosterHead())
+        case .join:
+            let administrators = (0..<number(1...6)).map { _ in identity() }
+            let welcome = Welcome(networkKey: bytes(32), name: "n", administrators: administrators)
+            return .welcome(welcome.encoded)
         }
     }
 

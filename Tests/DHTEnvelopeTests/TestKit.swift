@@ -113,3 +113,11 @@ extension RosterHead {
         signature: [UInt8](repeating: 4, count: 64)
     )
 }
+
+extension Welcome {
+    static let sample = Welcome(
+        networkKey: [UInt8](repeating: 7, count: 32),
+        name: "laptop",
+        administrators: [.named("alice")]
+    )
+}

@@ -4,7 +4,7 @@ import Foundation
 
 @testable import DHTEnvelope
 
-/// A file of `Tests/Vectors`: section 13 of `docs/protocol.md`, made by another implementation.
+/// A file of `Tests/Vectors`: section 14 of `docs/protocol.md`, made by another implementation.
 enum VectorFile {
     static func read<Content: Decodable>(_ name: String, as _: Content.Type = Content.self) -> Content {
         let folder = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent()

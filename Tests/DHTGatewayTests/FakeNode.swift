@@ -204,6 +204,15 @@ final class FakeNode: NodeControl {
         return SpreadReply(serial: 10, members: .init(reached: 2, total: 2), seconds: 0.06, absent: [member])
     }
 
+    func invite(
+        _ name: String,
+        seconds: UInt32,
+        addresses: [String]
+    ) async throws(Failure) -> InviteReply {
+        try check()
+        return InviteReply(invitation: "dht-join1" + addresses.joined(), name: name, seconds: seconds)
+    }
+
     func roster() async throws(Failure) -> RosterReply {
         try check()
         return RosterReply(serial: 8, signed: 1_790_942_400, administrator: "dht1r", roster: "@roster\n")

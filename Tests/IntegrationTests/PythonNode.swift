@@ -10,7 +10,7 @@ final class PythonNode {
     private(set) var uri = ""
     private(set) var identity = ""
 
-    init(
+    convenience init(
         _ script: String,
         seed: String,
         network: String,
@@ -19,16 +19,22 @@ final class PythonNode {
         more: [String] = [],
         in folder: Folder
     ) throws {
+        let arguments =
+            ["--network", network, "--allow", folder.file(allow)] + peers.flatMap { ["--peer", $0] } + more
+        try self.init(script, seed: seed, arguments, in: folder)
+    }
+
+    /// Joins by the line of an invitation.
+    convenience init(_ script: String, seed: String, joining line: String, in folder: Folder) throws {
+        try self.init(script, seed: seed, ["--join", line], in: folder)
+    }
+
+    private init(_ script: String, seed: String, _ arguments: [String], in folder: Folder) throws {
         output = folder.stream()
         try Data().write(to: output)
         process.executableURL = URL(filePath: "/usr/bin/python3")
         let script = Program.root.appending(path: "Tests/Interop").appending(path: script).path
-        process.arguments =
-            [
-                script, "--seed", seed, "--network", network, "--allow", folder.file(allow), "--listen",
-                "127.0.0.1:0",
-            ]
-            + peers.flatMap { ["--peer", $0] } + more
+        process.arguments = [script, "--seed", seed, "--listen", "127.0.0.1:0"] + arguments
         process.environment = Program.environment(folder).merging(["PYTHONDONTWRITEBYTECODE": "1"]) { $1 }
         process.standardInput = input
         process.standardOutput = try FileHandle(forWritingTo: output)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import hashlib
 import ipaddress
+import re
 from dataclasses import dataclass, field, replace
 from typing import Callable, ClassVar, NamedTuple, Optional, TypeVar, Union
 
@@ -15,8 +16,8 @@ LENGTHS = (256, 512, 768, 1024, 1232)
 OVERHEAD = 220
 REQUEST, RESPONSE = 1, 2
 PING, FIND_NODE, FIND_VALUE, STORE, FIND_CHUNK, PASS_ON = 1, 2, 3, 4, 5, 6
-FIND_ROSTER = 16
-OPERATIONS = (PING, FIND_NODE, FIND_VALUE, STORE, FIND_CHUNK, PASS_ON, FIND_ROSTER)
+FIND_ROSTER, JOIN = 16, 17
+OPERATIONS = (PING, FIND_NODE, FIND_VALUE, STORE, FIND_CHUNK, PASS_ON, FIND_ROSTER, JOIN)
 OK, RETRY, CONFLICT, QUOTA, EXPIRED, CLOCK, DENIED, UNAVAILABLE, WANTED, ABSENT = range(10)
 UNKNOWN, GOOD, QUESTIONABLE, BAD = range(4)
 NEVER = 2**32 - 1
@@ -26,6 +27,8 @@ NAMED = 2 * K  # contacts in one answer
 MAX_KEY, MAX_VALUE, MAX_LIFETIME = 128, 640, 31_536_000
 CHUNK, PIECE, MAX_CONTENT = 1000, 64_000, 16_777_216
 MAX_ROSTER = 8_388_608
+MAX_ADMINISTRATORS, NAME = 6, rb"[A-Za-z0-9._-]{1,32}"
+MAX_PLACES, PLACES_LENGTH = 3, 45
 OUTLINE = 0xFFFF
 NO_DIGEST = bytes(32)
 NO_CHALLENGE = bytes(8)
@@ -65,6 +68,7 @@ CHARSET = "qpzry9x8gf2tvdw0s3jn54khce6mua7l"
 BECH32, BECH32M = 1, 0x2BC830A3
 PART_IDENTITY, PART_SECRET = "dht", "dht-secret-key-"
 PART_SEALED, PART_NETWORK = "dht-sealed-key-", "dht-network-"
+PART_INVITATION = "dht-join"
 SIZES = {PART_IDENTITY: 32, PART_SECRET: 32, PART_SEALED: 100, PART_NETWORK: 32}
 
 
@@ -96,7 +100,7 @@ def five_bit_values(content: bytes) -> list[int]:
 
 def encode_text(part: str, content: bytes) -> str:
     text = encode_values(part, five_bit_values(content))
-    return text if part == PART_IDENTITY else text.upper()
+    return text if part in (PART_IDENTITY, PART_INVITATION) else text.upper()
 
 
 def decode_text(part: str, text: str) -> bytes:
@@ -115,7 +119,7 @@ def decode_text(part: str, text: str) -> bytes:
     size = len(bits) // 8
     if len(bits) - 8 * size > 4 or "1" in bits[8 * size :]:
         raise Malformed("wrong padding")
-    if size != SIZES[part]:
+    if size != SIZES.get(part, size):
         raise Malformed("wrong length")
     content = bytes(int(bits[8 * i : 8 * i + 8], 2) for i in range(size))
     if part == PART_IDENTITY:
@@ -504,6 +508,39 @@ class Head(NamedTuple):
         return Mark(self.serial, int.from_bytes(self.text.digest[:4], "big"))
 
 
+# Section 13: joining
+
+
+class Invitation(NamedTuple):
+    """A line that lets one machine in, once."""
+
+    inviter: bytes
+    secret: bytes
+    places: list[Endpoint]
+
+    @staticmethod
+    def read(text: str) -> Invitation:
+        reader = Reader(decode_text(PART_INVITATION, text))
+        inviter, secret = reader.take(32), reader.take(16)
+        static_public(inviter)
+        places = [reader.endpoint()]
+        while reader.at < len(reader.content):
+            places.append(reader.endpoint())
+        length = len(reader.content) - 48
+        if len(places) > MAX_PLACES or length > PLACES_LENGTH or len(set(places)) < len(places):
+            raise Malformed("places of an invitation")
+        return Invitation(inviter, secret, places)
+
+    @property
+    def text(self) -> str:
+        places = b"".join(place.encode() for place in self.places)
+        return encode_text(PART_INVITATION, self.inviter + self.secret + places)
+
+    @property
+    def network(self) -> Network:
+        return Network(blake2b(b"dht1 invitation", 32, self.secret))
+
+
 # Sections 6 and 7: messages
 
 
@@ -569,6 +606,14 @@ class FindChunk:
 @dataclass(frozen=True)
 class FindRoster:
     operation: ClassVar[int] = FIND_ROSTER
+
+    def encode(self) -> bytes:
+        return b""
+
+
+@dataclass(frozen=True)
+class Join:
+    operation: ClassVar[int] = JOIN
 
     def encode(self) -> bytes:
         return b""
@@ -695,6 +740,28 @@ class Rostered:
 
 
 @dataclass(frozen=True)
+class Welcome:
+    """All that a machine needs that is let in."""
+
+    network_key: bytes = field(repr=False)
+    called: str
+    administrators: list[bytes]
+    status: ClassVar[int] = OK
+
+    @staticmethod
+    def read(reader: Reader) -> Welcome:
+        key, name = reader.take(32), reader.take(reader.number(1))
+        administrators = reader.list_of(lambda: reader.take(32), MAX_ADMINISTRATORS)
+        if not administrators or not re.fullmatch(NAME, name):
+            raise Malformed("welcome")
+        return Welcome(key, name.decode(), administrators)
+
+    def encode(self) -> bytes:
+        name = self.called.encode()
+        return self.network_key + number(len(name), 1) + name + list_bytes(self.administrators)
+
+
+@dataclass(frozen=True)
 class Refusal:
     """A status without a payload: retry, quota, expired, denied, unavailable, absent."""
 
@@ -704,8 +771,10 @@ class Refusal:
         return b""
 
 
-Request = Union[Ping, FindNode, FindValue, Store, FindChunk, FindRoster]
-Response = Union[Pong, Nodes, Found, Stored, Conflict, WrongClock, Wanted, Chunk, Rostered, Refusal]
+Request = Union[Ping, FindNode, FindValue, Store, FindChunk, FindRoster, Join]
+Response = Union[
+    Pong, Nodes, Found, Stored, Conflict, WrongClock, Wanted, Chunk, Rostered, Welcome, Refusal
+]
 
 
 def decode_request(operation: int, status: int, payload: bytes) -> Request:
@@ -731,6 +800,8 @@ def decode_request(operation: int, status: int, payload: bytes) -> Request:
             raise Malformed("there is no such piece")
     elif operation == FIND_ROSTER:
         message = FindRoster()
+    elif operation == JOIN:
+        message = Join()
     else:
         raise Malformed("unknown operation")
     reader.finish()
@@ -745,7 +816,7 @@ def decode_response(operation: int, status: int, payload: bytes) -> Response:
         raise Malformed("unknown status")
     if status == WANTED and operation != STORE:
         raise Malformed("unknown status")
-    if status == ABSENT and operation not in (FIND_CHUNK, FIND_ROSTER):
+    if status == ABSENT and operation not in (FIND_CHUNK, FIND_ROSTER, JOIN):
         raise Malformed("unknown status")
     reader = Reader(payload)
     message: Response
@@ -776,6 +847,8 @@ def decode_response(operation: int, status: int, payload: bytes) -> Response:
         message = Chunk(reader.take(length))
     elif operation == FIND_ROSTER:
         message = Rostered(reader.head())
+    elif operation == JOIN:
+        message = Welcome.read(reader)
     else:
         lifetime, hidden_by = reader.number(4), reader.number(4)
         prefixes = [reader.number(4) for _ in range(K - 1)]

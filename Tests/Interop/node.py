@@ -8,16 +8,20 @@ import ipaddress
 import json
 import os
 import sys
+import time
 from typing import Any, Callable
 
 import dht1
-from dht1 import Contact, Endpoint, FindNode, Malformed, Network, Ping, Pong, SigningKey
+from dht1 import (
+    Contact, Endpoint, FindNode, Invitation, Malformed, Network, Ping, Pong, SigningKey, Welcome,
+)
 from lookup import Client, Lookup
 from roster import Roster
 from rpc import Node, distance
 
 DEFAULT_LIFETIME = 86_400
 CAUGHT = 10_000
+JOIN_PATIENCE = 10
 
 
 class Console:
@@ -224,16 +228,41 @@ def read_allowlist(path: str) -> set[bytes]:
     return {parse_identity(word) for word in words if not word.startswith("#")}
 
 
+def join(key: SigningKey, invitation: Invitation, listen: Endpoint) -> Welcome:
+    """Shows an invitation, as the other of the two members of its network."""
+    two = Node(key, invitation.network, {invitation.inviter}, listen, [])
+    two.answered = set(invitation.places)  # somebody typed them
+    asked = time.monotonic()
+    try:
+        while time.monotonic() - asked < JOIN_PATIENCE:
+            places = [Contact(invitation.inviter, place) for place in invitation.places]
+            calls = [two.ask(place, dht1.Join()) for place in places]
+            two.wait(calls)
+            for call in calls:
+                if isinstance(call.answer, Welcome):
+                    return call.answer
+    finally:
+        two.socket.close()
+    raise SystemExit("nobody lets this machine in")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--seed", required=True, type=bytes.fromhex)
-    parser.add_argument("--network", required=True, type=bytes.fromhex)
-    parser.add_argument("--allow", required=True, type=read_allowlist)
+    parser.add_argument("--network", type=bytes.fromhex)
+    parser.add_argument("--allow", default=set(), type=read_allowlist)
     parser.add_argument("--admin", action="append", default=[], type=parse_identity)
     parser.add_argument("--listen", default="127.0.0.1:0", type=parse_endpoint)
     parser.add_argument("--peer", action="append", default=[], type=parse_peer)
+    parser.add_argument("--join", type=Invitation.read, help="in the place of all but --seed")
     options = parser.parse_args()
-    key, network = SigningKey.of(options.seed), Network(options.network)
+    key = SigningKey.of(options.seed)
+    if options.join:
+        welcome = join(key, options.join, options.listen)
+        options.network, options.admin = welcome.network_key, welcome.administrators
+        options.allow = {options.join.inviter, key.identity}
+        options.peer = [Contact(options.join.inviter, place) for place in options.join.places]
+    network = Network(options.network)
     node = Node(key, network, options.allow, options.listen, options.peer)
     node.roster.pinned = set(options.admin)
     print("READY", peer_text(Contact(key.identity, node.endpoint)), flush=True)

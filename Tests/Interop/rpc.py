@@ -30,7 +30,7 @@ GREETING_PAUSE = FOLLOW_PAUSE = 30
 PINGS, PING_PAUSE = 2, 30
 JOIN_PAUSE = 2
 RETRIES = 2
-ANSWER_LENGTH = {dht1.FIND_NODE: 768, dht1.FIND_VALUE: 1232, dht1.FIND_ROSTER: 512}
+ANSWER_LENGTH = {dht1.FIND_NODE: 768, dht1.FIND_VALUE: 1232, dht1.FIND_ROSTER: 512, dht1.JOIN: 512}
 
 shared_key = functools.lru_cache(maxsize=4096)(dht1.shared_key)
 
@@ -345,6 +345,8 @@ class Node:
                 return Refusal(dht1.ABSENT)
             head = dht1.Rostered(held.head)
             return head if len(head.encode()) <= room else Refusal(dht1.RETRY)
+        if isinstance(message, dht1.Join):
+            return Refusal(dht1.ABSENT)
         if not live:
             return Refusal(dht1.RETRY)
         if isinstance(message, dht1.FindChunk):

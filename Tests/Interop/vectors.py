@@ -1,5 +1,5 @@
 #!/usr/bin/python3
-"""Writes Tests/Vectors/*.json, section 13 of docs/protocol.md; `--check` compares instead.
+"""Writes Tests/Vectors/*.json, section 14 of docs/protocol.md; `--check` compares instead.
 
 Every input is BLAKE2b of a label, so each run makes the same bytes."""
 
@@ -388,6 +388,7 @@ def requests() -> list[tuple[str, dht1.Request]]:
         ("find chunk, first", dht1.FindChunk(derive("content", 32), 0, 0)),
         ("find chunk, last", dht1.FindChunk(derive("content", 32), 262, 63)),
         ("find roster", dht1.FindRoster()),
+        ("join", dht1.Join()),
     ]
 
 
@@ -446,8 +447,11 @@ def responses() -> list[tuple[str, int, dht1.Response]]:
         ("absent", 5, dht1.Refusal(dht1.ABSENT)),
         ("roster", 16, dht1.Rostered(made_head())),
         ("no roster", 16, dht1.Refusal(dht1.ABSENT)),
+        ("welcome", 17, made_welcome("laptop", 1)),
+        ("welcome, longest", 17, made_welcome("n" * 32, 6)),
+        ("nobody joins here", 17, dht1.Refusal(dht1.ABSENT)),
     ]
-    return plain + [("retry", op, dht1.Refusal(dht1.RETRY)) for op in (1, 2, 3, 5, 16)] + [
+    return plain + [("retry", op, dht1.Refusal(dht1.RETRY)) for op in (1, 2, 3, 5, 16, 17)] + [
         (name, 4, dht1.Refusal(status)) for status, name in refusals
     ]
 
@@ -518,13 +522,14 @@ def bad_requests() -> list[Bad]:
     small, large = made_records()[0][2], made_records()[2][2]
     record, place = small.encode(), small.location
     cases = [
-        *((op, 0, b"", f"operation {op}") for op in (0, 7, 15, 17, 127, 128, 255)),
+        *((op, 0, b"", f"operation {op}") for op in (0, 7, 15, 18, 127, 128, 255)),
         (1, 1, b"\0", "status retry in a request"),
         (4, 2, b"\0" + record, "status conflict in a request"),
         (1, 0, b"\4", "ping, reserved flag"),
         (1, 0, b"\2" + bytes(11) + b"\1", "ping, the stamp of no roster"),
         (1, 0, b"\0" + bytes(7) + b"\1" + bytes(4), "ping, roster without its flag"),
         (16, 0, b"\1", "find roster, padding not zero"),
+        (17, 0, b"\1", "join, padding not zero"),
         (1, 0, b"\x81", "ping, reserved flag beside the known one"),
         (1, 0, b"\0\1", "ping, padding not zero"),
         (1, 0, b"\0" + bytes(34) + b"\1", "ping, last byte of the padding not zero"),
@@ -559,6 +564,8 @@ def bad_responses() -> list[Bad]:
     two_large = b"\0\2\2" + large + large
     view = dht1.View(CLOCK, dht1.BAD, 3600, 250_000).encode()
     head = dht1.Rostered(made_head()).encode()
+    welcome, key = made_welcome("n", 1).encode(), NETWORKS[0].key
+    administrators = [person.identity for person in PEOPLE[:7]]
     cases = [
         *((op, 0, b"", f"operation {op}") for op in (0, 7, 15, 17, 127, 255)),
         *((op, 8, b"", f"status 8 to operation {op}") for op in (1, 2, 3, 5, 6)),
@@ -587,6 +594,12 @@ def bad_responses() -> list[Bad]:
         (16, 0, head[:48] + bytes(4) + head[52:], "roster of 0 bytes"),
         (16, 0, head[:48] + dht1.number(dht1.MAX_ROSTER + 1, 4) + head[52:], "roster too long"),
         (16, 0, head + b"\1", "roster, padding not zero"),
+        (17, 0, key + b"\1n\7" + b"".join(administrators), "welcome, seven administrators"),
+        (17, 0, key + b"\0\1" + PEOPLE[0].identity, "welcome without a name"),
+        (17, 0, key + b"\1/\1" + PEOPLE[0].identity, "welcome, a name that is none"),
+        (17, 0, key + bytes([33]) + b"n" * 33 + b"\1" + PEOPLE[0].identity, "welcome, name too long"),
+        (17, 0, key + b"\1n\0", "welcome, no administrator"),
+        (17, 0, welcome + b"\1", "welcome, padding not zero"),
         *((16, s, b"", f"status {s} to operation 16") for s in (2, 3, 7, 8, 10)),
         (1, 0, v4 + b"\0\x81" + view, "pong, reserved flag beside the known one"),
         (1, 0, v4 + b"\0\0" + view, "pong, view without its flag"),
@@ -808,10 +821,73 @@ def roster_fields(
     return fields | {"text": text[:start].decode(), "remark": len(text) - start - 2}
 
 
+# invitations.json
+
+
+def made_welcome(name: str, administrators: int) -> dht1.Welcome:
+    named = [person.identity for person in PEOPLE[:administrators]]
+    return dht1.Welcome(NETWORKS[0].key, name, named)
+
+
+def invitations() -> Fields:
+    places = [
+        [V4], [V6], [V6, V4, Endpoint("::1", 1)],
+        [V4, Endpoint("192.0.2.2", 65535), Endpoint("127.0.0.1", 1)],
+    ]
+    return {
+        "invitations": [
+            invitation_fields(PEOPLE[at], derive(f"invitation {at}", 16), each)
+            for at, each in enumerate(places)
+        ],
+        "bad_texts": bad_invitations(),
+    }
+
+
+def invitation_fields(inviter: SigningKey, secret: bytes, places: list[Endpoint]) -> Fields:
+    invitation = dht1.Invitation(inviter.identity, secret, places)
+    assert dht1.Invitation.read(invitation.text) == invitation
+    assert dht1.Invitation.read(invitation.text.upper()) == invitation
+    return {
+        "inviter_seed": inviter.seed.hex(), "secret": secret.hex(),
+        "endpoints": [plain_value(place) for place in places], "text": invitation.text,
+        "invitation_key": invitation.network.key.hex(), "network_id": invitation.network.id.hex(),
+    }
+
+
+def bad_invitations() -> list[Fields]:
+    inviter, secret = PEOPLE[0].identity, derive("invitation 0", 16)
+    good = dht1.Invitation(inviter, secret, [V4]).text
+    four, six = V4.encode(), V6.encode()
+
+    def text(content: bytes) -> str:
+        return dht1.encode_text(dht1.PART_INVITATION, content)
+
+    others = [Endpoint(f"192.0.2.{host}", 1).encode() for host in range(4)]
+    cases = [
+        ("", "empty"),
+        (good[:-1], "one character missing"),
+        (swap(good, 30), "one wrong character"),
+        (good[:40].upper() + good[40:], "mixed case"),
+        (good.replace("dht-join", "dht"), "the part of another kind"),
+        (dht1.encode_text(dht1.PART_IDENTITY, inviter), "an identity"),
+        (text(inviter + secret), "no address"),
+        (text(inviter + secret + four[:-1]), "an address that is cut"),
+        (text(inviter + secret + four + four), "the same address twice"),
+        (text(inviter + secret + b"".join(others)), "four addresses"),
+        (text(inviter + secret + six + Endpoint("::1", 1).encode() + Endpoint("::2", 1).encode()),
+         "three addresses of IPv6"),
+        (text(inviter + secret + b"\5" + four[1:]), "an unknown family"),
+        (text(bytes(32) + secret + four), "an inviter that is nobody's key"),
+    ]
+    for bad, why in cases:
+        must_fail(lambda: dht1.Invitation.read(bad), why)
+    return [{"text": bad, "why": why} for bad, why in cases]
+
+
 def main() -> int:
     FOLDER.mkdir(exist_ok=True)
     stale = []
-    for make in (keys, contents, records, messages, envelopes, rosters):
+    for make in (keys, contents, records, messages, envelopes, rosters, invitations):
         path = FOLDER / f"{make.__name__}.json"
         text = json.dumps(make(), indent=1) + "\n"
         if "--check" not in sys.argv[1:]:

@@ -56,6 +56,8 @@ struct ConstantTests {
         "lifetime": ["DHTCore/Records/Record.swift:lifetimes"],
         "roster": ["DHTCore/Content/ContentReference.swift:rosterLengths"],
         "roster compared": ["DHTEngine/Roster/RosterDesk.swift:comparing"],
+        "open invitations": ["DHTEnvelope/Invitations/InvitationBook.swift:capacity"],
+        "answered again": ["DHTEnvelope/Invitations/InvitationBook.swift:patience / 1000"],
     ]
 
     /// What a library user may set begins at the same numbers.

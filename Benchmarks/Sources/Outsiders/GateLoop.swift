@@ -152,7 +152,7 @@ struct Correspondent: ~Copyable {
                 case .ping: .pong(observed: victimEndpoint, endpoints: [])
                 case .findNode: .nodes([])
                 case .findValue: .values([], total: 0, closer: [])
-                case .store, .passOn, .findChunk, .findRoster: .retry
+                case .store, .passOn, .findChunk, .findRoster, .join: .retry
                 }
             guard let answer = gate.seal(response, to: inbound, now: now) else { return [] }
             responses.append(answer)

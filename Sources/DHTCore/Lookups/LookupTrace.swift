@@ -45,7 +45,8 @@ extension LookupTrace.Outcome {
             case .nodes(let contacts): .contacts(contacts)
             case .values(let records, _, let closer) where records.isEmpty: .contacts(closer)
             case .values(_, let total, _): .records(Int(total))
-            case .pong, .stored, .conflict, .refused, .wanted, .chunk, .roster, .absent, .retry: .misfit
+            case .pong, .stored, .conflict, .refused, .wanted, .chunk, .roster, .welcome, .absent, .retry:
+                .misfit
             }
     }
 }

@@ -12,6 +12,8 @@ package enum Request: Hashable, Sendable {
     case findChunk(content: Digest, part: ContentPart, chunk: UInt8)
     /// The head of the roster that the receiver holds.
     case findRoster
+    /// Let me in: under the key of an invitation only.
+    case join
 
     /// The condition that the newest live record under the key must meet for a STORE to be taken. Best
     /// effort: each replica judges by what it holds.
@@ -31,6 +33,7 @@ package enum Request: Hashable, Sendable {
         case .passOn: .passOn
         case .findChunk: .findChunk
         case .findRoster: .findRoster
+        case .join: .join
         }
     }
 
@@ -45,12 +48,12 @@ package enum Request: Hashable, Sendable {
     package var record: Record? {
         switch self {
         case .store(let record, _), .passOn(let record, _): record
-        case .ping, .findNode, .findValue, .findChunk, .findRoster: nil
+        case .ping, .findNode, .findValue, .findChunk, .findRoster, .join: nil
         }
     }
 }
 
-/// Operation codes on the wire. 7…15 and 17…127 are kept for what comes next.
+/// Operation codes on the wire. 7…15 and 18…127 are kept for what comes next.
 package enum OperationCode: UInt8, CaseIterable, Sendable {
     case ping = 1
     case findNode = 2
@@ -59,6 +62,7 @@ package enum OperationCode: UInt8, CaseIterable, Sendable {
     case findChunk = 5
     case passOn = 6
     case findRoster = 16
+    case join = 17
 
     /// As people and programs read it.
     package var name: String {
@@ -70,6 +74,7 @@ package enum OperationCode: UInt8, CaseIterable, Sendable {
         case .findChunk: "find_chunk"
         case .passOn: "pass_on"
         case .findRoster: "find_roster"
+        case .join: "join"
         }
     }
 }
@@ -93,6 +98,8 @@ package enum Response: Hashable, Sendable {
     case chunk([UInt8])
     /// The roster that the responder holds.
     case roster(RosterHead)
+    /// All that a machine needs which is let in.
+    case welcome([UInt8])
     /// The responder does not have that part of the content, or no roster.
     case absent
     /// Nothing was done: ask again, with the challenge that came with this answer.

@@ -109,7 +109,7 @@ package struct KademliaNode: Sendable {
             onHints(contacts, namedBy: call.contact.identity, in: &turn)
         case .pong(let observed, let places, _, _):
             onWhereabouts(of: call.contact, observed: observed, places, in: &turn)
-        case .stored, .conflict, .refused, .wanted, .chunk, .roster, .absent, .retry: break
+        case .stored, .conflict, .refused, .wanted, .chunk, .roster, .welcome, .absent, .retry: break
         }
         switch call.purpose {
         case .search(let search):

@@ -37,8 +37,8 @@ extension KademliaNode {
                 return
             }
             answerPassOn(inbound, from: sender, record, condition, in: &turn)
-        // Content and rosters are the engine's.
-        case .findChunk, .findRoster: turn.actions.append(.reply(inbound, .absent))
+        // Content and rosters are the engine's, and nobody joins who is a member.
+        case .findChunk, .findRoster, .join: turn.actions.append(.reply(inbound, .absent))
         }
         if isLive {
             if case .findNode(let target) = request { onSearch(for: target, by: sender, in: &turn) }

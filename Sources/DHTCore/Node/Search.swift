@@ -168,7 +168,7 @@ extension KademliaNode {
             let known = known(among: closer)
             search.lookup.answered(contact.identity, contacts: closer, bearing: isBearing, known: known)
             askOn(name, &search, in: &turn)
-        case .pong, .stored, .conflict, .refused, .wanted, .chunk, .roster, .absent, .retry:
+        case .pong, .stored, .conflict, .refused, .wanted, .chunk, .roster, .welcome, .absent, .retry:
             search.lookup.failed(contact.identity)
         }
         searches[name] = search

@@ -13,7 +13,8 @@ package struct PutOutcome: Hashable, Sendable {
             case .stored: self = .stored
             case .conflict(let record): self = .conflict(record)
             case .refused(let refusal): self = .refused(refusal)
-            case .pong, .nodes, .values, .wanted, .chunk, .roster, .absent, .retry, nil: self = .timeout
+            case .pong, .nodes, .values, .wanted, .chunk, .roster, .welcome, .absent, .retry, nil:
+                self = .timeout
             }
         }
 

@@ -105,7 +105,7 @@ extension KademliaNode {
             }
         case .conflict(let newer?): adoptNewer(newer, in: &turn)
         case .conflict(nil), .refused(.denied), .refused(.expired): break
-        case .refused, .retry, .pong, .nodes, .values, .wanted, .chunk, .roster, .absent, nil:
+        case .refused, .retry, .pong, .nodes, .values, .wanted, .chunk, .roster, .welcome, .absent, nil:
             replication.counters.failed += 1
             replication.queue.backoff.failed(contact.identity, at: turn.now.instant)
             catalog.record(

@@ -2,10 +2,10 @@ import CDigest
 import CSodium
 import DHTCore
 
-/// BLAKE2b of 1 to 64 bytes, without a key.
-package func blake2b(_ message: [UInt8], count: Int) -> [UInt8] {
+/// BLAKE2b of 1 to 64 bytes, without a key or with one.
+package func blake2b(_ message: [UInt8], count: Int, key: [UInt8] = []) -> [UInt8] {
     var output = [UInt8](repeating: 0, count: count)
-    let result = unsafe dht_blake2b(&output, count, message, message.count, nil, 0)
+    let result = unsafe dht_blake2b(&output, count, message, message.count, key, key.count)
     mustSucceed(result, "crypto_generichash_blake2b")
     return output
 }

@@ -37,4 +37,13 @@ package struct SystemEntropy: RandomNumberGenerator, Sendable {
     package init() { Sodium.initialize() }
 
     package mutating func next() -> UInt64 { pool.words.withLock { $0.take() } }
+
+    /// Random bytes.
+    package static func bytes(_ count: Int) -> [UInt8] {
+        var bytes = [UInt8](repeating: 0, count: count)
+        unsafe bytes.withUnsafeMutableBytes { buffer in
+            if let base = buffer.baseAddress { unsafe randombytes_buf(base, buffer.count) }
+        }
+        return bytes
+    }
 }

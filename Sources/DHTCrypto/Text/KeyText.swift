@@ -10,6 +10,8 @@ public enum KeyKind: CaseIterable, Hashable, Sendable {
     case sealedKey
     /// The key of a network: `DHT-NETWORK-1…`.
     case networkKey
+    /// A line that lets one machine in: `dht-join1…`.
+    case invitation
 
     /// The human-readable part, in lower case.
     var part: [UInt8] {
@@ -18,14 +20,16 @@ public enum KeyKind: CaseIterable, Hashable, Sendable {
         case .secretKey: Array("dht-secret-key-".utf8)
         case .sealedKey: Array("dht-sealed-key-".utf8)
         case .networkKey: Array("dht-network-".utf8)
+        case .invitation: Array("dht-join".utf8)
         }
     }
 
-    /// How many bytes such a text holds.
+    /// How many bytes such a text holds; of an invitation, with one IPv4 address.
     package var byteCount: Int {
         switch self {
         case .identity, .secretKey, .networkKey: 32
         case .sealedKey: 100
+        case .invitation: 55
         }
     }
 
@@ -55,10 +59,11 @@ public enum KeyKind: CaseIterable, Hashable, Sendable {
         case .secretKey: "DHT-SECRET-KEY"
         case .sealedKey: "DHT-SEALED-KEY"
         case .networkKey: "DHT-NETWORK key"
+        case .invitation: "invitation"
         }
     }
 
-    var nameWithArticle: String { (self == .identity ? "an " : "a ") + name }
+    var nameWithArticle: String { (self == .identity || self == .invitation ? "an " : "a ") + name }
 }
 
 /// Why a text is not the key it should be. Holds and shows nothing of a secret.
@@ -116,6 +121,7 @@ public struct KeyTextError: Error, Hashable, Sendable, CustomStringConvertible {
             "\(expected.name) has a bad checksum\(shown). One character is wrong; \(remedy)"
         case .badChecksum(false):
             "\(expected.name) has a bad checksum\(shown). Several characters are wrong or missing; \(remedy)"
+        case .wrongByteCount where expected == .invitation: "the invitation is cut; \(remedy)"
         case .wrongByteCount: "\(expected.name) does not hold \(expected.byteCount) bytes\(shown); \(remedy)"
         case .invalidKey: "\(expected.name) is not the public key of anybody\(shown); \(remedy)"
         }
@@ -123,13 +129,16 @@ public struct KeyTextError: Error, Hashable, Sendable, CustomStringConvertible {
 
     private var beginning: String {
         let text = expected.part + [Bech32m.separator]
-        return String(decoding: expected == .identity ? text : text.map(Bech32m.uppercased), as: UTF8.self)
+        let isLower = expected == .identity || expected == .invitation
+        return String(decoding: isLower ? text : text.map(Bech32m.uppercased), as: UTF8.self)
     }
 
     private var shown: String { excerpt.map { ": \($0)" } ?? "" }
 
     private var remedy: String {
-        expected == .identity ? "ask the peer for `dht id`" : "restore it from a backup. It was not printed"
+        if expected == .invitation { return "copy the whole line, or ask for another one: dht invite NAME" }
+        return expected == .identity
+            ? "ask the peer for `dht id`" : "restore it from a backup. It was not printed"
     }
 
     private func disclosure(of kind: KeyKind) -> String {

@@ -242,7 +242,7 @@ extension Request {
     fileprivate var answerLength: Int {
         switch self {
         case .ping, .store, .passOn: Datagram.minimumLength
-        case .findRoster: 512
+        case .findRoster, .join: 512
         case .findNode: 768
         case .findValue, .findChunk: Datagram.maximumLength
         }

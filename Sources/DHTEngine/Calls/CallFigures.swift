@@ -92,6 +92,7 @@ extension OperationCode {
         case .findChunk: 4
         case .passOn: 5
         case .findRoster: 6
+        case .join: 7
         }
     }
 }

@@ -91,7 +91,7 @@ extension GatedEngine where Keeper: ~Copyable {
                 turn.reply(id, answer)
             }
             return true
-        case .ping, .findNode, .findValue, .passOn, .findRoster: return false
+        case .ping, .findNode, .findValue, .passOn, .findRoster, .join: return false
         }
     }
 

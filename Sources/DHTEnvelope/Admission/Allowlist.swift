@@ -210,17 +210,18 @@ public struct Allowlist: Sendable {
             guard !expelled.contains(member.identity), united.positions[member.identity] == nil else {
                 continue
             }
-            let isNew = names.insert(member.name).inserted
+            // A list that calls it nothing leaves that to the roster.
+            let own = String(member.identity.text.prefix(12))
+            let called = member.name == own ? roster.member(member.identity)?.name ?? own : member.name
+            let isNew = names.insert(called).inserted
             united.positions[member.identity] = united.members.count
             united.members.append(
-                isNew
-                    ? member
-                    : Member(
-                        identity: member.identity,
-                        name: String(member.identity.text.prefix(12)),
-                        addresses: member.addresses,
-                        mayWrite: member.mayWrite
-                    )
+                Member(
+                    identity: member.identity,
+                    name: isNew ? called : own,
+                    addresses: member.addresses,
+                    mayWrite: member.mayWrite
+                )
             )
             united.entries.append(entry)
         }

@@ -16,6 +16,8 @@ package struct Gate: ~Copyable, Sendable {
         package var requestsByPeer: UInt32 = 5000
         /// Members for whose keys there is room though the list does not have them yet: a roster may.
         package var expectedMembers = 0
+        /// Shared keys kept; `nil`: as many as the members need.
+        package var sharedKeys: Int?
 
         package init() {}
     }
@@ -50,7 +52,8 @@ package struct Gate: ~Copyable, Sendable {
         // Static, current and previous key with each session of each member; what lies beyond is derived
         // again when needed.
         let keysByMember = 3 * PeerState.sessionLimit
-        sharedKeys = SharedKeyCache(capacity: min(4096, max(64, (members ?? 1024) * keysByMember)))
+        let needed = min(4096, max(64, (members ?? 1024) * keysByMember))
+        sharedKeys = SharedKeyCache(capacity: limits.sharedKeys ?? needed)
         sessions = SessionTable(members: members, budgetRate: limits.requestsByPeer)
         lane = FirstContactLane(
             rate: limits.firstContacts,

@@ -48,7 +48,7 @@ package enum MessageCodec {
             bytes.append(contentsOf: content.bytes)
             bytes.appendBigEndian(number(of: part))
             bytes.append(chunk)
-        case .findRoster: break
+        case .findRoster, .join: break
         }
         return bytes
     }
@@ -102,6 +102,7 @@ package enum MessageCodec {
                 ? .store(record, condition: condition) : .passOn(record, condition: condition)
         case .findChunk: request = try chunkRequest(&reader)
         case .findRoster: request = .findRoster
+        case .join: request = .join
         }
         try reader.expectPadding()
         return request
@@ -179,6 +180,9 @@ package enum MessageCodec {
         case .roster(let head):
             if RosterCodec.headLength > room { return (Status.retry, []) }
             RosterCodec.append(head, to: &bytes)
+        case .welcome(let welcome):
+            if welcome.count > room { return (Status.retry, []) }
+            bytes.append(contentsOf: welcome)
         case .absent: return (Status.absent, [])
         case .retry: return (Status.retry, [])
         }
@@ -275,7 +279,9 @@ package enum MessageCodec {
             guard 1...ContentLayout.chunkLength ~= length else { throw Malformed() }
             response = .chunk(Array(try reader.take(length)))
         case (Status.ok, .findRoster): response = .roster(try RosterCodec.readHead(&reader))
-        case (Status.absent, .findChunk), (Status.absent, .findRoster): response = .absent
+        case (Status.ok, .join): response = .welcome(try Welcome(&reader).encoded)
+        case (Status.absent, .findChunk), (Status.absent, .findRoster), (Status.absent, .join):
+            response = .absent
         default: throw Malformed()
         }
         try reader.expectPadding()

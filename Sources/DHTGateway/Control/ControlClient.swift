@@ -192,6 +192,17 @@ package struct ControlClient: NodeControl {
         try await ask(.DELETE, "members/" + PercentEncoding.encode(member))
     }
 
+    package func invite(
+        _ name: String,
+        seconds: UInt32,
+        addresses: [String]
+    ) async throws(Failure) -> InviteReply {
+        let parameters =
+            ["name=" + PercentEncoding.encode(name), "seconds=\(seconds)"]
+            + addresses.map { "addr=" + PercentEncoding.encode($0) }
+        return try await ask(.POST, target("invitations", parameters))
+    }
+
     package func push(_ roster: [UInt8]) async throws(Failure) -> SpreadReply {
         try await exchange(
             try await connect(),

@@ -10,6 +10,8 @@ package protocol RosterControl: Sendable {
     func admit(_ identity: String, name: String, addresses: [String]) async throws(Failure) -> SpreadReply
     /// `member`: an identity or a name.
     func revoke(_ member: String) async throws(Failure) -> SpreadReply
+    /// `addresses`: where the machine is to ask, if not where the node listens.
+    func invite(_ name: String, seconds: UInt32, addresses: [String]) async throws(Failure) -> InviteReply
     func roster() async throws(Failure) -> RosterReply
     /// `roster`: the bytes of a signed roster's file.
     func push(_ roster: [UInt8]) async throws(Failure) -> SpreadReply
@@ -58,6 +60,27 @@ extension LocalNode {
         return try await spread(of: roster) { list in
             list?.revoked.contains { $0.identity == identity } == true
         }
+    }
+
+    package func invite(
+        _ name: String,
+        seconds: UInt32,
+        addresses: [String]
+    ) async throws(Failure) -> InviteReply {
+        var places: [Endpoint] = []
+        for address in addresses {
+            guard let place = HostPort(address)?.numeric, place.port != 0 else {
+                throw Failure(
+                    .invalidArgument,
+                    "--addr takes ADDRESS:PORT, of digits and not a name: \(address)"
+                )
+            }
+            places.append(place)
+        }
+        do {
+            let invitation = try await node.invite(name, for: .seconds(seconds), at: places)
+            return InviteReply(invitation: invitation.line, name: name, seconds: seconds)
+        } catch { throw Failure(error) }
     }
 
     package func roster() async throws(Failure) -> RosterReply {

@@ -19,6 +19,16 @@ extension ControlRoutes {
             return try await reply(node.admit(peer(context), name: String(name), addresses: addresses))
         }
         root.delete("members/:peer") { _, context in try await reply(node.revoke(peer(context))) }
+        root.post("invitations") { request, _ in
+            try refuseUnknown(request, besides: ["name", "seconds", "addr"])
+            let parameters = request.uri.queryParameters
+            guard let name = parameters["name"] else {
+                throw Failure(.invalidArgument, "name= is missing: what to call the machine")
+            }
+            let seconds: UInt32 = try parameters["seconds"].map { try number($0, for: "seconds") } ?? 900
+            let addresses = parameters[values: "addr"].map { String($0) }
+            return try await reply(node.invite(String(name), seconds: seconds, addresses: addresses))
+        }
         root.get("roster") { _, _ in try await reply(node.roster()) }
         root.put("roster") { request, _ in
             let body = try await request.body.collect(upTo: largestRoster)

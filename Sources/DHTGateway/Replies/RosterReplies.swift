@@ -83,3 +83,16 @@ package struct RosterReply: Codable, Hashable, Sendable {
         (self.administrator, self.roster) = (administrator, roster)
     }
 }
+
+/// A line that lets one machine in.
+package struct InviteReply: Codable, Hashable, Sendable {
+    package private(set) var schema = 1
+    package var invitation: String
+    package var name: String
+    /// For which it is open.
+    package var seconds: UInt32
+
+    package init(invitation: String, name: String, seconds: UInt32) {
+        (self.invitation, self.name, self.seconds) = (invitation, name, seconds)
+    }
+}

@@ -247,7 +247,7 @@ struct LyingGate<Base: Gatekeeper & ~Copyable>: Gatekeeper, ~Copyable {
         case .misleading, .inventing, .colluding: break
         }
         switch inbound.request {
-        case .ping, .findRoster: return truth
+        case .ping, .findRoster, .join: return truth
         case .findNode(let target): return .nodes(contacts(near: target, for: inbound))
         case .findValue(let location, _, _):
             let closer = contacts(near: location, for: inbound)

@@ -34,13 +34,10 @@ public final class DHTNode: Sendable {
 
     /// The network key's fingerprint.
     let network: String
-    let networkID: NetworkID
     let name: String?
     private let logger: Logger
     let loop: NodeLoop
     let board: MembershipBoard
-    /// Signs rosters; `nil`: others do.
-    let administrator: NodeKey?
     private let hasEnded = Mutex(false)
 
     private init(
@@ -52,10 +49,8 @@ public final class DHTNode: Sendable {
         identity = configuration.key.identity
         name = configuration.name
         network = configuration.network.fingerprint
-        networkID = configuration.network.networkKey.id
         logger = loop.logger
         board = loop.board
-        administrator = configuration.administrator
         self.addresses = addresses
         reachableAddress = reachable
         self.loop = loop

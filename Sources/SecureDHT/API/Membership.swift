@@ -62,27 +62,7 @@ extension DHTNode {
     ) async throws(DHTError) -> Roster {
         let member = Allowlist.Member(identity: newcomer, name: name, addresses: addresses)
         do { _ = try Allowlist(members: [member]) } catch { throw DHTError(.invalidArgument, error.message) }
-        return try await change { list, signed, isContested, text in
-            if let known = signed?.member(newcomer) {
-                // Signed anew, for the other one of that serial may not name it.
-                if isContested { return }
-                throw DHTError(.conflict, "\(known.name) is a member already; nothing was changed")
-            }
-            if let old = list.revoked.first(where: { $0.identity == newcomer }) {
-                throw DHTError(
-                    .conflict,
-                    "\(old.name) is revoked, and stays so: it needs another key; nothing was changed"
-                )
-            }
-            if let other = list.members.first(where: { $0.name == name && $0.identity != newcomer }) {
-                throw DHTError(
-                    .conflict,
-                    "the name \(name) is taken by \(other.identity.text); nothing was changed"
-                )
-            }
-            // The first roster has all members of the files.
-            if signed != nil || !list.holds(newcomer) { text.admit(member) }
-        }
+        return try await change { try $0.admit(member) }
     }
 
     /// Expels a member from the whole overlay, as ``admit(_:name:addresses:)`` admits one. An administrator
@@ -97,96 +77,19 @@ extension DHTNode {
         guard member != identity else {
             throw DHTError(.invalidArgument, "that is this node itself: revoke it at another one")
         }
-        return try await change { list, signed, isContested, text in
-            if signed?.revoked.contains(where: { $0.identity == member }) == true {
-                // Signed anew, for the other one of that serial may not revoke it.
-                if isContested { return }
-                throw DHTError(.conflict, "it is revoked already; nothing was changed")
-            }
-            if (signed ?? list).administrators.map(\.identity) == [member] {
-                throw DHTError(
-                    .invalidArgument,
-                    "that is the only administrator: name another one first; nothing was changed"
-                )
-            }
-            let name =
-                list.member(member)?.name
-                ?? (signed ?? list).administrators.first { $0.identity == member }?.name
-                ?? String(member.text.prefix(12))
-            text.revoke(member, name: name)
-        }
+        return try await change { try $0.revoke(member) }
     }
 
-    /// A change of a roster's text: given the list that counts, the present roster's own, if there is one,
-    /// and whether there are two of its serial.
-    private typealias Change =
-        @Sendable (
-            _ list: Allowlist, _ signed: Allowlist?, _ isContested: Bool, inout RosterText
-        ) throws -> Void
-
     /// The next roster, made of the present one's text; the first, of the files.
-    private func change(_ body: @escaping Change) async throws(DHTError) -> Roster {
-        guard case .members = admission else {
-            throw DHTError(.configuration, "every holder of the network key is admitted: there are no lists")
-        }
-        guard let administrator else {
-            throw DHTError(
-                .denied,
-                "this node has no administrator's key: do it where that is; nothing was changed",
-                remedy: .administrator
-            )
-        }
-        let (board, networkID) = (board, networkID)
+    private func change(
+        _ body: @escaping @Sendable (inout RosterDraft) throws -> Void
+    ) async throws(DHTError) -> Roster {
+        let board = board
         do {
-            return try await loop.publish { isContested in
-                let present = board.roster
-                let list = board.list ?? Allowlist()
-                let administrators = present?.list.administrators ?? list.administrators
-                guard administrators.contains(where: { $0.identity == administrator.identity }) else {
-                    throw DHTError(
-                        .denied,
-                        "\(administrator.identity.text), whose key this node has, is no administrator; "
-                            + "nothing was changed"
-                    )
-                }
-                guard let serial = Roster.serial(after: present?.serial ?? 0) else {
-                    throw DHTError(
-                        .conflict,
-                        "the roster has the highest serial there is: begin anew, from files; "
-                            + "nothing was changed"
-                    )
-                }
-                let text = try Self.text(after: present, list, administrators, isContested, body)
-                return try Roster.sign(
-                    text.bytes,
-                    serial: serial,
-                    time: SystemClock.now.unixMilliseconds / 1000,
-                    with: administrator.signingKey,
-                    network: networkID,
-                    file: "roster"
-                )
-            }
+            return try await loop.publish { try board.sign(isContested: $0, body) }
         } catch let error as DHTError {
             throw error
         } catch { throw DHTError(.invalidArgument, "\(error); nothing was changed") }
-    }
-
-    private static func text(
-        after present: Roster?,
-        _ list: Allowlist,
-        _ administrators: [Allowlist.Administrator],
-        _ isContested: Bool,
-        _ change: Change
-    ) throws -> RosterText {
-        guard let present else {
-            var text = RosterText(members: list.members, administrators: administrators)
-            for revocation in list.revoked { text.revoke(revocation.identity, name: revocation.name) }
-            try change(list, nil, isContested, &text)
-            return text
-        }
-        var text = RosterText(present.text)
-        try change(list, present.list, isContested, &text)
-        return text
     }
 
     /// Has a roster count from now on, here and everywhere.
@@ -221,7 +124,7 @@ extension DHTNode {
     /// Has a roster count of which there is a file.
     package func publish(parsing bytes: [UInt8], file: String) async throws(DHTError) -> Roster {
         let roster: Roster
-        do { roster = try Roster(parsing: bytes, of: networkID, file: file) } catch {
+        do { roster = try Roster(parsing: bytes, of: board.network.networkKey.id, file: file) } catch {
             throw DHTError(.configuration, "\(error); nothing was changed")
         }
         try await publish(roster)
@@ -229,7 +132,7 @@ extension DHTNode {
     }
 
     /// The bytes of a roster's file, for this overlay.
-    package func fileText(of roster: Roster) -> [UInt8] { roster.file(of: networkID) }
+    package func fileText(of roster: Roster) -> [UInt8] { roster.file(of: board.network.networkKey.id) }
 
     /// Waits until all members that answer hold the roster that counts here, which was just published.
     ///

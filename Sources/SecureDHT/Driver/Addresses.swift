@@ -31,7 +31,7 @@ extension Endpoint {
 
 extension HostPort {
     /// The endpoint, if the host is an address and no name.
-    var numeric: Endpoint? {
+    package var numeric: Endpoint? {
         (try? SocketAddress(ipAddress: host, port: Int(port))).flatMap { Endpoint($0) }
     }
 }

@@ -73,19 +73,20 @@ extension NodeLoop {
         let dispositions = engine.receive(read.map(\.arrival), by: desk.crew.perform, in: &turn)
         for (datagram, disposition) in zip(read, dispositions) {
             switch disposition {
+            case .dropped(.header) where showsInvitation(datagram.arrival, at: turn.now): heard(datagram)
             case .dropped(let reason):
                 desk.reject(datagram, reason, at: turn.now)
                 let source = datagram.arrival.endpoint
                 logger.debug("datagram dropped", metadata: ["reason": "\(reason)", "from": "\(source)"])
-            case .accepted:
-                sockets.accepted(
-                    from: datagram.arrival.endpoint,
-                    on: datagram.socket,
-                    at: datagram.local
-                )
+            case .accepted: heard(datagram)
             }
         }
         perform(&turn)
+    }
+
+    /// Its sender is answered by the socket, and from the address, that it came to.
+    private func heard(_ datagram: ReadDatagram) {
+        sockets.accepted(from: datagram.arrival.endpoint, on: datagram.socket, at: datagram.local)
     }
 
     func socketFailed(_ error: any Error) {
@@ -162,14 +163,14 @@ extension NodeLoop {
             } closed: { [weak self] in
                 self?.assumeIsolated { $0.watchAgain() }
             }
-            if isStopping { try? await channel.close().get() } else { networkWatch = channel }
+            if isStopping { try? await channel.close().get() } else { network.watch = channel }
         } catch {
             logger.debug("changes of the network are not told", metadata: ["error": "\(error)"])
         }
     }
 
     private func watchAgain() {
-        networkWatch = nil
+        network.watch = nil
         guard !isStopping else { return }
         eventLoop.scheduleTask(in: .seconds(1)) {
             self.assumeIsolated { loop in

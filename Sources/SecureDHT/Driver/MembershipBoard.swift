@@ -20,19 +20,19 @@ final class MembershipBoard: Sendable {
 
     /// Where the roster is kept.
     let shelf: RosterShelf
-    private let identity: Identity
+    let key: NodeKey
+    let network: NetworkSecret
+    /// Signs rosters; `nil`: others do.
+    let administrator: NodeKey?
     /// Peers of the configuration, beside those that the lists have addresses of.
     private let configuredPeers: [PeerAddress]
     private let state: Mutex<State>
 
-    init(
-        _ admission: Admission,
-        roster: Roster?,
-        peers: [PeerAddress],
-        identity: Identity,
-        shelf: RosterShelf
-    ) {
-        (self.identity, configuredPeers, self.shelf) = (identity, peers, shelf)
+    init(_ configuration: NodeConfiguration, roster: Roster?, shelf: RosterShelf) {
+        (key, network) = (configuration.key, configuration.network)
+        (administrator, configuredPeers) = (configuration.administrator, configuration.peers)
+        self.shelf = shelf
+        let admission = configuration.admission
         let effective = admission.united(with: roster)
         state = Mutex(State(local: admission, roster: roster, admission: effective))
     }
@@ -122,7 +122,7 @@ final class MembershipBoard: Sendable {
                 }
             }
         }
-        return seeds.filter { $0.identity != identity }
+        return seeds.filter { $0.identity != key.identity }
     }
 }
 

@@ -14,6 +14,8 @@ struct NetworkState {
     /// A move is told again for as long, whatever else changes meanwhile.
     static let moveMemory = TimeAmount.seconds(8)
 
+    /// Tells of changes of this machine's network.
+    var watch: (any Channel)?
     /// Addresses of this machine, without ports.
     private(set) var addresses: Set<Endpoint> = []
     private var isReviewDue = false

@@ -61,7 +61,13 @@ struct NodeBuilder: Sendable {
             )
             let keeper = StateKeeper(contacts, unixMilliseconds: SystemClock.now.unixMilliseconds)
             let board = board(held, in: directory, written: written)
-            return loop(around: engine, storage: RecordStorage(disk), board, keeper)
+            return loop(
+                around: engine,
+                storage: RecordStorage(disk),
+                board,
+                RosterShelf.invitations(in: directory),
+                keeper
+            )
         } catch let error as NodeDatabaseError {
             throw DHTError(error)
         } catch let error as RecordStoreError {
@@ -80,12 +86,14 @@ struct NodeBuilder: Sendable {
         around engine: consuming sending Engine,
         storage: RecordStorage,
         _ board: MembershipBoard,
+        _ invitations: InvitationBook = InvitationBook(),
         _ keeper: StateKeeper = StateKeeper()
     ) -> NodeLoop {
         NodeLoop(
             engine: engine,
             storage: storage,
             board: board,
+            invitations: invitations,
             keeper: keeper,
             operationsInFlight: max(1, configuration.limits.operationsInFlight),
             threads: configuration.limits.threads,
@@ -124,13 +132,7 @@ struct NodeBuilder: Sendable {
             logger: logger
         )
         if let held, held.head != written?.head { shelf.keep(held) }
-        return MembershipBoard(
-            configuration.admission,
-            roster: held,
-            peers: configuration.peers,
-            identity: identity,
-            shelf: shelf
-        )
+        return MembershipBoard(configuration, roster: held, shelf: shelf)
     }
 
     private func makeEngine(_ core: KademliaNode, _ held: Roster?) -> Engine {

@@ -22,9 +22,8 @@ actor NodeLoop {
     let started = SystemClock.now.instant
     var sockets = NodeSockets<DatagramSocket>()
     var network = NetworkState()
-    /// Tells of changes of this machine's network.
-    var networkWatch: (any Channel)?
     let board: MembershipBoard
+    let reception: Reception
     /// The peers that the overlay consists of, and the contacts that outlive the process.
     var keeper: StateKeeper
     var timers = LoopTimers()
@@ -37,6 +36,7 @@ actor NodeLoop {
         engine: consuming Engine,
         storage: RecordStorage,
         board: MembershipBoard,
+        invitations: InvitationBook = InvitationBook(),
         keeper: StateKeeper = StateKeeper(),
         operationsInFlight: Int = NodeConfiguration.Limits().operationsInFlight,
         threads: Int = NodeConfiguration.Limits().threads,
@@ -48,6 +48,7 @@ actor NodeLoop {
         self.storage = storage
         self.keeper = keeper
         self.board = board
+        reception = Reception(invitations, key: board.key.signingKey, at: SystemClock.now)
         self.eventLoop = eventLoop
         self.logger = logger
         users = WaitingUsers(limit: operationsInFlight)
@@ -262,7 +263,7 @@ actor NodeLoop {
         timers.cancelAll()
         users.abandonOperations()
         users.endWaitForSocket()
-        try? await networkWatch?.close().get()
+        try? await network.watch?.close().get()
         for socket in sockets.removeAll() { try? await socket.channel.close().get() }
         await storage.flush()
         await board.shelf.flush()

@@ -11,6 +11,7 @@ import Synchronization
 final class RosterShelf: Sendable {
     static let fileName = "roster"
     static let evidenceName = "roster.conflict"
+    static let invitationsName = "invitations"
 
     private struct State {
         /// By file; `nil`: it is to go.
@@ -63,6 +64,15 @@ final class RosterShelf: Sendable {
     func keep(_ conflict: RosterKeeper.Conflict) {
         let lines = [conflict.held, conflict.other].map { $0.line(in: network) }.joined()
         write(Array(lines.utf8), to: Self.evidenceName)
+    }
+
+    /// Has the invitations be there for the next process.
+    func keep(_ book: InvitationBook) { write(book.file, to: Self.invitationsName) }
+
+    /// The invitations that the directory holds; of a file that cannot be read, none, and nobody gets in by
+    /// them. Blocks its thread.
+    static func invitations(in directory: String) -> InvitationBook {
+        InvitationBook(file: (try? Allowlist.contents(of: "\(directory)/\(invitationsName)")) ?? [])
     }
 
     /// Returns when the roster is on the disk.
@@ -130,7 +140,7 @@ final class RosterShelf: Sendable {
                 state.withLock { $0.failure = nil }
             } catch {
                 logger.error(
-                    "the roster cannot be written: the next process has the one before; it is tried again",
+                    "a file cannot be written: the next process has the one before; it is tried again",
                     metadata: ["reason": "\(error.reason)"]
                 )
                 fail(file, bytes, error)

@@ -3,6 +3,7 @@ import DHTConfiguration
 import DHTCrypto
 import DHTEnvelope
 import DHTGateway
+import FoundationEssentials
 import Glibc
 import SecureDHT
 
@@ -10,7 +11,7 @@ struct Initialize: AsyncParsableCommand {
     static let configuration = CommandConfiguration(
         commandName: "init",
         abstract:
-            "Makes all that a node needs to start: its key, a network key, an allowlist, a configuration."
+            "Makes all that the first node of a team needs: keys, a roster with itself, a configuration."
     )
 
     @Option(
@@ -31,20 +32,20 @@ struct Initialize: AsyncParsableCommand {
     @Flag(help: "One JSON object on standard output.")
     var json = false
 
-    /// Files by their names in the directory.
-    private static let (keyFile, networkFile, listFile) = ("node.key", "net.key", "peers.allow")
-    private static let configurationFile = "dht.toml"
+    private static let files = [
+        NodeDirectory.keyFile, NodeDirectory.networkFile, NodeDirectory.administratorFile,
+        NodeDirectory.rosterFile, NodeDirectory.configurationFile,
+    ]
 
     func run() async throws {
         Sodium.initialize()
         let key = NodeKey()
         let member = try member(key.identity)
-        for file in [Self.keyFile, Self.networkFile, Self.listFile, Self.configurationFile] {
-            try refuseExisting(path(file))
-        }
+        let directory = NodeDirectory(path: dir)
+        try directory.refuse(Self.files, command: "init")
         // These take no time, and half of them is of no use.
         for number in [SIGINT, SIGTERM, SIGHUP] { signal(number, SIG_IGN) }
-        try make(key, member)
+        try make(key, member, in: directory)
         if json {
             Output.json(
                 IdentityReply(id: key.identity.text, nodeID: "\(key.identity.nodeID)", name: member.name)
@@ -53,29 +54,21 @@ struct Initialize: AsyncParsableCommand {
             Output.line(key.identity.text)
         }
         guard !quiet, !json else { return }
+        Output.talk("dht node --config \(shellQuoted(directory.path(of: NodeDirectory.configurationFile)))")
+        Output.talk("then, for each other machine: dht invite NAME")
         Output.talk(
-            "Other nodes need \(path(Self.networkFile)), in secret, and their lines in "
-                + "\(path(Self.listFile)), which is the same everywhere"
+            "Keep a copy of \(directory.path(of: NodeDirectory.administratorFile)), in secret: "
+                + "who has it says who is a member"
         )
-        Output.talk("dht node --config \(shellQuoted(path(Self.configurationFile)))")
     }
 
-    private func path(_ file: String) -> String {
-        dir == "." ? file : dir.hasSuffix("/") ? dir + file : "\(dir)/\(file)"
-    }
-
-    // MARK: Checks
-
-    /// This machine's line in the list.
+    /// This machine's line in the roster.
     private func member(_ identity: Identity) throws(Failure) -> Allowlist.Member {
-        var addresses: [String] = []
-        if let listen {
-            let address = try HostPort(toListenOn: listen) { Failure(.invalidArgument, "--listen: \($0)") }
-            let isEverywhere = [HostPort.everywhere, "0.0.0.0", "::"].contains(address.host)
-            if !isEverywhere, address.port != 0 { addresses = [listen] }
-        }
-        let name = name ?? Self.machineName()
-        let member = Allowlist.Member(identity: identity, name: name, addresses: addresses)
+        let member = Allowlist.Member(
+            identity: identity,
+            name: name ?? Self.machineName(),
+            addresses: try NodeDirectory.addresses(listen)
+        )
         do { _ = try Allowlist(members: [member]) } catch {
             throw Failure(.invalidArgument, "--name or --listen: \(error.message)")
         }
@@ -92,57 +85,49 @@ struct Initialize: AsyncParsableCommand {
         return name.isEmpty ? "node" : String(name.prefix(32))
     }
 
-    private func refuseExisting(_ path: String) throws(Failure) {
-        var status = stat()
-        guard unsafe lstat(path, &status) == 0 else { return }
-        throw Failure(
-            .conflict,
-            "\(path) is there already; nothing was made. Choose another directory: dht init --dir DIR"
+    private func make(
+        _ key: NodeKey,
+        _ member: Allowlist.Member,
+        in directory: NodeDirectory
+    ) throws(Failure) {
+        let (administrator, network) = (NodeKey(), NetworkSecret())
+        let text = RosterText(
+            members: [member],
+            administrators: [.init(identity: administrator.identity, name: "\(member.name)-admin".clipped)]
         )
+        try directory.make([
+            (NodeDirectory.keyFile, { try key.write(to: $0, name: member.name) }),
+            (NodeDirectory.networkFile, { try network.write(to: $0) }),
+            (NodeDirectory.administratorFile, { try administrator.write(to: $0, name: "administrator") }),
+            (
+                NodeDirectory.rosterFile,
+                { path in
+                    let roster = try Roster(
+                        signing: text.bytes,
+                        serial: 1,
+                        with: administrator,
+                        network: network,
+                        file: path
+                    )
+                    try FileBytes.makeFile(path, with: roster.fileText(of: network), mode: 0o644)
+                }
+            ),
+            (
+                NodeDirectory.configurationFile,
+                { path in
+                    let settings: [Setting: SettingValue] = [
+                        .allow: .texts([NodeDirectory.rosterFile]),
+                        .admin: .text(NodeDirectory.administratorFile),
+                    ]
+                    let bytes = NodeDirectory.configuration(member.name, listen, settings)
+                    try FileBytes.makeFile(path, with: bytes, mode: 0o644)
+                }
+            ),
+        ])
     }
+}
 
-    // MARK: Making
-
-    /// Makes all files, or none.
-    private func make(_ key: NodeKey, _ member: Allowlist.Member) throws(Failure) {
-        let isNew = unsafe mkdir(dir, 0o700) == 0
-        guard isNew || errno == EEXIST else { throw FileBytes.failure(dir, "cannot be made") }
-        var made: [String] = []
-        do {
-            try key.write(to: path(Self.keyFile), name: member.name)
-            made.append(Self.keyFile)
-            try NetworkSecret().write(to: path(Self.networkFile))
-            made.append(Self.networkFile)
-            try FileBytes.makeFile(path(Self.listFile), with: Array(list(member).utf8), mode: 0o644)
-            made.append(Self.listFile)
-            try FileBytes.makeFile(
-                path(Self.configurationFile),
-                with: Array(ConfigurationText.template(settings(member)).utf8),
-                mode: 0o644
-            )
-        } catch {
-            for file in made { unsafe unlink(path(file)) }
-            if isNew { unsafe rmdir(dir) }
-            throw Failure(error)
-        }
-    }
-
-    private func settings(_ member: Allowlist.Member) -> [Setting: SettingValue] {
-        var settings: [Setting: SettingValue] = [
-            .key: .text(Self.keyFile), .network: .text(Self.networkFile), .allow: .texts([Self.listFile]),
-            .name: .text(member.name),
-        ]
-        settings[.listen] = listen.map { .texts([$0]) }
-        return settings
-    }
-
-    private func list(_ member: Allowlist.Member) -> String {
-        let addresses = member.addresses.map { "  addr=\($0)" }.joined()
-        return """
-            # The members, one a line: IDENTITY  NAME  [addr=HOST:PORT]  # comment
-            # The same list on every node; after a change: dht reload
-            \(member.identity.text)  \(member.name)\(addresses)
-
-            """
-    }
+extension String {
+    /// As much of it as a name may have.
+    fileprivate var clipped: String { String(prefix(32)) }
 }

@@ -101,7 +101,7 @@ final class ChildProcess: Sendable {
 }
 
 /// Lends `strings` as C has them: a list that ends with a null pointer.
-private func withCStrings<R>(
+func withCStrings<R>(
     _ strings: [String],
     _ body: ([UnsafeMutablePointer<CChar>?]) -> R
 ) -> R {

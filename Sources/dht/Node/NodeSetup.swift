@@ -1,6 +1,7 @@
 import DHTConfiguration
 import DHTCrypto
 import DHTGateway
+import Glibc
 import SecureDHT
 
 /// A node's settings, checked and read: everything that can be wrong before a socket is opened.
@@ -134,9 +135,18 @@ struct NodeSetup {
                     + "Make a key: dht keygen --network -o net.key"
             )
         }
-        return try NodeKey(file: file, credentialsDirectory: credentialsDirectory) { () throws(DHTError) in
+        let readable = credential(for: file, credentialsDirectory) ?? file
+        return try NodeKey(file: readable, credentialsDirectory: credentialsDirectory) {
+            () throws(DHTError) in
             try Passphrase.ask(for: file, Passphrase.Source(settings))
         }
+    }
+
+    /// The file of that name among the credentials of a service, which may not read the file itself.
+    private static func credential(for file: String, _ credentialsDirectory: String?) -> String? {
+        guard let credentialsDirectory, let name = file.split(separator: "/").last else { return nil }
+        let credential = "\(credentialsDirectory)/\(name)"
+        return unsafe access(credential, R_OK) == 0 ? credential : nil
     }
 
     /// The roster among the files; `nil`: there is none.
