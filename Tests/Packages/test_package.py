@@ -63,8 +63,10 @@ class Machine:
             subprocess.run(["umount", "-l", self.path / place], check=True)
         shutil.rmtree(self.folder)
 
-    def run(self, *words: str, status: int = 0, variables: dict | None = None) -> str:
-        done = subprocess.run(["chroot", self.path, *words], capture_output=True, text=True, timeout=WITHIN,
+    def run(self, *words: str, status: int = 0, variables: dict | None = None, inside: bool = False) -> str:
+        """`inside`: in the network that the machine's node is in."""
+        space = ["ip", "netns", "exec", self.namespace] if inside and self.namespace else []
+        done = subprocess.run([*space, shutil.which("chroot"), self.path, *words], capture_output=True, text=True, timeout=WITHIN,
                               stdin=subprocess.DEVNULL,
                               env={"PATH": "/usr/sbin:/usr/bin:/sbin:/bin", "HOME": "/root"} | (variables or {}))
         if done.returncode != status:
@@ -75,10 +77,11 @@ class Machine:
         shutil.copy(package, self.path / "tmp/dht.deb")
         self.run("dpkg", "-i", "/tmp/dht.deb", variables={"DEBIAN_FRONTEND": "noninteractive"})
 
-    def shell(self, script: str) -> str:
+    def shell(self, script: str, inside: bool = False) -> str:
         """As root, who needs no sudo and answers no questions."""
         script = script.replace("sudo ", "").replace("apt install", "apt-get -qy install")
-        return self.run("sh", "-euc", f"cd /root\n{script}", variables={"DEBIAN_FRONTEND": "noninteractive"})
+        return self.run("sh", "-euc", f"cd /root\n{script}", variables={"DEBIAN_FRONTEND": "noninteractive"},
+                        inside=inside)
 
     def read(self, name: str) -> str:
         return (self.path / name).read_text()
@@ -96,9 +99,12 @@ class Machine:
             (self.path / name).mkdir(parents=True, exist_ok=True)
             os.chown(self.path / name, USER, USER)
             os.chmod(self.path / name, 0o700)
-        for key in ("node.key", "net.key"):
+        for key in ("node.key", "net.key", "admin.key"):
             target = self.path / "run/credentials/dht.service" / key
-            shutil.copy(self.path / "etc/dht" / key, target)
+            if (self.path / "etc/dht" / key).exists():
+                shutil.copy(self.path / "etc/dht" / key, target)
+            else:
+                target.write_text(re.search(rf"^SetCredential={key}:(.*)$", self.read(UNIT), re.M)[1])
             os.chown(target, USER, USER)
             os.chmod(target, 0o400)
         group = next(line.split(":")[2] for line in self.read("etc/group").splitlines() if line.startswith("dht:"))
@@ -187,16 +193,11 @@ class Package(unittest.TestCase):
         for machine in (here, there):
             machine.install(older)
             self.assertRegex(machine.run("dht", "--version"), r"^dht 0\.1\.0\+[0-9a-f]{12}")
-            identity = machine.run("dht", "init", "--dir", "/etc/dht", "--name", "here", "--listen", "127.0.0.1:0")
-            self.assertRegex(identity, r"^dht1[0-9a-z]+\n$")
-        # One network, one list.
-        shutil.copy(here.path / "etc/dht/net.key", there.path / "etc/dht/net.key")
-        own = [re.search(r"^dht1\S+", machine.read("etc/dht/peers.allow"), re.M)[0] for machine in (here, there)]
-        for machine in (here, there):
-            (machine.path / "etc/dht/peers.allow").write_text(f"{own[0]}  here\n{own[1]}  there\n")
-        address = here.start()
-        toml = there.path / "etc/dht/dht.toml"
-        toml.write_text(f'peer = ["{address}"]\n' + toml.read_text())
+        place = ("--dir", "/etc/dht", "--listen", "127.0.0.1:0")
+        self.assertRegex(here.run("dht", "init", "--name", "here", *place), r"^dht1[0-9a-z]+\n$")
+        here.start()
+        line = here.run("dht", "invite", "there").strip()
+        self.assertRegex(there.run("dht", "join", line, *place), r"^dht1[0-9a-z]+\n$")
         there.start()
         here.run("dht", "put", "kept", "through all of it")
         self.assertEqual(there.run("dht", "get", "kept"), "through all of it")
@@ -225,22 +226,21 @@ class Package(unittest.TestCase):
         machines = {name: self.machine() for name in ("alpha", "beta", "gamma")}
         switch = Switch(list(machines.values()))
         self.addCleanup(switch.close)
-        install, copy, members, serve, use = readme("## Three machines", "All of it on one machine")
-        identities = {}
-        for name, machine in machines.items():
-            shutil.copy(one("dht_*.deb"), machine.path / "root")
-            script = install.replace("--name alpha", f"--name {name}")
-            identities[name] = re.search(r"^dht1\S+$", machine.shell(script), re.M)[0]
-        for line in copy.splitlines():
-            source, host, target = re.fullmatch(r"sudo scp (\S+) root@(\w+)\.example:(\S+)", line).groups()
-            shutil.copy(machines["alpha"].path / source[1:], machines[host].path / target[1:])
-        for name, identity in identities.items():
-            members = re.sub(rf"^dht1…(\s+{name} )", rf"{identity}\1", members, flags=re.M)
-        self.assertNotIn("…", members)
-        self.assertEqual(serve.splitlines(), ["sudo systemctl enable --now dht", "sudo dht doctor"])
+        found, join, use = readme("## Three machines", "All of it on one machine")
+        first, service, invite = found.partition("sudo systemctl enable --now dht\n")
+        joining, again, rest = join.partition("sudo systemctl enable --now dht\n")
+        self.assertTrue(service and again)
+        self.assertEqual(rest, "sudo dht doctor\n")
         for machine in machines.values():
-            (machine.path / "etc/dht/peers.allow").write_text(members)
-            machine.start()
+            shutil.copy(one("dht_*.deb"), machine.path / "root")
+        machines["alpha"].shell(first, inside=True)
+        machines["alpha"].start()
+        lines = machines["alpha"].shell(invite).split()
+        self.assertEqual(len(lines), 2)
+        for name, line in zip(("beta", "gamma"), lines):
+            self.assertIn("dht-join1…", joining)
+            machines[name].shell(joining.replace("dht-join1…", line), inside=True)
+            machines[name].start()
         for machine in machines.values():
             machine.shell("for _ in $(seq 60); do dht doctor && exit; sleep 0.5; done; exit 1")
         (machines["gamma"].path / "root/ada.url").write_text("https://ada.example/photo")
