@@ -62,6 +62,13 @@ package struct Counters: Hashable, Sendable {
         (rejected[reason.rawValue].source, rejected[reason.rawValue].last) = (source, now)
     }
 
+    /// A datagram that was dropped for this reason was for somebody else here.
+    mutating func withdraw(_ reason: DropReason, from source: Endpoint) {
+        rejected[reason.rawValue].count -= 1
+        guard rejected[reason.rawValue].source == source else { return }
+        (rejected[reason.rawValue].source, rejected[reason.rawValue].last) = (nil, nil)
+    }
+
     /// Everything but the drops, by name, in a fixed order.
     package var named: [(name: String, count: UInt64)] {
         [

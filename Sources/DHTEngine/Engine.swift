@@ -50,6 +50,9 @@ extension GatedEngine where Keeper: ~Copyable {
         take(gate.receive(datagram, from: endpoint, at: turn.now.instant), from: endpoint, in: &turn)
     }
 
+    /// A datagram that no key of this node opened was not for it: an invitation's opened it.
+    package mutating func disregardDrop(from source: Endpoint) { counters.withdraw(.header, from: source) }
+
     mutating func take(
         _ verdict: Gate.Verdict,
         from endpoint: Endpoint,

@@ -71,6 +71,8 @@ import Testing
             #expect(admittance.name == "laptop")
             #expect(admittance.network.fingerprint == network.fingerprint)
             #expect(first.roster?.serial == 2)
+            let rejected = await first.status().rejected
+            #expect(rejected.allSatisfy { $0.count == 0 && $0.lastSource == nil }, "nobody is suspected")
             guard !listen.hasPrefix("[") else { return }
             let second = try await node(key, admittance)
             try await eventually("it has the roster") { second.roster?.serial == 2 }
@@ -233,19 +235,28 @@ struct ReceptionTests {
         return try #require(outgoing.flatMap { gate.finish($0) })
     }
 
+    /// What comes of a datagram, in a word: whom it lets in, if anybody.
+    private func knock(_ datagram: [UInt8], at reception: Reception, _ now: Now) -> String {
+        switch reception.receive(datagram, from: endpoint, at: now) {
+        case .arrival(let arrival): reception.name(of: arrival) ?? "nobody"
+        case .idle: "idle"
+        case .stranger: "stranger"
+        }
+    }
+
     @Test func `each of sixteen is tried, and nothing but JOIN is looked at`() throws {
         let reception = reception(open: UInt8(InvitationBook.capacity))
         let now = SystemClock.now
         for number in 0..<UInt8(InvitationBook.capacity) {
             let ping = try request(.ping(isLeaving: false), secret: secret(number))
-            #expect(reception.receive(ping, from: endpoint, at: now) == nil)
+            #expect(knock(ping, at: reception, now) == "idle")
             let join = try request(.join, secret: secret(number))
-            #expect(reception.receive(join, from: endpoint, at: now)?.secret == secret(number))
-            #expect(reception.receive(join, from: endpoint, at: now) == nil, "sent again as it was")
+            #expect(knock(join, at: reception, now) == "n\(number)")
+            #expect(knock(join, at: reception, now) == "idle", "sent again as it was")
         }
         let stranger = try request(.join, secret: secret(99))
-        #expect(reception.receive(stranger, from: endpoint, at: now) == nil)
-        #expect(reception.receive([UInt8](repeating: 1, count: 512), from: endpoint, at: now) == nil)
+        #expect(knock(stranger, at: reception, now) == "stranger")
+        #expect(knock([UInt8](repeating: 1, count: 512), at: reception, now) == "stranger")
     }
 
     @Test func `a door is gone when its invitation is over, and nothing is tried where none is open`() throws
@@ -254,7 +265,8 @@ struct ReceptionTests {
         #expect(!reception.isEmpty)
         reception.close(secret(0))
         let now = SystemClock.now
-        #expect(reception.receive(try request(.join, secret: secret(0)), from: endpoint, at: now) == nil)
+        let late = try request(.join, secret: secret(0))
+        #expect(knock(late, at: reception, now) == "stranger")
         let later = Now(instant: now.instant, unixMilliseconds: now.unixMilliseconds + 60_000)
         #expect(reception.closeThoseOver(at: later) == true)
         #expect(reception.isEmpty)

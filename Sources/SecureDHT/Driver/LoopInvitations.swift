@@ -45,20 +45,28 @@ extension NodeLoop {
         return secret
     }
 
-    /// Whether a datagram whose header this node's own key does not open shows an invitation; then it is
-    /// dealt with.
+    /// Whether a datagram whose header this node's own key does not open is made under the key of an
+    /// invitation; then it is dealt with.
     func showsInvitation(_ arrival: DHTEngine.Arrival, at now: Now) -> Bool {
         guard !reception.isEmpty else { return false }
         if reception.closeThoseOver(at: now) { board.shelf.keep(reception.book) }
-        guard let shown = reception.receive(arrival.datagram, from: arrival.endpoint, at: now) else {
-            return false
+        switch reception.receive(arrival.datagram, from: arrival.endpoint, at: now) {
+        case .arrival(let shown): answer(shown, at: now)
+        case .idle: break
+        case .stranger: return false
         }
+        return true
+    }
+
+    private func answer(_ shown: Reception.Arrival, at now: Now) {
         switch reception.judge(shown, at: now) {
         case .over: break
         case .used:
             logger.warning(
                 "an invitation is shown that is used up",
-                metadata: ["identity": "\(shown.inbound.sender.text)", "from": "\(arrival.endpoint)"]
+                metadata: [
+                    "identity": "\(shown.inbound.sender.text)", "from": "\(shown.inbound.endpoint)",
+                ]
             )
         case .welcome, .again:
             guard reception.begin(shown) else { break }
@@ -68,7 +76,6 @@ extension NodeLoop {
                 reception.end(shown)
             }
         }
-        return true
     }
 
     /// Nobody is told anything before it is on the disk that the invitation is used up.

@@ -73,7 +73,9 @@ extension NodeLoop {
         let dispositions = engine.receive(read.map(\.arrival), by: desk.crew.perform, in: &turn)
         for (datagram, disposition) in zip(read, dispositions) {
             switch disposition {
-            case .dropped(.header) where showsInvitation(datagram.arrival, at: turn.now): heard(datagram)
+            case .dropped(.header) where showsInvitation(datagram.arrival, at: turn.now):
+                engine.disregardDrop(from: datagram.arrival.endpoint)
+                heard(datagram)
             case .dropped(let reason):
                 desk.reject(datagram, reason, at: turn.now)
                 let source = datagram.arrival.endpoint

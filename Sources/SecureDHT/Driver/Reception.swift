@@ -17,6 +17,15 @@ final class Reception {
         }
     }
 
+    /// A datagram that a door was tried on.
+    enum Knock {
+        case arrival(Arrival)
+        /// Made under the key of an invitation, and nothing that is looked at: one that was sent again, say.
+        case idle
+        /// Not made under the key of any.
+        case stranger
+    }
+
     /// A machine that shows an invitation.
     struct Arrival {
         let secret: [UInt8]
@@ -87,18 +96,18 @@ final class Reception {
         dropDoors()
     }
 
-    /// Tries a datagram on all doors; `nil`: nobody shows an invitation by it.
-    func receive(_ datagram: [UInt8], from endpoint: Endpoint, at now: Now) -> Arrival? {
+    /// Tries a datagram on all doors.
+    func receive(_ datagram: [UInt8], from endpoint: Endpoint, at now: Now) -> Knock {
         for door in doors {
             switch door.gate.receive(datagram, from: endpoint, at: now.instant) {
             case .request(let inbound):
-                guard inbound.request == .join else { return nil }
-                return Arrival(secret: door.secret, inbound: inbound)
+                guard inbound.request == .join else { return .idle }
+                return .arrival(Arrival(secret: door.secret, inbound: inbound))
             case .dropped(.header): continue
-            case .dropped, .answer: return nil
+            case .dropped, .answer: return .idle
             }
         }
-        return nil
+        return .stranger
     }
 
     /// The verdict on an arrival.
