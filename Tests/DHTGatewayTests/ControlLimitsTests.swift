@@ -117,7 +117,7 @@ struct ControlLimitsTests {
         limits.stallTime = .milliseconds(Int64(stallTime))
         var isServed = true
         try await place.served(limits) { client in
-            _ = try await client.put([1], value, PutQuery())
+            guard (try? await client.put([1], value, PutQuery())) != nil else { return isServed = false }
             let descriptor = try ask("accept: application/octet-stream\r\n")
             defer { close(descriptor) }
             for _ in 0..<24 where isServed {

@@ -80,7 +80,7 @@ extension DHTNode {
     /// - Parameters:
     ///   - invitation: It is used up by this, if it succeeds.
     ///   - key: The identity that becomes a member.
-    ///   - patience: How long to ask, once a second.
+    ///   - patience: How long to ask: once a second at first, and then less often.
     /// - Returns: All that is needed to start a node as a member.
     /// - Throws: ``DHTError``: `unreachable` if nobody answers: the invitation was used by another key, or is
     ///   over, or the inviter does not run; `internal` if there is no socket.
@@ -90,11 +90,17 @@ extension DHTNode {
         within patience: Duration = .seconds(10)
     ) async throws(DHTError) -> Admittance {
         Sodium.initialize()
+        // It waits for long: no thread that others need.
+        let pool = NIOThreadPool(numberOfThreads: 1)
+        pool.start()
+        let admittance: Result<Admittance, any Error>
         do {
-            return try await NIOThreadPool.singleton.runIfActive {
-                try Joiner(invitation.text, key).run(within: patience)
-            }
-        } catch let error as DHTError {
+            admittance = .success(
+                try await pool.runIfActive { try Joiner(invitation.text, key).run(within: patience) }
+            )
+        } catch { admittance = .failure(error) }
+        try? await pool.shutdownGracefully()
+        do { return try admittance.get() } catch let error as DHTError {
             throw error
         } catch { throw DHTError(.internal, "\(error)") }
     }

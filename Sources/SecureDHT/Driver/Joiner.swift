@@ -8,7 +8,8 @@ struct Joiner {
     private let invitation: InvitationText
     private let key: NodeKey
 
-    /// Between one JOIN and the next.
+    /// Between one JOIN and the next, at first; and twice as long after every other one: the inviter looks at
+    /// eight of one process, and then at few.
     private static let pause = Interval.seconds(1)
     /// Holds a welcome.
     private static let answerLength = 512
@@ -22,6 +23,7 @@ struct Joiner {
         guard !sockets.isEmpty else { throw DHTError(.unreachable, "this machine has no way to \(places)") }
         let end = begun.advanced(by: patience)
         var now = begun
+        var asked: UInt64 = 0
         while now < end {
             for socket in sockets {
                 let options = Gate.SealOptions(
@@ -38,7 +40,9 @@ struct Joiner {
                 )
                 if let datagram = outgoing.flatMap({ gate.finish($0) }) { socket.send(datagram) }
             }
-            if let admittance = wait(until: min(end, now + Self.pause), sockets, &gate) { return admittance }
+            let pause = Self.pause * (1 << min(asked / 2, 4))
+            asked += 1
+            if let admittance = wait(until: min(end, now + pause), sockets, &gate) { return admittance }
             now = SystemClock.now.instant
         }
         throw DHTError(
