@@ -152,12 +152,10 @@ struct ControlLimitsTests {
             _ = try await client.put([1], value, PutQuery())
             let slow = try ask("")
             defer { close(slow) }
-            var failure: Failure?
-            try await eventually("the other request, made before, takes all room", within: 60) {
-                do { _ = try await client.get([1], GetQuery(all: true)) } catch let busy as Failure {
-                    failure = busy
-                }
-                return failure != nil
+            // Then it has the room.
+            try await somethingToRead(at: slow)
+            let failure = await #expect(throws: Failure.self) {
+                try await client.get([1], GetQuery(all: true))
             }
             #expect(failure?.code == .partial && failure?.message.contains("the node is busy") == true)
             // Who writes needs none of that room.

@@ -46,6 +46,11 @@ import Testing
         await node.abandon()
     }
 
+    /// Is let in, however busy this machine is.
+    private func join(_ invitation: Invitation, as key: NodeKey) async throws -> Admittance {
+        try await DHTNode.join(invitation, as: key, within: .seconds(120))
+    }
+
     private func node(_ key: NodeKey, _ admittance: Admittance) async throws -> DHTNode {
         var logger = Logger(label: "test")
         logger.logLevel = .critical
@@ -67,7 +72,7 @@ import Testing
             let invitation = try await first.invite("laptop")
             #expect(invitation.inviter == first.identity)
             let key = NodeKey()
-            let admittance = try await DHTNode.join(try Invitation(parsing: invitation.line), as: key)
+            let admittance = try await join(try Invitation(parsing: invitation.line), as: key)
             #expect(admittance.name == "laptop")
             #expect(admittance.network.fingerprint == network.fingerprint)
             #expect(first.roster?.serial == 2)
@@ -91,7 +96,7 @@ import Testing
                 } catch { return error }
             }
             let invitation = try await first.invite("laptop")
-            _ = try await DHTNode.join(invitation, as: NodeKey())
+            _ = try await join(invitation, as: NodeKey())
             #expect(await failure(invitation)?.code == .unreachable)
             let brief = try await first.invite("nas", for: .seconds(1))
             try await Task.sleep(for: .seconds(1.2))
@@ -106,8 +111,8 @@ import Testing
     @Test func `who asks again within a minute is answered again`() async throws {
         try await running(try configuration()) { first in
             let (invitation, key) = (try await first.invite("laptop"), NodeKey())
-            let once = try await DHTNode.join(invitation, as: key)
-            let again = try await DHTNode.join(invitation, as: key)
+            let once = try await join(invitation, as: key)
+            let again = try await join(invitation, as: key)
             #expect(once.name == again.name)
             #expect(first.roster?.serial == 2)
         }
@@ -119,7 +124,7 @@ import Testing
         setup.storage = .directory(folder.file("data"))
         let first = try await DHTNode.start(setup)
         let (used, open) = (try await first.invite("laptop"), try await first.invite("nas"))
-        _ = try await DHTNode.join(used, as: NodeKey())
+        _ = try await join(used, as: NodeKey())
         let port = first.reachableAddress.port
         await first.stop()
         setup.listen = [HostPort(host: "127.0.0.1", port: port)]
@@ -128,7 +133,7 @@ import Testing
                 try await DHTNode.join(used, as: NodeKey(), within: .seconds(2))
             }
             #expect(failure?.code == .unreachable)
-            let joined = try await DHTNode.join(open, as: NodeKey())
+            let joined = try await join(open, as: NodeKey())
             #expect(joined.name == "nas")
         }
     }
@@ -153,7 +158,7 @@ import Testing
                 try await DHTNode.join(invitation, as: NodeKey(), within: .seconds(2))
             }
             #expect(other?.code == .unreachable)
-            let joined = try await DHTNode.join(invitation, as: key)
+            let joined = try await join(invitation, as: key)
             #expect(joined.name == "laptop")
             #expect(next.roster?.serial == 2)
         }
@@ -164,7 +169,7 @@ import Testing
     {
         try await running(try configuration()) { first in
             let (invitation, key) = (try await first.invite("laptop"), NodeKey())
-            _ = try await DHTNode.join(invitation, as: key)
+            _ = try await join(invitation, as: key)
             try await first.revoke(key.identity)
             let failure = await #expect(throws: DHTError.self) {
                 try await DHTNode.join(invitation, as: key, within: .seconds(2))
@@ -192,7 +197,7 @@ import Testing
             #expect(first.roster?.serial == 1)
             await #expect(throws: DHTError.self) { try await first.invite("nas") }
             try FileManager.default.removeItem(atPath: folder.file("data/invitations"))
-            let joined = try await DHTNode.join(invitation, as: key)
+            let joined = try await join(invitation, as: key)
             #expect(joined.name == "laptop")
         }
     }

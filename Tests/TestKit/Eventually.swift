@@ -23,14 +23,15 @@ package func eventually(
     throw NeverHappened(what())
 }
 
-/// Waits until something is so, for these seconds and longer where looking takes its time; the thread is free
-/// meanwhile.
+/// Waits until something is so, for these seconds, and up to ten times as long where looking takes its time;
+/// the thread is free meanwhile.
 package func eventually(
     _ what: @autoclosure () -> String,
     within seconds: Int = 30,
     _ condition: () async throws -> Bool
 ) async throws {
-    for _ in 0..<seconds * 100 {
+    let end = ContinuousClock.now + .seconds(10 * seconds)
+    for _ in 0..<seconds * 100 where ContinuousClock.now < end {
         if try await condition() { return }
         try await Task.sleep(for: .milliseconds(10))
     }
